@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one shim for atomics in abi/ and core/. The kernel and the runtime take this file; the
+ * explorer and the sequential provers put another file of this name first in their include path.
+ */
+#ifndef ABI_ATOMIC_H
+#define ABI_ATOMIC_H
+
+#include "abi/compiler.h"
+
+static inline uint32_t atomic_load_relaxed_u32(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t atomic_load_acquire_u32(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void atomic_store_relaxed_u32(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_store_release_u32(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t atomic_load_acquire_u64(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void atomic_store_release_u64(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t atomic_add_u64(uint64_t *word, uint64_t amount)
+{
+    return __atomic_add_fetch(word, amount, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t atomic_or_u64(uint64_t *word, uint64_t bits)
+{
+    return __atomic_fetch_or(word, bits, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t atomic_and_u64(uint64_t *word, uint64_t bits)
+{
+    return __atomic_fetch_and(word, bits, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t atomic_exchange_u64(uint64_t *word, uint64_t value)
+{
+    return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per-CPU state and the CPU's main loop. Each field is this CPU's own unless a lock or "atomic" is
+ * named; other CPUs reach it through `cpus[index]`.
+ */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+#include "abi/limits.h"
+#include "core/deadline_heap.h"
+#include "core/run_queue.h"
+#include "kernel/arch/arch.h"
+#include "kernel/lock.h"
+
+struct thread;
+struct vspace;
+
+enum {
+    CPU_FRAME_CACHE = 32,
+    CPU_LOCKS_HELD_MAX = 8,
+    CPU_TIMERS_MAX = 512,
+};
+
+/* Why an IPI was sent: bits of cpu->ipi_reasons. */
+enum {
+    IPI_RESCHEDULE = 1,
+    IPI_SHOOTDOWN = 2,
+};
+
+struct cpu {
+    struct arch_cpu arch;         /* first: entry code finds it at offset 0 */
+    struct arch_context *context; /* of the current thread; NULL: none */
+    unsigned index;
+    bool online;
+    struct thread *current;
+    struct vspace *vspace; /* active here; NULL: the kernel's alone */
+
+    /* atomic: */
+    uint64_t ipi_reasons;
+    uint64_t shootdown_seen; /* newest ticket flushed for */
+
+    /* run_lock: */
+    struct spinlock run_lock;
+    struct run_queue run_queue;
+    bool idle;
+
+    /* timers_lock is run_lock too: threads of this CPU that wait with a timeout */
+    struct deadline_heap timers;
+    struct deadline_node *timer_slots[CPU_TIMERS_MAX];
+    uint64_t quantum_end_ns;
+    uint64_t timer_armed_ns;
+
+    /* frame cache */
+    unsigned frame_cache_count;
+    paddr_t frame_cache[CPU_FRAME_CACHE];
+
+    /* debug: locks held, in order of taking */
+    unsigned locks_held;
+    const struct spinlock *lock_held[CPU_LOCKS_HELD_MAX];
+
+    /* messages to kernel objects are copied here before they are looked at */
+    ALIGNED(16) uint8_t call_scratch[LIMIT_CALL_BYTES];
+    ALIGNED(16) uint8_t result_scratch[LIMIT_CALL_BYTES];
+};
+
+extern struct cpu *cpus[LIMIT_CPUS]; /* NULL: no such CPU */
+extern unsigned cpu_count;           /* CPUs online; fixed once the first program runs */
+
+/* Picks what runs next on this CPU and runs it, for ever. Holds no lock. */
+NORETURN void cpu_run(struct cpu *cpu);
+
+/* Sends an IPI with `reasons` unless it is this CPU. */
+void cpu_notify(struct cpu *cpu, uint64_t reasons);
+
+#endif

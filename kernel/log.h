@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel log: one line at a time, with CPU and time, levels, bounded for each window; what is
+ * dropped is counted and said. No kernel address appears outside a panic report.
+ */
+#ifndef KERNEL_LOG_H
+#define KERNEL_LOG_H
+
+#include "abi/compiler.h"
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARNING,
+    LOG_NOTICE,
+    LOG_INFO,
+    LOG_DEBUG,
+};
+
+void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Bytes of a program's console message, whole, prefixed by nothing; the caller bounds them. */
+void log_console(const char *bytes, size_t count);
+
+/* Panic: stops all CPUs, prints one report, ends the machine with a failing verdict. */
+NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Prints without lock or prefix; for reports that own the console. */
+void log_raw(const char *format, ...) PRINTF_LIKE(1, 2);
+
+extern enum log_level log_threshold;
+
+#endif

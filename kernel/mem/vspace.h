@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A user's address space: the architecture's tables, a lock, the set of CPUs it is active on, and
+ * the count of frames it owns.
+ */
+#ifndef KERNEL_MEM_VSPACE_H
+#define KERNEL_MEM_VSPACE_H
+
+#include "kernel/arch/arch.h"
+#include "kernel/lock.h"
+
+enum {
+    VSPACE_STEP_PAGES = 16, /* pages handled in one step: 16 zeroings of 512 stores are 8,192 instructions */
+};
+
+struct vspace {
+    struct arch_vspace arch;
+    struct spinlock lock;
+    /* lock: */
+    uint64_t frames; /* owned: pages, tables, root */
+    /* atomic: */
+    uint64_t active; /* mask of CPUs whose user half this is */
+};
+
+/* An empty address space. STATUS_NO_MEMORY. */
+enum status vspace_create(struct vspace *vspace) MUST_USE;
+
+/* Maps one new zeroed page; *frame (may be NULL) tells its frame. Errors: STATUS_NO_MEMORY,
+ * STATUS_EXISTS, STATUS_OUT_OF_RANGE (not in the user half), STATUS_MISALIGNED,
+ * STATUS_INVALID_ARGUMENT (write with execute). Nothing changed on error. */
+enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags,
+                           paddr_t *frame) MUST_USE;
+
+/* Maps a frame of somebody else's (flags gain ARCH_PAGE_SHARED). Errors as above. */
+enum status vspace_map_shared(struct vspace *vspace, vaddr_t page, unsigned flags,
+                              paddr_t frame) MUST_USE;
+
+struct unmap; /* kernel/mem/shootdown.h */
+
+/*
+ * Unmaps up to VSPACE_STEP_PAGES pages from `page` on. `unmap` is completed (its callback called)
+ * once no CPU can use the old translations; frames owned by the space stay in quarantine until
+ * then. Pages that are not mapped are passed over. STATUS_OUT_OF_RANGE, STATUS_MISALIGNED,
+ * STATUS_TOO_LARGE: nothing changed.
+ */
+enum status vspace_unmap(struct vspace *vspace, vaddr_t page, unsigned pages,
+                         struct unmap *unmap) MUST_USE;
+
+/* Changes flags in the same way; completed when every CPU sees the new ones. STATUS_NOT_FOUND when
+ * one of the pages is not mapped (nothing changed). */
+enum status vspace_protect(struct vspace *vspace, vaddr_t page, unsigned pages, unsigned flags,
+                           struct unmap *unmap) MUST_USE;
+
+/* Makes `vspace` (or, NULL, no user's) active on this CPU, which leaves the one it had. */
+void vspace_activate(struct vspace *vspace);
+
+/* One bounded step of giving back every frame of a space that is active nowhere; false: done, the
+ * root is freed too. */
+bool vspace_teardown_step(struct vspace *vspace);
+
+/* Checks frames counted against the tables (debug; cost grows with the space). */
+void vspace_check(struct vspace *vspace);
+
+#endif
