@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+#
+# capOS: `make run` boots it, `make test` tests it, `make help` lists the rest.
+#
+# This file only names the parts. Every part finds its sources by directory, so a new file joins the
+# build by existing; everything that is built lies under out/.
+
+include mk/config.mk
+include mk/compile.mk
+include mk/kernel.mk
+include mk/user.mk
+include mk/host.mk
+include mk/systems.mk
+include mk/checks.mk
+include mk/commands.mk

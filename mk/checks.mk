@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+#
+# Checks of the tree itself.
+
+.PHONY: edges-check
+edges-check:
+	@:

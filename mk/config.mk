@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+#
+# Choices: compiler, folders, flags. Nothing here builds anything.
+#
+#   CC=gcc (default) | clang    clang builds into out/clang/
+#   V=1                         show every command
+#   KERNEL=release | debug      which kernel the interactive commands boot
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# As many jobs as processors, unless the caller chose; a make inside a make keeps its parent's.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+endif
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifneq ($(filter clang clang-14,$(CC)),)
+COMPILER := clang
+override CC := clang-14
+OUT := out/clang
+else
+COMPILER := gcc
+OUT := out
+endif
+# Bare names, so that a command line says the same thing on every machine.
+AR := ar
+LD := ld
+NM := nm
+OBJCOPY := objcopy
+PYTHON := python3
+
+ARCH := x86_64
+
+ifeq ($(V),1)
+Q :=
+say =
+else
+Q := @
+say = $(info $(empty)  $(1)  $(2))
+endif
+empty :=
+
+# ---- flags -----------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+    -Wvla -Wundef -Werror
+# Paths in debug information are relative to the tree, so that two folders give the same bytes.
+COMMON_FLAGS := -std=gnu11 -pipe -g -iquote . $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -fno-common
+
+# A freestanding file never calls a function it does not name: gcc would otherwise turn loops into
+# calls of memset and memcpy, inside memset and memcpy too.
+ifeq ($(COMPILER),gcc)
+NO_HIDDEN_CALLS := -fno-tree-loop-distribute-patterns
+UBSAN_TRAP := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+else
+NO_HIDDEN_CALLS :=
+UBSAN_TRAP := -fsanitize=undefined -fsanitize-trap=undefined
+endif
+
+FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+    -fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+    -fno-omit-frame-pointer $(NO_HIDDEN_CALLS)
+
+KERNEL_FLAGS := $(FREESTANDING_FLAGS) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
+KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -momit-leaf-frame-pointer
+KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) $(UBSAN_TRAP)
+KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+    --no-warn-rwx-segments --gc-sections
+
+USER_FLAGS := $(FREESTANDING_FLAGS) -fstack-usage
+USER_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+    --gc-sections
+
+HOST_FLAGS := $(COMMON_FLAGS) -O2 -fno-omit-frame-pointer
+HOST_LIBS := -lpthread
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE_msan := -fsanitize=memory -fsanitize-memory-track-origins -fno-sanitize-recover=all

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+#
+# The kernel, twice: debug (UBSan traps, lock-order checks of kernel/debug/) and release
+# (kernel/release/).
+#
+# The image carries a table of its own symbols and an id made of its own contents. Both come from
+# linking it more than once: an image without them, one with the table at its true size, and the
+# last, whose table tools/kernel_symbols.py compares with the addresses that really came out.
+
+SHARED_SOURCES := $(sort $(wildcard core/*.c core/*/*.c capnp/runtime/*.c schema/generated/*.c))
+KERNEL_PORTABLE_SOURCES := $(sort $(wildcard kernel/*.c $(foreach d,boot mem sched ipc object \
+    dispatch dev,kernel/$(d)/*.c)))
+KERNEL_ARCH_SOURCES := $(sort $(wildcard kernel/arch/$(ARCH)/*.c kernel/arch/$(ARCH)/*.S))
+KERNEL_SCRIPT := kernel/arch/$(ARCH)/kernel.ld
+KERNELS :=
+
+define kernel
+$(call variant,$(OUT)/kernel/$(1),$(2),$(CC))
+KERNEL_OBJECTS_$(1) := $(call objects,$(OUT)/kernel/$(1),$(SHARED_SOURCES) \
+    $(KERNEL_PORTABLE_SOURCES) $(KERNEL_ARCH_SOURCES) $(sort $(wildcard kernel/$(1)/*.c)))
+DEPENDENCIES += $$(KERNEL_OBJECTS_$(1):.o=.d)
+$$(call remember,$(OUT)/kernel/$(1)/objects.list,$$(KERNEL_OBJECTS_$(1)))
+KERNEL_OBJECTS += $$(KERNEL_OBJECTS_$(1))
+KERNELS += $(OUT)/kernel/$(1)/kernel.elf
+
+$(OUT)/kernel/$(1)/kernel.elf: $$(KERNEL_OBJECTS_$(1)) $(OUT)/kernel/$(1)/objects.list \
+    $(KERNEL_SCRIPT) tools/kernel_symbols.py kernel/symbols.h
+	$$(call say,LINK,$$@)
+	$(Q)$(PYTHON) tools/kernel_symbols.py --output $$@ --script $(KERNEL_SCRIPT) \
+	    --cc '$(CC) $$($(2))' --ld '$(LD) $(KERNEL_LINK_FLAGS)' \
+	    --objects $(OUT)/kernel/$(1)/objects.list
+endef
+$(eval $(call kernel,debug,KERNEL_DEBUG_FLAGS))
+$(eval $(call kernel,release,KERNEL_RELEASE_FLAGS))
+
+.PHONY: kernel kernel-objects
+kernel-objects: $(KERNEL_OBJECTS)
+ifneq ($(wildcard $(KERNEL_SCRIPT)),)
+kernel: $(KERNELS)
+else
+KERNELS :=
+kernel: kernel-objects
+endif
