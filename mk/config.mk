@@ -70,7 +70,8 @@ FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-
     -fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -fno-omit-frame-pointer $(NO_HIDDEN_CALLS)
 
-KERNEL_FLAGS := $(FREESTANDING_FLAGS) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
+# An ISA is chosen by include path: its arch_types.h is the one kernel/arch/arch.h finds.
+KERNEL_FLAGS := $(FREESTANDING_FLAGS) -iquote kernel/arch/$(ARCH) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
 KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -momit-leaf-frame-pointer
 KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) $(UBSAN_TRAP)
 KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
@@ -80,7 +81,7 @@ USER_FLAGS := $(FREESTANDING_FLAGS) -fstack-usage
 USER_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --gc-sections
 
-HOST_FLAGS := $(COMMON_FLAGS) -O2 -fno-omit-frame-pointer
+HOST_FLAGS := $(COMMON_FLAGS) -iquote kernel/arch/host -O2 -fno-omit-frame-pointer
 HOST_LIBS := -lpthread
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_tsan := -fsanitize=thread
