@@ -25,8 +25,18 @@
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* `*(result) = a op b`; true when the exact result does not fit (core/checked.h is the readable
+ * form). */
+#define ADD_OVERFLOWS(a, b, result) __builtin_add_overflow((a), (b), (result))
+#define SUB_OVERFLOWS(a, b, result) __builtin_sub_overflow((a), (b), (result))
+#define MUL_OVERFLOWS(a, b, result) __builtin_mul_overflow((a), (b), (result))
+
+/* Undefined for 0 (core/bits.h is the checked form). */
+#define COUNT_TRAILING_ZEROS_U64(x) __builtin_ctzll(x)
+#define COUNT_LEADING_ZEROS_U64(x)  __builtin_clzll(x)
+
 /* The object of type `type` whose member `member` is at `pointer`. */
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
