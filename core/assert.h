@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Assertions are for our own mistakes. Nothing a program, a boot loader or a peer can send may
+ * reach one: hostile input gets a status. They are always compiled in.
+ */
+#ifndef CORE_ASSERT_H
+#define CORE_ASSERT_H
+
+#include "abi/compiler.h"
+
+/*
+ * Supplied by whoever embeds core/: the kernel panics, host programs print and abort, the host
+ * tests may catch it (tests/host/support.h). All three strings are static.
+ */
+NORETURN COLD void assert_failed(const char *expression, const char *file, unsigned line);
+
+#define ASSERT(expression)                                                                         \
+    (LIKELY(expression) ? (void)0 : assert_failed(#expression, __FILE__, __LINE__))
+
+#endif
