@@ -37,7 +37,7 @@ struct start_info {
     char process_name[LIMIT_NAME_BYTES]; /* the manifest's name of this process */
 };
 
-_Static_assert(offsetof(struct start_info, process_name) == 184, "StartInfo layout");
+_Static_assert(offsetof(struct start_info, process_name) == 176, "StartInfo layout");
 _Static_assert(offsetof(struct start_info, ring) == 24, "StartInfo layout");
 
 #endif
