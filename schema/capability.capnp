@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# What a process may learn about the capabilities that it holds itself.
+@0xf1ec99332588aa8b;
+
+using C = import "/c.capnp";
+using Authority = import "authority.capnp";
+$C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
+$C.interfaceDocs(["Lifetime:", "Minted by:"]);
+
+enum EdgeOrigin {
+  # How an edge came into the table. The numbers equal those in abi/.
+
+  manifest @0;  # by the boot manifest
+  spawn @1;     # as a grant of the process that spawned the holder
+  transfer @2;  # as an argument of a call that the holder received
+  result @3;    # as a result of a call that the holder made
+  duplicate @4; # by DUP of another edge of the holder
+  kernel @5;    # made by the kernel for this process itself
+}
+
+struct EdgeInfo {
+  # One slot of the caller's own table.
+
+  capId @0 :UInt64;       # slot in the low 20 bits, generation in the high 44
+  interfaceId @1 :UInt64;
+  facet @2 :Authority.Facet;
+  badge @3 :UInt64;
+  transferMode @4 :Authority.TransferMode;
+  origin @5 :EdgeOrigin;
+  objectName @6 :Text;    # manifest name of the object
+  revoked @7 :Bool;       # true: it resolves no more and waits to be released
+  grantDepth @8 :UInt16;  # delegations between the object's first owner and this edge
+}
+
+struct ProvenanceStep {
+  # One step on the way of an edge to its holder, the youngest first.
+
+  origin @0 :EdgeOrigin;
+  fromProcess @1 :Text;   # manifest name of the process that it came from
+  fromPid @2 :UInt64;     # never reused; for people
+  manifestLine @3 :Text;  # like "services.shell.grants[2]", for manifest and spawn
+  interfaceId @4 :UInt64; # of the call that carried it, for transfer and result
+  method @5 :UInt16;      # of the call that carried it
+  atNs @6 :UInt64;        # when, nanoseconds since boot
+}
+
+struct LedgerLine {
+  # One account of the caller's ledger.
+
+  name @0 :Text;
+  used @1 :UInt64;
+  limit @2 :UInt64;
+  peak @3 :UInt64;
+  donated @4 :UInt64;    # given on to children, part of used
+}
+
+interface CapabilityManager {
+  # The caller's own table, told to itself. It tells nothing about anybody else's.
+  # Lifetime: lives as long as its process.
+  # Minted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.
+
+  list @0 (firstSlot :UInt32, maxEdges :UInt32) -> (edges :List(EdgeInfo), nextSlot :UInt32);
+  # Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
+  # more. Slots that change between two calls may be missed or seen, never seen twice.
+  # Units: slots; maxEdges 1 to 64.
+  # Errors: outOfRange (maxEdges).
+  # Lifetime: the answer is a snapshot.
+  # Minted by: the kernel at spawn.
+
+  why @1 (capId :UInt64, maxSteps :UInt16 = 16) -> (steps :List(ProvenanceStep), complete :Bool);
+  # Through whom the caller came to hold this edge.
+  # Units: steps; at most 64.
+  # Errors: staleCapability; outOfRange (maxSteps).
+  # Lifetime: the answer is a snapshot.
+  # Minted by: the kernel at spawn.
+
+  census @2 () -> (slotsUsed :UInt32, slotsRetired :UInt32, revoked :UInt32, callsOut :UInt32,
+                   callsIn :UInt32, grantNodes :UInt32);
+  # How many of each there are now.
+  # Units: slots, edges, calls, delegations.
+  # Errors: none beyond those of every call.
+  # Lifetime: the answer is a snapshot.
+  # Minted by: the kernel at spawn.
+
+  ledger @3 () -> (lines :List(LedgerLine));
+  # Every account of the caller's ledger.
+  # Units: those of Quotas.
+  # Errors: none beyond those of every call.
+  # Lifetime: the answer is a snapshot.
+  # Minted by: the kernel at spawn.
+}
