@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame bitmap.
+ *
+ * Purpose: to know, for each 4 KiB frame of physical memory, whether it may be handed out, and to
+ * find a free one in a few steps however large the memory is.
+ *
+ * Words: level 0 has one bit for each frame, set when the frame is used. Each higher level has one
+ * bit for each word of the level below, set when that word is full. The top level is a single word,
+ * so a search climbs from the hint until a word with a clear bit is found and descends again: at
+ * most two words for each of at most six levels.
+ *
+ * A frame is used or free; nothing else. Who uses it is the caller's business (ledger, quarantine).
+ *
+ *   used --add_free_range, free, free_contiguous--> free
+ *   free --alloc, alloc_contiguous, mark_used-----> used
+ *
+ * Invariants:
+ * 1. Bits of level 0 at and beyond frame_count are set: they are never found.
+ * 2. Bit i of level n + 1 is set exactly when word i of level n is full; bits without a word are
+ * set.
+ * 3. The top level has exactly one word, and each level has one bit for each word of the one below.
+ * 4. free_count is the number of clear bits of level 0.
+ * 5. next is below frame_count.
+ *
+ * Every change goes through word_store(), which keeps 2. Errors are found before the first change.
+ * Locks: none here; the kernel holds its frame lock around each call.
+ */
+#include "core/frame_bitmap.h"
+
+#include "core/bits.h"
+#include "core/checked.h"
+
+#define WORD_BITS 64u
+#define WORD_FULL UINT64_MAX
+#define NO_FRAME  UINT64_MAX
+
+static uint64_t words_for(uint64_t bits)
+{
+    return bits / WORD_BITS + (bits % WORD_BITS != 0);
+}
+
+uint64_t frame_bitmap_words_needed(uint64_t frame_count)
+{
+    uint64_t words;
+    uint64_t total;
+
+    if (frame_count == 0 || frame_count > FRAME_BITMAP_FRAMES_MAX) {
+        return 0;
+    }
+    words = words_for(frame_count);
+    total = words;
+    while (words > 1) {
+        words = words_for(words);
+        total += words;
+    }
+    return total;
+}
+
+enum status frame_bitmap_init(struct frame_bitmap *bitmap, uint64_t *words, uint64_t word_count,
+                              uint64_t frame_count)
+{
+    uint64_t needed = frame_bitmap_words_needed(frame_count);
+    uint64_t bits = frame_count;
+    uint32_t level = 0;
+
+    if (needed == 0) {
+        return STATUS_INVALID_ARGUMENT;
+    }
+    if (word_count < needed) {
+        return STATUS_TOO_LARGE;
+    }
+    for (uint64_t i = 0; i < needed; i++) {
+        words[i] = WORD_FULL;
+    }
+    *bitmap = (struct frame_bitmap){.frame_count = frame_count};
+    do {
+        ASSERT(level < FRAME_BITMAP_LEVELS_MAX);
+        bits = words_for(bits);
+        bitmap->level[level] = words;
+        bitmap->level_words[level] = bits;
+        words += bits;
+        level++;
+    } while (bits > 1);
+    bitmap->level_count = level;
+    return STATUS_OK;
+}
+
+/* Gives word `index` of level 0 a new value and tells the levels above what became of it. */
+static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t value)
+{
+    for (uint32_t level = 0;; level++) {
+        uint64_t old = bitmap->level[level][index];
+        uint64_t bit = UINT64_C(1) << index % WORD_BITS;
+
+        ASSERT(index < bitmap->level_words[level]);
+        bitmap->level[level][index] = value;
+        if ((old == WORD_FULL) == (value == WORD_FULL) || level + 1 == bitmap->level_count) {
+            return;
+        }
+        index /= WORD_BITS;
+        old = bitmap->level[level + 1][index];
+        value = value == WORD_FULL ? old | bit : old & ~bit;
+    }
+}
+
+static bool frame_is_used(const struct frame_bitmap *bitmap, uint64_t frame)
+{
+    ASSERT(frame < bitmap->frame_count);
+    return (bitmap->level[0][frame / WORD_BITS] >> frame % WORD_BITS & 1) != 0;
+}
+
+/* The first free frame at or after `from`, or NO_FRAME. */
+static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from)
+{
+    uint64_t index = from;
+    uint64_t clear = 0;
+    uint32_t level = 0;
+
+    for (;;) {
+        uint64_t word = index / WORD_BITS;
+
+        if (word >= bitmap->level_words[level]) {
+            return NO_FRAME;
+        }
+        clear = ~bitmap->level[level][word] & ~bits_below((unsigned)(index % WORD_BITS));
+        if (clear != 0) {
+            index = word * WORD_BITS + bit_lowest(clear);
+            break;
+        }
+        if (level + 1 == bitmap->level_count) {
+            return NO_FRAME;
+        }
+        index = word + 1;
+        level++;
+    }
+    while (level > 0) {
+        level--;
+        clear = ~bitmap->level[level][index];
+        ASSERT(clear != 0); /* invariant 2 */
+        index = index * WORD_BITS + bit_lowest(clear);
+    }
+    ASSERT(index >= from && index < bitmap->frame_count); /* invariant 1 */
+    return index;
+}
+
+/*
+ * The bits of word `index` that belong to the frames [first, end). Every range operation goes from
+ * word to word with it.
+ */
+static uint64_t range_mask(uint64_t index, uint64_t first, uint64_t end)
+{
+    uint64_t base = index * WORD_BITS;
+    uint64_t mask = WORD_FULL;
+
+    ASSERT(first < end && base < end && base + WORD_BITS > first);
+    if (first > base) {
+        mask &= ~bits_below((unsigned)(first - base));
+    }
+    if (end < base + WORD_BITS) {
+        mask &= bits_below((unsigned)(end - base));
+    }
+    return mask;
+}
+
+/* The first frame of [first, end) that is used (or is free, with `used` false), or `end`. */
+static uint64_t range_find(const struct frame_bitmap *bitmap, uint64_t first, uint64_t end,
+                           bool used)
+{
+    for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
+        uint64_t value = bitmap->level[0][word];
+        uint64_t found = (used ? value : ~value) & range_mask(word, first, end);
+
+        if (found != 0) {
+            return word * WORD_BITS + bit_lowest(found);
+        }
+    }
+    return end;
+}
+
+/* Makes all of [first, end) used or free and corrects the count. */
+static void range_store(struct frame_bitmap *bitmap, uint64_t first, uint64_t end, bool used)
+{
+    for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
+        uint64_t mask = range_mask(word, first, end);
+        uint64_t old = bitmap->level[0][word];
+
+        if (used) {
+            bitmap->free_count -= bit_count(~old & mask);
+            word_store(bitmap, word, old | mask);
+        } else {
+            bitmap->free_count += bit_count(old & mask);
+            word_store(bitmap, word, old & ~mask);
+        }
+    }
+    ASSERT(bitmap->free_count <= bitmap->frame_count);
+}
+
+enum status frame_bitmap_add_free_range(struct frame_bitmap *bitmap, uint64_t first, uint64_t count)
+{
+    if (!range_fits(first, count, bitmap->frame_count)) {
+        return STATUS_OUT_OF_RANGE;
+    }
+    if (range_find(bitmap, first, first + count, false) != first + count) {
+        return STATUS_NOT_ALLOCATED;
+    }
+    range_store(bitmap, first, first + count, false);
+    return STATUS_OK;
+}
+
+enum status frame_bitmap_mark_used(struct frame_bitmap *bitmap, uint64_t first, uint64_t count)
+{
+    if (!range_fits(first, count, bitmap->frame_count)) {
+        return STATUS_OUT_OF_RANGE;
+    }
+    range_store(bitmap, first, first + count, true);
+    return STATUS_OK;
+}
+
+/* The next search begins behind the run that ends at `end`. */
+static void hint_set(struct frame_bitmap *bitmap, uint64_t end)
+{
+    bitmap->next = end < bitmap->frame_count ? end : 0;
+}
+
+enum status frame_bitmap_alloc(struct frame_bitmap *bitmap, uint64_t *frame)
+{
+    uint64_t found = frame_find_free(bitmap, bitmap->next);
+
+    if (found == NO_FRAME) {
+        found = frame_find_free(bitmap, 0);
+    }
+    if (found == NO_FRAME) {
+        ASSERT(bitmap->free_count == 0); /* invariant 4 */
+        return STATUS_NO_MEMORY;
+    }
+    range_store(bitmap, found, found + 1, true);
+    hint_set(bitmap, found + 1);
+    *frame = found;
+    return STATUS_OK;
+}
+
+enum status frame_bitmap_alloc_contiguous(struct frame_bitmap *bitmap,
+                                          const struct frame_run_request *request, uint64_t *first)
+{
+    uint64_t align = request->align == 0 ? 1 : request->align;
+    uint64_t end = bitmap->frame_count;
+    uint64_t candidate = request->start;
+    uint64_t tries = 0;
+
+    if (request->count == 0 || !is_power_of_two(align)) {
+        return STATUS_INVALID_ARGUMENT;
+    }
+    if (request->end != 0 && request->end < end) {
+        end = request->end;
+    }
+    for (;;) {
+        uint64_t used;
+
+        candidate = candidate < end ? frame_find_free(bitmap, candidate) : NO_FRAME;
+        if (!checked_align_up(candidate, align, &candidate) ||
+            !range_fits(candidate, request->count, end)) {
+            return STATUS_NO_MEMORY;
+        }
+        if (request->tries_max != 0 && tries == request->tries_max) {
+            *first = candidate;
+            return STATUS_BUSY;
+        }
+        used = range_find(bitmap, candidate, candidate + request->count, true);
+        if (used == candidate + request->count) {
+            break;
+        }
+        candidate = used + 1;
+        tries++;
+    }
+    range_store(bitmap, candidate, candidate + request->count, true);
+    *first = candidate;
+    return STATUS_OK;
+}
+
+enum status frame_bitmap_free(struct frame_bitmap *bitmap, uint64_t frame)
+{
+    return frame_bitmap_free_contiguous(bitmap, frame, 1);
+}
+
+enum status frame_bitmap_free_contiguous(struct frame_bitmap *bitmap, uint64_t first,
+                                         uint64_t count)
+{
+    return frame_bitmap_add_free_range(bitmap, first, count);
+}
+
+bool frame_bitmap_is_free(const struct frame_bitmap *bitmap, uint64_t frame)
+{
+    return frame < bitmap->frame_count && !frame_is_used(bitmap, frame);
+}
+
+/* Invariant 2 for the words of `level`, which is not the top. */
+static bool summary_holds(const struct frame_bitmap *bitmap, uint32_t level)
+{
+    const uint64_t *summary = bitmap->level[level + 1];
+    uint64_t bits = bitmap->level_words[level + 1] * WORD_BITS;
+
+    for (uint64_t i = 0; i < bits; i++) {
+        bool full = i >= bitmap->level_words[level] || bitmap->level[level][i] == WORD_FULL;
+
+        if ((summary[i / WORD_BITS] >> i % WORD_BITS & 1) != full) {
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned frame_bitmap_check(const struct frame_bitmap *bitmap)
+{
+    uint64_t bits = bitmap->frame_count;
+    uint64_t tail = bitmap->frame_count % WORD_BITS;
+    uint64_t free_count = 0;
+
+    if (bitmap->level_count == 0 || bitmap->level_count > FRAME_BITMAP_LEVELS_MAX) {
+        return 3;
+    }
+    for (uint32_t level = 0; level < bitmap->level_count; level++) {
+        bits = words_for(bits);
+        if (bitmap->level_words[level] != bits) {
+            return 3;
+        }
+    }
+    if (bits != 1) {
+        return 3;
+    }
+    if (tail != 0 && bitmap->level[0][bitmap->level_words[0] - 1] >> tail != WORD_FULL >> tail) {
+        return 1;
+    }
+    for (uint32_t level = 0; level + 1 < bitmap->level_count; level++) {
+        if (!summary_holds(bitmap, level)) {
+            return 2;
+        }
+    }
+    for (uint64_t word = 0; word < bitmap->level_words[0]; word++) {
+        free_count += bit_count(~bitmap->level[0][word]);
+    }
+    if (free_count != bitmap->free_count) {
+        return 4;
+    }
+    return bitmap->next < bitmap->frame_count ? 0 : 5;
+}
