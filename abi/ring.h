@@ -8,6 +8,11 @@
  * line, counts without wrapping to the array's size (mod 2^32), and is touched through the four
  * helpers below alone. The kernel keeps its own copy of the indices it owns and reads a submission
  * once; what stands in shared memory afterwards is of no interest to it.
+ *
+ * A message is one Cap'n Proto segment without a stream header: its first word is the root pointer,
+ * and its length is a multiple of 8. The root is the method's parameter structure in a CALL, its
+ * result structure in an answer, CapException where a flag says so. A capability pointer in it is an
+ * index into the records behind it.
  */
 #ifndef ABI_RING_H
 #define ABI_RING_H
@@ -65,10 +70,12 @@ struct sqe {
 
 /* cqe.flags */
 enum {
-    CQE_EXCEPTION = 1, /* CALL: the result is a CapException of the callee */
+    CQE_EXCEPTION = 1,   /* CALL: the result is a CapException of the callee */
+    CQE_CAPS_SHIFT = 16, /* CALL: flags >> 16 received_cap records stand behind the result */
 };
 
-/* One completion. result >= 0: bytes written at the submission's `result`; < 0: transport error. */
+/* One completion. result >= 0: bytes of the message written at the submission's `result` (RECV: its
+ * head included), the received_cap records behind it not counted; < 0: transport error. */
 struct cqe {
     uint64_t user_data;
     int32_t result;
