@@ -8,20 +8,27 @@
 
 enum {
     LIMIT_PAGE_BYTES = 4096,
-    LIMIT_CPUS = 64,              /* one 64-bit mask names any set of CPUs */
-    LIMIT_NAME_BYTES = 32,        /* names of services, capabilities, binaries */
-    LIMIT_SQ_ENTRIES = 64,        /* one page of submission entries */
-    LIMIT_CQ_ENTRIES = 128,       /* one page of completion entries */
+    LIMIT_CPUS = 64,        /* one 64-bit mask names any set of CPUs */
+    LIMIT_NAME_BYTES = 32,  /* names of services, capabilities, binaries */
+    LIMIT_SQ_ENTRIES = 64,  /* one page of submission entries */
+    LIMIT_CQ_ENTRIES = 128, /* one page of completion entries */
     LIMIT_ARENA_BYTES = 64 * 1024,
-    LIMIT_TABLE_SLOTS = 1024,     /* capabilities a process may hold; 64 bytes each */
-    LIMIT_TRANSFERS = 16,         /* descriptors beside one message */
+    LIMIT_TABLE_SLOTS = 1024,        /* capabilities a process may hold; 64 bytes each */
+    LIMIT_TRANSFERS = 16,            /* descriptors beside one message */
     LIMIT_MESSAGE_BYTES = 60 * 1024, /* an endpoint message fits an arena with its header */
-    LIMIT_CALL_BYTES = 4096,      /* message to a kernel object: one private copy for each CPU */
-    LIMIT_CAPSET_ENTRIES = 63,    /* entries of 64 bytes in one page beside its header */
-    LIMIT_THREADS = 64,           /* threads of one process */
-    LIMIT_PRIORITIES = 32,        /* one 32-bit word names the queues in use */
-    LIMIT_DISPATCH_BATCH = 32,    /* submissions drained before the ring's owner yields */
-    LIMIT_TOKEN_SLOTS = 64,       /* calls in flight at one endpoint */
+    LIMIT_CALL_BYTES = 4096,         /* message to a kernel object: one private copy for each CPU */
+    LIMIT_CAPSET_ENTRIES = 63,       /* entries of 64 bytes in one page beside its header */
+    LIMIT_THREADS = 64,              /* threads of one process */
+    LIMIT_PRIORITIES = 32,           /* one 32-bit word names the queues in use */
+    LIMIT_DISPATCH_BATCH = 32,       /* submissions drained before the ring's owner yields */
+    LIMIT_TOKEN_SLOTS = 32,          /* calls in flight at one endpoint */
+    LIMIT_ENDPOINT_QUEUE =
+        32,                /* calls that wait at one endpoint: closing it completes all at once */
+    LIMIT_OPERATIONS = 64, /* operations of one thread that are not complete */
+    LIMIT_CONSOLE_BYTES =
+        1024, /* one console write: a polled port takes about 10 instructions each */
+    LIMIT_STACK_BYTES = 64 * 1024, /* user stack; its guard page lies below */
+    LIMIT_GRANTS = 16,             /* capabilities a spawn passes: LIMIT_TRANSFERS */
 };
 
 /* The user half of an address space: the first and the first forbidden address (x86-64 canonical

@@ -62,10 +62,10 @@ struct sqe {
     uint64_t interface_id;  /* CALL: interface expected of the capability */
     uint64_t token;         /* RETURN, RETURN_RECV: the return token of the call answered */
     uint64_t message;       /* CALL, RETURN, RETURN_RECV: user address of the message */
-    uint64_t result;        /* CALL: where the result goes; RECV, RETURN_RECV: where the next call goes */
-    uint32_t result_bytes;  /* room at `result` */
-    uint16_t transfers;     /* descriptors behind the message, at its end rounded up to 8 */
-    uint16_t spare;         /* zero */
+    uint64_t result; /* CALL: where the result goes; RECV, RETURN_RECV: where the next call goes */
+    uint32_t result_bytes; /* room at `result` */
+    uint16_t transfers;    /* descriptors behind the message, at its end rounded up to 8 */
+    uint16_t spare;        /* zero */
 };
 
 /* cqe.flags */

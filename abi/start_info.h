@@ -18,15 +18,16 @@ struct start_info {
     uint16_t size; /* bytes of this structure that are filled in */
     uint64_t pid;  /* never reused */
     uint64_t thread;
-    uint64_t ring;   /* user address of the thread's ring header */
-    uint64_t capset; /* user address of the process's CapSet page */
+    uint64_t ring;             /* user address of the thread's ring header */
+    uint64_t capset;           /* user address of the process's CapSet page */
     uint64_t argument_message; /* user address of the argument message; 0: none */
     uint64_t argument_bytes;
     uint64_t entry;           /* where the thread began */
     uint64_t thread_argument; /* chosen by whoever started the thread; 0 for the first */
     uint64_t stack_low;       /* lowest usable address of the stack; its guard lies below */
     uint64_t stack_high;
-    uint64_t tls_image; /* PT_TLS of the program: user address, file bytes, memory bytes, alignment */
+    uint64_t
+        tls_image; /* PT_TLS of the program: user address, file bytes, memory bytes, alignment */
     uint64_t tls_file_bytes;
     uint64_t tls_memory_bytes;
     uint64_t tls_alignment;

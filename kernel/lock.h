@@ -30,7 +30,10 @@ struct spinlock {
     uint64_t order; /* among locks of one rank that may nest: the pid */
 };
 
-#define SPINLOCK_INIT(lock_rank) {.held = 0, .rank = (lock_rank), .order = 0}
+#define SPINLOCK_INIT(lock_rank)                                                                   \
+    {                                                                                              \
+        .held = 0, .rank = (lock_rank), .order = 0                                                 \
+    }
 
 void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order);
 void spinlock_lock(struct spinlock *lock);

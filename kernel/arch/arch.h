@@ -198,8 +198,8 @@ NORETURN void arch_halt(void);
 
 enum arch_fault_kind {
     ARCH_FAULT_PAGE,
-    ARCH_FAULT_PRIVILEGE,  /* privileged instruction or general protection */
-    ARCH_FAULT_DIVIDE,     /* integer division */
+    ARCH_FAULT_PRIVILEGE,   /* privileged instruction or general protection */
+    ARCH_FAULT_DIVIDE,      /* integer division */
     ARCH_FAULT_INSTRUCTION, /* undefined instruction */
     ARCH_FAULT_ALIGNMENT,
     ARCH_FAULT_FLOAT, /* x87 or SSE exception */

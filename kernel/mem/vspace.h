@@ -10,7 +10,8 @@
 #include "kernel/lock.h"
 
 enum {
-    VSPACE_STEP_PAGES = 16, /* pages handled in one step: 16 zeroings of 512 stores are 8,192 instructions */
+    VSPACE_STEP_PAGES =
+        16, /* pages handled in one step: 16 zeroings of 512 stores are 8,192 instructions */
 };
 
 struct vspace {

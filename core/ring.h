@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's side of a ring: taking submissions, validating them, keeping room for every
+ * completion. Pure; the ring's lock is the caller's.
+ */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include "abi/ring.h"
+
+/* The kernel's own copy of everything that decides; shared memory only mirrors it. */
+struct ring {
+    struct ring_header *header; /* shared */
+    const struct sqe *sq;       /* shared */
+    struct cqe *cq;             /* shared */
+    uint32_t sq_entries;        /* powers of two */
+    uint32_t cq_entries;
+    uint32_t sq_head;
+    uint32_t cq_tail;
+    uint32_t cq_head;  /* newest value of the user's index that was believed */
+    uint32_t reserved; /* completions promised and not yet posted */
+    bool corrupt;      /* failed closed */
+    uint64_t invalid;  /* submissions refused by the wire check */
+};
+
+/* Takes over zeroed shared memory of the sizes given (powers of two) and writes its header. */
+void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq, struct cqe *cq);
+
+enum ring_take {
+    RING_TAKE_EMPTY,   /* nothing submitted */
+    RING_TAKE_ENTRY,   /* *sqe is a private copy; a completion is reserved for it */
+    RING_TAKE_FULL,    /* completions wait: nothing is accepted until the user consumes some */
+    RING_TAKE_CORRUPT, /* an index is impossible: the ring failed closed */
+};
+
+/* Takes the next submission. The completion queue's room is looked at before the submission. */
+MUST_USE enum ring_take ring_take(struct ring *ring, struct sqe *sqe);
+
+/* Posts the completion of an accepted submission; cannot fail. */
+void ring_post(struct ring *ring, const struct cqe *cqe);
+
+/* Completions that the user has not consumed, by the index last believed; reads the user's index
+ * and fails closed when it is impossible. */
+uint32_t ring_completions(struct ring *ring);
+
+/*
+ * The one decision on wire validity: TRANSPORT_OK, or why `sqe` is refused, with `refusal` naming
+ * the field. Total: defined for every bit pattern.
+ */
+MUST_USE enum transport_error sqe_wire_validation_error(const struct sqe *sqe,
+                                                        struct refusal *refusal);
+
+/* 0, or the number of the first broken invariant of ring.c. */
+MUST_USE unsigned ring_check(const struct ring *ring);
+
+#endif
