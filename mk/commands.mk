@@ -25,7 +25,7 @@ build: kernel user host systems edges-check
 # ---- booting -----------------------------------------------------------------------------------
 
 .PHONY: run run-built run-spawn run-smoke iso debug
-run: ## build and boot in QEMU, terminal attached (SMP=4, ACCEL=tcg|kvm, KERNEL=release|debug)
+run: ## build and boot in QEMU, terminal attached (SMP=4 ACCEL=tcg or kvm KERNEL=release or debug)
 	$(call setup,build run)
 	$(Q)$(MAKE) $(KERNEL_IMAGE) $(OUT)/systems/$(SYSTEM).bin
 	@$(PYTHON) tools/qemu.py --kernel $(KERNEL_IMAGE) --module $(OUT)/systems/$(SYSTEM).bin \
@@ -78,6 +78,6 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' mk/*.mk | sort | \
-	    awk -F'|' '{ printf "%-28s %s\n", $$1, $$2 }'
+	    awk -F'|' '{ printf "%-26s %s\n", $$1, $$2 }'
 
 include $(wildcard $(sort $(DEPENDENCIES)))
