@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the fields of schema/manifest.capnp, authority.capnp and scheduling.capnp lie: the pointer
+ * indices and data offsets that `capnp compile -ocapnp` prints for them.
+ */
+#ifndef CORE_MANIFEST_LAYOUT_H
+#define CORE_MANIFEST_LAYOUT_H
+
+enum {
+    MANIFEST_SCHEMA_VERSION_AT = 0,
+    MANIFEST_NAME_POINTER = 0,
+    MANIFEST_BINARIES_POINTER = 1,
+    MANIFEST_SERVICES_POINTER = 2,
+    MANIFEST_KERNEL_POINTER = 3,
+    MANIFEST_SOURCE_HASH_POINTER = 4,
+
+    BINARY_NAME_POINTER = 0,
+    BINARY_DATA_POINTER = 1,
+
+    SERVICE_NAME_POINTER = 0,
+    SERVICE_BINARY_POINTER = 1,
+    SERVICE_ARGUMENTS_POINTER = 2,
+    SERVICE_GRANTS_POINTER = 3,
+    SERVICE_EXPORTS_POINTER = 4,
+    SERVICE_QUOTAS_POINTER = 5,
+    SERVICE_RESTART_POINTER = 6,
+    SERVICE_SCHEDULING_POINTER = 7,
+
+    GRANT_NAME_POINTER = 0,
+    GRANT_SOURCE_NAME_POINTER = 1,
+    GRANT_EXPORT_NAME_POINTER = 2,
+    GRANT_FACET_POINTER = 3,
+    GRANT_SOURCE_TAG_AT = 0,
+    GRANT_TRANSFER_MODE_AT = 2,
+    GRANT_INTERFACE_AT = 8,
+    GRANT_BADGE_AT = 16,
+    GRANT_SOURCE_KERNEL = 0,
+    GRANT_SOURCE_SERVICE = 1,
+
+    EXPORT_NAME_POINTER = 0,
+    EXPORT_FACET_POINTER = 1,
+    EXPORT_INTERFACE_AT = 0,
+    EXPORT_MESSAGE_BYTES_AT = 8,
+    EXPORT_MESSAGE_BYTES_DEFAULT = 4096,
+    EXPORT_CAPABILITIES_AT = 12,
+    EXPORT_CAPABILITIES_DEFAULT = 4,
+    EXPORT_QUEUE_LENGTH_AT = 16,
+    EXPORT_QUEUE_LENGTH_DEFAULT = 64,
+
+    FACET_TAG_AT = 0,
+    FACET_METHODS_AT = 8,
+    FACET_ALL = 0,
+    FACET_METHODS = 1,
+
+    RESTART_MODE_AT = 0,
+    RESTART_MAX_AT = 4,
+    RESTART_WINDOW_AT = 8,
+    RESTART_BACKOFF_AT = 16,
+
+    SCHEDULING_PRIORITY_AT = 0,
+    SCHEDULING_BUDGET_AT = 8,
+    SCHEDULING_PERIOD_AT = 16,
+    SCHEDULING_CPU_MASK_AT = 24,
+
+    QUOTA_SLOTS_AT = 0,
+    QUOTA_FRAMES_AT = 4,
+    QUOTA_RING_BYTES_AT = 8,
+    QUOTA_ENDPOINT_QUEUE_AT = 12,
+    QUOTA_OUTSTANDING_CALLS_AT = 16,
+    QUOTA_SCRATCH_BYTES_AT = 20,
+    QUOTA_THREADS_AT = 24,
+    QUOTA_LOG_BYTES_AT = 28,
+    QUOTA_GRANT_NODES_AT = 32,
+    QUOTA_CPU_PERMILLE_AT = 36,
+    QUOTA_CPU_PERMILLE_DEFAULT = 1000,
+
+    KERNEL_LOG_LEVEL_AT = 0,
+    KERNEL_LOG_LEVEL_DEFAULT = 2,
+    KERNEL_HALT_ON_INIT_EXIT_BIT = 8,
+    KERNEL_MAX_CPUS_AT = 2,
+    KERNEL_TIMER_HZ_AT = 4,
+    KERNEL_TIMER_HZ_DEFAULT = 1000,
+    KERNEL_LOG_BYTES_AT = 8,
+    KERNEL_LOG_BYTES_DEFAULT = 65536,
+};
+
+/* Sizes for building: data words, pointers. */
+#define MANIFEST_ROOT_SIZE       ((struct capn_size){1, 5})
+#define MANIFEST_BINARY_SIZE     ((struct capn_size){0, 2})
+#define MANIFEST_SERVICE_SIZE    ((struct capn_size){0, 8})
+#define MANIFEST_GRANT_SIZE      ((struct capn_size){3, 4})
+#define MANIFEST_EXPORT_SIZE     ((struct capn_size){3, 2})
+#define MANIFEST_FACET_SIZE      ((struct capn_size){2, 0})
+#define MANIFEST_RESTART_SIZE    ((struct capn_size){3, 0})
+#define MANIFEST_SCHEDULING_SIZE ((struct capn_size){4, 0})
+#define MANIFEST_QUOTAS_SIZE     ((struct capn_size){5, 0})
+#define MANIFEST_KERNEL_SIZE     ((struct capn_size){2, 0})
+
+#endif
