@@ -21,7 +21,8 @@ define host_variant
 $(call variant,$(1),$(2),$(3))
 $(call archive,$(1)/libcore.a,$(call objects,$(1),$(CORE_SOURCES)))
 $(call archive,$(1)/libcapnp.a,$(call objects,$(1),$(CAPNP_SOURCES)))
-$(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) tools/host_symbols.c))
+$(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) tools/host_kernel_image.c))
+$(call archive,$(1)/libhost.a,$(call objects,$(1),tools/host_assert.c))
 $(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT)))
 HOST_LIBRARIES_$(4) := $(addprefix $(1)/,libcore.a libcapnp.a libkernel_host.a)
 HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(HOST_TEST_SOURCES))
@@ -61,10 +62,11 @@ define host_tool
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(HOST_DIR),$(2)))
 $$(call remember,$(HOST_DIR)/lists/$(1),$(2))
 $(HOST_DIR)/bin/$(1): $(call objects,$(HOST_DIR),$(2)) $(HOST_DIR)/libcore.a \
-    $(HOST_DIR)/libcapnp.a $(HOST_DIR)/lists/$(1)
+    $(HOST_DIR)/libcapnp.a $(HOST_DIR)/libhost.a $(HOST_DIR)/lists/$(1)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(CC) $(HOST_FLAGS) -o $$@ $(call objects,$(HOST_DIR),$(2)) \
-	    -Wl,--start-group $(HOST_DIR)/libcore.a $(HOST_DIR)/libcapnp.a -Wl,--end-group \
+	    -Wl,--start-group $(HOST_DIR)/libcore.a $(HOST_DIR)/libcapnp.a $(HOST_DIR)/libhost.a \
+	    -Wl,--end-group \
 	    $$(HOST_TOOL_LIBS_$(1)) $(HOST_LIBS)
 endef
 HOST_TOOL_LIBS_mkmanifest := -ljansson
