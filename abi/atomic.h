@@ -28,6 +28,21 @@ static inline void atomic_store_release_u32(uint32_t *word, uint32_t value)
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
+static inline uint32_t atomic_exchange_u32(uint32_t *word, uint32_t value)
+{
+    return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t atomic_load_relaxed_u64(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_store_relaxed_u64(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t atomic_load_acquire_u64(const uint64_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -56,6 +71,12 @@ static inline uint64_t atomic_and_u64(uint64_t *word, uint64_t bits)
 static inline uint64_t atomic_exchange_u64(uint64_t *word, uint64_t value)
 {
     return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+}
+
+/* A full barrier: what this thread stored before it is visible before what it loads after it. */
+static inline void atomic_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 #endif
