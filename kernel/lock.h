@@ -45,6 +45,8 @@ bool spinlock_try(struct spinlock *lock);
 
 /* kernel/debug or kernel/release: the order check, called with the CPU's interrupts off. */
 void lock_check_acquire(const struct spinlock *lock);
+/* The lock was taken by spinlock_try, which cannot deadlock: recorded, its order not checked. */
+void lock_check_try(const struct spinlock *lock);
 void lock_check_release(const struct spinlock *lock);
 /* Asserts that this CPU holds nothing: at every return to a user and at idle. */
 void lock_check_none_held(void);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spinlocks: one word, taken by an exchange and given back by a store.
+ *
+ * The word is not a queue. A fair lock hands itself to the CPU that waited longest; on virtual
+ * processors that CPU may not be running, and then all others wait for the host's scheduler. The
+ * sections are short (kernel/mem and kernel/ipc bound each), so being overtaken costs little. A
+ * waiter reads and does not write until the word is free, which leaves the line to its holder.
+ *
+ * Ordering: the exchange acquires and the store releases, so that whoever holds the lock sees all
+ * that earlier holders did. Nothing here is a full barrier; kernel/mem/shootdown.c, which needs
+ * one, has its own.
+ */
+#include "kernel/lock.h"
+
+#include "abi/atomic.h"
+#include "core/assert.h"
+#include "kernel/arch/arch.h"
+
+void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order)
+{
+    ASSERT(rank > LOCK_RANK_NONE && rank <= LOCK_RANK_LOG);
+    lock->held = 0;
+    lock->rank = rank;
+    lock->order = order;
+}
+
+void spinlock_lock(struct spinlock *lock)
+{
+    lock_check_acquire(lock);
+    while (atomic_exchange_u32(&lock->held, 1) != 0) {
+        while (atomic_load_relaxed_u32(&lock->held) != 0) {
+            arch_spin_hint();
+        }
+    }
+}
+
+void spinlock_unlock(struct spinlock *lock)
+{
+    ASSERT(atomic_load_relaxed_u32(&lock->held) == 1);
+    lock_check_release(lock);
+    atomic_store_release_u32(&lock->held, 0);
+}
+
+bool spinlock_is_held(const struct spinlock *lock)
+{
+    return atomic_load_relaxed_u32(&lock->held) != 0;
+}
+
+bool spinlock_try(struct spinlock *lock)
+{
+    if (atomic_exchange_u32(&lock->held, 1) != 0) {
+        return false;
+    }
+    lock_check_try(lock);
+    return true;
+}
