@@ -66,11 +66,11 @@ CAPN_MUST_USE enum capn_status capn_frame_write_header(const struct capn_segment
 
 /* Start with all zeroes. */
 struct capn_unpacker {
-    uint8_t word[8];   /* the word being put together */
-    uint8_t have;      /* bytes of it that are there */
-    uint8_t tag;       /* which bytes of it are in the input */
-    uint8_t phase;     /* what the next input byte is */
-    uint8_t run_words; /* words of a run still to come */
+    uint16_t run_words; /* words of a run still to come */
+    uint8_t phase;      /* what the next input byte is */
+    uint8_t tag;        /* which bytes of the word are in the input */
+    uint8_t have;       /* bytes of the word that are there */
+    uint8_t word[8];    /* the word being put together */
 };
 
 /*
@@ -109,7 +109,8 @@ void capn_packer_init(struct capn_packer *packer, const struct capn_segment *seg
 /* Only the words of one segment, without a table. */
 void capn_packer_init_bare(struct capn_packer *packer, const struct capn_segment *segment);
 
-/* Packs until the output has less than 10 bytes left or all is done; true when all is done. */
+/* Packs until the output has less than 10 bytes left or all is done; true when all is done. The
+ * output must have room for 10 bytes at the start, else nothing moves. */
 bool capn_pack(struct capn_packer *packer, struct capn_output *output);
 
 /* Exactly how many bytes capn_pack will write in all. */
