@@ -61,9 +61,13 @@ COMMON_FLAGS := -std=gnu11 -pipe -g -iquote . $(WARNINGS) -ffile-prefix-map=$(CU
 ifeq ($(COMPILER),gcc)
 NO_HIDDEN_CALLS := -fno-tree-loop-distribute-patterns
 UBSAN_TRAP := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+# gcc's conversion warnings look at the instrumented expressions and see what is not there; every
+# file is compiled without the sanitizer too.
+INSTRUMENTED := -Wno-conversion
 else
 NO_HIDDEN_CALLS :=
 UBSAN_TRAP := -fsanitize=undefined -fsanitize-trap=undefined
+INSTRUMENTED :=
 endif
 
 FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
@@ -73,7 +77,7 @@ FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-
 # An ISA is chosen by include path: its arch_types.h is the one kernel/arch/arch.h finds.
 KERNEL_FLAGS := $(FREESTANDING_FLAGS) -iquote kernel/arch/$(ARCH) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
 KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -momit-leaf-frame-pointer
-KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) $(UBSAN_TRAP)
+KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) $(UBSAN_TRAP) $(INSTRUMENTED)
 KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --no-warn-rwx-segments --gc-sections
 
@@ -83,6 +87,6 @@ USER_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --buil
 
 HOST_FLAGS := $(COMMON_FLAGS) -iquote kernel/arch/host -O2 -fno-omit-frame-pointer
 HOST_LIBS := -lpthread
-SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all $(INSTRUMENTED)
 SANITIZE_tsan := -fsanitize=thread
 SANITIZE_msan := -fsanitize=memory -fsanitize-memory-track-origins -fno-sanitize-recover=all
