@@ -14,9 +14,17 @@
 
 #define BOOT_RANGES_MAX        128u
 #define BOOT_COMMAND_LINE_SIZE 512u
-#define BOOT_RSDP_SIZE         36u
+#define BOOT_RSDP_SIZE         36u /* ACPI 2.0 and later */
+#define BOOT_RSDP_SIZE_1       20u /* ACPI 1.0 */
 /* x86_64's architectural bound on physical addresses (Intel SDM volume 3A, 4.1.4). */
 #define BOOT_ADDRESS_LIMIT (UINT64_C(1) << 52)
+
+/* What the loaders leave in eax and in the first word of their structures. */
+#define BOOT_MULTIBOOT2_MAGIC 0x36d76289u /* in eax at entry; the kernel's entry code checks it */
+#define BOOT_PVH_MAGIC        0x336ec578u
+/* More than any firmware gives; a larger structure is a lie. */
+#define BOOT_MULTIBOOT2_SIZE_MAX (1u << 20)
+#define BOOT_PVH_ENTRIES_MAX     4096u
 
 enum boot_error {
     BOOT_OK = 0,
@@ -69,16 +77,26 @@ MUST_USE const char *boot_error_text(enum boot_error error);
 /* "usable", "reserved", ...; never NULL. */
 MUST_USE const char *boot_range_type_name(enum boot_range_type type);
 
+/* The type that an address range of INT 15h E820 kind (ACPI 6.4, table 15-4) has here. */
+MUST_USE enum boot_range_type boot_range_type_from_e820(uint32_t type);
+
 /* Makes `info` empty, of the given source. */
 void boot_info_init(struct boot_info *info, enum boot_source source);
 
 /*
  * Adds one range of the memory map; order and overlap do not matter. An unknown type counts as
  * reserved, length 0 as nothing. Errors: BAD_MEMORY_MAP (reaches beyond BOOT_ADDRESS_LIMIT),
- * TOO_MANY_RANGES.
+ * TOO_MANY_RANGES (needs two free places to work in); `info` is unspecified after an error.
  */
 MUST_USE enum boot_error boot_info_add_range(struct boot_info *info,
                                              const struct boot_range *range);
+
+/*
+ * Notes a copy of the ACPI root pointer, of which the first 36 or else 20 bytes are kept. Errors:
+ * BAD_ROOT_POINTER (shorter than 20).
+ */
+MUST_USE enum boot_error boot_info_set_root_pointer(struct boot_info *info, const uint8_t *bytes,
+                                                    uint64_t length);
 
 /* Notes a module. The first one's place is kept, all are counted. Errors: BAD_MODULE (wraps). */
 MUST_USE enum boot_error boot_info_add_module(struct boot_info *info, uint64_t start,
