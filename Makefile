@@ -11,5 +11,6 @@ include mk/kernel.mk
 include mk/user.mk
 include mk/host.mk
 include mk/systems.mk
+include mk/fuzz.mk
 include mk/checks.mk
 include mk/commands.mk

@@ -20,3 +20,26 @@ edges-check: $(EDGES_STAMP) ## check that each part uses only the parts below it
 .PHONY: test-tools
 test-tools: ## run the tests of the tools (TEST=name for one)
 	@$(PYTHON) tools/run_tool_tests.py $(if $(RESULT),--result $(RESULT)) $(TEST)
+
+.PHONY: fmt-check fmt pins-check rt-check clang-check
+fmt-check: ## check format, licence lines and marks of every source
+	$(call setup,build test)
+	@$(PYTHON) tools/check_format.py
+
+fmt: ## rewrite the C sources as fmt-check wants them
+	@$(PYTHON) tools/check_format.py --fix
+
+pins-check: ## compare this machine's inputs with tools/pins.txt
+	@$(PYTHON) tools/check_pins.py
+
+TEST_PROGRAMS := $(sort $(foreach f,$(filter tests/%,$(PROGRAM_FOLDERS)),$(notdir $(f:/=))) \
+    $(notdir $(PROGRAM_FILES:.c=)))
+rt-check: ## check the programs: entry ABI, freestanding, no writable code, one way into the kernel
+	$(call setup,build)
+	$(Q)$(MAKE) user
+	@$(PYTHON) tools/rt_check.py $(result) --programs $(USER_DIR)/debug \
+	    $(addprefix --hostile ,$(TEST_PROGRAMS)) $(notdir $(PROGRAM_BINARIES))
+
+clang-check: ## build everything a second time with clang 14
+	$(call setup,build test)
+	$(Q)$(MAKE) CC=clang build host-tests

@@ -50,17 +50,43 @@ iso: ## build out/capos.iso, which boots under BIOS and UEFI
 
 # ---- testing -----------------------------------------------------------------------------------
 
-.PHONY: test-host test-boot
+# What `make test` runs, in this order; each is a target here, and each can be run alone.
+SUITES ?= fmt-check edges-check pins-check rt-check test-tools test-host test-sanitize clang-check \
+    $(SUITES_GENERATED) $(SUITES_FUZZ) test-boot
+
+.PHONY: test test-host test-boot test-core test-sanitize
+test: ## run every test; the last line is `N passed, N failed`
+	$(call setup,build run iso test)
+	$(Q)$(MAKE) build host-tests sanitize-build $(SUITES_BUILD)
+	@$(PYTHON) tools/run_suites.py --make '$(MAKE)' $(SUITES)
+
+result = $(if $(RESULT),--result $(RESULT))
+
 test-host: ## run the host tests (TEST=name for one)
 	$(call setup,build test)
 	$(Q)$(MAKE) host-tests
-	@$(PYTHON) tools/run_host_tests.py $(if $(RESULT),--result $(RESULT)) \
+	@$(PYTHON) tools/run_host_tests.py $(result) \
 	    $(if $(TEST),$(HOST_DIR)/tests/$(TEST),$(HOST_TESTS_plain))
 
-test-boot: ## boot the scenes of tests/scenes (SCENE=name for one, NAME[smp=4] for a variant)
+test-core: ## run the host tests of core/ alone
+	$(call setup,build test)
+	$(Q)$(MAKE) $(CORE_TESTS)
+	@$(PYTHON) tools/run_host_tests.py --name 'core tests' $(result) $(CORE_TESTS)
+
+SANITIZED_TESTS := $(HOST_TESTS_asan) $(HOST_TESTS_tsan) $(HOST_TESTS_msan)
+.PHONY: sanitize-build
+sanitize-build: $(SANITIZED_TESTS)
+	@:
+test-sanitize: ## run the host tests under ASan with UBSan, TSan and MSan
+	$(call setup,build test)
+	$(Q)$(MAKE) sanitize-build
+	@$(PYTHON) tools/run_host_tests.py --name 'sanitized host tests' --full-names $(result) \
+	    $(if $(TEST),$(filter %/$(TEST),$(SANITIZED_TESTS)),$(SANITIZED_TESTS))
+
+test-boot: ## run the scenes of tests/scenes (SCENE=name for one, 'name[smp=4]' for a variant)
 	$(call setup,build run iso)
 	$(Q)$(MAKE) build
-	@$(PYTHON) tools/scene.py $(if $(RESULT),--result $(RESULT)) --out $(OUT) $(if $(SCENE),'$(SCENE)')
+	@$(PYTHON) tools/scene.py $(result) --out $(OUT) $(if $(SCENE),'$(SCENE)')
 
 # ---- inputs ------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@
 HOST_DIR := $(OUT)/host
 CORE_SOURCES := $(sort $(wildcard core/*.c core/*/*.c))
 CAPNP_SOURCES := $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
-KERNEL_HOST_SOURCES := $(sort $(KERNEL_PORTABLE_SOURCES) $(wildcard kernel/arch/host/*.c) \
-    $(wildcard kernel/debug/*.c))
+KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_PORTABLE_SOURCES) \
+    $(wildcard kernel/arch/host/*.c kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
 HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
 SIM_SOURCES := $(sort $(wildcard sim/*.c))
@@ -75,6 +75,14 @@ $(foreach f,$(HOST_TOOL_FOLDERS),$(eval $(call host_tool,$(notdir $(patsubst %/,
 
 .PHONY: host host-tests host-tools sim
 host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS)
+	@:
 host-tools: $(HOST_TOOLS)
+	@:
 host-tests: $(HOST_TESTS_plain)
+	@:
 sim: $(HOST_SIMS_plain)
+	@:
+
+# The tests of core/ are those named after one of its files.
+CORE_TESTS := $(sort $(foreach s,$(CORE_SOURCES) $(wildcard core/*.h),$(filter \
+    $(HOST_DIR)/tests/$(basename $(notdir $(s)))_test,$(HOST_TESTS_plain))))

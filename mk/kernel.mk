@@ -17,7 +17,8 @@ KERNELS :=
 define kernel
 $(call variant,$(OUT)/kernel/$(1),$(2),$(CC))
 KERNEL_OBJECTS_$(1) := $(call objects,$(OUT)/kernel/$(1),$(SHARED_SOURCES) \
-    $(KERNEL_PORTABLE_SOURCES) $(KERNEL_ARCH_SOURCES) $(sort $(wildcard kernel/$(1)/*.c)))
+    $(if $(KERNEL_ARCH_SOURCES),$(KERNEL_PORTABLE_SOURCES) $(KERNEL_ARCH_SOURCES) \
+    $(sort $(wildcard kernel/$(1)/*.c))))
 DEPENDENCIES += $$(KERNEL_OBJECTS_$(1):.o=.d)
 $$(call remember,$(OUT)/kernel/$(1)/objects.list,$$(KERNEL_OBJECTS_$(1)))
 KERNEL_OBJECTS += $$(KERNEL_OBJECTS_$(1))
@@ -35,9 +36,12 @@ $(eval $(call kernel,release,KERNEL_RELEASE_FLAGS))
 
 .PHONY: kernel kernel-objects
 kernel-objects: $(KERNEL_OBJECTS)
+	@:
 ifneq ($(wildcard $(KERNEL_SCRIPT)),)
 kernel: $(KERNELS)
+	@:
 else
 KERNELS :=
 kernel: kernel-objects
+	@:
 endif

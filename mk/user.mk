@@ -46,9 +46,12 @@ PROGRAM_BINARIES := $(addprefix $(USER_DIR)/bin/,$(PROGRAMS))
 
 .PHONY: user user-objects
 user-objects: $(USER_DIR)/librt.a $(USER_DIR)/libsupport.a $(USER_OBJECTS)
+	@:
 ifneq ($(wildcard $(USER_SCRIPT)),)
 user: $(USER_DIR)/librt.a $(PROGRAM_BINARIES)
+	@:
 else
 PROGRAM_BINARIES :=
 user: user-objects
+	@:
 endif

@@ -54,6 +54,7 @@ def main():
     parser.add_argument("--result")
     parser.add_argument("--name", default="host tests")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--full-names", action="store_true", help="tell variants of a program apart")
     parser.add_argument("programs", nargs="*")
     options = parser.parse_args()
     passed = failed = 0
@@ -61,7 +62,7 @@ def main():
         for program, outcome in zip(options.programs, pool.map(run, options.programs)):
             text, status, (good, bad), seconds = outcome
             passed, failed = passed + good, failed + bad
-            name = os.path.basename(program)
+            name = program if options.full_names else os.path.basename(program)
             if bad == 0 and status == 0:
                 print("  PASS  %s: %d (%.1f s)" % (name, good, seconds), flush=True)
                 continue

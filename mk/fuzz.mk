@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+#
+# libFuzzer targets: fuzz/NAME_fuzz.c becomes out/fuzz/bin/NAME, linked with everything the host
+# has, instrumented. Other files of fuzz/ are shared by all of them. Corpora lie in
+# fuzz/corpus/NAME/; a run never writes there.
+
+FUZZ_DIR := $(OUT)/fuzz
+FUZZ_CC := clang-14
+FUZZ_FLAGS = $(HOST_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_RUNS ?= 20000
+FUZZ_SECONDS ?= 10
+FUZZ_SOURCES := $(sort $(wildcard fuzz/*_fuzz.c))
+FUZZ_SUPPORT := $(sort $(filter-out %_fuzz.c,$(wildcard fuzz/*.c)))
+FUZZ_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_DIR)/bin/%,$(FUZZ_SOURCES))
+# Tools whose sources a target may call: everything but their main files.
+FUZZ_TOOL_SOURCES := $(sort $(filter-out %/main.c,$(wildcard tools/mkmanifest/*.c)))
+
+$(eval $(call variant,$(FUZZ_DIR),FUZZ_FLAGS,$(FUZZ_CC)))
+$(eval $(call archive,$(FUZZ_DIR)/libfuzz.a,$(call objects,$(FUZZ_DIR),$(CORE_SOURCES) \
+    $(CAPNP_SOURCES) $(KERNEL_HOST_SOURCES) tools/host_kernel_image.c $(FUZZ_SUPPORT) \
+    $(FUZZ_TOOL_SOURCES))))
+$(eval $(call archive,$(FUZZ_DIR)/libhost.a,$(call objects,$(FUZZ_DIR),tools/host_assert.c)))
+DEPENDENCIES += $(patsubst fuzz/%.c,$(FUZZ_DIR)/fuzz/%.d,$(FUZZ_SOURCES))
+
+$(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
+	    -Wl,--start-group $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a -Wl,--end-group \
+	    -ljansson $(HOST_LIBS)
+
+.PHONY: fuzz-build fuzz-build-all fuzz-smoke
+fuzz-build-all: $(FUZZ_PROGRAMS)
+	@:
+fuzz-build: ## build the fuzz targets into out/fuzz/bin
+	$(call setup,build test)
+	$(Q)$(MAKE) fuzz-build-all
+
+fuzz-smoke: ## run each fuzz target on its corpus, then a bounded while (FUZZ_RUNS FUZZ_SECONDS)
+	$(call setup,build test)
+	$(Q)$(MAKE) fuzz-build-all
+	@$(PYTHON) tools/fuzz_smoke.py $(if $(RESULT),--result $(RESULT)) --runs $(FUZZ_RUNS) \
+	    --seconds $(FUZZ_SECONDS) $(if $(TEST),$(FUZZ_DIR)/bin/$(TEST),$(FUZZ_PROGRAMS))
+SUITES_FUZZ := $(if $(FUZZ_SOURCES),fuzz-smoke)
+SUITES_BUILD += $(if $(FUZZ_SOURCES),fuzz-build-all)
