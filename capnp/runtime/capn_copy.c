@@ -201,7 +201,7 @@ static bool struct_list_visit(struct walk *walk, const struct capn_pointer *from
 static uint8_t last_byte_mask(const struct capn_list *list)
 {
     bool partial = list->element_size == CAPN_ELEMENT_BIT && list->count % 8 != 0;
-    return partial ? (uint8_t)((1u << list->count % 8) - 1) : 0xff;
+    return (uint8_t)(partial ? (1u << list->count % 8) - 1 : 0xff);
 }
 
 /* In a check: is what follows the last element, up to the end of its word, zero? */
