@@ -200,6 +200,7 @@ void frames_init(const struct boot_info *info)
         frames.reserved_for_data += i == 1 ? marked : 0;
     }
     frames.reserved = frames.total - frame_bitmap_free_count(&frames.bitmap);
+    user_copy_race_arm(info->command_line);
     if (frame_bitmap_free_count(&frames.bitmap) < SPARE_FRAMES_MIN) {
         kernel_boot_refused("less than 1 MiB of memory is left beside the kernel and the module");
     }
@@ -417,15 +418,10 @@ void frames_census_take(struct frames_census *census)
         census->total - census->reserved - census->free - census->cached - census->quarantine;
 }
 
-uint64_t frames_reserved_for_data(void)
-{
-    return frames.reserved_for_data;
-}
-
-/* The bit of `slot`'s frame among the caches' slots before (cpu, index). */
+/* Whether a slot of the caches before slot `index` of CPU `cpu` holds `frame`. */
 static bool cache_has_before(unsigned cpu, unsigned index, paddr_t frame)
 {
-    for (unsigned i = 0; i <= cpu; i++) {
+    for (unsigned i = 0; i < LIMIT_CPUS && i <= cpu; i++) {
         for (unsigned s = 0; cpus[i] != NULL && s < CPU_FRAME_CACHE; s++) {
             if (i == cpu && s == index) {
                 return false;
@@ -436,6 +432,22 @@ static bool cache_has_before(unsigned cpu, unsigned index, paddr_t frame)
         }
     }
     return false;
+}
+
+bool frame_is_available(paddr_t frame)
+{
+    bool available;
+
+    spinlock_lock(&frames.lock);
+    available = frame_bitmap_is_free(&frames.bitmap, frame / FRAME_BYTES) ||
+                cache_has_before(LIMIT_CPUS, 0, frame);
+    spinlock_unlock(&frames.lock);
+    return available;
+}
+
+uint64_t frames_reserved_for_data(void)
+{
+    return frames.reserved_for_data;
 }
 
 /* Invariants 2, 3, 5 and 6 of one slot. */

@@ -56,6 +56,9 @@ void frames_census_take(struct frames_census *census);
 /* Empties this CPU's cache into the bitmap. */
 void frames_cache_drain(void);
 
+/* Whether `frame` is in the bitmap as free or in a cache: for checks. */
+bool frame_is_available(paddr_t frame);
+
 /* Boot module's and bitmap's share of `reserved`, frames; for the memory report. */
 uint64_t frames_reserved_for_data(void);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a debug kernel does beyond a release kernel in kernel/mem: kernel/debug/memory_debug.c has
- * the checks, kernel/release/memory_debug.c has empty functions.
+ * What a debug kernel does beyond a release kernel in kernel/mem: kernel/debug/memory_debug.c and
+ * copy_race.c have the checks, kernel/release/memory_debug.c has empty functions.
  */
 #ifndef KERNEL_MEM_MEMORY_DEBUG_H
 #define KERNEL_MEM_MEMORY_DEBUG_H
 
 #include "kernel/arch/arch.h"
+
+struct unmap;
+struct vspace;
 
 /* Whether free kernel objects are filled with SLAB_POISON and verified. */
 bool memory_debug_poison(void);
@@ -16,5 +19,20 @@ void memory_debug_frame_freed(paddr_t frame);
 
 /* `frame` is about to be handed out without being zeroed: asserts that it is zero. */
 void memory_debug_frame_is_zero(paddr_t frame);
+
+/*
+ * The race of a copy with an unmap, forced. The word user_copy_race=ADDRESS on a debug kernel's
+ * command line names a page. The first copy that comes to that page, after its permission check and
+ * before the page's bytes, waits until another CPU has taken that page out of the same space; an
+ * unmap of that page waits, before it changes anything, until a copy has come. Then both go on. At
+ * the copy's end the kernel asserts that the page's frame is nobody's yet, and says in one log line
+ * which of the two permitted outcomes it was. Both waits end after RACE_WAIT_NS with a warning in
+ * the log. In any other case, and in release kernels, these do nothing.
+ */
+void user_copy_race_arm(const char *command_line);
+void user_copy_rendezvous(struct vspace *vspace, vaddr_t address);
+void user_copy_rendezvous_end(struct vspace *vspace, enum status status);
+void unmap_rendezvous(struct vspace *vspace, vaddr_t page, unsigned pages);
+void unmap_rendezvous_end(struct vspace *vspace, const struct unmap *unmap);
 
 #endif

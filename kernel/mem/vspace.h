@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A user's address space: the architecture's tables, a lock, the set of CPUs it is active on, and
- * the count of frames it owns.
+ * the count of frames it owns. The theory is in vspace.c.
+ *
+ * Checks come in this order, and the first that fails is the answer: alignment, number of pages,
+ * range, flags, then what the tables say.
  */
 #ifndef KERNEL_MEM_VSPACE_H
 #define KERNEL_MEM_VSPACE_H
@@ -10,8 +13,7 @@
 #include "kernel/lock.h"
 
 enum {
-    VSPACE_STEP_PAGES =
-        16, /* pages handled in one step: 16 zeroings of 512 stores are 8,192 instructions */
+    VSPACE_STEP_PAGES = 16, /* pages handled in one step: 16 zeroings are 12,000 instructions */
 };
 
 struct vspace {
@@ -26,13 +28,17 @@ struct vspace {
 /* An empty address space. STATUS_NO_MEMORY. */
 enum status vspace_create(struct vspace *vspace) MUST_USE;
 
-/* Maps one new zeroed page; *frame (may be NULL) tells its frame. Errors: STATUS_NO_MEMORY,
- * STATUS_EXISTS, STATUS_OUT_OF_RANGE (not in the user half), STATUS_MISALIGNED,
- * STATUS_INVALID_ARGUMENT (write with execute). Nothing changed on error. */
+/*
+ * Maps one new zeroed page; `flags` are ARCH_PAGE_WRITE or ARCH_PAGE_EXECUTE or neither; *frame
+ * (`frame` may be NULL) tells its frame, which stays the space's. Errors: STATUS_MISALIGNED,
+ * STATUS_OUT_OF_RANGE (not in the user half), STATUS_INVALID_ARGUMENT (write with execute, or
+ * another flag), STATUS_NO_MEMORY, STATUS_EXISTS. Nothing changed on error.
+ */
 enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags,
                            paddr_t *frame) MUST_USE;
 
-/* Maps a frame of somebody else's (flags gain ARCH_PAGE_SHARED). Errors as above. */
+/* Maps a frame of somebody else's (flags gain ARCH_PAGE_SHARED), who frees it only after the
+ * unmap's completion. Errors as above. */
 enum status vspace_map_shared(struct vspace *vspace, vaddr_t page, unsigned flags,
                               paddr_t frame) MUST_USE;
 
@@ -41,14 +47,15 @@ struct unmap; /* kernel/mem/shootdown.h */
 /*
  * Unmaps up to VSPACE_STEP_PAGES pages from `page` on. `unmap` is completed (its callback called)
  * once no CPU can use the old translations; frames owned by the space stay in quarantine until
- * then. Pages that are not mapped are passed over. STATUS_OUT_OF_RANGE, STATUS_MISALIGNED,
- * STATUS_TOO_LARGE: nothing changed.
+ * then. Pages that are not mapped are passed over. The caller holds no lock; the completion may run
+ * before this returns. STATUS_MISALIGNED, STATUS_TOO_LARGE, STATUS_OUT_OF_RANGE: nothing changed,
+ * and no completion comes.
  */
 enum status vspace_unmap(struct vspace *vspace, vaddr_t page, unsigned pages,
                          struct unmap *unmap) MUST_USE;
 
-/* Changes flags in the same way; completed when every CPU sees the new ones. STATUS_NOT_FOUND when
- * one of the pages is not mapped (nothing changed). */
+/* Changes flags in the same way; completed when every CPU sees the new ones. Errors as for unmap
+ * and map, and STATUS_NOT_FOUND when one of the pages is not mapped (nothing changed). */
 enum status vspace_protect(struct vspace *vspace, vaddr_t page, unsigned pages, unsigned flags,
                            struct unmap *unmap) MUST_USE;
 
@@ -56,10 +63,14 @@ enum status vspace_protect(struct vspace *vspace, vaddr_t page, unsigned pages, 
 void vspace_activate(struct vspace *vspace);
 
 /* One bounded step of giving back every frame of a space that is active nowhere; false: done, the
- * root is freed too. */
+ * root is freed too and only the structure is left. */
 bool vspace_teardown_step(struct vspace *vspace);
 
-/* Checks frames counted against the tables (debug; cost grows with the space). */
-void vspace_check(struct vspace *vspace);
+/* Frames the space owns now. */
+uint64_t vspace_frames(struct vspace *vspace);
+
+/* 0, or the number of the first broken invariant of vspace.c. For a space that nobody changes
+ * meanwhile. */
+unsigned vspace_check(struct vspace *vspace);
 
 #endif

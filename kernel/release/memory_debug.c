@@ -16,3 +16,33 @@ void memory_debug_frame_is_zero(paddr_t frame)
 {
     (void)frame;
 }
+
+void user_copy_race_arm(const char *command_line)
+{
+    (void)command_line;
+}
+
+void user_copy_rendezvous(struct vspace *vspace, vaddr_t address)
+{
+    (void)vspace;
+    (void)address;
+}
+
+void user_copy_rendezvous_end(struct vspace *vspace, enum status status)
+{
+    (void)vspace;
+    (void)status;
+}
+
+void unmap_rendezvous(struct vspace *vspace, vaddr_t page, unsigned pages)
+{
+    (void)vspace;
+    (void)page;
+    (void)pages;
+}
+
+void unmap_rendezvous_end(struct vspace *vspace, const struct unmap *unmap)
+{
+    (void)vspace;
+    (void)unmap;
+}
