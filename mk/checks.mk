@@ -43,3 +43,11 @@ rt-check: ## check the programs: entry ABI, freestanding, no writable code, one 
 clang-check: ## build everything a second time with clang 14
 	$(call setup,build test)
 	$(Q)$(MAKE) CC=clang build host-tests
+
+# With a default system there is an ISO to compare; before that, what there is.
+SHIPPED_TARGETS = kernel user systems $(if $(filter %/default.bin,$(SYSTEMS)),$(ISO))
+.PHONY: reproducible-check
+reproducible-check: ## build again in another folder and compare kernel, programs, systems and ISO
+	$(call setup,build iso)
+	$(Q)$(MAKE) $(SHIPPED_TARGETS)
+	@$(PYTHON) tools/reproducible_check.py $(result) --make '$(MAKE)' $(SHIPPED_TARGETS)
