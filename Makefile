@@ -10,6 +10,7 @@ include mk/compile.mk
 include mk/kernel.mk
 include mk/user.mk
 include mk/host.mk
+include mk/schema.mk
 include mk/systems.mk
 include mk/fuzz.mk
 include mk/checks.mk

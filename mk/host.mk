@@ -53,9 +53,9 @@ endef
 $(eval $(call sim_program,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call sim_program,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))
 
-# ---- tools: tools/NAME/*.c and capnp/capnpc-c/*.c become out/host/bin/NAME ----------------------
+# ---- tools: tools/NAME/*.c becomes out/host/bin/NAME --------------------------------------------
 
-HOST_TOOL_FOLDERS := $(sort $(dir $(wildcard tools/*/*.c capnp/capnpc-c/*.c)))
+HOST_TOOL_FOLDERS := $(sort $(dir $(wildcard tools/*/*.c)))
 HOST_TOOLS := $(foreach f,$(HOST_TOOL_FOLDERS),$(HOST_DIR)/bin/$(notdir $(patsubst %/,%,$(f))))
 
 define host_tool

@@ -52,7 +52,7 @@ enum Reason {
   opcodeOnly @39;          # the method is performed through a ring opcode, not through CALL
 }
 
-struct CapException {
+struct CapException $C.name("cap_exception") {
   # The body of a completion whose status says "exception". It belongs to the call that it answers
   # and is valid until the arena space that it lies in is reused.
 

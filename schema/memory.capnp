@@ -16,7 +16,7 @@ enum Protection {
   readExecute @3;
 }
 
-interface FrameAllocator {
+interface FrameAllocator $C.name("frame_allocator") {
   # Turns quota into memory objects.
   # Lifetime: lives as long as the machine.
   # Minted by: the kernel for init; the manifest's grants from there on.
@@ -105,7 +105,7 @@ struct MemoryRegion {
   objectOffset @5 :UInt64; # offset of the first byte in the object, bytes; 0 when not shared
 }
 
-interface VirtualMemory {
+interface VirtualMemory $C.name("virtual_memory") {
   # The address space of one process. Every change is whole or not at all, and its completion
   # comes after the last CPU has seen it.
   # Lifetime: lives as long as its process; calls after that answer peerDied.
