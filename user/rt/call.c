@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The endpoint opcodes over the ring client. */
+#include "user/rt/call.h"
+
+static uint64_t address_of(const void *pointer)
+{
+    return (uint64_t)(uintptr_t)pointer;
+}
+
+static const struct received_cap *caps_behind(const uint8_t *message, uint64_t bytes)
+{
+    return (const struct received_cap *)(const void *)(message + (bytes + 7) / 8 * 8);
+}
+
+struct sqe rt_call_entry(const struct rt_call *call)
+{
+    return (struct sqe){
+        .opcode = OPCODE_CALL,
+        .method = call->method,
+        .message_bytes = call->message_bytes,
+        .cap = call->cap,
+        .interface_id = call->interface_id,
+        .message = address_of(call->message),
+        .result = address_of(call->result),
+        .result_bytes = call->result_bytes,
+        .transfers = call->transfers,
+    };
+}
+
+struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *completion)
+{
+    struct rt_answer answer = {
+        .status = completion->result,
+        .exception = (completion->flags & CQE_EXCEPTION) != 0,
+        .cap_count = (uint16_t)(completion->flags >> CQE_CAPS_SHIFT),
+        .refusal = completion->refusal,
+    };
+
+    if (completion->result >= 0 && answer.cap_count != 0) {
+        answer.caps = caps_behind(call->result, (uint64_t)completion->result);
+    }
+    return answer;
+}
+
+struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
+{
+    struct sqe entry = rt_call_entry(call);
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    if (status != TRANSPORT_OK) {
+        return (struct rt_answer){.status = status};
+    }
+    return rt_call_answer(call, &completion);
+}
+
+/* Submits an entry whose completion announces a call in `buffer`. */
+static struct rt_request receive_by(struct rt_ring *ring, const struct sqe *entry,
+                                    struct rt_buffer buffer)
+{
+    struct cqe completion;
+    struct rt_request request = {.status = rt_ring_do(ring, entry, &completion)};
+
+    if (request.status != TRANSPORT_OK) {
+        return request;
+    }
+    request.status = completion.result;
+    request.refusal = completion.refusal;
+    if (completion.result < 0) {
+        return request;
+    }
+    request.head = (const struct endpoint_message *)(const void *)buffer.bytes;
+    request.message = buffer.bytes + sizeof(*request.head);
+    if (request.head->caps != 0) {
+        request.caps = caps_behind(request.message, request.head->message_bytes);
+    }
+    return request;
+}
+
+struct rt_request rt_receive(struct rt_ring *ring, struct cap_id endpoint, struct rt_buffer buffer)
+{
+    struct sqe entry = {
+        .opcode = OPCODE_RECV,
+        .cap = endpoint,
+        .result = address_of(buffer.bytes),
+        .result_bytes = buffer.size,
+    };
+
+    return receive_by(ring, &entry, buffer);
+}
+
+static struct sqe return_entry(const struct rt_reply *reply, enum opcode opcode)
+{
+    return (struct sqe){
+        .opcode = (uint8_t)opcode,
+        .flags = reply->exception ? SQE_EXCEPTION : 0,
+        .message_bytes = reply->message_bytes,
+        .cap = reply->endpoint,
+        .token = reply->token,
+        .message = address_of(reply->message),
+        .transfers = reply->transfers,
+    };
+}
+
+int32_t rt_return(struct rt_ring *ring, const struct rt_reply *reply)
+{
+    struct sqe entry = return_entry(reply, OPCODE_RETURN);
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
+}
+
+struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply *reply,
+                                    struct rt_buffer buffer)
+{
+    struct sqe entry = return_entry(reply, OPCODE_RETURN_RECV);
+
+    entry.result = address_of(buffer.bytes);
+    entry.result_bytes = buffer.size;
+    return receive_by(ring, &entry, buffer);
+}
+
+int32_t rt_release(struct rt_ring *ring, struct cap_id cap)
+{
+    struct sqe entry = {.opcode = OPCODE_RELEASE, .cap = cap};
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
+}
+
+int32_t rt_nop(struct rt_ring *ring)
+{
+    struct sqe entry = {.opcode = OPCODE_NOP};
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring client of one thread: submissions, completions in any order, and the memory of the
+ * arena. A ring belongs to the thread it was made for; no function here may be called by another.
+ *
+ * Lifetime: from submit to its completion, the message and the result buffer of an operation are
+ * the kernel's. With checks on (the default) the client asserts that: a buffer in the kernel's
+ * hands can be neither lent again nor freed, and a freed one is filled with RT_RING_POISON.
+ */
+#ifndef USER_RT_RT_RING_H
+#define USER_RT_RT_RING_H
+
+#include "abi/ring.h"
+#include "abi/syscall.h"
+
+enum {
+    RT_RING_BLOCK_BYTES = 256, /* the arena is handed out in runs of these */
+    RT_RING_BLOCKS = LIMIT_ARENA_BYTES / RT_RING_BLOCK_BYTES,
+    RT_RING_OPERATIONS = LIMIT_CQ_ENTRIES, /* under way at one time */
+    RT_RING_POISON = 0xa5,
+};
+
+/* A set of arena blocks. */
+struct rt_blocks {
+    uint64_t word[RT_RING_BLOCKS / 64];
+};
+
+/* One submission under way or answered. Stale once its completion was taken. */
+struct rt_operation {
+    uint64_t id; /* generation above slot; never 0 */
+};
+
+enum rt_slot_state {
+    RT_SLOT_FREE,
+    RT_SLOT_PENDING,
+    RT_SLOT_DONE,
+};
+
+struct rt_slot {
+    enum rt_slot_state state;
+    uint32_t generation; /* of the operation that has the slot, or had it last */
+    struct cqe completion;
+    struct rt_blocks lent;
+};
+
+/* Bytes of the arena that their holder may use until it frees them. */
+struct rt_buffer {
+    uint8_t *bytes; /* 16-aligned; NULL: none */
+    uint32_t size;
+};
+
+struct rt_ring {
+    struct ring_header *header;
+    struct sqe *submissions;
+    const struct cqe *completions;
+    uint8_t *arena;
+    uint32_t tail;      /* of the submission queue, this side's own */
+    uint32_t head;      /* of the completion queue, this side's own */
+    uint32_t in_flight; /* slots PENDING */
+    uint32_t next_slot; /* where the search for a free slot begins */
+    uint64_t strays;    /* completions that answered nothing of ours: the kernel's mistake */
+    uint64_t clock_hertz;
+    bool checks;
+    struct rt_blocks allocated;
+    struct rt_blocks lent;
+    struct rt_slot slot[RT_RING_OPERATIONS];
+};
+
+/* Takes over the ring at `header`, mapped and untouched by its user so far; `clock_hertz` is the
+ * rate of the cycle counter. False: it is not a ring of this version and size. */
+MUST_USE bool rt_ring_init(struct rt_ring *ring, struct ring_header *header, uint64_t clock_hertz);
+
+/*
+ * Queues a copy of `entry`, whose user_data is replaced; the kernel sees it at the next enter.
+ * Buffers inside the arena must be allocated from this ring. Errors: TRANSPORT_LIMIT
+ * (RT_RING_OPERATIONS under way), TRANSPORT_RING_CORRUPT.
+ */
+MUST_USE int32_t rt_ring_submit(struct rt_ring *ring, const struct sqe *entry,
+                                struct rt_operation *operation);
+
+/*
+ * Enters the kernel and takes in what has completed. Waits for at least `min_complete` completions
+ * that were not taken in before, at most timeout_ns (0: not at all; TIMEOUT_NONE: for ever).
+ * Errors: those of cap_enter. Returning TRANSPORT_OK does not say that as many have come.
+ */
+MUST_USE int32_t rt_ring_enter(struct rt_ring *ring, uint32_t min_complete, uint64_t timeout_ns);
+
+/* Takes the completion of `operation` if it has come, without entering the kernel. */
+MUST_USE bool rt_ring_poll(struct rt_ring *ring, struct rt_operation operation,
+                           struct cqe *completion);
+
+/*
+ * Waits for the completion of `operation` and takes it. TRANSPORT_TIMEOUT: it is still under way
+ * and may be waited for again; TRANSPORT_BAD_TOKEN: it was taken before; TRANSPORT_RING_CORRUPT.
+ * The operation's own outcome is completion->result.
+ */
+MUST_USE int32_t rt_ring_wait(struct rt_ring *ring, struct rt_operation operation,
+                              uint64_t timeout_ns, struct cqe *completion);
+
+/* Submits and waits for ever. Errors as both. */
+MUST_USE int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion);
+
+/* A run of the arena, at least `size` bytes, zeroed; bytes is NULL when there is none. */
+MUST_USE struct rt_buffer rt_buffer_alloc(struct rt_ring *ring, uint32_t size);
+
+/* Gives a buffer back; the kernel must not have it. A buffer without bytes is let pass. */
+void rt_buffer_free(struct rt_ring *ring, struct rt_buffer buffer);
+
+/* Blocks of the arena that are handed out; for leak checks. */
+uint32_t rt_ring_blocks_used(const struct rt_ring *ring);
+
+#endif
