@@ -466,7 +466,7 @@ static bool export_check(struct manifest *m, struct capn_list grants, struct cap
                       LIMIT_TRANSFERS) ||
         !number_check(m, "queueLength",
                       capn_get_u32(s, EXPORT_QUEUE_LENGTH_AT, EXPORT_QUEUE_LENGTH_DEFAULT), 1,
-                      LIMIT_TOKEN_SLOTS)) {
+                      MANIFEST_QUEUE_LENGTH_MAX)) {
         return false;
     }
     leave(m);
