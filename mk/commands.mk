@@ -52,7 +52,7 @@ iso: ## build out/capos.iso, which boots under BIOS and UEFI
 
 # What `make test` runs, in this order; each is a target here, and each can be run alone.
 SUITES ?= fmt-check edges-check pins-check rt-check test-tools test-host test-sanitize clang-check \
-    $(SUITES_GENERATED) $(SUITES_FUZZ) test-boot
+    $(SUITES_GENERATED) $(SUITES_FUZZ) reproducible-check test-boot $(if $(KERNELS),bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
@@ -87,6 +87,17 @@ test-boot: ## run the scenes of tests/scenes (SCENE=name for one, 'name[smp=4]' 
 	$(call setup,build run iso)
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/scene.py $(result) --out $(OUT) $(if $(SCENE),'$(SCENE)')
+
+.PHONY: bench bench-exact
+bench: ## measure everything, print the table, write out/bench.json
+	$(call setup,build run)
+	$(Q)$(MAKE) build
+	@$(PYTHON) tools/bench.py $(result) --make '$(MAKE)'
+
+bench-exact: ## measure and judge the rows in instructions and bytes
+	$(call setup,build run)
+	$(Q)$(MAKE) build
+	@$(PYTHON) tools/bench.py $(result) --exact
 
 # ---- inputs ------------------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def scene_check(scene, path):
         raise SceneError("%s: the direct boot takes one module; use bios" % path)
 
 
-def scene_variants(path):
+def scene_variants(path, defaults=None):
     """The scene of a file, once for each entry of its matrix."""
     with open(path) as file:
         try:
@@ -108,7 +108,7 @@ def scene_variants(path):
         scene_check(variant, path)
         if overlay:
             variant["name"] = "%s[%s]" % (stem, overlay_name(overlay))
-        variants.append(dict(DEFAULTS, **variant))
+        variants.append(dict(DEFAULTS, **dict(defaults or {}, **variant)))
     names = [variant["name"] for variant in variants]
     if len(set(names)) != len(names):
         raise SceneError("%s: two entries of 'matrix' are alike" % path)

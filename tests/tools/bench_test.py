@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The performance table: which values fail, and that none is lost."""
+import os
+import sys
+import unittest
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+sys.path.insert(0, TOOLS)
+
+import bench  # noqa: E402
+
+ROWS = [
+    {"name": "enter", "unit": "instructions", "method": "m", "reach": 200, "aim": 120},
+    {"name": "calls", "unit": "instructions", "method": "m", "reach": 10, "aim": 20, "more": True},
+    {"name": "build", "unit": "seconds", "method": "m", "reach": 60, "aim": 30},
+]
+
+
+class Rows(unittest.TestCase):
+    def judged(self, *values, exact=False):
+        table = bench.Table(ROWS)
+        for value in values:
+            table.put(*value)
+        return table.judge(exact)
+
+    def test_within_reach(self):
+        self.assertEqual(self.judged(("enter", 200, "instructions")), (1, []))
+
+    def test_missed(self):
+        good, bad = self.judged(("enter", 201, "instructions"))
+        self.assertEqual(good, 0)
+        self.assertIn("enter is 201 instructions and must be at most 200", bad[0])
+
+    def test_more_is_better(self):
+        self.assertEqual(self.judged(("calls", 10, "instructions")), (1, []))
+        self.assertIn("at least 10", self.judged(("calls", 9, "instructions"))[1][0])
+
+    def test_wall_time_never_fails(self):
+        self.assertEqual(self.judged(("build", 1000.0, "seconds")), (0, []))
+
+    def test_value_without_a_row(self):
+        self.assertIn("no row", self.judged(("other", 1, "bytes"))[1][0])
+
+    def test_other_unit(self):
+        self.assertIn("its row is in", self.judged(("enter", 1, "bytes"))[1][0])
+
+    def test_two_values(self):
+        self.assertIn("twice", self.judged(("enter", 1, "instructions"),
+                                           ("enter", 2, "instructions"))[1][0])
+
+    def test_exact_wants_every_exact_row(self):
+        bad = self.judged(("enter", 1, "instructions"), exact=True)[1]
+        self.assertEqual(bad, ["calls was not measured"])
+
+    def test_lines(self):
+        lines = ["[0.1] bench enter 123 instructions", "bench wall 0.25 seconds", "benchmark x 1 y",
+                 "bench enter many instructions"]
+        self.assertEqual(bench.parse_lines(lines),
+                         [("enter", 123, "instructions"), ("wall", 0.25, "seconds")])
+
+    def test_table_of_the_tree(self):
+        with open(os.path.join(TOOLS, "..", bench.ROWS)) as file:
+            table = bench.Table(bench.json.load(file))
+        for row in table.rows.values():
+            self.assertTrue({"name", "unit", "method", "reach", "aim"} <= set(row), row["name"])
+        self.assertIn("verdict", table.text())
+
+
+if __name__ == "__main__":
+    unittest.main()

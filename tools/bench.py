@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Collect the performance rows, print the table and write out/bench.json.
+
+  bench.py [--result FILE] [--exact] [--make MAKE] [--output FILE]
+
+bench/rows.json names every row: name, unit, method, reach (must), aim (want), and `more` when more is
+better. Values come from three places: what the image weighs; what guests print in the scenes of
+bench/scenes/*.json as lines `bench NAME VALUE UNIT` (release kernel, one instruction = one tick of a
+deterministic clock unless the scene says otherwise); and the time of building, measured in a copy of
+the tree. --exact leaves out what is measured in seconds, because wall time on a shared machine means
+nothing. A row in instructions or bytes that misses its reach fails, and so does a value without a row
+or, with --exact, an exact row without a value.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import qemu
+import scene
+import suite
+
+ROWS = os.path.join("bench", "rows.json")
+SCENES = os.path.join("bench", "scenes")
+EXACT_UNITS = ("instructions", "bytes")
+LINE = re.compile(r"\bbench (\S+) (-?\d+(?:\.\d+)?) (\S+)\s*$")
+PT_LOAD = 1
+INCREMENTAL_SOURCE = os.path.join("core", "ring.c")
+
+
+class Table:
+    """Rows in the order of their file, values as they come in."""
+
+    def __init__(self, definitions):
+        self.rows = {}
+        for row in definitions:
+            if row["name"] in self.rows:
+                raise ValueError("two rows are called %s" % row["name"])
+            self.rows[row["name"]] = dict(row, value=None)
+        self.problems = []
+
+    def put(self, name, value, unit):
+        row = self.rows.get(name)
+        if row is None:
+            self.problems.append("%s has no row in %s" % (name, ROWS))
+        elif row["unit"] != unit:
+            self.problems.append("%s came in %s, its row is in %s" % (name, unit, row["unit"]))
+        elif row["value"] is not None and row["value"] != value:
+            self.problems.append("%s came twice: %s and %s" % (name, row["value"], value))
+        else:
+            row["value"] = value
+
+    @staticmethod
+    def met(row, bound):
+        if row["value"] is None or row.get(bound) is None:
+            return None
+        if row.get("more"):
+            return row["value"] >= row[bound]
+        return row["value"] <= row[bound]
+
+    def judge(self, exact):
+        """(rows that are judged and good, what is wrong)."""
+        good, bad = 0, list(self.problems)
+        for row in self.rows.values():
+            if row["unit"] not in EXACT_UNITS:
+                continue
+            if row["value"] is None:
+                if exact:
+                    bad.append("%s was not measured" % row["name"])
+            elif self.met(row, "reach") is False:
+                bad.append("%s is %s %s and must be %s %s" % (
+                    row["name"], row["value"], row["unit"],
+                    "at least" if row.get("more") else "at most", row["reach"]))
+            else:
+                good += 1
+        return good, bad
+
+    def measured(self):
+        keys = ("name", "value", "unit", "method", "reach", "aim")
+        return [{key: row.get(key) for key in keys} for row in self.rows.values()
+                if row["value"] is not None]
+
+    def text(self):
+        lines = ["%-28s %14s %-13s %12s %12s  %s" % ("name", "value", "unit", "reach", "aim",
+                                                    "verdict")]
+        for row in self.rows.values():
+            value = "not measured" if row["value"] is None else number(row["value"])
+            verdict = {None: "", True: "aim" if self.met(row, "aim") else "reach",
+                       False: "MISSED" if row["unit"] in EXACT_UNITS else "missed (wall time)"}[
+                           self.met(row, "reach")]
+            lines.append("%-28s %14s %-13s %12s %12s  %s" % (
+                row["name"], value, row["unit"], number(row.get("reach")), number(row.get("aim")),
+                verdict))
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return "%.2f" % value if isinstance(value, float) else str(value)
+
+
+def parse_lines(lines):
+    """[(name, value, unit)] of the guest's bench lines."""
+    found = []
+    for line in lines:
+        match = LINE.search(line)
+        if match:
+            value = float(match.group(2)) if "." in match.group(2) else int(match.group(2))
+            found.append((match.group(1), value, match.group(3)))
+    return found
+
+
+def image_bytes(path):
+    """What a boot loader copies: text, read-only data and data, without what is zeroed."""
+    with open(path, "rb") as file:
+        data = file.read()
+    start, = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    total = 0
+    for index in range(count):
+        kind, _, _, _, _, length = struct.unpack_from("<IIQQQQ", data, start + index * size)
+        total += length if kind == PT_LOAD else 0
+    return total
+
+
+def measure_image(table):
+    kernel = os.path.join("out", "kernel", "release", "kernel.elf")
+    if os.path.exists(kernel):
+        table.put("kernel_image", image_bytes(kernel), "bytes")
+
+
+def measure_guests(table, exact):
+    names = sorted(os.listdir(SCENES)) if os.path.isdir(SCENES) else []
+    builder = scene.Builder("out")
+    for name in names:
+        if not name.endswith(".json"):
+            continue
+        for variant in scene.scene_variants(os.path.join(SCENES, name),
+                                            {"kernel": "release", "icount": True, "timeout_s": 120}):
+            if exact and not variant["icount"]:
+                continue
+            problem, _, output = scene.run_scene(variant, builder, 1.0)
+            if problem:
+                table.problems.append("scene %s: %s\n%s" % (
+                    variant["name"], problem, output.decode(errors="replace").replace("\r", "")))
+            for row in parse_lines(scene.output_lines(output)):
+                table.put(*row)
+
+
+def timed_make(make, root):
+    started = time.monotonic()
+    result = subprocess.run([make, "--no-print-directory", "SETUP=no", "all"], cwd=root,
+                            env=suite.make_environment(), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return result, round(time.monotonic() - started, 2)
+
+
+def measure_build(table, make):
+    folder = tempfile.mkdtemp(prefix="capos-bench-")
+    try:
+        root = os.path.join(folder, "tree")
+        shutil.copytree(suite.ROOT, root, symlinks=True,
+                        ignore=shutil.ignore_patterns("out", ".git", "__pycache__"))
+        for name in ("build_clean", "build_incremental"):
+            result, seconds = timed_make(make, root)
+            if result.returncode:
+                table.problems.append("the build failed:\n" + result.stdout.decode(errors="replace"))
+                return
+            table.put(name, seconds, "seconds")
+            os.utime(os.path.join(root, INCREMENTAL_SOURCE))
+    finally:
+        shutil.rmtree(folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--result")
+    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--make", default="make")
+    parser.add_argument("--output", default=os.path.join("out", "bench.json"))
+    options = parser.parse_args()
+    os.chdir(suite.ROOT)
+    with open(ROWS) as file:
+        table = Table(json.load(file))
+    measure_image(table)
+    if shutil.which(qemu.QEMU):
+        measure_guests(table, options.exact)
+    else:
+        table.problems.append("%s is not installed" % qemu.QEMU)
+    if not options.exact:
+        measure_build(table, options.make)
+    with open(options.output, "w") as file:
+        json.dump(table.measured(), file, indent=2)
+        file.write("\n")
+    print(table.text())
+    good, bad = table.judge(options.exact)
+    for problem in bad:
+        print("bench: " + problem)
+    suite.finish("performance rows", good, len(bad), options.result)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
