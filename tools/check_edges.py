@@ -47,10 +47,8 @@ LAYERS = [
     Layer("kernel", ("kernel/",), SHARED, FREESTANDING),
     Layer("kernel/arch/x86_64", ("kernel/arch/x86_64/",), SHARED + ("kernel/",), FREESTANDING),
     Layer("kernel/arch/host", ("kernel/arch/host/",), SHARED + ("kernel/",), HOSTED),
-    Layer("user/rt", ("user/rt/",), SHARED, FREESTANDING, needs=("main",)),
+    Layer("user", ("user/",), SHARED, FREESTANDING, needs=("main",)),
     # The runtime's headers have inline functions of core and of the Cap'n Proto runtime in them.
-    Layer("user/lib", ("user/lib/",), ("abi/", "capnp/runtime/", "schema/generated/", "user/rt/"),
-          FREESTANDING, symbols=SHARED + ("user/rt/",)),
     Layer("services", ("services/",), ("user/", "schema/generated/"), FREESTANDING,
           symbols=SHARED + ("user/",)),
     Layer("demos", ("demos/",), ("user/", "schema/generated/"), FREESTANDING,
@@ -78,11 +76,10 @@ SOURCE = (".c", ".h", ".S", ".def")
 OBJECT_FOLDERS = {
     "kernel/release": ("capnp/runtime", "schema/generated", "core", "kernel", "kernel/arch/x86_64"),
     "kernel/debug": ("capnp/runtime", "schema/generated", "core", "kernel", "kernel/arch/x86_64"),
-    "user": ("capnp/runtime", "schema/generated", "core", "user/rt", "user/lib", "services",
-             "demos"),
+    "user": ("capnp/runtime", "schema/generated", "core", "user", "services", "demos"),
 }
 LINKER_SCRIPTS = {"kernel/arch/x86_64": "kernel/arch/x86_64/kernel.ld",
-                  "user/rt": "user/rt/user.ld"}
+                  "user": "user/rt/user.ld"}
 # Written at link time by tools/kernel_symbols.py.
 KERNEL_IMAGE_SYMBOLS = {"kernel_symbols", "kernel_symbol_count", "kernel_build_id"}
 
