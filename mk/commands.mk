@@ -52,7 +52,7 @@ iso: ## build out/capos.iso, which boots under BIOS and UEFI
 
 # What `make test` runs, in this order; each is a target here, and each can be run alone.
 SUITES ?= fmt-check edges-check pins-check rt-check test-tools test-host test-sanitize clang-check \
-    $(SUITES_GENERATED) $(SUITES_FUZZ) reproducible-check test-boot $(if $(KERNELS),bench-exact)
+    generated-code-check $(SUITES_FUZZ) reproducible-check test-boot $(if $(KERNELS),bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
