@@ -98,6 +98,19 @@ static void include_references(struct emitter *emitter, struct node *node)
     include_node(emitter, node->type.node);
 }
 
+const struct node *const *emitter_includes(struct emitter *emitter, size_t *count)
+{
+    (void)emitter;
+    *count = includes.count;
+    return includes.files;
+}
+
+const char *file_path_stem(const char *path)
+{
+    const char *end = strstr(path, ".capnp");
+    return text_copy(path, end ? (size_t)(end - path) : strlen(path));
+}
+
 /* How this file's header names another's: as its schema does, "/x" being relative to a -I folder.
  * A file that is reached without an import of its own is named from the root. */
 static const char *include_path(const struct emitter *emitter, const struct node *file)
@@ -178,7 +191,7 @@ void emit_header(struct emitter *emitter)
                  "\n/* The schema itself, for capn_meta.h; in %s.meta.c. */\n"
                  "struct capn_meta_file;\n"
                  "extern const struct capn_meta_file %s;\n",
-                 text_copy(path, strcspn(path, ".")),
+                 file_path_stem(path),
                  emitter_claim(emitter, path, "%s_meta", emitter->file->node->c_name));
     output_print(header, "\n/* ---- Types ---- */\n");
     emitter_each(emitter, emit_types);

@@ -23,6 +23,12 @@ struct output *emitter_source(struct emitter *emitter);
 const char *emitter_claim(struct emitter *emitter, const char *origin, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* The files whose types this one uses, in the order of their headers; after emit_header only. */
+const struct node *const *emitter_includes(struct emitter *emitter, size_t *count);
+
+/* "a/b.capnp" -> "a/b". */
+const char *file_path_stem(const char *path);
+
 /* Calls `visit` for every node below the file, parents first. */
 void emitter_each(struct emitter *emitter, void (*visit)(struct emitter *, struct node *));
 
