@@ -13,6 +13,8 @@
 
 #include "abi/compiler.h"
 
+#define FORMAT_FIELD_MAX 1024
+
 /*
  * Writes at most `size` bytes including the final NUL, which is there whenever size is not 0.
  * Returns the length of the whole text without the NUL, like snprintf: a result >= size means it
