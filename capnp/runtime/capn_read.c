@@ -32,17 +32,6 @@ void capn_reader_init(struct capn_reader *reader, const struct capn_segment *seg
     }
 }
 
-struct capn_pointer capn_reader_root(struct capn_reader *reader)
-{
-    if (reader->segment_count == 0 || reader->segments[0].words == 0) {
-        return (struct capn_pointer){.reader = reader};
-    }
-    return (struct capn_pointer){.reader = reader,
-                                 .segment = &reader->segments[0],
-                                 .word = reader->segments[0].bytes,
-                                 .depth_left = reader->depth_limit};
-}
-
 /* ---- Refusals ---- */
 
 void capn_reader_refuse(struct capn_reader *reader, const struct capn_error *error)
@@ -124,7 +113,9 @@ static const struct capn_segment *far_segment(const struct capn_pointer *pointer
 {
     const struct capn_reader *reader = pointer->reader;
     uint32_t id = (uint32_t)(bits >> 32);
-    if (id >= reader->segment_count) {
+    /* As in the reference, an empty segment is none: only an object without words could lie there.
+     */
+    if (id >= reader->segment_count || reader->segments[id].words == 0) {
         capn_refuse(pointer, (struct capn_refusal){CAPN_UNKNOWN_SEGMENT, "far pointer", id,
                                                    reader->segment_count});
         return NULL;
@@ -190,6 +181,19 @@ bool capn_resolve(const struct capn_pointer *pointer, struct capn_target *target
 }
 
 /* ---- Objects ---- */
+
+struct capn_pointer capn_reader_root(struct capn_reader *reader)
+{
+    struct capn_pointer root = {.reader = reader, .depth_left = reader->depth_limit};
+    if (reader->segment_count != 0 && reader->segments[0].words != 0) {
+        root.segment = &reader->segments[0];
+        root.word = root.segment->bytes;
+        if (!budget_take(&root, CAPN_ROOT_WORDS, "root pointer")) {
+            root.word = NULL;
+        }
+    }
+    return root;
+}
 
 static bool kind_check(const struct capn_pointer *pointer, uint64_t bits, unsigned kind,
                        const char *what)
@@ -270,6 +274,12 @@ static bool composite_read(const struct capn_pointer *pointer, const struct capn
     uint64_t tag = capn_load_u64(bytes);
     struct capn_size size = capn_bits_size(tag);
     uint64_t needed = capn_tag_count(tag) * capn_struct_words(size);
+    /* The tag has a bit more than a list pointer has for its count. */
+    if (capn_tag_count(tag) > CAPN_LIST_COUNT_MAX) {
+        capn_refuse(pointer, (struct capn_refusal){CAPN_BAD_LIST_TAG, "struct list's count",
+                                                   capn_tag_count(tag), CAPN_LIST_COUNT_MAX});
+        return false;
+    }
     if (capn_bits_kind(tag) != CAPN_BITS_STRUCT || needed > words) {
         capn_refuse(pointer,
                     (struct capn_refusal){CAPN_BAD_LIST_TAG, "struct list", needed, words});

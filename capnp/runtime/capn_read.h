@@ -68,7 +68,8 @@ struct capn_list {
 void capn_reader_init(struct capn_reader *reader, const struct capn_segment *segments,
                       uint32_t segment_count, struct capn_limits limits);
 
-/* The place of the root pointer. */
+/* The place of the root pointer. Costs its word each time, so that a message without far pointers
+ * that is read once costs exactly its words. */
 struct capn_pointer capn_reader_root(struct capn_reader *reader);
 
 /* The first refusal, CAPN_OK if there was none. Where and what: reader->error. */
