@@ -88,6 +88,11 @@ test-boot: ## run the scenes of tests/scenes (SCENE=name for one, 'name[smp=4]' 
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/scene.py $(result) --out $(OUT) $(if $(SCENE),'$(SCENE)')
 
+.PHONY: test-fresh
+test-fresh: ## follow the README in a bare Debian root with an empty environment (as root)
+	$(call setup,fresh)
+	@tools/test_fresh.sh
+
 .PHONY: bench bench-exact
 bench: ## measure everything, print the table, write out/bench.json
 	$(call setup,build run)
