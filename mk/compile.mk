@@ -7,7 +7,7 @@
 # what it must and nothing else.
 
 # $(call remember,FILE,TEXT): FILE's time changes only when TEXT does.
-remember = $(if $(and $(wildcard $(1)),$(call same,$(file < $(1)),$(2))),,$(shell mkdir -p $(dir $(1)))$(file > $(1),$(2)))
+remember = $(if $(and $(wildcard $(1)),$(call same,$(file < $(1)),$(2))),,$(shell mkdir -p $(dir $(1)) || :)$(file > $(1),$(2)))
 same = $(if $(subst x$(strip $(1)),,x$(strip $(2)))$(subst x$(strip $(2)),,x$(strip $(1))),,same)
 
 # $(call objects,FOLDER,SOURCES)

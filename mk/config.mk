@@ -7,6 +7,10 @@
 #   KERNEL=release | debug      which kernel the interactive commands boot
 
 SHELL := /bin/sh
+# An empty environment is enough: without a PATH make itself would find no program.
+ifeq ($(PATH),)
+export PATH := /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+endif
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .DELETE_ON_ERROR:
