@@ -43,10 +43,12 @@ struct cpu {
     struct spinlock run_lock;
     struct run_queue run_queue;
     bool idle;
+    unsigned running_priority; /* of the task picked last; 0 when idle */
 
     /* timers_lock is run_lock too: threads of this CPU that wait with a timeout */
     struct deadline_heap timers;
     struct deadline_node *timer_slots[CPU_TIMERS_MAX];
+    bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;
     uint64_t timer_armed_ns;
 
@@ -60,7 +62,7 @@ struct cpu {
 
     /* messages to kernel objects are copied here before they are looked at */
     ALIGNED(16) uint8_t call_scratch[LIMIT_CALL_BYTES];
-    ALIGNED(16) uint8_t result_scratch[LIMIT_CALL_BYTES];
+    ALIGNED(16) uint8_t result_scratch[LIMIT_ANSWER_BYTES];
 };
 
 extern struct cpu *cpus[LIMIT_CPUS]; /* NULL: no such CPU */

@@ -12,6 +12,7 @@
 
 enum lock_rank {
     LOCK_RANK_NONE = 0,
+    LOCK_RANK_PROCESSES, /* the list of all processes */
     LOCK_RANK_ENDPOINT,
     LOCK_RANK_PROCESS, /* at most two, ascending pid */
     LOCK_RANK_RING,

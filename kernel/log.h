@@ -27,6 +27,10 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints without lock or prefix; for reports that own the console. */
 void log_raw(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* A report of several log_raw lines that nobody else's output interrupts. Bounded by its caller. */
+void log_report_begin(void);
+void log_report_end(void);
+
 extern enum log_level log_threshold;
 
 #endif

@@ -18,6 +18,7 @@
 #define KERNEL_ARCH_ARCH_H
 
 #include "abi/compiler.h"
+#include "core/elf.h"
 #include "core/status.h"
 
 typedef uint64_t paddr_t; /* physical address */
@@ -185,6 +186,15 @@ paddr_t arch_pointer_frame(const void *pointer);
 bool arch_copy_from_user(void *to, vaddr_t from, size_t bytes) MUST_USE;
 bool arch_copy_to_user(vaddr_t to, const void *from, size_t bytes) MUST_USE;
 
+/* ---- programs -------------------------------------------------------------------------------- */
+
+struct capn_data;
+
+/* What a binary of the boot package asks to be mapped: core/elf on an ISA; on the host the entry of
+ * the C function registered under the binary's content. Errors of core/elf.h. */
+enum elf_error arch_program_parse(const struct capn_data *binary, const struct elf_limits *limits,
+                                  struct elf_image *image) MUST_USE;
+
 /* ---- console, end, reports ------------------------------------------------------------------- */
 
 /* Writes bytes to the boot console as they are. The caller holds the log lock, or panics. */
@@ -224,8 +234,18 @@ struct arch_fault {
 void arch_registers_print(const struct arch_context *context,
                           void (*print)(const char *format, ...));
 
+/* What a fault of the kernel itself was, in words: "executed a user page (SMEP)", "read user memory
+ * outside a window (SMAP)", "kernel stack overflow (guard page)", ... Never NULL. */
+const char *arch_fault_cause(const struct arch_fault *fault);
+
 /* Return addresses of the calling kernel stack, innermost first; bounded and fault-safe. */
 unsigned arch_backtrace(uint64_t *addresses, unsigned limit);
+
+/* For kernel/debug/scene.c: run code at, or load from, a user address with the kernel's privilege
+ * and no window open; use up the kernel stack. On sound hardware none returns. */
+void arch_debug_execute(vaddr_t address);
+void arch_debug_read(vaddr_t address);
+void arch_debug_overflow(void);
 
 /* One line for the boot log: which protections (SMEP, SMAP, UMIP, NX, write-protect) are on;
  * asserts that those the CPU has are on. */
