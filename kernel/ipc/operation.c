@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations: taken and given back under the owner's ring lock. */
+#include "kernel/ipc/operation.h"
+
+#include "core/assert.h"
+#include "kernel/sched/thread.h"
+
+struct operation *operation_take(struct thread *thread, enum operation_kind kind,
+                                 uint64_t user_data)
+{
+    struct list_node *node;
+    struct operation *operation = NULL;
+
+    spinlock_lock(&thread->ring_lock);
+    node = list_pop_front(&thread->operations_free);
+    if (node != NULL) {
+        operation = CONTAINER_OF(node, struct operation, free_node);
+        ASSERT(operation->kind == OPERATION_FREE);
+        operation->kind = kind;
+        operation->user_data = user_data;
+        thread->operations_used++;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return operation;
+}
+
+void operation_release(struct operation *operation)
+{
+    struct thread *thread = operation->owner;
+
+    ASSERT(operation->endpoint_record.place == ENDPOINT_NOWHERE);
+    spinlock_lock(&thread->ring_lock);
+    ASSERT(operation->kind != OPERATION_FREE);
+    operation->kind = OPERATION_FREE;
+    operation->endpoint = NULL;
+    operation->process = NULL;
+    operation->receiver = NULL;
+    thread->operations_used--;
+    list_push_back(&thread->operations_free, &operation->free_node);
+    spinlock_unlock(&thread->ring_lock);
+}
+
+void operation_complete(struct operation *operation, int32_t result, uint32_t flags,
+                        const struct refusal *refusal)
+{
+    struct thread *thread = operation->owner;
+    struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
+
+    if (refusal != NULL) {
+        cqe.refusal = *refusal;
+    }
+    operation_release(operation);
+    thread_post(thread, &cqe);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes: an address space, a capability table, threads, a name. A process is the object behind
+ * ProcessHandle edges and outlives its own resources until the last of them is gone.
+ *
+ *   BUILDING (spawn job) -> ALIVE -> DYING (no thread may go on) -> TEARDOWN (job) -> ENDED
+ */
+#ifndef KERNEL_SCHED_PROCESS_H
+#define KERNEL_SCHED_PROCESS_H
+
+#include "core/cap_table.h"
+#include "kernel/mem/vspace.h"
+#include "kernel/object/object.h"
+#include "kernel/sched/task.h"
+#include "kernel/sched/thread.h"
+
+enum process_state {
+    PROCESS_BUILDING,
+    PROCESS_ALIVE,
+    PROCESS_DYING,
+    PROCESS_ENDED,
+};
+
+enum exit_kind {
+    EXIT_KIND_RUNNING, /* as ExitKind in schema/process.capnp */
+    EXIT_KIND_EXITED,
+    EXIT_KIND_KILLED,
+    EXIT_KIND_FAULTED,
+};
+
+struct process_exit {
+    enum exit_kind kind;
+    int32_t code;
+    struct arch_fault fault;
+    uint64_t fault_thread;
+};
+
+struct process {
+    struct object object;
+    uint64_t pid;
+    char name[LIMIT_NAME_BYTES + 1];
+    unsigned priority;
+    struct vspace vspace;
+    struct list_node all_node; /* processes_lock */
+
+    struct spinlock lock; /* rank process, by pid */
+    /* lock: */
+    struct cap_table table;
+    struct list threads;   /* until they are retired */
+    struct list retired;   /* freed by the teardown, after the address space */
+    unsigned live_count;   /* started and not retired */
+    uint64_t thread_slots; /* mask of thread regions in use */
+    unsigned thread_count; /* slots in use: building, live, or being reclaimed */
+    uint64_t next_thread_id;
+    struct list waiters; /* operations that wait for the end */
+    struct process_exit exit;
+    /* atomic, grows only: */
+    uint32_t state; /* enum process_state */
+
+    struct start_info start; /* what every thread's StartInfo page begins with */
+
+    void (*ended)(void); /* called once it has ended; NULL: nobody asked. Set before it runs */
+    struct job teardown;
+    uint32_t teardown_cursor;
+    bool vspace_made; /* there is an address space to give back */
+};
+
+extern const struct object_type process_type;
+
+void processes_init(void);
+
+/* A process without address space or threads, holding one reference that its ending drops, and one
+ * for the caller. NULL: no memory. */
+struct process *process_create(const char *name, size_t name_bytes, unsigned priority);
+
+/* No thread of `process` runs user code again, and it ends as `exit` says; the first such call
+ * counts. Threads on other CPUs are interrupted. Any CPU, no lock held. */
+void process_kill(struct process *process, const struct process_exit *exit);
+
+static inline bool process_is_dying(const struct process *process)
+{
+    return atomic_load_acquire_u32(&process->state) >= PROCESS_DYING;
+}
+
+/* A thread slot is free again; the last one of a process that has no live thread starts its
+ * teardown. `thread` (may be NULL) goes to the retired list. */
+void process_thread_gone(struct process *process, struct thread *thread);
+
+/* A process whose building failed: nothing of it ran. Ends it; no slot of it is in use. */
+void process_abandon(struct process *process, enum exit_kind kind);
+
+/* Completes `operation` with an ExitReport when the process has ended; at once if it has. The
+ * operation holds a reference of the process until then. */
+void process_wait(struct process *process, struct operation *operation);
+
+/* Takes a waiting operation of a retiring thread out, without a completion. */
+void process_wait_cancel(struct operation *operation);
+
+/* Kills every process but `except`. */
+void process_kill_all(const struct process *except);
+unsigned process_count(void);
+
+/* 0, or the number of the first broken invariant of process.c; takes its lock. */
+MUST_USE unsigned process_check(struct process *process);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scheduler: fixed priorities, round robin among equals, one run queue for each CPU.
+ *
+ * A task has a home CPU and runs there only, so no task is ever on two CPUs: whoever wakes it puts
+ * it into its home's queue and, from another CPU, sends an IPI. A CPU that looks at its queue and
+ * finds it empty sets `idle` under the same lock, so the waker either sees the task taken or sends
+ * the IPI that ends the CPU's idling.
+ *
+ * Invariants (sched_check):
+ *  1. The run queue's own (core/run_queue).
+ *  2. The timer heap's own (core/deadline_heap).
+ *  3. A queued task's home is this CPU.
+ *  4. The current thread is not queued.
+ *
+ * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: a timer heap that is full
+ * refuses the wait (thread.c bounds it by refusing threads first).
+ */
+#include "kernel/sched/task.h"
+
+#include "abi/atomic.h"
+#include "core/assert.h"
+#include "kernel/dispatch/dispatch.h"
+#include "kernel/sched/process.h"
+#include "kernel/sched/thread.h"
+
+enum {
+    TIMERS_PER_INTERRUPT = 16,
+};
+
+static uint64_t next_placement; /* atomic */
+
+static struct task *task_of(struct run_node *node)
+{
+    return CONTAINER_OF(node, struct task, node);
+}
+
+void sched_cpu_init(struct cpu *cpu)
+{
+    spinlock_init(&cpu->run_lock, LOCK_RANK_RUN_QUEUE, cpu->index);
+    run_queue_init(&cpu->run_queue);
+    deadline_heap_init(&cpu->timers, cpu->timer_slots, CPU_TIMERS_MAX);
+    cpu->timer_armed_ns = UINT64_MAX;
+}
+
+struct cpu *sched_place(void)
+{
+    uint64_t turn = atomic_add_u64(&next_placement, 1) - 1;
+
+    return cpus[turn % cpu_count];
+}
+
+void cpu_notify(struct cpu *cpu, uint64_t reasons)
+{
+    if (cpu == arch_cpu_this()) {
+        return;
+    }
+    if ((atomic_or_u64(&cpu->ipi_reasons, reasons) & reasons) != reasons) {
+        arch_ipi_send(cpu);
+    }
+}
+
+/* Queues `task` at home; whether that CPU must be told. run_lock held. */
+static bool task_queue(struct cpu *cpu, struct task *task)
+{
+    run_queue_push_back(&cpu->run_queue, &task->node, task->priority);
+    if (!cpu->idle && task->priority <= cpu->running_priority) {
+        return false;
+    }
+    if (cpu == arch_cpu_this()) {
+        cpu->reschedule = true;
+    }
+    return true;
+}
+
+void task_start(struct task *task)
+{
+    struct cpu *cpu = task->cpu;
+    bool notify;
+
+    spinlock_lock(&cpu->run_lock);
+    notify = task_queue(cpu, task);
+    spinlock_unlock(&cpu->run_lock);
+    if (notify) {
+        cpu_notify(cpu, IPI_RESCHEDULE);
+    }
+}
+
+void sched_thread_ready(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+    bool notify;
+
+    spinlock_lock(&cpu->run_lock);
+    if (deadline_node_is_queued(&thread->timer)) {
+        deadline_heap_remove(&cpu->timers, &thread->timer);
+    }
+    notify = task_queue(cpu, &thread->task);
+    spinlock_unlock(&cpu->run_lock);
+    if (notify) {
+        cpu_notify(cpu, IPI_RESCHEDULE);
+    }
+}
+
+bool sched_thread_wait(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+    enum status status = STATUS_OK;
+
+    if (thread->deadline_ns != TIMEOUT_NONE) {
+        spinlock_lock(&cpu->run_lock);
+        status = deadline_heap_insert(&cpu->timers, &thread->timer, thread->deadline_ns);
+        spinlock_unlock(&cpu->run_lock);
+    }
+    return status == STATUS_OK;
+}
+
+bool sched_should_yield(const struct cpu *cpu)
+{
+    return cpu->reschedule;
+}
+
+void sched_yield(struct cpu *cpu, struct thread *thread)
+{
+    spinlock_lock(&cpu->run_lock);
+    run_queue_push_back(&cpu->run_queue, &thread->task.node, thread->task.priority);
+    spinlock_unlock(&cpu->run_lock);
+}
+
+void job_start(struct job *job, struct cpu *cpu, unsigned priority)
+{
+    job->task.kind = TASK_JOB;
+    job->task.priority = priority;
+    job->task.cpu = cpu;
+    task_start(&job->task);
+}
+
+/* Wakes threads whose time is over: a bounded number, the rest at the next interrupt. */
+static void timers_expire(struct cpu *cpu, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < TIMERS_PER_INTERRUPT; i++) {
+        struct deadline_node *node;
+
+        spinlock_lock(&cpu->run_lock);
+        node = deadline_heap_pop_due(&cpu->timers, now_ns);
+        spinlock_unlock(&cpu->run_lock);
+        if (node == NULL) {
+            return;
+        }
+        thread_wake(CONTAINER_OF(node, struct thread, timer), true);
+    }
+}
+
+/* Arms the local timer for the earlier of the quantum's end and the next deadline. run_lock held.
+ * The device is written only for an earlier deadline than it has: firing early costs one interrupt,
+ * and switching among threads then does not touch the device at all. */
+static void timer_arm(struct cpu *cpu)
+{
+    struct deadline_node *node = deadline_heap_peek(&cpu->timers);
+    uint64_t deadline_ns = cpu->current != NULL ? cpu->quantum_end_ns : UINT64_MAX;
+
+    if (node != NULL && node->deadline_ns < deadline_ns) {
+        deadline_ns = node->deadline_ns;
+    }
+    if (deadline_ns < cpu->timer_armed_ns) {
+        cpu->timer_armed_ns = deadline_ns;
+        arch_timer_set(deadline_ns);
+    }
+}
+
+bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
+{
+    uint64_t now_ns = arch_clock_ns();
+    struct thread *current = cpu->current;
+    unsigned highest;
+    bool leave = false;
+
+    if (kind == ARCH_INTERRUPT_TIMER) {
+        cpu->timer_armed_ns = UINT64_MAX;
+    }
+    cpu->reschedule = false;
+    timers_expire(cpu, now_ns);
+    if (current == NULL) {
+        return false;
+    }
+    spinlock_lock(&cpu->run_lock);
+    highest = run_queue_highest(&cpu->run_queue);
+    if (process_is_dying(current->process)) {
+        leave = true;
+    } else if (highest != RUN_PRIORITY_NONE && highest > current->task.priority) {
+        leave = true;
+    } else if (now_ns >= cpu->quantum_end_ns) {
+        leave = highest == current->task.priority;
+        cpu->quantum_end_ns = now_ns + QUANTUM_NS;
+    }
+    if (leave) {
+        run_queue_push_back(&cpu->run_queue, &current->task.node, current->task.priority);
+    } else {
+        timer_arm(cpu);
+    }
+    spinlock_unlock(&cpu->run_lock);
+    return leave;
+}
+
+/* The current thread leaves the CPU; where it goes was decided before. */
+static void current_leave(struct cpu *cpu)
+{
+    struct thread *current = cpu->current;
+
+    if (current != NULL) {
+        arch_context_save(&current->context);
+        cpu->current = NULL;
+        cpu->context = NULL;
+    }
+}
+
+static NORETURN void thread_run(struct cpu *cpu, struct thread *thread)
+{
+    cpu->current = thread;
+    cpu->context = &thread->context;
+    if (cpu->vspace != &thread->process->vspace) {
+        vspace_activate(&thread->process->vspace);
+    }
+    arch_context_load(&thread->context);
+    spinlock_lock(&cpu->run_lock);
+    cpu->quantum_end_ns = arch_clock_ns() + QUANTUM_NS;
+    timer_arm(cpu);
+    spinlock_unlock(&cpu->run_lock);
+    if (thread->entering) {
+        dispatch_continue(cpu, thread);
+    }
+    lock_check_none_held();
+    arch_context_resume(&thread->context);
+}
+
+static void job_run(struct job *job)
+{
+    if (job->step(job)) {
+        task_start(&job->task);
+    }
+}
+
+/* The next task, out of the queue; NULL: none, and the CPU is marked idle. */
+static struct task *task_pick(struct cpu *cpu)
+{
+    struct run_node *node;
+
+    spinlock_lock(&cpu->run_lock);
+    node = run_queue_pop(&cpu->run_queue);
+    cpu->idle = node == NULL;
+    cpu->running_priority = node == NULL ? 0 : task_of(node)->priority;
+    cpu->reschedule = false;
+    if (node == NULL) {
+        timer_arm(cpu);
+    }
+    spinlock_unlock(&cpu->run_lock);
+    return node == NULL ? NULL : task_of(node);
+}
+
+void cpu_run(struct cpu *cpu)
+{
+    current_leave(cpu);
+    for (;;) {
+        struct task *task = task_pick(cpu);
+
+        lock_check_none_held();
+        if (task == NULL) {
+            vspace_activate(NULL);
+            arch_idle();
+        } else if (task->kind == TASK_JOB) {
+            job_run(CONTAINER_OF(task, struct job, task));
+            arch_interrupt_window();
+        } else {
+            struct thread *thread = CONTAINER_OF(task, struct thread, task);
+
+            if (!process_is_dying(thread->process) && !thread->exiting) {
+                thread_run(cpu, thread);
+            }
+            thread_retire(thread);
+            arch_interrupt_window();
+        }
+    }
+}
+
+unsigned sched_check(struct cpu *cpu)
+{
+    unsigned broken = 0;
+
+    spinlock_lock(&cpu->run_lock);
+    if (run_queue_check(&cpu->run_queue) != 0) {
+        broken = 1;
+    } else if (deadline_heap_check(&cpu->timers) != 0) {
+        broken = 2;
+    } else if (cpu->current != NULL && cpu->current->task.node.queued) {
+        broken = 4;
+    }
+    spinlock_unlock(&cpu->run_lock);
+    return broken;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: what a run queue holds. A thread, or a job: a long kernel operation cut into bounded steps
+ * that run at its payer's priority with interrupts let in between.
+ */
+#ifndef KERNEL_SCHED_TASK_H
+#define KERNEL_SCHED_TASK_H
+
+#include "kernel/cpu.h"
+
+enum task_kind {
+    TASK_THREAD,
+    TASK_JOB,
+};
+
+struct task {
+    struct run_node node; /* run_lock of `cpu` */
+    enum task_kind kind;
+    unsigned priority;
+    struct cpu *cpu; /* home: the only CPU that runs it; fixed */
+};
+
+/* One bounded step; false: the job is over and its structure may be gone. */
+struct job {
+    struct task task;
+    bool (*step)(struct job *job);
+};
+
+enum {
+    PRIORITY_DEFAULT = 8,
+    QUANTUM_NS = 10 * 1000 * 1000,
+};
+
+/* Makes a task runnable on its CPU and interrupts that CPU if it should look. The task is in no
+ * queue and not running. */
+void task_start(struct task *task);
+
+/* Starts `job` on `cpu` at `priority`. */
+void job_start(struct job *job, struct cpu *cpu, unsigned priority);
+
+/* The CPU for the next new thread: round robin over those online. */
+struct cpu *sched_place(void);
+
+/* Initialises the scheduler's part of a new struct cpu. */
+void sched_cpu_init(struct cpu *cpu);
+
+/* Timers and reschedule requests, from kernel_interrupt. Returns whether the current thread must
+ * leave the CPU. */
+bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind);
+
+struct thread;
+
+/* A waiting thread becomes ready: out of the timer heap, into its CPU's queue. Its ring lock may be
+ * held. */
+void sched_thread_ready(struct thread *thread);
+
+/* The current thread is about to wait until thread->deadline_ns; false: this CPU has no room for
+ * one more timer, and nothing changed. Its ring lock is held. */
+MUST_USE bool sched_thread_wait(struct thread *thread);
+
+/* Something more urgent than the current thread became ready on this CPU. */
+bool sched_should_yield(const struct cpu *cpu);
+
+/* Queues the current thread behind its equals; the caller ends in cpu_run. */
+void sched_yield(struct cpu *cpu, struct thread *thread);
+
+/* 0, or the number of the first broken invariant of sched.c; takes the CPU's run lock. */
+MUST_USE unsigned sched_check(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads.
+ *
+ * States and who moves them:
+ *   building -> READY        thread_start, by the job that built it
+ *   READY -> RUNNING         cpu_run of the home CPU
+ *   RUNNING -> WAITING       cap_enter, under ring_lock: `waiting` is set
+ *   WAITING -> READY         whoever clears `waiting` under ring_lock (a completion, a timeout, a
+ *                            kill), exactly once
+ *   READY -> RETIRED         cpu_run of the home CPU when the process is dying, or exit
+ *
+ * Invariants (thread_check):
+ *  1. A thread that waits is in no run queue; a timer is queued only while it waits.
+ *  2. operations_used plus the free list is LIMIT_OPERATIONS.
+ *  3. Completions reserved in the ring are at least the operations in use (each will post one).
+ *
+ * Memory: the region's stack and StartInfo pages belong to the address space; the ring's frames
+ * belong to the thread, are mapped shared, and go back when nothing maps them: after the shootdown
+ * of the region in a live process, after the address space in a dying one.
+ */
+#include "kernel/sched/thread.h"
+
+#include "core/assert.h"
+#include "core/string.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/mem/frames.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/sched/layout.h"
+#include "kernel/sched/process.h"
+
+enum {
+    STACK_PAGES = LIMIT_STACK_BYTES / LIMIT_PAGE_BYTES,
+    BUILD_PAGES = STACK_PAGES + 1 + RING_PAGES, /* stack, StartInfo, ring */
+    BUILD_STEP_PAGES = 8,
+    THREAD_CONTROL_BYTES = 256, /* above the thread pointer, at the top of the stack */
+};
+
+static struct kmem_cache thread_cache;
+static struct kmem_cache operation_cache;
+
+void threads_init(void)
+{
+    kmem_cache_init(&thread_cache, "thread", sizeof(struct thread));
+    kmem_cache_init(&operation_cache, "operation", sizeof(struct operation));
+}
+
+static vaddr_t region_base(const struct thread *thread)
+{
+    return arch_vspace_base(&thread->process->vspace.arch) + LAYOUT_THREADS +
+           thread->slot * LAYOUT_THREAD_BYTES;
+}
+
+static void operations_free(struct thread *thread)
+{
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        if (thread->operation[i] != NULL) {
+            kmem_free(&operation_cache, thread->operation[i]);
+        }
+    }
+}
+
+static bool operations_create(struct thread *thread)
+{
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        struct operation *operation = kmem_alloc(&operation_cache);
+
+        if (operation == NULL) {
+            return false;
+        }
+        operation->owner = thread;
+        thread->operation[i] = operation;
+        list_push_back(&thread->operations_free, &operation->free_node);
+    }
+    return true;
+}
+
+/* Takes a thread slot of the process. */
+static enum status slot_take(struct process *process, struct thread *thread)
+{
+    enum status status = STATUS_LIMIT;
+
+    spinlock_lock(&process->lock);
+    if (process_is_dying(process)) {
+        status = STATUS_DEAD;
+    } else if (~process->thread_slots != 0) {
+        thread->slot = (unsigned)__builtin_ctzll(~process->thread_slots);
+        process->thread_slots |= UINT64_C(1) << thread->slot;
+        process->thread_count++;
+        thread->id = ++process->next_thread_id;
+        status = STATUS_OK;
+    }
+    spinlock_unlock(&process->lock);
+    return status;
+}
+
+enum status thread_create(const struct thread_plan *plan, struct thread **created)
+{
+    struct thread *thread = kmem_alloc(&thread_cache);
+    enum status status = STATUS_NO_MEMORY;
+
+    if (thread == NULL) {
+        return status;
+    }
+    thread->process = plan->process;
+    thread->plan = *plan;
+    thread->task.kind = TASK_THREAD;
+    thread->task.priority = plan->priority;
+    thread->task.cpu = sched_place();
+    spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
+    list_init(&thread->operations_free);
+    list_init(&thread->received);
+    if (operations_create(thread)) {
+        status = slot_take(plan->process, thread);
+    }
+    if (status != STATUS_OK) {
+        operations_free(thread);
+        kmem_free(&thread_cache, thread);
+        return status;
+    }
+    *created = thread;
+    return STATUS_OK;
+}
+
+void thread_free(struct thread *thread)
+{
+    ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer));
+    operations_free(thread);
+    for (unsigned i = 0; i < RING_PAGES; i++) {
+        if (thread->ring_frame[i] != 0) {
+            frame_free(thread->ring_frame[i]);
+        }
+    }
+    kmem_free(&thread_cache, thread);
+}
+
+void thread_abandon(struct thread *thread)
+{
+    process_thread_gone(thread->process, thread);
+}
+
+/* The page of the region that building step `index` makes. */
+static enum status build_page(struct thread *thread, unsigned index)
+{
+    struct vspace *vspace = &thread->process->vspace;
+    vaddr_t base = region_base(thread);
+    enum status status;
+
+    if (index < STACK_PAGES) {
+        return vspace_map_new(vspace, base + LAYOUT_STACK_LOW + index * LIMIT_PAGE_BYTES,
+                              ARCH_PAGE_WRITE, NULL);
+    }
+    index -= STACK_PAGES + 1;
+    status = frame_alloc(&thread->ring_frame[index]);
+    if (status == STATUS_OK) {
+        status = vspace_map_shared(vspace, base + LAYOUT_RING + index * LIMIT_PAGE_BYTES,
+                                   ARCH_PAGE_WRITE, thread->ring_frame[index]);
+    }
+    return status;
+}
+
+/* Below the thread control block: the program's static TLS, then the stack. */
+static vaddr_t stack_start(const struct start_info *info)
+{
+    uint64_t alignment = info->tls_alignment < 16 ? 16 : info->tls_alignment;
+    vaddr_t top = info->thread_pointer - info->tls_memory_bytes;
+
+    return top & ~(alignment - 1);
+}
+
+/* The StartInfo page, and the context that points at it. */
+static enum status build_start(struct thread *thread)
+{
+    struct process *process = thread->process;
+    vaddr_t base = region_base(thread);
+    vaddr_t page = base + LAYOUT_START_INFO;
+    uint64_t alignment = process->start.tls_alignment < 64 ? 64 : process->start.tls_alignment;
+    struct start_info *info;
+    paddr_t frame;
+    enum status status = vspace_map_new(&process->vspace, page, 0, &frame);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    info = arch_frame_pointer(frame);
+    *info = process->start;
+    info->thread = thread->id;
+    info->ring = base + LAYOUT_RING;
+    info->entry = thread->plan.entry;
+    info->thread_argument = thread->plan.argument;
+    info->stack_low = base + LAYOUT_STACK_LOW;
+    info->stack_high = base + LAYOUT_STACK_HIGH;
+    info->thread_pointer = (info->stack_high - THREAD_CONTROL_BYTES) & ~(alignment - 1);
+    for (unsigned i = 0; i < ARRAY_COUNT(info->random_seed); i++) {
+        if (!arch_random_u64(&info->random_seed[i])) {
+            info->random_seed[i] = 0;
+        }
+    }
+    arch_context_init(&thread->context,
+                      &(struct arch_start){.entry = thread->plan.entry,
+                                           .stack_top = stack_start(info),
+                                           .argument = page,
+                                           .thread_pointer = info->thread_pointer});
+    return STATUS_OK;
+}
+
+enum status thread_build_step(struct thread *thread, bool *done)
+{
+    enum status status = STATUS_OK;
+
+    for (unsigned i = 0; i < BUILD_STEP_PAGES && thread->built < BUILD_PAGES; i++) {
+        status =
+            thread->built == STACK_PAGES ? build_start(thread) : build_page(thread, thread->built);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        thread->built++;
+    }
+    *done = thread->built == BUILD_PAGES;
+    if (*done) {
+        thread->ring_address = region_base(thread) + LAYOUT_RING;
+        ring_init(&thread->ring, arch_frame_pointer(thread->ring_frame[0]),
+                  arch_frame_pointer(thread->ring_frame[RING_SQ_OFFSET / LIMIT_PAGE_BYTES]),
+                  arch_frame_pointer(thread->ring_frame[RING_CQ_OFFSET / LIMIT_PAGE_BYTES]));
+    }
+    return status;
+}
+
+void thread_start(struct thread *thread)
+{
+    struct process *process = thread->process;
+
+    spinlock_lock(&process->lock);
+    list_push_back(&process->threads, &thread->process_node);
+    process->live_count++;
+    spinlock_unlock(&process->lock);
+    task_start(&thread->task);
+}
+
+uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous)
+{
+    uint32_t page = ARENA_FIRST_PAGE + offset / LIMIT_PAGE_BYTES;
+    uint32_t within = offset % LIMIT_PAGE_BYTES;
+
+    ASSERT(page < RING_PAGES);
+    *contiguous = LIMIT_PAGE_BYTES - within;
+    return (uint8_t *)arch_frame_pointer(thread->ring_frame[page]) + within;
+}
+
+bool thread_arena_offset(const struct thread *thread, uint64_t address, uint64_t bytes,
+                         uint32_t *offset)
+{
+    uint64_t start = address - (thread->ring_address + RING_ARENA_OFFSET);
+
+    if (start > LIMIT_ARENA_BYTES || bytes > LIMIT_ARENA_BYTES - start) {
+        return false;
+    }
+    *offset = (uint32_t)start;
+    return true;
+}
+
+void thread_arena_write(struct thread *thread, uint32_t offset, const void *from, uint32_t bytes)
+{
+    const uint8_t *source = from;
+
+    while (bytes > 0) {
+        uint32_t room;
+        uint8_t *target = thread_arena(thread, offset, &room);
+        uint32_t chunk = bytes < room ? bytes : room;
+
+        memcpy(target, source, chunk);
+        offset += chunk;
+        source += chunk;
+        bytes -= chunk;
+    }
+}
+
+void thread_post(struct thread *thread, const struct cqe *cqe)
+{
+    spinlock_lock(&thread->ring_lock);
+    ring_post(&thread->ring, cqe);
+    if (thread->waiting && ring_completions(&thread->ring) >= thread->wait_for) {
+        thread->waiting = false;
+        sched_thread_ready(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+}
+
+void thread_wake(struct thread *thread, bool timed_out)
+{
+    spinlock_lock(&thread->ring_lock);
+    if (thread->waiting) {
+        thread->waiting = false;
+        thread->timed_out = timed_out;
+        sched_thread_ready(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+}
+
+/* The page of the region at the reclaim job's cursor. */
+static vaddr_t reclaim_page(const struct thread *thread, unsigned cursor)
+{
+    return region_base(thread) + cursor * LIMIT_PAGE_BYTES;
+}
+
+static void reclaim_unmapped(struct unmap *unmap)
+{
+    struct thread *thread = CONTAINER_OF(unmap, struct thread, unmap);
+
+    task_start(&thread->reclaim.task);
+}
+
+/* One step: unmaps the next pages and goes on when no CPU can use them any more. */
+static bool reclaim_step(struct job *job)
+{
+    struct thread *thread = CONTAINER_OF(job, struct thread, reclaim);
+    unsigned end = (unsigned)((LAYOUT_RING + RING_BYTES) / LIMIT_PAGE_BYTES);
+    unsigned pages = VSPACE_STEP_PAGES;
+    vaddr_t first;
+    enum status status;
+
+    if (thread->built >= end) {
+        struct process *process = thread->process;
+        unsigned slot = thread->slot;
+
+        thread_free(thread);
+        spinlock_lock(&process->lock);
+        process->thread_slots &= ~(UINT64_C(1) << slot);
+        spinlock_unlock(&process->lock);
+        process_thread_gone(process, NULL);
+        return false;
+    }
+    if (pages > end - thread->built) {
+        pages = end - thread->built;
+    }
+    first = reclaim_page(thread, thread->built);
+    thread->built += pages;
+    thread->unmap.complete = reclaim_unmapped;
+    status = vspace_unmap(&thread->process->vspace, first, pages, &thread->unmap);
+    ASSERT(status == STATUS_OK);
+    return false;
+}
+
+void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
+{
+    thread->exiting = true;
+    thread->exit_code = code;
+    sched_yield(cpu, thread);
+    cpu_run(cpu);
+}
+
+void thread_retire(struct thread *thread)
+{
+    struct process *process = thread->process;
+    bool last;
+
+    ASSERT(arch_cpu_this()->current != thread);
+    if (arch_cpu_this()->vspace == &process->vspace) {
+        vspace_activate(NULL);
+    }
+    operations_cancel(thread);
+    received_cancel(thread);
+    spinlock_lock(&process->lock);
+    list_remove(&thread->process_node);
+    last = --process->live_count == 0;
+    spinlock_unlock(&process->lock);
+    if (last) {
+        process_kill(process,
+                     &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
+    }
+    if (process_is_dying(process)) {
+        process_thread_gone(process, thread);
+        return;
+    }
+    thread->built = (unsigned)(LAYOUT_STACK_LOW / LIMIT_PAGE_BYTES);
+    thread->reclaim.step = reclaim_step;
+    job_start(&thread->reclaim, thread->task.cpu, thread->task.priority);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads. A thread is created inside a process by a job (process start or ThreadSpawner), runs on
+ * its home CPU, waits in cap_enter as a state of its ring, and is retired by its home CPU.
+ *
+ *   READY <-> RUNNING -> WAITING -> READY ...   any -> RETIRED
+ *
+ * READY: in its CPU's run queue. RUNNING: cpu->current. WAITING: ring.waiting is set, in no queue,
+ * perhaps in the CPU's timer heap. RETIRED: never runs again.
+ */
+#ifndef KERNEL_SCHED_THREAD_H
+#define KERNEL_SCHED_THREAD_H
+
+#include "abi/start_info.h"
+#include "abi/syscall.h"
+#include "core/ring.h"
+#include "kernel/ipc/operation.h"
+#include "kernel/mem/shootdown.h"
+#include "kernel/object/object.h"
+#include "kernel/sched/task.h"
+
+struct process;
+
+enum {
+    RING_PAGES = RING_BYTES / LIMIT_PAGE_BYTES,
+    ARENA_PAGES = LIMIT_ARENA_BYTES / LIMIT_PAGE_BYTES,
+    ARENA_FIRST_PAGE = RING_ARENA_OFFSET / LIMIT_PAGE_BYTES,
+};
+
+/* What a new thread is made of. */
+struct thread_plan {
+    struct process *process;
+    vaddr_t entry;
+    uint64_t argument;
+    unsigned priority;
+};
+
+struct thread {
+    struct task task;
+    struct process *process;       /* alive until the thread is retired */
+    struct list_node process_node; /* process lock */
+    uint64_t id;                   /* within the process, from 1 */
+    unsigned slot;                 /* which of the process's thread regions it uses */
+    unsigned built;                /* pages of the region that are there, by thread_build_step */
+    struct thread_plan plan;
+    struct job reclaim; /* after retirement in a live process: gives the region back */
+    struct unmap unmap;
+
+    struct spinlock ring_lock;
+    /* ring_lock: */
+    struct ring ring;
+    bool waiting;  /* in cap_enter until `wait_for` completions are there */
+    bool entering; /* cap_enter goes on when the thread is next picked */
+    bool timed_out;
+    bool exiting; /* home CPU: never runs again */
+    int32_t exit_code;
+    uint32_t wait_for;    /* completions */
+    uint64_t deadline_ns; /* TIMEOUT_NONE: none */
+    uint32_t operations_used;
+    struct list operations_free;
+    struct list received; /* calls in flight that this thread took and has not returned */
+
+    struct deadline_node timer; /* run_lock of the home CPU */
+
+    vaddr_t ring_address; /* in the process */
+    paddr_t ring_frame[RING_PAGES];
+    struct operation *operation[LIMIT_OPERATIONS];
+
+    ALIGNED(64) struct arch_context context;
+};
+
+void threads_init(void);
+
+/* A thread of `plan->process` with its kernel parts (context, operations) but no user memory: the
+ * thread holds one of the process's thread slots. STATUS_LIMIT: no slot; STATUS_NO_MEMORY;
+ * STATUS_DEAD: the process is ending. */
+enum status thread_create(const struct thread_plan *plan, struct thread **thread) MUST_USE;
+
+/* One bounded step of giving it stack, StartInfo and ring. *done: it may be started. Errors:
+ * NO_MEMORY; what was built is the caller's to give up (thread_abandon). */
+enum status thread_build_step(struct thread *thread, bool *done) MUST_USE;
+
+/* Makes a built thread runnable. */
+void thread_start(struct thread *thread);
+
+/* Gives up a thread that was never started; its user memory stays to the end of the process. */
+void thread_abandon(struct thread *thread);
+
+/* Frees a retired thread's kernel parts; its ring is mapped nowhere any more. */
+void thread_free(struct thread *thread);
+
+/* The kernel's pointer to arena bytes of the thread, up to the end of their page. */
+uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous);
+
+/* Copies into the arena; the range was checked. */
+void thread_arena_write(struct thread *thread, uint32_t offset, const void *from, uint32_t bytes);
+
+/* Whether [address, address + bytes) lies in the thread's arena; its offset there. */
+bool thread_arena_offset(const struct thread *thread, uint64_t address, uint64_t bytes,
+                         uint32_t *offset);
+
+/* Posts a completion and wakes the thread if that satisfies its wait. ring_lock is not held;
+ * endpoint and process locks may be. */
+void thread_post(struct thread *thread, const struct cqe *cqe);
+
+/* Makes a waiting thread ready without a completion (kill, timeout). */
+void thread_wake(struct thread *thread, bool timed_out);
+
+/* exit(code, EXIT_THREAD) of the current thread. */
+NORETURN void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code);
+
+/* Ends the thread on its home CPU: it is not current any more. Cancels what it began and what it
+ * took; the last thread starts its process's teardown. */
+void thread_retire(struct thread *thread);
+
+#endif
