@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The two system calls and the submissions behind the first. Theory in dispatch.c. */
+#ifndef KERNEL_DISPATCH_DISPATCH_H
+#define KERNEL_DISPATCH_DISPATCH_H
+
+#include "kernel/sched/thread.h"
+
+/*
+ * Goes on with the cap_enter of `thread`, which is current and loaded: drains, posts, and returns
+ * when the system call is to return to the user (its result is set); else the thread waits or has
+ * given way, and this does not return (cpu_run).
+ */
+void dispatch_continue(struct cpu *cpu, struct thread *thread);
+
+#endif
