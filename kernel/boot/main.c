@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Boot and end of the machine, in order.
+ *
+ *   memory -> caches -> manifest checked whole -> other CPUs -> init's plan -> cpu_run
+ *
+ * The kernel starts init alone, with the grants that the manifest gives init; everything else is
+ * init's doing. When init has ended the machine does: a shutdown job kills what is left, waits for
+ * its frames, compares the census with the one taken before init, and powers off with success only
+ * if init ended with code 0 and every frame came back.
+ *
+ * What can fail here is boot-fatal and said in one line (kernel_boot_refused): no module or two, a
+ * manifest that is refused, too little memory.
+ */
+#include "core/boot_info.h"
+#include "core/command_line.h"
+#include "core/format.h"
+#include "core/string.h"
+#include "kernel/cpu.h"
+#include "kernel/debug_scene.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/log.h"
+#include "kernel/mem/frames.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/mem/memory_debug.h"
+#include "kernel/mem/shootdown.h"
+#include "kernel/object/boot_package.h"
+#include "kernel/object/kernel_objects.h"
+#include "kernel/object/spawn.h"
+#include "kernel/object/thread_spawner.h"
+#include "kernel/object/virtual_memory.h"
+#include "kernel/symbols.h"
+
+struct shutdown {
+    struct job job;
+    struct process *init;
+    uint64_t frames_before; /* in use before init's plan was made */
+    unsigned rounds;
+};
+
+struct cpu *cpus[LIMIT_CPUS];
+unsigned cpu_count;
+
+static struct cpu boot_cpu;
+static struct manifest boot_manifest;
+static struct shutdown shutdown;
+
+struct cpu *cpu_create(unsigned index)
+{
+    struct cpu *cpu = &boot_cpu;
+    paddr_t frames;
+
+    if (index != 0) {
+        unsigned count = (sizeof(struct cpu) + FRAME_BYTES - 1) / FRAME_BYTES;
+
+        if (frame_alloc_contiguous(count, 1, &frames) != STATUS_OK) {
+            return NULL;
+        }
+        cpu = arch_frame_pointer(frames);
+    }
+    cpu->index = index;
+    sched_cpu_init(cpu);
+    cpus[index] = cpu;
+    return cpu;
+}
+
+static uint64_t frames_in_use(void)
+{
+    struct frames_census census;
+
+    kmem_reclaim();
+    frames_census_take(&census);
+    return census.total - census.free - census.cached;
+}
+
+/* One line of the shutdown: the verdict and the end of the machine. */
+static NORETURN void machine_end(void)
+{
+    const struct process_exit *exit = &shutdown.init->exit;
+    bool success = exit->kind == EXIT_KIND_EXITED && exit->code == 0;
+    uint64_t now;
+
+    object_unref(&shutdown.init->object);
+    now = frames_in_use();
+    if (now == shutdown.frames_before) {
+        log_line(LOG_NOTICE, "census: frames balanced, %llu in use", (unsigned long long)now);
+    } else {
+        log_line(LOG_ERROR, "census: %lld frames leaked",
+                 (long long)(now - shutdown.frames_before));
+        success = false;
+    }
+    debug_report();
+    log_line(LOG_NOTICE, "init ended %s with code %d: powering off",
+             exit->kind == EXIT_KIND_EXITED ? "by itself" : "early", exit->code);
+    arch_power_off(success);
+}
+
+/* Runs after init has ended: kills the rest and waits for every frame. */
+static bool shutdown_step(struct job *job)
+{
+    (void)job;
+    if (shutdown.rounds++ == 0) {
+        process_kill_all(shutdown.init);
+    }
+    if (process_count() == 0 && shootdown_quarantine_frames() == 0) {
+        machine_end();
+    }
+    return true;
+}
+
+static void init_ended(void)
+{
+    shutdown.job.step = shutdown_step;
+    job_start(&shutdown.job, cpus[0], 0);
+}
+
+/* Init's grants, from the manifest: kernel objects only; the manifest's own rules say so. */
+static void init_grants(struct manifest *manifest, const struct manifest_service *service,
+                        struct spawn *spawn)
+{
+    for (uint32_t i = 0; i < service->grant_count; i++) {
+        struct spawn_grant *target = &spawn->grant[spawn->grant_count];
+        struct manifest_grant grant;
+        struct object *object;
+
+        manifest_grant_get(manifest, service, i, &grant);
+        object = kernel_object(grant.source);
+        if (!grant.from_kernel || object == NULL || spawn->grant_count == LIMIT_GRANTS) {
+            kernel_boot_refused("the manifest grants init something this kernel does not have");
+        }
+        memcpy(target->name, grant.name.bytes, grant.name.length);
+        target->edge = object_edge(object, grant.interface_id, grant.facet, grant.badge);
+        target->edge.grantable = grant.transfer != MANIFEST_TRANSFER_NONE;
+        spawn->grant_count++;
+    }
+}
+
+static void init_start(struct manifest *manifest)
+{
+    struct manifest_service service;
+    struct spawn_plan plan;
+    struct spawn *spawn;
+    enum elf_error image_error;
+
+    manifest_service_get(manifest, MANIFEST_INIT_INDEX, &service);
+    plan = (struct spawn_plan){.name = service.name.bytes,
+                               .name_bytes = service.name.length,
+                               .binary = service.binary,
+                               .priority = service.scheduling.priority};
+    if (spawn_create(&plan, &spawn, &image_error) != STATUS_OK) {
+        kernel_boot_refused(elf_error_text(image_error));
+    }
+    init_grants(manifest, &service, spawn);
+    shutdown.init = spawn->process;
+    object_ref(&shutdown.init->object);
+    shutdown.init->ended = init_ended;
+    spawn_start(spawn);
+}
+
+static void manifest_load(const struct boot_info *info)
+{
+    const uint8_t *bytes = arch_frame_pointer(info->module_start);
+    enum manifest_error error = boot_package_open(bytes, info->module_length, &boot_manifest);
+
+    if (error != MANIFEST_OK) {
+        char path[96];
+        char reason[200];
+
+        (void)manifest_path_text(&boot_manifest.refusal, path, sizeof(path));
+        (void)format_text(reason, sizeof(reason), "the manifest is refused at %s: %s", path,
+                          manifest_error_text(error));
+        kernel_boot_refused(reason);
+    }
+}
+
+static void caches_init(void)
+{
+    shootdown_init();
+    processes_init();
+    threads_init();
+    endpoints_init();
+    spawns_init();
+    thread_spawner_init();
+    virtual_memory_init();
+}
+
+/* What the figures ask: memory, kernel at rest, bitmap. */
+static void memory_report(void)
+{
+    struct frames_census census;
+
+    frames_census_take(&census);
+    log_line(
+        LOG_INFO, "memory: %llu MiB, kernel at rest %llu KiB, bitmap %llu KiB",
+        (unsigned long long)(census.total * FRAME_BYTES / (1024 * 1024)),
+        (unsigned long long)((census.total - census.free - census.cached) * FRAME_BYTES / 1024),
+        (unsigned long long)(census.bitmap_bytes / 1024));
+}
+
+/* Every word of the command line means something or the boot is refused. */
+static void command_line_apply(const char *line)
+{
+    static const char *const keys[] = {"log", "debug", "user_copy_race"};
+    struct command_line_word word;
+    size_t position = 0;
+    uint64_t level;
+
+    if (command_line_next_unknown(line, keys, ARRAY_COUNT(keys), &position, &word)) {
+        char reason[160];
+
+        (void)format_text(reason, sizeof(reason), "the command line has an unknown word: %.*s",
+                          (int)word.key_length, word.key);
+        kernel_boot_refused(reason);
+    }
+    if (command_line_find(line, "log", &word) == STATUS_OK) {
+        if (command_line_number(&word, &level) != STATUS_OK || level > LOG_DEBUG) {
+            kernel_boot_refused("log= takes a level from 0 (errors) to 4 (debug)");
+        }
+        log_threshold = (enum log_level)level;
+    }
+    user_copy_race_arm(line);
+    debug_scene_start(line);
+}
+
+void kernel_main(const struct boot_info *info)
+{
+    cpu_count = 1;
+    boot_cpu.online = true;
+    log_line(LOG_NOTICE, "capOS, build %s", kernel_build_id);
+    frames_init(info);
+    arch_memory_finish();
+    arch_protection_report();
+    caches_init();
+    manifest_load(info);
+    cpu_count = arch_cpus_start(LIMIT_CPUS);
+    log_line(LOG_INFO, "%u CPU%s online", cpu_count, cpu_count == 1 ? "" : "s");
+    memory_report();
+    command_line_apply(info->command_line);
+    shutdown.frames_before = frames_in_use();
+    init_start(&boot_manifest);
+    cpu_run(arch_cpu_this());
+}
+
+void kernel_secondary_main(struct cpu *cpu)
+{
+    cpu->online = true;
+    cpu_run(cpu);
+}
+
+void kernel_interrupt(struct cpu *cpu, enum arch_interrupt kind)
+{
+    uint64_t reasons = atomic_exchange_u64(&cpu->ipi_reasons, 0);
+
+    if ((reasons & IPI_SHOOTDOWN) != 0) {
+        shootdown_acknowledge(cpu);
+    }
+    if (sched_interrupt(cpu, kind)) {
+        cpu_run(cpu);
+    }
+}

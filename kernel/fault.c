@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults of programs: one report that names process, thread, cause, address, registers and what to
+ * do next; then the process ends as faulted. Everything else goes on.
+ */
+#include "kernel/fault.h"
+
+#include "kernel/log.h"
+#include "kernel/sched/layout.h"
+#include "kernel/sched/process.h"
+
+const char *fault_kind_text(const struct arch_fault *fault)
+{
+    switch (fault->kind) {
+    case ARCH_FAULT_PAGE:
+        if (fault->execute) {
+            return fault->present ? "executed data" : "jumped to nothing";
+        }
+        if (fault->write) {
+            return fault->present ? "wrote read-only memory" : "wrote unmapped memory";
+        }
+        return fault->present ? "read forbidden memory" : "read unmapped memory";
+    case ARCH_FAULT_PRIVILEGE:
+        return "privileged instruction";
+    case ARCH_FAULT_DIVIDE:
+        return "divided by zero";
+    case ARCH_FAULT_INSTRUCTION:
+        return "undefined instruction";
+    case ARCH_FAULT_ALIGNMENT:
+        return "unaligned access";
+    case ARCH_FAULT_FLOAT:
+        return "floating-point exception";
+    case ARCH_FAULT_BREAKPOINT:
+        return "breakpoint";
+    case ARCH_FAULT_OTHER:
+        break;
+    }
+    return "processor exception";
+}
+
+/* Whether `address` lies in the guard page below the thread's stack. */
+static bool is_stack_overflow(const struct thread *thread, const struct arch_fault *fault)
+{
+    uint64_t region = thread->ring_address - LAYOUT_RING;
+
+    return fault->kind == ARCH_FAULT_PAGE && !fault->present && fault->address >= region &&
+           fault->address < region + LAYOUT_STACK_LOW;
+}
+
+static const char *fault_advice(const struct thread *thread, const struct arch_fault *fault)
+{
+    if (is_stack_overflow(thread, fault)) {
+        return "the stack is full: use less of it, or start the thread with a larger one";
+    }
+    switch (fault->kind) {
+    case ARCH_FAULT_PAGE:
+        if (fault->address >= LIMIT_USER_MAX) {
+            return "the address is the kernel's: no program may touch it";
+        }
+        if (fault->execute) {
+            return "code must lie in an executable segment of the image";
+        }
+        return fault->present ? "the page is mapped without this right"
+                              : "look at the instruction with: make debug";
+    case ARCH_FAULT_PRIVILEGE:
+        return "ask an object for the effect: programs hold no processor privilege";
+    default:
+        return "look at the instruction with: make debug";
+    }
+}
+
+static void fault_report(const struct thread *thread, const struct arch_fault *fault)
+{
+    const struct process *process = thread->process;
+
+    log_report_begin();
+    log_raw("fault: process %s (pid %llu) thread %llu: %s%s", process->name,
+            (unsigned long long)process->pid, (unsigned long long)thread->id,
+            is_stack_overflow(thread, fault) ? "stack overflow: " : "", fault_kind_text(fault));
+    if (fault->kind == ARCH_FAULT_PAGE) {
+        log_raw(" at address 0x%llx", (unsigned long long)fault->address);
+    }
+    log_raw(", pc 0x%llx, vector %u\n", (unsigned long long)fault->pc, fault->vector);
+    arch_registers_print(&thread->context, log_raw);
+    log_raw("  next: %s\n", fault_advice(thread, fault));
+    log_report_end();
+}
+
+void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault)
+{
+    struct thread *thread = cpu->current;
+
+    if (!process_is_dying(thread->process)) {
+        fault_report(thread, fault);
+        process_kill(thread->process, &(struct process_exit){.kind = EXIT_KIND_FAULTED,
+                                                             .code = -1,
+                                                             .fault = *fault,
+                                                             .fault_thread = thread->id});
+    }
+    sched_yield(cpu, thread);
+    cpu_run(cpu);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Endpoint (the owner's interface) and EndpointFactory. */
+#include "kernel/dispatch/call.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/object/facet.h"
+#include "kernel/object/kernel_objects.h"
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/exception.capnp.h"
+
+static enum capn_dispatch owner_receive(void *object, struct capn_request *request,
+                                        struct endpoint_receive_params_reader params,
+                                        struct endpoint_receive_results_builder results)
+{
+    (void)object;
+    (void)params;
+    (void)results;
+    return call_refuse(request, EXCEPTION_REASON_OPCODE_ONLY, 0, 0);
+}
+
+static enum capn_dispatch owner_answer(void *object, struct capn_request *request,
+                                       struct endpoint_answer_params_reader params,
+                                       struct endpoint_answer_results_builder results)
+{
+    (void)object;
+    (void)params;
+    (void)results;
+    return call_refuse(request, EXCEPTION_REASON_OPCODE_ONLY, 0, 0);
+}
+
+static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
+                                     struct endpoint_mint_params_reader params,
+                                     struct endpoint_mint_results_builder results)
+{
+    uint64_t interface_id = endpoint_mint_params_get_interface_id(params);
+    uint64_t facet = facet_read(endpoint_mint_params_get_facet(params));
+    struct hold_edge edge;
+
+    if (!endpoint_mint_params_has_facet(params)) {
+        return call_refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, 0, 0);
+    }
+    if (interface_id == 0 || interface_id == ENDPOINT_INTERFACE_ID) {
+        return call_refuse(request, EXCEPTION_REASON_INVALID_ARGUMENT, 0, interface_id);
+    }
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    edge = object_edge(object, interface_id, facet, endpoint_mint_params_get_badge(params));
+    edge.grantable = endpoint_mint_params_get_transfer_mode(params) != AUTHORITY_TRANSFER_MODE_NONE;
+    endpoint_mint_results_set_client(results, call_result_cap(call_of(request), &edge));
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch owner_info(void *object, struct capn_request *request,
+                                     struct endpoint_info_params_reader params,
+                                     struct endpoint_info_results_builder results)
+{
+    struct endpoint *endpoint = CONTAINER_OF((struct object *)object, struct endpoint, object);
+    struct endpoint_limits_builder limits = endpoint_info_results_init_limits(results);
+
+    (void)request;
+    (void)params;
+    endpoint_limits_set_message_bytes(limits, ENDPOINT_MESSAGE_BYTES);
+    endpoint_limits_set_capabilities(limits, 0);
+    endpoint_limits_set_queue_length(limits, LIMIT_ENDPOINT_QUEUE);
+    spinlock_lock(&endpoint->lock);
+    endpoint_info_results_set_waiting_calls(results, endpoint->queues.call_count);
+    spinlock_unlock(&endpoint->lock);
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_request *request)
+{
+    static const struct endpoint_server server = {
+        .receive = owner_receive, .answer = owner_answer, .mint = owner_mint, .info = owner_info};
+
+    return endpoint_dispatch(&server, object, request);
+}
+
+/* Thin: every endpoint has the limits of ENDPOINT_MESSAGE_BYTES and LIMIT_ENDPOINT_QUEUE; asking
+ * for more is refused, for less is granted in full. */
+static enum capn_dispatch factory_create(void *object, struct capn_request *request,
+                                         struct endpoint_factory_create_params_reader params,
+                                         struct endpoint_factory_create_results_builder results)
+{
+    struct endpoint_limits_reader limits = endpoint_factory_create_params_get_limits(params);
+    struct endpoint *endpoint;
+    struct hold_edge edge;
+
+    (void)object;
+    if (endpoint_limits_get_message_bytes(limits) > ENDPOINT_MESSAGE_BYTES) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, ENDPOINT_MESSAGE_BYTES,
+                           endpoint_limits_get_message_bytes(limits));
+    }
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    endpoint = endpoint_create();
+    if (endpoint == NULL) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
+    }
+    edge = object_edge(&endpoint->object, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);
+    edge.grantable = 1;
+    object_unref(&endpoint->object);
+    endpoint_factory_create_results_set_endpoint(results, call_result_cap(call_of(request), &edge));
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch factory_call(struct object *object, struct capn_request *request)
+{
+    static const struct endpoint_factory_server server = {.create = factory_create};
+
+    return endpoint_factory_dispatch(&server, object, request);
+}
+
+static const struct object_type factory_type = {.name = "endpoint factory", .call = factory_call};
+
+struct object endpoint_factory_object = {.type = &factory_type, .references = 1};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* NullObject: the least a call can do, for measurements. */
+#include "kernel/dispatch/call.h"
+#include "kernel/object/kernel_objects.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/null.capnp.h"
+
+static enum capn_dispatch null_nothing(void *object, struct capn_request *request,
+                                       struct null_object_nothing_params_reader params,
+                                       struct null_object_nothing_results_builder results)
+{
+    (void)object;
+    (void)request;
+    (void)params;
+    (void)results;
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch null_echo(void *object, struct capn_request *request,
+                                    struct null_object_echo_params_reader params,
+                                    struct null_object_echo_results_builder results)
+{
+    (void)object;
+    if (!null_object_echo_params_has_payload(params)) {
+        return call_refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, 0, 0);
+    }
+    (void)capn_copy(null_object_echo_results_place_payload(results),
+                    null_object_echo_params_at_payload(params));
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch null_call(struct object *object, struct capn_request *request)
+{
+    static const struct null_object_server server = {.nothing = null_nothing, .echo = null_echo};
+
+    return null_object_dispatch(&server, object, request);
+}
+
+static const struct object_type null_type = {.name = "null", .call = null_call};
+
+struct object null_object = {.type = &null_type, .references = 1};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* ProcessHandle: wait, kill, info. */
+#include "kernel/object/process_handle.h"
+
+#include "core/string.h"
+#include "kernel/dispatch/call.h"
+#include "kernel/fault.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/process.capnp.h"
+
+static struct capn_text text_of(const char *text)
+{
+    return (struct capn_text){text, string_length(text, LIMIT_NAME_BYTES)};
+}
+
+static void exit_report_build(struct process_exit_report_builder report,
+                              const struct process_exit *exit)
+{
+    process_exit_report_set_kind(report, (enum process_exit_kind)exit->kind);
+    process_exit_report_set_code(report, exit->code);
+    if (exit->kind == EXIT_KIND_FAULTED) {
+        struct process_fault_report_builder fault = process_exit_report_init_fault(report);
+
+        process_fault_report_set_kind(fault, text_of(fault_kind_text(&exit->fault)));
+        process_fault_report_set_vector(fault, (uint16_t)exit->fault.vector);
+        process_fault_report_set_address(fault, exit->fault.address);
+        process_fault_report_set_instruction_pointer(fault, exit->fault.pc);
+        process_fault_report_set_stack_pointer(fault, exit->fault.stack);
+        process_fault_report_set_thread_id(fault, exit->fault_thread);
+    }
+}
+
+void process_wait_complete(struct process *process, struct operation *operation)
+{
+    struct deferred_answer answer;
+    struct process_handle_wait_results_builder results;
+
+    deferred_begin(&answer);
+    results = process_handle_wait_results_init(capn_builder_root(&answer.results));
+    exit_report_build(process_handle_wait_results_init_exit(results), &process->exit);
+    deferred_complete(operation, &answer);
+    object_unref(&process->object);
+}
+
+/* Thin: waits without a limit of its own; cap_enter's timeout bounds the caller. */
+static enum capn_dispatch handle_wait(void *object, struct capn_request *request,
+                                      struct process_handle_wait_params_reader params,
+                                      struct process_handle_wait_results_builder results)
+{
+    struct process *process = CONTAINER_OF((struct object *)object, struct process, object);
+    uint64_t timeout_ns = process_handle_wait_params_get_timeout_ns(params);
+    struct operation *operation;
+
+    (void)results;
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    if (timeout_ns != UINT64_MAX && timeout_ns != 0) {
+        return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0, timeout_ns);
+    }
+    if (timeout_ns == 0 && process->state != PROCESS_ENDED) {
+        return call_refuse(request, EXCEPTION_REASON_WOULD_BLOCK, 0, 0);
+    }
+    operation = call_defer(request, OPERATION_WAIT);
+    if (operation == NULL) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    process_wait(process, operation);
+    return CAPN_DISPATCH_LATER;
+}
+
+static enum capn_dispatch handle_kill(void *object, struct capn_request *request,
+                                      struct process_handle_kill_params_reader params,
+                                      struct process_handle_kill_results_builder results)
+{
+    struct process *process = CONTAINER_OF((struct object *)object, struct process, object);
+    int32_t code = process_handle_kill_params_get_code(params);
+
+    (void)results;
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    process_kill(process, &(struct process_exit){.kind = EXIT_KIND_KILLED, .code = code});
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch handle_info(void *object, struct capn_request *request,
+                                      struct process_handle_info_params_reader params,
+                                      struct process_handle_info_results_builder results)
+{
+    struct process *process = CONTAINER_OF((struct object *)object, struct process, object);
+
+    (void)request;
+    (void)params;
+    spinlock_lock(&process->lock);
+    process_handle_info_results_set_pid(results, process->pid);
+    process_handle_info_results_set_name(results, text_of(process->name));
+    process_handle_info_results_set_kind(results, (enum process_exit_kind)process->exit.kind);
+    process_handle_info_results_set_threads(results, process->thread_count);
+    process_handle_info_results_set_slots(results, process->table.used);
+    process_handle_info_results_set_frames(results, (uint32_t)process->vspace.frames);
+    spinlock_unlock(&process->lock);
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+enum capn_dispatch process_handle_call(struct object *object, struct capn_request *request)
+{
+    static const struct process_handle_server server = {
+        .wait = handle_wait, .kill = handle_kill, .info = handle_info};
+
+    return process_handle_dispatch(&server, object, request);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* ProcessSpawner: checks a SpawnRequest whole, then starts the job that carries it out. */
+#include "core/string.h"
+#include "kernel/dispatch/call.h"
+#include "kernel/mem/frames.h"
+#include "kernel/object/facet.h"
+#include "kernel/object/kernel_objects.h"
+#include "kernel/object/spawn.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/process.capnp.h"
+
+/* Refuses with the field of SpawnRequest named in words. */
+static bool refuse(struct capn_request *request, uint16_t reason, const char *detail,
+                   uint64_t amount)
+{
+    (void)capn_request_refuse(
+        request, (struct capn_refuse_reason){
+                     .reason = reason, .argument = 0, .amount = amount, .detail = detail});
+    return false;
+}
+
+static bool name_check(struct capn_request *request, struct capn_text name, const char *field)
+{
+    return manifest_name_is_valid(name) ||
+           refuse(request, EXCEPTION_REASON_INVALID_NAME, field, name.length);
+}
+
+/* Whether the grant asks for no more than its source edge has. */
+static bool grant_within(struct capn_request *request, const struct spawn_grant *grant,
+                         struct process_spawn_grant_reader message)
+{
+    uint64_t badge = process_spawn_grant_get_badge(message);
+
+    if (!grant->edge.grantable) {
+        return refuse(request, EXCEPTION_REASON_NOT_GRANTABLE, "request.grants.capability",
+                      grant->edge.interface_id);
+    }
+    if (process_spawn_grant_has_facet(message) &&
+        !manifest_facet_within(facet_read(process_spawn_grant_get_facet(message)),
+                               grant->edge.facet)) {
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.facet",
+                      grant->edge.facet);
+    }
+    if (badge != 0 && badge != grant->edge.badge) {
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.badge", badge);
+    }
+    return true;
+}
+
+/* One grant into the plan; its edge is the plan's from the moment it is counted. */
+static bool grant_read(struct capn_request *request, struct spawn *spawn,
+                       struct process_spawn_grant_reader message)
+{
+    struct capn_text name = process_spawn_grant_get_name(message);
+    struct spawn_grant *grant = &spawn->grant[spawn->grant_count];
+
+    if (!name_check(request, name, "request.grants.name")) {
+        return false;
+    }
+    memcpy(grant->name, name.bytes, name.length);
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        if (string_equal(spawn->grant[i].name, grant->name)) {
+            return refuse(request, EXCEPTION_REASON_ALREADY_EXISTS, "request.grants.name", i);
+        }
+    }
+    if (!call_argument(request, process_spawn_grant_get_capability(message), &grant->edge)) {
+        return false;
+    }
+    spawn->grant_count++;
+    if (!grant_within(request, grant, message)) {
+        return false;
+    }
+    if (process_spawn_grant_has_facet(message)) {
+        grant->edge.facet = facet_read(process_spawn_grant_get_facet(message));
+    }
+    grant->edge.grantable =
+        process_spawn_grant_get_transfer_mode(message) != AUTHORITY_TRANSFER_MODE_NONE;
+    return true;
+}
+
+/* The argument list, rebuilt as a message of its own in a frame. */
+static bool arguments_read(struct capn_request *request, struct spawn *spawn,
+                           struct process_spawn_request_reader message)
+{
+    struct capn_build_segment segment;
+    struct capn_builder builder;
+
+    if (!process_spawn_request_has_arguments(message)) {
+        return true;
+    }
+    if (frame_alloc(&spawn->argument_frame) != STATUS_OK) {
+        spawn->argument_frame = 0;
+        return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, "request.arguments", 0);
+    }
+    segment = (struct capn_build_segment){.bytes = arch_frame_pointer(spawn->argument_frame),
+                                          .capacity_words = LIMIT_PAGE_BYTES / CAPN_WORD_BYTES};
+    capn_builder_init(&builder, &segment, 1);
+    if (capn_copy(capn_builder_root(&builder), process_spawn_request_at_arguments(message)) !=
+        CAPN_OK) {
+        return refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED, "request.arguments",
+                      LIMIT_PAGE_BYTES);
+    }
+    spawn->argument_bytes = capn_builder_words(&builder) * CAPN_WORD_BYTES;
+    return true;
+}
+
+static bool grants_read(struct capn_request *request, struct spawn *spawn,
+                        struct process_spawn_request_reader message)
+{
+    struct process_spawn_grant_list grants = process_spawn_request_get_grants(message);
+
+    if (grants.raw.count > LIMIT_GRANTS) {
+        return refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED, "request.grants", grants.raw.count);
+    }
+    for (uint32_t i = 0; i < grants.raw.count; i++) {
+        if (!grant_read(request, spawn, process_spawn_grant_list_get(grants, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything of the request that the plan cannot do yet is refused, never ignored. */
+static bool request_supported(struct capn_request *request,
+                              struct process_spawn_request_reader message)
+{
+    if (process_spawn_request_image_which(process_spawn_request_get_image(message)) !=
+        PROCESS_SPAWN_REQUEST_IMAGE_WHICH_BOOT_BINARY) {
+        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.image.object", 0);
+    }
+    if (process_spawn_request_has_fault_endpoint(message)) {
+        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.faultEndpoint", 0);
+    }
+    if (process_spawn_request_get_inherit_descriptors(message)) {
+        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.inheritDescriptors", 0);
+    }
+    return true;
+}
+
+static bool plan_create(struct capn_request *request, struct process_spawn_request_reader message,
+                        struct spawn **spawn)
+{
+    struct capn_text name = process_spawn_request_get_name(message);
+    struct spawn_plan plan = {.name = name.bytes, .name_bytes = name.length};
+    enum elf_error image_error;
+    unsigned own = call_of(request)->caller->task.priority;
+
+    if (!name_check(request, name, "request.name") || !request_supported(request, message)) {
+        return false;
+    }
+    plan.binary =
+        process_spawn_request_image_get_boot_binary(process_spawn_request_get_image(message));
+    plan.priority = own;
+    if (process_spawn_request_has_scheduling(message)) {
+        plan.priority =
+            scheduling_parameters_get_priority(process_spawn_request_get_scheduling(message));
+    }
+    if (plan.priority > own) {
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.priority",
+                      plan.priority);
+    }
+    switch (spawn_create(&plan, spawn, &image_error)) {
+    case STATUS_OK:
+        return true;
+    case STATUS_NOT_FOUND:
+        return refuse(request, EXCEPTION_REASON_NOT_FOUND, "request.image.bootBinary", plan.binary);
+    case STATUS_CORRUPT:
+        return refuse(request, EXCEPTION_REASON_BAD_IMAGE, elf_error_text(image_error), 0);
+    default:
+        return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, NULL, 0);
+    }
+}
+
+/* The caller's slot for the handle, then the operation: the last two things that can fail. */
+static bool plan_reserve(struct capn_request *request, struct spawn *spawn)
+{
+    struct process *process = call_of(request)->caller->process;
+    enum transport_error error;
+
+    spinlock_lock(&process->lock);
+    error = cap_table_reserve(&process->table, 1);
+    spinlock_unlock(&process->lock);
+    if (error != TRANSPORT_OK) {
+        return refuse(request, EXCEPTION_REASON_QUOTA_EXCEEDED, "slots", 1);
+    }
+    spawn->operation = call_defer(request, OPERATION_JOB);
+    if (spawn->operation == NULL) {
+        spinlock_lock(&process->lock);
+        cap_table_unreserve(&process->table, 1);
+        spinlock_unlock(&process->lock);
+        return false;
+    }
+    spawn->operation->holder = &spawn->operation;
+    spawn->has_caller = true;
+    return true;
+}
+
+static enum capn_dispatch spawner_spawn(void *object, struct capn_request *request,
+                                        struct process_spawner_spawn_params_reader params,
+                                        struct process_spawner_spawn_results_builder results)
+{
+    struct process_spawn_request_reader message = process_spawner_spawn_params_get_request(params);
+    struct spawn *spawn;
+
+    (void)object;
+    (void)results;
+    if (!process_spawner_spawn_params_has_request(params)) {
+        return call_refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, 0, 0);
+    }
+    if (!plan_create(request, message, &spawn)) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    if (!grants_read(request, spawn, message) || !arguments_read(request, spawn, message)) {
+        spawn_discard(spawn);
+        return CAPN_DISPATCH_REFUSED;
+    }
+    if (capn_request_is_malformed(request)) {
+        spawn_discard(spawn);
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    if (!plan_reserve(request, spawn)) {
+        spawn_discard(spawn);
+        return CAPN_DISPATCH_REFUSED;
+    }
+    spawn_start(spawn);
+    return CAPN_DISPATCH_LATER;
+}
+
+static enum capn_dispatch spawner_call(struct object *object, struct capn_request *request)
+{
+    static const struct process_spawner_server server = {.spawn = spawner_spawn};
+
+    return process_spawner_dispatch(&server, object, request);
+}
+
+static const struct object_type spawner_type = {.name = "process spawner", .call = spawner_call};
+
+struct object process_spawner_object = {.type = &spawner_type, .references = 1};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spawning.
+ *
+ * A plan holds everything that was checked: the image's segments, the child's edges with their
+ * references, the argument message. The job then builds in bounded steps:
+ *
+ *   SPACE -> SEGMENTS -> CAPSET -> THREAD -> BUILD -> COMMIT
+ *
+ * The child is invisible until COMMIT, which cannot fail: its table was reserved, the caller's slot
+ * too. Any failure before gives up the half-made process to the ordinary teardown, drops the edges
+ * and answers the caller; the caller's table, the ledger and the frames are then as they were.
+ *
+ * Invariants:
+ *  1. Each edge of the plan is in exactly one place: the plan or the child's table.
+ *  2. operation is NULL once the caller's thread is retired (same CPU, so no lock).
+ *
+ * Locks: the child's process lock for its table. What can fail: memory; the caller's end.
+ */
+#include "kernel/object/spawn.h"
+
+#include "core/assert.h"
+#include "core/string.h"
+#include "kernel/dispatch/call.h"
+#include "kernel/mem/frames.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/object/boot_package.h"
+#include "kernel/sched/layout.h"
+#include "abi/capset.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/process.capnp.h"
+
+enum {
+    SPAWN_STEP_PAGES = 8,      /* each is zeroed and copied: 2 * 512 stores, 8,192 in all */
+    SPAWN_TLS_MAX = 16 * 1024, /* static TLS lies at the top of the stack */
+    SPAWN_IMAGE_MAX = 64 * 1024 * 1024,
+};
+
+static struct kmem_cache spawn_cache;
+
+void spawns_init(void)
+{
+    kmem_cache_init(&spawn_cache, "spawn", sizeof(struct spawn));
+}
+
+static void start_fill(struct start_info *start, const struct spawn *spawn)
+{
+    const struct elf_tls *tls = &spawn->image.tls;
+
+    start->magic = START_INFO_MAGIC;
+    start->version = START_INFO_VERSION;
+    start->size = sizeof(*start);
+    start->pid = spawn->process->pid;
+    if (tls->present) {
+        start->tls_image = tls->address;
+        start->tls_file_bytes = tls->file_size;
+        start->tls_memory_bytes = tls->memory_size;
+        start->tls_alignment = tls->align;
+    }
+    arch_clock_describe(&start->clock_hertz, &start->clock_start);
+    memcpy(start->process_name, spawn->process->name, LIMIT_NAME_BYTES);
+}
+
+enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
+                         enum elf_error *image_error)
+{
+    const struct elf_limits limits = {
+        .user_min = LIMIT_USER_MIN, .user_max = LAYOUT_IMAGE_END, .memory_max = SPAWN_IMAGE_MAX};
+    struct manifest_binary binary;
+    struct spawn *spawn;
+
+    *image_error = ELF_OK;
+    if (!boot_package_binary(plan->binary, &binary)) {
+        return STATUS_NOT_FOUND;
+    }
+    spawn = kmem_alloc(&spawn_cache);
+    if (spawn == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    *image_error = arch_program_parse(&binary.data, &limits, &spawn->image);
+    if (*image_error != ELF_OK || spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
+        kmem_free(&spawn_cache, spawn);
+        return STATUS_CORRUPT;
+    }
+    spawn->bytes = binary.data.bytes;
+    spawn->process = process_create(plan->name, plan->name_bytes, plan->priority);
+    if (spawn->process == NULL) {
+        kmem_free(&spawn_cache, spawn);
+        return STATUS_NO_MEMORY;
+    }
+    start_fill(&spawn->process->start, spawn);
+    *created = spawn;
+    return STATUS_OK;
+}
+
+/* Frees the plan and what it still holds. */
+static void spawn_free(struct spawn *spawn)
+{
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        edge_drop(&spawn->grant[i].edge);
+    }
+    if (spawn->argument_frame != 0) {
+        frame_free(spawn->argument_frame);
+    }
+    object_unref(&spawn->process->object);
+    kmem_free(&spawn_cache, spawn);
+}
+
+void spawn_discard(struct spawn *spawn)
+{
+    process_abandon(spawn->process, EXIT_KIND_KILLED);
+    spawn_free(spawn);
+}
+
+/* Copies the part of the segment that page `page` shows. */
+static void segment_copy(const struct spawn *spawn, const struct elf_segment *segment, vaddr_t page,
+                         paddr_t frame)
+{
+    uint64_t file_end = segment->address + segment->file_size;
+    uint64_t start = page > segment->address ? page : segment->address;
+    uint64_t end = page + LIMIT_PAGE_BYTES < file_end ? page + LIMIT_PAGE_BYTES : file_end;
+    uint8_t *target = arch_frame_pointer(frame);
+
+    if (start < end) {
+        memcpy(target + (start - page),
+               spawn->bytes + segment->file_offset + (start - segment->address), end - start);
+    }
+}
+
+/* Maps the next pages of the image; *done: that was the last. */
+static enum status step_segments(struct spawn *spawn, bool *done)
+{
+    for (unsigned i = 0; i < SPAWN_STEP_PAGES; i++) {
+        const struct elf_segment *segment;
+        unsigned flags = 0;
+        paddr_t frame;
+        vaddr_t page;
+        enum status status;
+
+        *done = spawn->segment == spawn->image.segment_count;
+        if (*done) {
+            return STATUS_OK;
+        }
+        segment = &spawn->image.segment[spawn->segment];
+        page =
+            (segment->address & ~(uint64_t)(LIMIT_PAGE_BYTES - 1)) + spawn->page * LIMIT_PAGE_BYTES;
+        flags |= (segment->flags & ELF_WRITE) != 0 ? ARCH_PAGE_WRITE : 0;
+        flags |= (segment->flags & ELF_EXECUTE) != 0 ? ARCH_PAGE_EXECUTE : 0;
+        status = vspace_map_new(&spawn->process->vspace, page, flags, &frame);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        segment_copy(spawn, segment, page, frame);
+        spawn->page++;
+        if (page + LIMIT_PAGE_BYTES >= segment->address + segment->memory_size) {
+            spawn->segment++;
+            spawn->page = 0;
+        }
+    }
+    *done = false;
+    return STATUS_OK;
+}
+
+/* Puts the edges into the child's table and names them in its CapSet page. Cannot fail after the
+ * reservation. */
+static void capset_fill(struct spawn *spawn, struct capset *capset)
+{
+    struct process *process = spawn->process;
+
+    capset->magic = CAPSET_MAGIC;
+    capset->version = CAPSET_VERSION;
+    capset->count = (uint16_t)spawn->grant_count;
+    spinlock_lock(&process->lock);
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        const struct spawn_grant *grant = &spawn->grant[i];
+        struct capset_entry *entry = &capset->entry[i];
+
+        memcpy(entry->name, grant->name, LIMIT_NAME_BYTES);
+        entry->cap = cap_table_insert_reserved(&process->table, &grant->edge);
+        entry->interface_id = grant->edge.interface_id;
+        entry->facet = grant->edge.facet;
+    }
+    spinlock_unlock(&process->lock);
+    spawn->grant_count = 0;
+}
+
+static enum status step_capset(struct spawn *spawn)
+{
+    struct process *process = spawn->process;
+    vaddr_t base = arch_vspace_base(&process->vspace.arch);
+    paddr_t frame;
+    enum status status;
+
+    if (spawn->argument_frame != 0) {
+        status = vspace_map_new(&process->vspace, base + LAYOUT_ARGUMENTS, 0, &frame);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        memcpy(arch_frame_pointer(frame), arch_frame_pointer(spawn->argument_frame),
+               LIMIT_PAGE_BYTES);
+        process->start.argument_message = base + LAYOUT_ARGUMENTS;
+        process->start.argument_bytes = spawn->argument_bytes;
+    }
+    status = vspace_map_new(&process->vspace, base + LAYOUT_CAPSET, 0, &frame);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    spinlock_lock(&process->lock);
+    if (cap_table_reserve(&process->table, spawn->grant_count) != TRANSPORT_OK) {
+        status = STATUS_NO_MEMORY;
+    }
+    spinlock_unlock(&process->lock);
+    if (status == STATUS_OK) {
+        process->start.capset = base + LAYOUT_CAPSET;
+        capset_fill(spawn, arch_frame_pointer(frame));
+    }
+    return status;
+}
+
+static enum status step_thread(struct spawn *spawn)
+{
+    return thread_create(&(struct thread_plan){.process = spawn->process,
+                                               .entry = spawn->image.entry,
+                                               .priority = spawn->process->priority},
+                         &spawn->thread);
+}
+
+static void caller_unreserve(struct spawn *spawn, struct process *caller)
+{
+    if (spawn->has_caller) {
+        spinlock_lock(&caller->lock);
+        cap_table_unreserve(&caller->table, 1);
+        spinlock_unlock(&caller->lock);
+    }
+}
+
+/* The child runs from here on; the caller gets its handle. */
+static void spawn_commit(struct spawn *spawn)
+{
+    struct process *process = spawn->process;
+    struct deferred_answer answer;
+
+    spinlock_lock(&process->lock);
+    if (process->state == PROCESS_BUILDING) {
+        atomic_store_release_u32(&process->state, PROCESS_ALIVE);
+    }
+    spinlock_unlock(&process->lock);
+    thread_start(spawn->thread);
+    if (spawn->operation != NULL) {
+        struct process_spawner_spawn_results_builder results;
+
+        deferred_begin(&answer);
+        answer.cap = object_edge(&process->object, PROCESS_HANDLE_INTERFACE_ID, CAP_FACET_ALL, 0);
+        answer.cap.grantable = 1;
+        results = process_spawner_spawn_results_init(capn_builder_root(&answer.results));
+        process_spawner_spawn_results_set_process(results, 0);
+        deferred_complete(spawn->operation, &answer);
+    }
+    spawn_free(spawn);
+}
+
+static void spawn_fail(struct spawn *spawn, enum status status)
+{
+    struct operation *operation = spawn->operation;
+    struct deferred_answer answer;
+
+    if (spawn->thread != NULL) {
+        spawn->process->exit.kind = EXIT_KIND_KILLED;
+        atomic_store_release_u32(&spawn->process->state, PROCESS_DYING);
+        thread_abandon(spawn->thread);
+    } else {
+        process_abandon(spawn->process, EXIT_KIND_KILLED);
+    }
+    if (operation != NULL) {
+        caller_unreserve(spawn, operation->owner->process);
+        answer.cap.object = NULL;
+        deferred_refuse(&answer, operation,
+                        (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+                                                    .argument = CAPN_NO_ARGUMENT,
+                                                    .detail = status_text(status)});
+        deferred_complete(operation, &answer);
+    }
+    spawn_free(spawn);
+}
+
+/* One phase's step; *done: go on to the next. */
+static enum status spawn_phase_step(struct spawn *spawn, bool *done)
+{
+    enum status status;
+
+    *done = true;
+    switch (spawn->phase) {
+    case SPAWN_SPACE:
+        status = vspace_create(&spawn->process->vspace);
+        spawn->process->vspace_made = status == STATUS_OK;
+        return status;
+    case SPAWN_SEGMENTS:
+        return step_segments(spawn, done);
+    case SPAWN_CAPSET:
+        return step_capset(spawn);
+    case SPAWN_THREAD:
+        return step_thread(spawn);
+    case SPAWN_BUILD:
+        return thread_build_step(spawn->thread, done);
+    case SPAWN_COMMIT:
+        break;
+    }
+    return STATUS_OK;
+}
+
+static bool spawn_step(struct job *job)
+{
+    struct spawn *spawn = CONTAINER_OF(job, struct spawn, job);
+    enum status status;
+    bool done;
+
+    if ((spawn->has_caller && spawn->operation == NULL) || process_is_dying(spawn->process)) {
+        spawn_fail(spawn, STATUS_CANCELLED);
+        return false;
+    }
+    if (spawn->phase == SPAWN_COMMIT) {
+        spawn_commit(spawn);
+        return false;
+    }
+    status = spawn_phase_step(spawn, &done);
+    if (status != STATUS_OK) {
+        spawn_fail(spawn, status);
+        return false;
+    }
+    if (done) {
+        spawn->phase++;
+    }
+    return true;
+}
+
+void spawn_start(struct spawn *spawn)
+{
+    spawn->job.step = spawn_step;
+    job_start(&spawn->job, arch_cpu_this(), spawn->process->priority);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a process: a plan, then a job that carries it out. */
+#ifndef KERNEL_OBJECT_SPAWN_H
+#define KERNEL_OBJECT_SPAWN_H
+
+#include "core/elf.h"
+#include "kernel/sched/process.h"
+
+struct spawn_grant {
+    char name[LIMIT_NAME_BYTES + 1];
+    struct hold_edge edge; /* the child's edge, with its references */
+};
+
+enum spawn_phase {
+    SPAWN_SPACE,
+    SPAWN_SEGMENTS,
+    SPAWN_CAPSET,
+    SPAWN_THREAD,
+    SPAWN_BUILD,
+    SPAWN_COMMIT,
+};
+
+struct spawn {
+    struct job job;
+    struct operation *operation; /* of the caller; NULL: none, or it is gone */
+    bool has_caller;             /* a slot of the caller's table was reserved for the handle */
+    struct process *process;     /* its first reference is the spawn's */
+    struct thread *thread;
+    enum spawn_phase phase;
+    struct elf_image image;
+    const uint8_t *bytes; /* of the ELF file */
+    uint32_t segment;     /* being mapped, and the next page of it */
+    uint64_t page;
+    unsigned grant_count;
+    struct spawn_grant grant[LIMIT_GRANTS];
+    paddr_t argument_frame; /* the argument message, ready to be copied; 0: none */
+    uint64_t argument_bytes;
+};
+
+void spawns_init(void);
+
+/* A plan for binary `index` of the boot package. STATUS_NOT_FOUND, STATUS_CORRUPT (*image_error
+ * says which rule), STATUS_NO_MEMORY. */
+struct spawn_plan {
+    const char *name; /* name_bytes at most LIMIT_NAME_BYTES, checked by the caller */
+    size_t name_bytes;
+    uint32_t binary;
+    unsigned priority;
+};
+enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
+                         enum elf_error *image_error) MUST_USE;
+
+/* Gives up a plan that was not started, with the edges it has. */
+void spawn_discard(struct spawn *spawn);
+
+/* Starts the job on this CPU. */
+void spawn_start(struct spawn *spawn);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ThreadSpawner: a further thread in the caller's own process. Thin: the answer carries no handle;
+ * stack and ring sizes are the kernel's.
+ */
+#include "kernel/dispatch/call.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/object/kernel_objects.h"
+#include "kernel/object/thread_spawner.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/thread.capnp.h"
+
+/* The job that builds a thread; invariants as in spawn.c. */
+struct thread_spawn {
+    struct job job;
+    struct operation *operation; /* NULL: the caller is gone */
+    struct thread *thread;
+};
+
+static struct kmem_cache thread_spawn_cache;
+
+void thread_spawner_init(void)
+{
+    kmem_cache_init(&thread_spawn_cache, "thread spawn", sizeof(struct thread_spawn));
+}
+
+static void answer(struct thread_spawn *spawn, enum status status)
+{
+    struct deferred_answer message = {.cap = {.object = NULL}};
+
+    if (spawn->operation == NULL) {
+        return;
+    }
+    if (status == STATUS_OK) {
+        struct thread_spawner_spawn_results_builder results;
+
+        deferred_begin(&message);
+        results = thread_spawner_spawn_results_init(capn_builder_root(&message.results));
+        thread_spawner_spawn_results_set_ring_address(results, spawn->thread->ring_address);
+    } else {
+        deferred_refuse(&message, spawn->operation,
+                        (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+                                                    .argument = CAPN_NO_ARGUMENT,
+                                                    .detail = status_text(status)});
+    }
+    deferred_complete(spawn->operation, &message);
+}
+
+static bool thread_spawn_step(struct job *job)
+{
+    struct thread_spawn *spawn = CONTAINER_OF(job, struct thread_spawn, job);
+    struct thread *thread = spawn->thread;
+    enum status status = STATUS_DEAD;
+    bool done = false;
+
+    if (!process_is_dying(thread->process)) {
+        status = thread_build_step(thread, &done);
+    }
+    if (status == STATUS_OK && !done) {
+        return true;
+    }
+    answer(spawn, status);
+    if (status == STATUS_OK) {
+        thread_start(thread);
+    } else {
+        thread_abandon(thread);
+    }
+    kmem_free(&thread_spawn_cache, spawn);
+    return false;
+}
+
+static enum capn_dispatch start(struct capn_request *request, const struct thread_plan *plan)
+{
+    struct thread_spawn *spawn = kmem_alloc(&thread_spawn_cache);
+    enum status status = STATUS_NO_MEMORY;
+
+    if (spawn != NULL) {
+        status = thread_create(plan, &spawn->thread);
+    }
+    if (status != STATUS_OK) {
+        if (spawn != NULL) {
+            kmem_free(&thread_spawn_cache, spawn);
+        }
+        return status == STATUS_LIMIT ? call_refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED,
+                                                    LIMIT_THREADS, LIMIT_THREADS)
+                                      : call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
+    }
+    spawn->operation = call_defer(request, OPERATION_JOB);
+    if (spawn->operation == NULL) {
+        thread_abandon(spawn->thread);
+        kmem_free(&thread_spawn_cache, spawn);
+        return CAPN_DISPATCH_REFUSED;
+    }
+    spawn->operation->holder = &spawn->operation;
+    spawn->job.step = thread_spawn_step;
+    job_start(&spawn->job, arch_cpu_this(), plan->priority);
+    return CAPN_DISPATCH_LATER;
+}
+
+static enum capn_dispatch spawner_spawn(void *object, struct capn_request *request,
+                                        struct thread_spawner_spawn_params_reader params,
+                                        struct thread_spawner_spawn_results_builder results)
+{
+    struct thread_request_reader message = thread_spawner_spawn_params_get_request(params);
+    struct thread *caller = call_of(request)->caller;
+    struct thread_plan plan = {.process = caller->process,
+                               .entry = thread_request_get_entry(message),
+                               .argument = thread_request_get_argument(message),
+                               .priority = caller->task.priority};
+
+    (void)object;
+    (void)results;
+    if (!thread_spawner_spawn_params_has_request(params)) {
+        return call_refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, 0, 0);
+    }
+    if (plan.entry < LIMIT_USER_MIN || plan.entry >= LIMIT_USER_MAX) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, LIMIT_USER_MAX, plan.entry);
+    }
+    if (thread_request_get_stack_top(message) != 0 ||
+        thread_request_get_thread_pointer(message) != 0) {
+        return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0,
+                           thread_request_get_stack_top(message));
+    }
+    if (thread_request_has_scheduling(message)) {
+        plan.priority = scheduling_parameters_get_priority(thread_request_get_scheduling(message));
+    }
+    if (plan.priority > caller->task.priority) {
+        return call_refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, caller->task.priority,
+                           plan.priority);
+    }
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    return start(request, &plan);
+}
+
+static enum capn_dispatch spawner_call(struct object *object, struct capn_request *request)
+{
+    static const struct thread_spawner_server server = {.spawn = spawner_spawn};
+
+    return thread_spawner_dispatch(&server, object, request);
+}
+
+static const struct object_type spawner_type = {.name = "thread spawner", .call = spawner_call};
+
+struct object thread_spawner_object = {.type = &spawner_type, .references = 1};
