@@ -12,6 +12,12 @@ FUZZ_SECONDS ?= 10
 FUZZ_SOURCES := $(sort $(wildcard fuzz/*_fuzz.c))
 FUZZ_SUPPORT := $(sort $(filter-out %_fuzz.c,$(wildcard fuzz/*.c)))
 FUZZ_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_DIR)/bin/%,$(FUZZ_SOURCES))
+# A target that compares with the C++ library of Cap'n Proto is written in its language.
+FUZZ_CXX := clang++-14
+FUZZ_CXX_FLAGS := -std=c++17 -pipe -g -O1 -iquote . -Wall -Wextra -Werror \
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_CXX_SOURCES := $(sort $(wildcard fuzz/*_fuzz.cc))
+FUZZ_CXX_PROGRAMS := $(patsubst fuzz/%_fuzz.cc,$(FUZZ_DIR)/bin/%,$(FUZZ_CXX_SOURCES))
 # Tools whose sources a target may call: everything but their main files.
 FUZZ_TOOL_SOURCES := $(sort $(filter-out %/main.c,$(wildcard tools/mkmanifest/*.c)))
 
@@ -20,7 +26,8 @@ $(eval $(call archive,$(FUZZ_DIR)/libfuzz.a,$(call objects,$(FUZZ_DIR),$(CORE_SO
     $(CAPNP_SOURCES) $(KERNEL_HOST_SOURCES) tools/host_kernel_image.c $(FUZZ_SUPPORT) \
     $(FUZZ_TOOL_SOURCES))))
 $(eval $(call archive,$(FUZZ_DIR)/libhost.a,$(call objects,$(FUZZ_DIR),tools/host_assert.c)))
-DEPENDENCIES += $(patsubst fuzz/%.c,$(FUZZ_DIR)/fuzz/%.d,$(FUZZ_SOURCES))
+DEPENDENCIES += $(patsubst fuzz/%.c,$(FUZZ_DIR)/fuzz/%.d,$(FUZZ_SOURCES)) \
+    $(patsubst fuzz/%.cc,$(FUZZ_DIR)/fuzz/%.d,$(FUZZ_CXX_SOURCES))
 
 $(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a
 	$(call say,LINK,$@)
@@ -28,8 +35,18 @@ $(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/l
 	    -Wl,--start-group $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a -Wl,--end-group \
 	    -ljansson $(HOST_LIBS)
 
+$(FUZZ_DIR)/fuzz/%_fuzz.o: fuzz/%_fuzz.cc
+	$(call say,CXX,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CXX) $(FUZZ_CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+$(FUZZ_CXX_PROGRAMS): $(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a \
+    $(FUZZ_DIR)/libhost.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CXX) $(FUZZ_CXX_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
+	    -Wl,--start-group $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a -Wl,--end-group -lcapnp -lkj
+
 .PHONY: fuzz-build fuzz-build-all fuzz-smoke
-fuzz-build-all: $(FUZZ_PROGRAMS)
+fuzz-build-all: $(FUZZ_PROGRAMS) $(FUZZ_CXX_PROGRAMS)
 	@:
 fuzz-build: ## build the fuzz targets into out/fuzz/bin
 	$(call setup,build test)
@@ -39,6 +56,6 @@ fuzz-smoke: ## run each fuzz target on its corpus, then a bounded while (FUZZ_RU
 	$(call setup,build test)
 	$(Q)$(MAKE) fuzz-build-all
 	@$(PYTHON) tools/fuzz_smoke.py $(if $(RESULT),--result $(RESULT)) --runs $(FUZZ_RUNS) \
-	    --seconds $(FUZZ_SECONDS) $(if $(TEST),$(FUZZ_DIR)/bin/$(TEST),$(FUZZ_PROGRAMS))
-SUITES_FUZZ := $(if $(FUZZ_SOURCES),fuzz-smoke)
-SUITES_BUILD += $(if $(FUZZ_SOURCES),fuzz-build-all)
+	    --seconds $(FUZZ_SECONDS) $(if $(TEST),$(FUZZ_DIR)/bin/$(TEST),$(FUZZ_PROGRAMS) $(FUZZ_CXX_PROGRAMS))
+SUITES_FUZZ := $(if $(FUZZ_SOURCES)$(FUZZ_CXX_SOURCES),fuzz-smoke)
+SUITES_BUILD += $(if $(FUZZ_SOURCES)$(FUZZ_CXX_SOURCES),fuzz-build-all)

@@ -21,12 +21,13 @@ CLANG_FORMAT = "clang-format-14"
 TOPS = ("abi", "core", "capnp", "kernel", "schema", "user", "services", "demos", "sim", "systems",
         "tools", "tests", "fuzz", "verify", "bench", "mk", ".ci")
 GENERATED = ("schema/generated/",)
-C_SUFFIXES = (".c", ".h")
+C_SUFFIXES = (".c", ".h", ".cc")
 LICENSED = {".c": "/* SPDX-License-Identifier: MIT */", ".h": "/* SPDX-License-Identifier: MIT */",
             ".S": "/* SPDX-License-Identifier: MIT */", ".ld": "/* SPDX-License-Identifier: MIT */",
             ".def": "/* SPDX-License-Identifier: MIT */", ".py": "# SPDX-License-Identifier: MIT",
             ".sh": "# SPDX-License-Identifier: MIT", ".mk": "# SPDX-License-Identifier: MIT",
-            ".capnp": "# SPDX-License-Identifier: MIT", ".cue": "// SPDX-License-Identifier: MIT"}
+            ".capnp": "# SPDX-License-Identifier: MIT", ".cue": "// SPDX-License-Identifier: MIT",
+            ".cc": "// SPDX-License-Identifier: MIT"}
 # Written apart, so that this file does not carry them.
 MARKS = re.compile(r"\b(%s)\b" % "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")))
 BATCH = 40
