@@ -13,16 +13,13 @@
 #include "core/assert.h"
 #include "kernel/arch/x86_64/cpu_tables.h"
 #include "kernel/arch/x86_64/registers.h"
+#include "kernel/arch/x86_64/traps.h"
 
 enum {
     VECTORS = 256,
     STUB_BYTES = 16,
     GATE_INTERRUPT = 0x8e,      /* present, interrupts off */
     GATE_INTERRUPT_USER = 0xee, /* and INT from user mode allowed */
-    VECTOR_NMI = 2,
-    VECTOR_BREAKPOINT = 3,
-    VECTOR_DOUBLE_FAULT = 8,
-    VECTOR_MACHINE_CHECK = 18,
 };
 
 struct gate {

@@ -77,29 +77,46 @@ void arch_registers_print(const struct arch_context *context,
     }
 }
 
-const char *arch_fault_cause_text(enum arch_fault_cause cause)
+static const char *page_fault_cause(const struct arch_fault *fault)
 {
-    switch (cause) {
-    case ARCH_CAUSE_NONE:
-        return NULL;
-    case ARCH_CAUSE_USER_EXECUTE:
-        return "kernel executed a user page (SMEP)";
-    case ARCH_CAUSE_USER_ACCESS:
-        return "kernel touched user memory outside a window (SMAP)";
-    case ARCH_CAUSE_DATA_EXECUTE:
-        return "kernel executed data (NX)";
-    case ARCH_CAUSE_READ_ONLY:
-        return "kernel wrote read-only memory (WP)";
-    case ARCH_CAUSE_NULL_POINTER:
-        return "kernel followed a null pointer";
-    case ARCH_CAUSE_NOT_MAPPED:
-        return "kernel touched an address where nothing is mapped";
-    case ARCH_CAUSE_STACK_OVERFLOW:
+    bool in_user_half = fault->address < LIMIT_USER_MAX;
+
+    if (cpu_guard_contains(fault->address)) {
         return "kernel stack overflow (guard page)";
-    case ARCH_CAUSE_DOUBLE_FAULT:
-        return "kernel faulted while entering a fault (double fault)";
-    case ARCH_CAUSE_MACHINE_CHECK:
-        return "the hardware reports an error (machine check)";
     }
-    return NULL;
+    if (!fault->present) {
+        return fault->address < LIMIT_USER_MIN ? "followed a null pointer"
+                                               : "touched an address where nothing is mapped";
+    }
+    if (fault->execute) {
+        return in_user_half ? "executed a user page (SMEP)" : "executed data (NX)";
+    }
+    if (in_user_half) {
+        return fault->write ? "wrote user memory outside a window (SMAP)"
+                            : "read user memory outside a window (SMAP)";
+    }
+    return fault->write ? "wrote read-only memory (WP)" : "touched a page it may not";
+}
+
+const char *arch_fault_cause(const struct arch_fault *fault)
+{
+    switch (fault->vector) {
+    case VECTOR_DIVIDE:
+        return "divided by zero";
+    case VECTOR_NMI:
+        return "non-maskable interrupt";
+    case VECTOR_UNDEFINED:
+        return "undefined instruction (a trap of the undefined-behaviour checks, in debug builds)";
+    case VECTOR_DOUBLE_FAULT:
+        return cpu_guard_contains(fault->address) ? "kernel stack overflow (guard page)"
+                                                  : "faulted while entering a fault";
+    case VECTOR_PROTECTION:
+        return "general protection";
+    case VECTOR_PAGE:
+        return page_fault_cause(fault);
+    case VECTOR_MACHINE_CHECK:
+        return "the hardware reports an error (machine check)";
+    default:
+        return "processor exception";
+    }
 }

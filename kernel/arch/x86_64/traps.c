@@ -13,35 +13,21 @@
  * back. Vectors nobody uses are acknowledged and counted; the 8259s and the local APIC have
  * spurious ones that must not be acknowledged.
  *
- * A kernel fault while a kernel fault is being reported is reported again by the panic code if it
- * can; the third one ends the machine here.
+ * A kernel fault while one is being reported ends the machine at once.
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu_tables.h"
 #include "kernel/arch/x86_64/registers.h"
 #include "kernel/arch/x86_64/timer.h"
 #include "kernel/arch/x86_64/traps.h"
+#include "kernel/log.h"
 
 enum {
-    VECTOR_DIVIDE = 0,
-    VECTOR_DEBUG = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BREAKPOINT = 3,
-    VECTOR_UNDEFINED = 6,
-    VECTOR_DOUBLE_FAULT = 8,
-    VECTOR_PROTECTION = 13,
-    VECTOR_PAGE = 14,
-    VECTOR_X87 = 16,
-    VECTOR_ALIGNMENT = 17,
-    VECTOR_MACHINE_CHECK = 18,
-    VECTOR_SIMD = 19,
     VECTOR_EXCEPTIONS = 32,
 
     PAGE_ERROR_PRESENT = 1,
     PAGE_ERROR_WRITE = 2,
     PAGE_ERROR_FETCH = 16,
-
-    FAULT_DEPTH_MAX = 2,
 };
 
 struct copy_fixup {
@@ -79,7 +65,6 @@ static struct arch_fault fault_make(uint64_t vector, uint64_t error)
 {
     struct arch_fault fault = {
         .kind = fault_kind(vector),
-        .cause = ARCH_CAUSE_NONE,
         .vector = (unsigned)vector,
         .code = error,
     };
@@ -142,40 +127,13 @@ NORETURN void trap_refuse_resume(struct cpu *cpu)
     arch_cpu_restart(cpu);
 }
 
-/* Where the kernel went wrong, as far as the CPU's report tells. */
-static enum arch_fault_cause kernel_fault_cause(const struct arch_fault *fault)
-{
-    bool in_user_half = fault->address < LIMIT_USER_MAX;
-
-    if (fault->vector == VECTOR_MACHINE_CHECK) {
-        return ARCH_CAUSE_MACHINE_CHECK;
-    }
-    if (fault->vector == VECTOR_DOUBLE_FAULT) {
-        return cpu_guard_contains(cr2_read()) ? ARCH_CAUSE_STACK_OVERFLOW : ARCH_CAUSE_DOUBLE_FAULT;
-    }
-    if (fault->kind != ARCH_FAULT_PAGE) {
-        return ARCH_CAUSE_NONE;
-    }
-    if (cpu_guard_contains(fault->address)) {
-        return ARCH_CAUSE_STACK_OVERFLOW;
-    }
-    if (!fault->present) {
-        return fault->address < LIMIT_USER_MIN ? ARCH_CAUSE_NULL_POINTER : ARCH_CAUSE_NOT_MAPPED;
-    }
-    if (fault->execute) {
-        return in_user_half ? ARCH_CAUSE_USER_EXECUTE : ARCH_CAUSE_DATA_EXECUTE;
-    }
-    if (in_user_half) {
-        return ARCH_CAUSE_USER_ACCESS;
-    }
-    return fault->write ? ARCH_CAUSE_READ_ONLY : ARCH_CAUSE_NONE;
-}
-
 static NORETURN void kernel_fault_report(struct trap_frame *frame, struct arch_fault *fault)
 {
     struct arch_cpu *arch = &arch_cpu_this()->arch;
 
-    if (arch->fault_depth++ >= FAULT_DEPTH_MAX) {
+    if (arch->fault_depth++ != 0) {
+        log_raw("\nkernel fault while one was reported: vector %u, pc 0x%lx\n", fault->vector,
+                frame->rip);
         arch_power_off(false);
     }
     arch->fault = frame;
@@ -184,7 +142,6 @@ static NORETURN void kernel_fault_report(struct trap_frame *frame, struct arch_f
     if (frame->vector == VECTOR_DOUBLE_FAULT) {
         fault->address = cr2_read();
     }
-    fault->cause = kernel_fault_cause(fault);
     kernel_fault(fault);
 }
 

@@ -5,6 +5,22 @@
 
 #include "kernel/arch/arch.h"
 
+/* Exceptions by vector (AMD64 vol. 2, 8.2). */
+enum {
+    VECTOR_DIVIDE = 0,
+    VECTOR_DEBUG = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BREAKPOINT = 3,
+    VECTOR_UNDEFINED = 6,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PROTECTION = 13,
+    VECTOR_PAGE = 14,
+    VECTOR_X87 = 16,
+    VECTOR_ALIGNMENT = 17,
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_SIMD = 19,
+};
+
 /* The interrupted kernel's registers on its stack; entry.S pushes them in this order, last first.
  */
 struct trap_frame {
