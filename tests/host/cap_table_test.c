@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The capability table against a model that remembers every id ever given out: what is held
+ * resolves to its edge, everything else to BAD_CAP or STALE_CAP, for ever.
+ */
+#include "tests/host/support.h"
+
+#include "core/cap_table.h"
+
+#define IDS   4096u
+#define QUOTA 200u
+
+struct given {
+    struct cap_id id;
+    uint64_t badge;
+    bool held;
+};
+
+static struct cap_table table;
+static struct given given[IDS];
+static size_t given_count;
+static size_t held_count;
+static int object;
+static unsigned pages_left;
+static unsigned pages_out;
+
+static struct cap_slot *page_alloc(void *context)
+{
+    (void)context;
+    if (pages_left == 0) {
+        return NULL;
+    }
+    pages_left--;
+    pages_out++;
+    return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
+}
+
+static void page_free(void *context, struct cap_slot *page)
+{
+    (void)context;
+    pages_out--;
+    free(page);
+}
+
+static void setup(uint32_t quota, unsigned pages)
+{
+    given_count = 0;
+    held_count = 0;
+    pages_left = pages;
+    cap_table_init(&table, quota,
+                   (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+}
+
+static void teardown(void)
+{
+    struct hold_edge edge;
+    uint32_t cursor = 0;
+
+    while (cap_table_remove_next(&table, &cursor, &edge)) {
+        assert_ptr_equal(edge.object, &object);
+    }
+    cap_table_free(&table);
+    assert_int_equal(pages_out, 0);
+}
+
+static enum transport_error insert(uint64_t badge)
+{
+    struct hold_edge edge = {.object = &object, .interface_id = 7, .facet = badge, .badge = badge};
+    enum transport_error error = cap_table_insert(&table, &edge, &given[given_count].id);
+
+    if (error == TRANSPORT_OK) {
+        given[given_count].badge = badge;
+        given[given_count].held = true;
+        given_count++;
+        held_count++;
+    }
+    return error;
+}
+
+static void compare(const struct given *expected)
+{
+    const struct hold_edge *edge;
+    enum transport_error error = cap_table_lookup(&table, expected->id, &edge);
+
+    if (expected->held) {
+        assert_int_equal(error, TRANSPORT_OK);
+        assert_int_equal(edge->badge, expected->badge);
+    } else {
+        assert_int_equal(error, TRANSPORT_STALE_CAP);
+    }
+}
+
+static void test_model(void **state)
+{
+    struct test_random random;
+
+    (void)state;
+    setup(QUOTA, CAP_TABLE_PAGES);
+    test_random_init(&random, 5);
+    while (given_count < IDS - 1) {
+        if (held_count < QUOTA && test_random_below(&random, 100) < 55) {
+            assert_int_equal(insert(test_random_u64(&random)), TRANSPORT_OK);
+        } else if (given_count > 0) {
+            struct given *one = &given[test_random_below(&random, given_count)];
+            struct hold_edge edge;
+            enum transport_error error = cap_table_remove(&table, one->id, &edge);
+
+            assert_int_equal(error, one->held ? TRANSPORT_OK : TRANSPORT_STALE_CAP);
+            held_count -= one->held;
+            one->held = false;
+        }
+        assert_int_equal(cap_table_check(&table), 0);
+        assert_int_equal(table.used, held_count);
+        for (unsigned i = 0; i < 4 && given_count > 0; i++) {
+            compare(&given[test_random_below(&random, given_count)]);
+        }
+    }
+    for (size_t i = 0; i < given_count; i++) {
+        compare(&given[i]);
+    }
+    teardown();
+}
+
+static void test_ids_never_given(void **state)
+{
+    struct test_random random;
+    const struct hold_edge *edge;
+
+    (void)state;
+    setup(QUOTA, CAP_TABLE_PAGES);
+    assert_int_equal(insert(1), TRANSPORT_OK);
+    assert_int_equal(cap_table_lookup(&table, (struct cap_id){0}, &edge), TRANSPORT_BAD_CAP);
+    for (uint32_t slot = 0; slot < CAP_TABLE_WINDOW; slot++) {
+        assert_int_equal(cap_table_lookup(&table, cap_id_make(slot, 1), &edge), TRANSPORT_BAD_CAP);
+    }
+    assert_int_equal(cap_table_lookup(&table, cap_id_make(CAP_TABLE_WINDOW, 2), &edge),
+                     TRANSPORT_BAD_CAP);
+    assert_int_equal(cap_table_lookup(&table, cap_id_make(CAP_TABLE_WINDOW, 0), &edge),
+                     TRANSPORT_BAD_CAP);
+    assert_int_equal(cap_table_lookup(&table, cap_id_make(CAP_TABLE_WINDOW + 1, 1), &edge),
+                     TRANSPORT_BAD_CAP);
+    assert_int_equal(cap_table_lookup(&table, cap_id_make(CAP_SLOT_MAX, 1), &edge),
+                     TRANSPORT_BAD_CAP);
+    test_random_init(&random, 9);
+    for (unsigned i = 0; i < 100000; i++) {
+        struct cap_id id = {test_random_u64(&random)};
+
+        if (!cap_id_equal(id, given[0].id)) {
+            assert_int_not_equal(cap_table_lookup(&table, id, &edge), TRANSPORT_OK);
+        }
+    }
+    teardown();
+}
+
+static void test_quota_and_memory(void **state)
+{
+    (void)state;
+    setup(3, CAP_TABLE_PAGES);
+    assert_int_equal(cap_table_reserve(&table, 2), TRANSPORT_OK);
+    assert_int_equal(insert(1), TRANSPORT_OK);
+    assert_int_equal(insert(2), TRANSPORT_LIMIT);
+    assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_LIMIT);
+    cap_table_unreserve(&table, 2);
+    assert_int_equal(insert(2), TRANSPORT_OK);
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+    setup(QUOTA, 1);
+    assert_int_equal(cap_table_reserve(&table, CAP_TABLE_PAGE_SLOTS + 1), TRANSPORT_NO_MEMORY);
+    assert_int_equal(table.reserved, 0);
+    for (unsigned i = 0; i < CAP_TABLE_PAGE_SLOTS; i++) {
+        assert_int_equal(insert(i), TRANSPORT_OK);
+    }
+    assert_int_equal(insert(0), TRANSPORT_NO_MEMORY);
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+}
+
+static void test_slot_retires(void **state)
+{
+    struct hold_edge edge;
+
+    (void)state;
+    setup(QUOTA, CAP_TABLE_PAGES);
+    assert_int_equal(insert(1), TRANSPORT_OK);
+    assert_int_equal(cap_table_remove(&table, given[0].id, &edge), TRANSPORT_OK);
+    table.page[CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS][0].generation = CAP_GENERATION_MAX;
+    assert_int_equal(insert(2), TRANSPORT_OK);
+    assert_int_equal(cap_id_slot(given[1].id), CAP_TABLE_WINDOW);
+    assert_int_equal(cap_table_remove(&table, given[1].id, &edge), TRANSPORT_OK);
+    given[0].held = false;
+    given[1].held = false;
+    assert_int_equal(table.retired, 1);
+    compare(&given[0]);
+    compare(&given[1]);
+    assert_int_equal(insert(3), TRANSPORT_OK);
+    assert_int_not_equal(cap_id_slot(given[2].id), CAP_TABLE_WINDOW);
+    compare(&given[0]);
+    compare(&given[1]);
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+}
+
+static void test_reuse_is_first_in_first_out(void **state)
+{
+    struct hold_edge edge;
+
+    (void)state;
+    setup(QUOTA, CAP_TABLE_PAGES);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(insert(i), TRANSPORT_OK);
+    }
+    assert_int_equal(cap_table_remove(&table, given[2].id, &edge), TRANSPORT_OK);
+    assert_int_equal(cap_table_remove(&table, given[0].id, &edge), TRANSPORT_OK);
+    assert_int_equal(insert(8), TRANSPORT_OK);
+    assert_int_equal(insert(9), TRANSPORT_OK);
+    assert_int_equal(cap_id_slot(given[3].id), cap_id_slot(given[2].id));
+    assert_int_equal(cap_id_slot(given[4].id), cap_id_slot(given[0].id));
+    teardown();
+}
+
+static void test_permits(void **state)
+{
+    struct hold_edge edge = {.object = &object, .interface_id = 7, .facet = 5};
+
+    (void)state;
+    assert_int_equal(hold_edge_permits(&edge, 7, 0), TRANSPORT_OK);
+    assert_int_equal(hold_edge_permits(&edge, 7, 1), TRANSPORT_NO_METHOD);
+    assert_int_equal(hold_edge_permits(&edge, 7, 2), TRANSPORT_OK);
+    assert_int_equal(hold_edge_permits(&edge, 7, 64), TRANSPORT_NO_METHOD);
+    assert_int_equal(hold_edge_permits(&edge, 8, 0), TRANSPORT_WRONG_INTERFACE);
+    edge.facet = CAP_FACET_ALL;
+    assert_int_equal(hold_edge_permits(&edge, 7, UINT16_MAX), TRANSPORT_OK);
+    edge.facet = 0;
+    assert_int_equal(hold_edge_permits(&edge, 7, 0), TRANSPORT_NO_METHOD);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_ids_never_given),
+        cmocka_unit_test(test_quota_and_memory),
+        cmocka_unit_test(test_slot_retires),
+        cmocka_unit_test(test_reuse_is_first_in_first_out),
+        cmocka_unit_test(test_permits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

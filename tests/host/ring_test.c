@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's side of the ring against an honest and a lying user, and the wire check against a
+ * table of what each opcode may use, written apart from the one in core/ring.c.
+ */
+#include "tests/host/support.h"
+
+#include "core/ring.h"
+
+static union {
+    uint8_t bytes[RING_BYTES];
+    struct ring_header header;
+} shared;
+static struct ring ring;
+
+static struct sqe *sq(void)
+{
+    return (struct sqe *)(void *)(shared.bytes + RING_SQ_OFFSET);
+}
+
+static struct cqe *cq(void)
+{
+    return (struct cqe *)(void *)(shared.bytes + RING_CQ_OFFSET);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&shared, 0, sizeof(shared));
+    ring_init(&ring, &shared.header, sq(), cq());
+    return 0;
+}
+
+static void submit(uint64_t user_data)
+{
+    uint32_t tail = shared.header.sq_tail;
+
+    sq()[tail % LIMIT_SQ_ENTRIES] = (struct sqe){.opcode = OPCODE_NOP, .user_data = user_data};
+    ring_publish(&shared.header.sq_tail, tail + 1);
+}
+
+static void complete(uint64_t user_data)
+{
+    ring_post(&ring, &(struct cqe){.user_data = user_data});
+}
+
+static void test_header(void **state)
+{
+    (void)state;
+    assert_int_equal(shared.header.magic, RING_MAGIC);
+    assert_int_equal(shared.header.sq_entries, LIMIT_SQ_ENTRIES);
+    assert_int_equal(shared.header.cq_entries, LIMIT_CQ_ENTRIES);
+    assert_int_equal(shared.header.arena_offset, RING_ARENA_OFFSET);
+}
+
+static void test_every_submission_completes_once(void **state)
+{
+    struct test_random random;
+    uint64_t submitted = 0;
+    uint64_t taken = 0;
+    uint64_t posted = 0;
+    uint64_t consumed = 0;
+    struct sqe sqe;
+
+    (void)state;
+    test_random_init(&random, 3);
+    while (consumed < 100000) {
+        switch (test_random_below(&random, 4)) {
+        case 0:
+            if (submitted - taken < LIMIT_SQ_ENTRIES) {
+                submit(submitted++);
+            }
+            break;
+        case 1:
+            if (ring_take(&ring, &sqe) == RING_TAKE_ENTRY) {
+                assert_int_equal(sqe.user_data, taken++);
+            } else {
+                assert_true(taken == submitted || taken - consumed == LIMIT_CQ_ENTRIES);
+            }
+            break;
+        case 2:
+            if (posted < taken) {
+                complete(posted++);
+            }
+            break;
+        default:
+            if (consumed < posted) {
+                uint32_t head = shared.header.cq_head;
+
+                assert_int_equal(cq()[head % LIMIT_CQ_ENTRIES].user_data, consumed++);
+                ring_publish(&shared.header.cq_head, head + 1);
+            }
+        }
+        assert_int_equal(ring_check(&ring), 0);
+        assert_true(taken - consumed <= LIMIT_CQ_ENTRIES);
+        assert_int_equal(ring_completions(&ring), posted - consumed);
+    }
+    assert_false(ring.corrupt);
+}
+
+static void test_full_completion_queue_takes_nothing(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    for (unsigned i = 0; i < LIMIT_CQ_ENTRIES; i++) {
+        submit(i);
+        assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+        complete(i);
+    }
+    submit(1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_FULL);
+    ring_publish(&shared.header.cq_head, 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+}
+
+static void test_impossible_tail_fails_closed(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES + 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    assert_int_equal(shared.header.corrupt, 1);
+    ring_publish(&shared.header.sq_tail, 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+}
+
+static void test_impossible_head_fails_closed(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    submit(0);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    complete(0);
+    ring_publish(&shared.header.cq_head, 2);
+    assert_int_equal(ring_completions(&ring), 0);
+    assert_true(ring.corrupt);
+    setup(NULL);
+    submit(0);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    complete(0);
+    ring_publish(&shared.header.cq_head, 1);
+    assert_int_equal(ring_completions(&ring), 0);
+    ring_publish(&shared.header.cq_head, 0);
+    assert_int_equal(ring_completions(&ring), 0);
+    assert_true(ring.corrupt);
+}
+
+static void test_promised_completions_survive_corruption(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    submit(42);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    ring_publish(&shared.header.sq_tail, 1000);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    complete(42);
+    assert_int_equal(cq()[0].user_data, 42);
+    assert_int_equal(shared.header.cq_tail, 1);
+}
+
+/* One field that may be set wrongly, and which opcodes may use it. */
+struct field {
+    enum refusal_argument argument;
+    uint32_t users; /* bit per opcode */
+    void (*set)(struct sqe *sqe);
+};
+
+#define BIT(opcode) (UINT32_C(1) << (opcode))
+#define ANSWERS     (BIT(OPCODE_RETURN) | BIT(OPCODE_RETURN_RECV))
+#define RECEIVES    (BIT(OPCODE_RECV) | BIT(OPCODE_RETURN_RECV))
+
+static void set_flags(struct sqe *sqe)
+{
+    sqe->flags = SQE_EXCEPTION;
+}
+static void set_method(struct sqe *sqe)
+{
+    sqe->method = 1;
+}
+static void set_cap(struct sqe *sqe)
+{
+    sqe->cap.raw = 1;
+}
+static void set_interface(struct sqe *sqe)
+{
+    sqe->interface_id = 1;
+}
+static void set_token(struct sqe *sqe)
+{
+    sqe->token = 1;
+}
+static void set_message(struct sqe *sqe)
+{
+    sqe->message = 8;
+}
+static void set_message_bytes(struct sqe *sqe)
+{
+    sqe->message_bytes = 8;
+}
+static void set_result(struct sqe *sqe)
+{
+    sqe->result = 8;
+}
+static void set_result_bytes(struct sqe *sqe)
+{
+    sqe->result_bytes = 8;
+}
+static void set_transfers(struct sqe *sqe)
+{
+    sqe->transfers = 1;
+}
+static void set_spare(struct sqe *sqe)
+{
+    sqe->spare = 1;
+}
+
+static const struct field fields[] = {
+    {ARGUMENT_FLAGS, ANSWERS, set_flags},
+    {ARGUMENT_METHOD, BIT(OPCODE_CALL), set_method},
+    {ARGUMENT_CAP, BIT(OPCODE_CALL) | ANSWERS | RECEIVES | BIT(OPCODE_RELEASE), set_cap},
+    {ARGUMENT_INTERFACE, BIT(OPCODE_CALL), set_interface},
+    {ARGUMENT_TOKEN, ANSWERS, set_token},
+    {ARGUMENT_MESSAGE, BIT(OPCODE_CALL) | ANSWERS, set_message},
+    {ARGUMENT_MESSAGE, BIT(OPCODE_CALL) | ANSWERS, set_message_bytes},
+    {ARGUMENT_RESULT, BIT(OPCODE_CALL) | RECEIVES, set_result},
+    {ARGUMENT_RESULT, BIT(OPCODE_CALL) | RECEIVES, set_result_bytes},
+    {ARGUMENT_TRANSFERS, BIT(OPCODE_CALL) | ANSWERS, set_transfers},
+    {ARGUMENT_SPARE, 0, set_spare},
+};
+
+static void test_unused_fields_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned opcode = OPCODE_NOP; opcode <= OPCODE_RELEASE; opcode++) {
+        for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+            struct sqe sqe = {.opcode = (uint8_t)opcode, .user_data = UINT64_MAX};
+            bool allowed = (fields[i].users & BIT(opcode)) != 0;
+            struct refusal refusal;
+            enum transport_error error;
+
+            assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+            fields[i].set(&sqe);
+            error = sqe_wire_validation_error(&sqe, &refusal);
+            assert_int_equal(error, allowed ? TRANSPORT_OK : TRANSPORT_BAD_FIELD);
+            assert_int_equal(refusal.argument, allowed ? ARGUMENT_NONE : fields[i].argument);
+        }
+    }
+}
+
+static void test_limits_and_opcodes(void **state)
+{
+    struct refusal refusal;
+    struct sqe sqe = {.opcode = OPCODE_CALL, .message_bytes = LIMIT_MESSAGE_BYTES};
+
+    (void)state;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+    sqe.message_bytes += 8;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
+    assert_int_equal(refusal.limit, LIMIT_MESSAGE_BYTES);
+    sqe.message_bytes = 12;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
+    sqe = (struct sqe){.opcode = OPCODE_CALL, .transfers = LIMIT_TRANSFERS};
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+    sqe.transfers++;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
+    sqe = (struct sqe){.opcode = OPCODE_RETURN, .flags = 2};
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    for (unsigned opcode = OPCODE_RELEASE + 1; opcode <= UINT8_MAX; opcode++) {
+        sqe = (struct sqe){.opcode = (uint8_t)opcode};
+        assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_OPCODE);
+        assert_int_equal(refusal.argument, ARGUMENT_OPCODE);
+        assert_int_equal(refusal.amount, opcode);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_header, setup),
+        cmocka_unit_test_setup(test_every_submission_completes_once, setup),
+        cmocka_unit_test_setup(test_full_completion_queue_takes_nothing, setup),
+        cmocka_unit_test_setup(test_impossible_tail_fails_closed, setup),
+        cmocka_unit_test_setup(test_impossible_head_fails_closed, setup),
+        cmocka_unit_test_setup(test_promised_completions_survive_corruption, setup),
+        cmocka_unit_test(test_unused_fields_are_refused),
+        cmocka_unit_test(test_limits_and_opcodes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
