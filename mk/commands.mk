@@ -7,6 +7,7 @@ SMP ?= 4
 ACCEL ?= tcg
 KERNEL ?= release
 SYSTEM ?= default
+DEBUG_SMP ?= 1
 SETUP ?= yes
 TIMEOUT ?= 120
 KERNEL_IMAGE = $(OUT)/kernel/$(KERNEL)/kernel.elf
@@ -37,6 +38,13 @@ run-spawn: ## boot systems/spawn: init spawns, refuses bad grants, waits
 run-smoke: ## boot systems/smoke: the runtime's own smoke programs
 	@$(MAKE) run SYSTEM=smoke
 
+debug: ## boot under GDB with the symbols of kernel and programs (GDB_SCRIPT=file: unattended)
+	$(call setup,build run debug)
+	$(Q)$(MAKE) $(OUT)/kernel/debug/kernel.elf $(OUT)/systems/$(SYSTEM).bin
+	@$(PYTHON) tools/debug.py --kernel $(OUT)/kernel/debug/kernel.elf \
+	    --module $(OUT)/systems/$(SYSTEM).bin --manifest systems/$(SYSTEM).json \
+	    --programs $(USER_DIR)/debug --smp $(DEBUG_SMP) $(if $(GDB_SCRIPT),--script $(GDB_SCRIPT))
+
 ISO := $(OUT)/capos.iso
 $(ISO): $(OUT)/kernel/release/kernel.elf $(OUT)/systems/default.bin tools/make_iso.py tools/pins.txt
 	$(call say,ISO,$@)
@@ -56,7 +64,7 @@ SUITES ?= fmt-check edges-check pins-check rt-check test-tools test-host test-sa
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
-	$(call setup,build run iso test)
+	$(call setup,build run iso debug test)
 	$(Q)$(MAKE) build host-tests sanitize-build $(SUITES_BUILD)
 	@$(PYTHON) tools/run_suites.py --make '$(MAKE)' $(SUITES)
 

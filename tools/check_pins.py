@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PINS = os.path.join(HERE, "pins.txt")
 TREE_SUFFIXES = (".mod", ".img", ".lst")
 FILE_GROUP = "iso"
-DEFAULT_GROUPS = ("build", "run", "iso", "test")
+DEFAULT_GROUPS = ("build", "run", "iso", "debug", "test")
 
 
 class Package:
@@ -138,7 +138,7 @@ def doctor(packages, boots):
               ("   (needed by %s)" % needed_by.get(name, "make iso") if problem else ""))
     if bad:
         print("%d of %d inputs are missing or differ; each command installs what it needs, or say:\n"
-              "  tools/setup.sh build run iso test fresh" % (bad, len(found)))
+              "  tools/setup.sh build run iso debug test fresh" % (bad, len(found)))
     else:
         print("all %d inputs are there" % len(found))
     return 1 if bad else 0

@@ -3,7 +3,7 @@
 #
 # Installs the packages that the named groups of tools/pins.txt need and this machine lacks.
 #
-#   tools/setup.sh [--dry-run] GROUP...      groups: build run iso test fresh
+#   tools/setup.sh [--dry-run] GROUP...      groups: build run iso debug test fresh
 #
 # Says what it installs, asks nothing, works as root or through sudo, and fails with the package's
 # name. When nothing changed since the last time it returns at once.
@@ -22,7 +22,7 @@ die() { say "$*"; exit 1; }
 
 dry_run=
 [ "${1:-}" = --dry-run ] && { dry_run=1; shift; }
-[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run] GROUP... (build run iso test fresh)"
+[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run] GROUP... (build run iso debug test fresh)"
 
 # Every group named must exist; then the packages wanted, one "name version" a line.
 for group in "$@"; do
