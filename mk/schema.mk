@@ -21,7 +21,7 @@ DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(HOST_DIR),$(CAPNPC_C_SOURCES
 $(CAPNPC_C): $(call objects,$(HOST_DIR),$(CAPNPC_C_SOURCES)) $(HOST_DIR)/lists/capnpc-c
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $(filter %.o,$^)
-host host-tools: $(CAPNPC_C)
+host host-tools: $(if $(wildcard capnp/capnpc-c/*.c),$(CAPNPC_C))
 
 # $(call schema_compile,PLUGIN,FOLDER,SCHEMAS): the pinned compiler, or a refusal that says what
 # was found. The plugin is named with a slash, else the compiler looks for it in PATH.
@@ -34,11 +34,11 @@ schema_compile = found="$$($(CAPNP_COMPILER) --version 2>&1)"; \
         --src-prefix=$(dir $(firstword $(3))) -o$(CURDIR)/$(1):$(2) $(3)
 
 .PHONY: generated-code generated-code-check
-generated-code: $(CAPNPC_C)
+generated-code: $(CAPNPC_C) ## write schema/generated anew from the schemas
 	$(Q)rm -f $(SCHEMA_GENERATED)/*.c $(SCHEMA_GENERATED)/*.h
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(SCHEMA_GENERATED),$(SCHEMA_SOURCES))
 
-generated-code-check: $(CAPNPC_C)
+generated-code-check: $(CAPNPC_C) ## compare schema/generated with what the schemas give today
 	$(Q)rm -rf $(OUT)/schema/check
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(OUT)/schema/check,$(SCHEMA_SOURCES))
 	$(Q)diff -ru $(SCHEMA_GENERATED) $(OUT)/schema/check || { \
