@@ -70,8 +70,7 @@ secondary_high_half:
     movw %ax, %es
     movw %ax, %fs
     movw %ax, %gs
-    movw $SELECTOR_KERNEL_DATA, %ax
-    movw %ax, %ss
+    movw %ax, %ss /* the descriptors are out of reach by now; cpu_tables_load sets it */
     xorl %ebp, %ebp
     call secondary_start
     ud2
