@@ -14,8 +14,11 @@ export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
 pins=${SETUP_PINS:-$here/pins.txt}
 status_file=${SETUP_DPKG_STATUS:-/var/lib/dpkg/status}
-stamps=$here/../out/setup
+stamps=${SETUP_STAMPS:-$here/../out/setup}
+# dpkg wants the system folders in PATH, whatever the caller's is.
+system_path=${SETUP_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 lock_seconds=300
+lock_pause=${SETUP_LOCK_PAUSE:-5}
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -74,13 +77,10 @@ if [ -n "$dry_run" ]; then
 fi
 
 as_root() {
-    # dpkg wants the system folders in PATH, whatever the caller's is.
     if [ "$(id -u)" = 0 ]; then
-        env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive "$@"
+        env "PATH=$system_path" DEBIAN_FRONTEND=noninteractive "$@"
     else
-        sudo ${no_questions:-} env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive "$@"
+        sudo ${no_questions:-} env "PATH=$system_path" DEBIAN_FRONTEND=noninteractive "$@"
     fi
 }
 
@@ -93,8 +93,8 @@ apt() {
         grep -Eq 'Could not get lock|Unable to lock|Unable to acquire' "$work/log" || return 1
         [ "$waited" -lt "$lock_seconds" ] || return 1
         [ "$waited" = 0 ] && say "another program holds the package database; waiting"
-        sleep 5
-        waited=$((waited + 5))
+        sleep "$lock_pause"
+        waited=$((waited + lock_pause + 1))
     done
 }
 
