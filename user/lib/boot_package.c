@@ -4,79 +4,61 @@
 
 #include "core/string.h"
 
+enum {
+    CHUNK_BYTES = 16 * 1024, /* a quarter of the arena */
+};
+
 int32_t boot_package_client_size(struct rt *rt, struct boot_package package, uint64_t *size_bytes,
                                  uint32_t *binaries)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = package.cap,
-        .interface_id = BOOT_PACKAGE_INTERFACE_ID,
-        .method = BOOT_PACKAGE_METHOD_SIZE,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = RT_RING_BLOCK_BYTES,
-    };
+    struct client client;
+    struct boot_package_size_results_reader results;
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        (void)client_parameters(&call, (struct capn_size){0});
-        if (client_send(&call) == TRANSPORT_OK) {
-            struct capn_struct results = client_results(&call);
-
-            *size_bytes = capn_get_u64(results, 0, 0);
-            *binaries = capn_get_u32(results, 8, 0);
-        }
-    }
-    return client_end(&call);
+    client_open(&client, rt, package.cap, CLIENT_ROOM_SMALL);
+    (void)boot_package_size_request(&client.call);
+    results = boot_package_size_invoke(&client.call);
+    *size_bytes = boot_package_size_results_get_size_bytes(results);
+    *binaries = boot_package_size_results_get_binaries(results);
+    return client_close(&client);
 }
 
-/* One chunk; *length is lowered to what came. */
-static int32_t chunk_read(struct rt *rt, struct boot_package package, uint64_t offset, uint8_t *to,
-                          uint32_t *length)
+/* One chunk; *length becomes what came. */
+static int32_t chunk_read(struct client *client, uint64_t offset, uint8_t *to, uint32_t *length)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = package.cap,
-        .interface_id = BOOT_PACKAGE_INTERFACE_ID,
-        .method = BOOT_PACKAGE_METHOD_READ,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = BOOT_PACKAGE_CHUNK_BYTES + RT_RING_BLOCK_BYTES,
-    };
-    struct capn_data bytes = {.length = 0};
+    struct boot_package_read_params_builder params = boot_package_read_request(&client->call);
+    struct capn_data bytes;
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.data_words = 2});
-
-        capn_set_u64(parameters, 0, offset, 0);
-        capn_set_u32(parameters, 8, *length, 0);
-        if (client_send(&call) == TRANSPORT_OK) {
-            bytes = capn_read_data(capn_get_pointer(client_results(&call), 0), bytes);
-            if (bytes.length == 0 || bytes.length > *length) {
-                call.status = TRANSPORT_BAD_MESSAGE;
-            } else {
-                memcpy(to, bytes.bytes, bytes.length);
-                *length = (uint32_t)bytes.length;
-            }
-        }
+    boot_package_read_params_set_offset(params, offset);
+    boot_package_read_params_set_max_bytes(params, *length);
+    bytes = boot_package_read_results_get_bytes(boot_package_read_invoke(&client->call));
+    if (client->call.status == TRANSPORT_OK && (bytes.length == 0 || bytes.length > *length)) {
+        client->call.status = TRANSPORT_BAD_MESSAGE;
     }
-    return client_end(&call);
+    if (client->call.status == TRANSPORT_OK) {
+        memcpy(to, bytes.bytes, bytes.length);
+        *length = (uint32_t)bytes.length;
+    }
+    return client->call.status;
 }
 
 int32_t boot_package_client_read(struct rt *rt, struct boot_package package, uint64_t offset,
                                  void *to, uint64_t length)
 {
+    struct client_room room = CLIENT_ROOM_SMALL;
+    struct client client;
     uint8_t *target = to;
 
+    room.answer_bytes += CHUNK_BYTES;
+    client_open(&client, rt, package.cap, room);
     while (length > 0) {
-        uint32_t chunk =
-            length < BOOT_PACKAGE_CHUNK_BYTES ? (uint32_t)length : BOOT_PACKAGE_CHUNK_BYTES;
-        int32_t outcome = chunk_read(rt, package, offset, target, &chunk);
+        uint32_t chunk = length < CHUNK_BYTES ? (uint32_t)length : CHUNK_BYTES;
 
-        if (outcome != TRANSPORT_OK) {
-            return outcome;
+        if (chunk_read(&client, offset, target, &chunk) != TRANSPORT_OK) {
+            break;
         }
         offset += chunk;
         target += chunk;
         length -= chunk;
     }
-    return TRANSPORT_OK;
+    return client_close(&client);
 }

@@ -5,24 +5,16 @@
 int32_t console_client_write(struct rt *rt, struct console console, const char *text,
                              uint32_t length)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = console.cap,
-        .interface_id = CONSOLE_INTERFACE_ID,
-        .method = CONSOLE_METHOD_WRITE,
-        .request_bytes = (uint32_t)(3 + capn_data_words(length)) * CAPN_WORD_BYTES,
-        .result_bytes = RT_RING_BLOCK_BYTES,
-    };
-    struct capn_struct_builder parameters;
+    struct client client;
+    struct client_room room = CLIENT_ROOM_SMALL;
+    struct capn_data bytes = {.bytes = (const uint8_t *)text, .length = length};
 
     if (length > CONSOLE_TEXT_MAX) {
         return TRANSPORT_TOO_LARGE;
     }
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        parameters = client_parameters(&call, (struct capn_size){.pointers = 1});
-        capn_write_data(capn_set_pointer(parameters, 0),
-                        (struct capn_data){.bytes = (const uint8_t *)text, .length = length});
-        (void)client_send(&call);
-    }
-    return client_end(&call);
+    room.request_bytes += (uint32_t)capn_data_words(length) * CAPN_WORD_BYTES;
+    client_open(&client, rt, console.cap, room);
+    console_write_params_set_bytes(console_write_request(&client.call), bytes);
+    (void)console_write_invoke(&client.call);
+    return client_close(&client);
 }

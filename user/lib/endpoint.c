@@ -2,60 +2,49 @@
 /* EndpointFactory and Endpoint. */
 #include "user/lib/endpoint.h"
 
-int32_t endpoint_client_create(struct rt *rt, struct endpoint_factory factory,
-                               const struct endpoint_client_limits *limits,
-                               struct endpoint_owner *owner)
+#include "user/lib/facet.h"
+
+/* The capability of an answer that must have one; sets the outcome when it has none. */
+static struct cap_id answer_cap(struct client *client, uint32_t index)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = factory.cap,
-        .interface_id = ENDPOINT_FACTORY_INTERFACE_ID,
-        .method = ENDPOINT_FACTORY_METHOD_CREATE,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = RT_RING_BLOCK_BYTES,
-    };
+    struct cap_id cap = client_received(client, index);
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.pointers = 1});
-        struct capn_struct_builder s =
-            capn_init_struct(capn_set_pointer(parameters, 0), (struct capn_size){.data_words = 2});
-
-        capn_set_u32(s, 0, limits->message_bytes, 4096);
-        capn_set_u16(s, 4, limits->capabilities, 4);
-        capn_set_u32(s, 8, limits->queue_length, 64);
-        if (client_send(&call) == TRANSPORT_OK) {
-            owner->cap = client_result_cap(&call, capn_get_pointer(client_results(&call), 0));
-            call.status = owner->cap.raw == 0 ? TRANSPORT_BAD_MESSAGE : TRANSPORT_OK;
-        }
+    if (client->call.status == TRANSPORT_OK && cap.raw == 0) {
+        client->call.status = TRANSPORT_BAD_MESSAGE;
     }
-    return client_end(&call);
+    return cap;
+}
+
+int32_t endpoint_client_create(struct rt *rt, struct endpoint_factory factory,
+                               const struct manifest_export *limits, struct endpoint_owner *owner)
+{
+    struct client client;
+    struct endpoint_limits_builder builder;
+
+    client_open(&client, rt, factory.cap, CLIENT_ROOM_SMALL);
+    builder =
+        endpoint_factory_create_params_init_limits(endpoint_factory_create_request(&client.call));
+    endpoint_limits_set_message_bytes(builder, limits->message_bytes);
+    endpoint_limits_set_capabilities(builder, limits->capabilities);
+    endpoint_limits_set_queue_length(builder, limits->queue_length);
+    owner->cap = answer_cap(&client, endpoint_factory_create_results_get_endpoint(
+                                         endpoint_factory_create_invoke(&client.call)));
+    return client_close(&client);
 }
 
 int32_t endpoint_client_mint(struct rt *rt, struct endpoint_owner owner,
-                             const struct endpoint_session *session, struct cap_id *client)
+                             const struct endpoint_session *session, struct cap_id *session_cap)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = owner.cap,
-        .interface_id = ENDPOINT_INTERFACE_ID,
-        .method = ENDPOINT_METHOD_MINT,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = RT_RING_BLOCK_BYTES,
-    };
+    struct client client;
+    struct endpoint_mint_params_builder params;
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.data_words = 3, .pointers = 1});
-
-        capn_set_u64(parameters, 0, session->interface_id, 0);
-        capn_set_u64(parameters, 8, session->badge, 0);
-        capn_set_u16(parameters, 16, (uint16_t)session->mode, 0);
-        client_facet_write(capn_set_pointer(parameters, 0), session->facet);
-        if (client_send(&call) == TRANSPORT_OK) {
-            *client = client_result_cap(&call, capn_get_pointer(client_results(&call), 0));
-            call.status = client->raw == 0 ? TRANSPORT_BAD_MESSAGE : TRANSPORT_OK;
-        }
-    }
-    return client_end(&call);
+    client_open(&client, rt, owner.cap, CLIENT_ROOM_SMALL);
+    params = endpoint_mint_request(&client.call);
+    endpoint_mint_params_set_interface_id(params, session->interface_id);
+    facet_client_set(endpoint_mint_params_init_facet(params), session->facet);
+    endpoint_mint_params_set_badge(params, session->badge);
+    endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)session->mode);
+    *session_cap =
+        answer_cap(&client, endpoint_mint_results_get_client(endpoint_mint_invoke(&client.call)));
+    return client_close(&client);
 }

@@ -2,69 +2,47 @@
 /* VirtualMemory. */
 #include "user/lib/memory.h"
 
-static struct client_target memory_target(struct virtual_memory memory, uint16_t method)
+int32_t memory_client_map(struct rt *rt, struct virtual_memory memory,
+                          enum memory_protection protection, struct memory_range *range)
 {
-    return (struct client_target){
-        .cap = memory.cap,
-        .interface_id = VIRTUAL_MEMORY_INTERFACE_ID,
-        .method = method,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = RT_RING_BLOCK_BYTES,
-    };
+    struct virtual_memory_map_params_builder params;
+    struct client client;
+
+    client_open(&client, rt, memory.cap, CLIENT_ROOM_SMALL);
+    params = virtual_memory_map_request(&client.call);
+    virtual_memory_map_params_set_size_bytes(params, range->bytes);
+    virtual_memory_map_params_set_protection(params, protection);
+    virtual_memory_map_params_set_address_hint(params, range->address);
+    virtual_memory_map_params_set_fixed(params, range->address != 0);
+    range->address =
+        virtual_memory_map_results_get_address(virtual_memory_map_invoke(&client.call));
+    return client_close(&client);
 }
 
-int32_t memory_client_map(struct rt *rt, struct virtual_memory memory, uint64_t size_bytes,
-                          enum protection protection, uint64_t *address)
+int32_t memory_client_unmap(struct rt *rt, struct virtual_memory memory, struct memory_range range)
 {
-    struct client_call call;
-    struct client_target target = memory_target(memory, VIRTUAL_MEMORY_METHOD_MAP);
+    struct virtual_memory_unmap_params_builder params;
+    struct client client;
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.data_words = 4, .pointers = 1});
-
-        capn_set_u64(parameters, 8, size_bytes, 0);
-        capn_set_u16(parameters, 16, (uint16_t)protection, 0);
-        if (client_send(&call) == TRANSPORT_OK) {
-            *address = capn_get_u64(client_results(&call), 0, 0);
-        }
-    }
-    return client_end(&call);
+    client_open(&client, rt, memory.cap, CLIENT_ROOM_SMALL);
+    params = virtual_memory_unmap_request(&client.call);
+    virtual_memory_unmap_params_set_address(params, range.address);
+    virtual_memory_unmap_params_set_size_bytes(params, range.bytes);
+    (void)virtual_memory_unmap_invoke(&client.call);
+    return client_close(&client);
 }
 
-/* The call that unmap and protect share. */
-static int32_t range_call(struct rt *rt, const struct client_target *target, uint64_t address,
-                          uint64_t size_bytes, enum protection protection)
+int32_t memory_client_protect(struct rt *rt, struct virtual_memory memory,
+                              enum memory_protection protection, struct memory_range range)
 {
-    struct client_call call;
+    struct virtual_memory_protect_params_builder params;
+    struct client client;
 
-    if (client_begin(&call, rt, target) == TRANSPORT_OK) {
-        bool protects = target->method == VIRTUAL_MEMORY_METHOD_PROTECT;
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.data_words = protects ? 3 : 2});
-
-        capn_set_u64(parameters, 0, address, 0);
-        capn_set_u64(parameters, 8, size_bytes, 0);
-        if (protects) {
-            capn_set_u16(parameters, 16, (uint16_t)protection, 0);
-        }
-        (void)client_send(&call);
-    }
-    return client_end(&call);
-}
-
-int32_t memory_client_unmap(struct rt *rt, struct virtual_memory memory, uint64_t address,
-                            uint64_t size_bytes)
-{
-    struct client_target target = memory_target(memory, VIRTUAL_MEMORY_METHOD_UNMAP);
-
-    return range_call(rt, &target, address, size_bytes, PROTECTION_NONE);
-}
-
-int32_t memory_client_protect(struct rt *rt, struct virtual_memory memory, uint64_t address,
-                              uint64_t size_bytes, enum protection protection)
-{
-    struct client_target target = memory_target(memory, VIRTUAL_MEMORY_METHOD_PROTECT);
-
-    return range_call(rt, &target, address, size_bytes, protection);
+    client_open(&client, rt, memory.cap, CLIENT_ROOM_SMALL);
+    params = virtual_memory_protect_request(&client.call);
+    virtual_memory_protect_params_set_address(params, range.address);
+    virtual_memory_protect_params_set_size_bytes(params, range.bytes);
+    virtual_memory_protect_params_set_protection(params, protection);
+    (void)virtual_memory_protect_invoke(&client.call);
+    return client_close(&client);
 }

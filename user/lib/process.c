@@ -2,165 +2,135 @@
 /* ProcessSpawner and ProcessHandle. */
 #include "user/lib/process.h"
 
-/* Words of a SpawnRequest without its texts, and of each grant with its largest name and facet. */
-enum {
-    REQUEST_POINTERS = 7,
-    QUOTA_WORDS = 5,
-    SCHEDULING_WORDS = 4,
-    GRANT_DATA_WORDS = 2,
-    GRANT_POINTERS = 3,
-};
+#include "core/format.h"
+#include "user/lib/facet.h"
 
-static void grants_write(struct client_call *call, struct capn_pointer_builder to,
-                         const struct process_request *request)
+static void grants_set(struct client *client, struct process_spawn_request_builder builder,
+                       const struct process_request *request)
 {
-    struct capn_list_builder list = capn_init_struct_list(
-        to, request->grant_count,
-        (struct capn_size){.data_words = GRANT_DATA_WORDS, .pointers = GRANT_POINTERS});
+    struct process_spawn_grant_list_builder list =
+        process_spawn_request_init_grants(builder, request->grant_count);
 
     for (uint32_t i = 0; i < request->grant_count; i++) {
         const struct process_grant *grant = &request->grants[i];
-        struct capn_struct_builder s = capn_list_set_struct(list, i);
+        struct process_spawn_grant_builder entry = process_spawn_grant_list_edit(list, i);
 
-        capn_write_text(capn_set_pointer(s, 0), grant->name);
-        capn_write_capability(capn_set_pointer(s, 1),
-                              client_transfer(call, grant->cap, TRANSFER_COPY));
-        client_facet_write(capn_set_pointer(s, 2), grant->facet);
-        capn_set_u64(s, 0, grant->badge, 0);
-        capn_set_u16(s, 8, (uint16_t)grant->mode, 0);
+        process_spawn_grant_set_name(entry, grant->name);
+        process_spawn_grant_set_capability(entry, client_pass(client, grant->cap, TRANSFER_COPY));
+        facet_client_set(process_spawn_grant_init_facet(entry), grant->facet);
+        process_spawn_grant_set_badge(entry, grant->badge);
+        process_spawn_grant_set_transfer_mode(entry, (enum authority_transfer_mode)grant->mode);
     }
 }
 
-static void quotas_write(struct capn_pointer_builder to, const struct process_quotas *quotas)
+static void quotas_set(struct authority_quotas_builder builder,
+                       const struct manifest_quotas *quotas)
 {
-    struct capn_struct_builder s =
-        capn_init_struct(to, (struct capn_size){.data_words = QUOTA_WORDS});
-
-    capn_set_u32(s, 0, quotas->slots, 0);
-    capn_set_u32(s, 4, quotas->frames, 0);
-    capn_set_u32(s, 8, quotas->ring_bytes, 0);
-    capn_set_u32(s, 12, quotas->endpoint_queue, 0);
-    capn_set_u32(s, 16, quotas->outstanding_calls, 0);
-    capn_set_u32(s, 20, quotas->scratch_bytes, 0);
-    capn_set_u32(s, 24, quotas->threads, 0);
-    capn_set_u32(s, 28, quotas->log_bytes, 0);
-    capn_set_u32(s, 32, quotas->grant_nodes, 0);
-    capn_set_u16(s, 36, quotas->cpu_permille, 1000);
+    authority_quotas_set_slots(builder, quotas->slots);
+    authority_quotas_set_frames(builder, quotas->frames);
+    authority_quotas_set_ring_bytes(builder, quotas->ring_bytes);
+    authority_quotas_set_endpoint_queue(builder, quotas->endpoint_queue);
+    authority_quotas_set_outstanding_calls(builder, quotas->outstanding_calls);
+    authority_quotas_set_scratch_bytes(builder, quotas->scratch_bytes);
+    authority_quotas_set_threads(builder, quotas->threads);
+    authority_quotas_set_log_bytes(builder, quotas->log_bytes);
+    authority_quotas_set_grant_nodes(builder, quotas->grant_nodes);
+    authority_quotas_set_cpu_permille(builder, quotas->cpu_permille);
 }
 
-static void scheduling_write(struct capn_pointer_builder to,
-                             const struct process_scheduling *scheduling)
+static void scheduling_set(struct scheduling_parameters_builder builder,
+                           const struct manifest_scheduling *scheduling)
 {
-    struct capn_struct_builder s =
-        capn_init_struct(to, (struct capn_size){.data_words = SCHEDULING_WORDS});
-
-    capn_set_u8(s, 0, scheduling->priority, 0);
-    capn_set_u64(s, 8, scheduling->budget_ns, 0);
-    capn_set_u64(s, 16, scheduling->period_ns, 0);
-    capn_set_u64(s, 24, scheduling->cpu_mask, UINT64_MAX);
+    scheduling_parameters_set_priority(builder, scheduling->priority);
+    scheduling_parameters_set_budget_ns(builder, scheduling->budget_ns);
+    scheduling_parameters_set_period_ns(builder, scheduling->period_ns);
+    scheduling_parameters_set_cpu_mask(builder, scheduling->cpu_mask);
 }
 
-static void arguments_write(struct capn_pointer_builder to, const struct process_request *request)
+static void request_set(struct client *client, const struct process_request *request)
 {
-    struct capn_list_builder list =
-        capn_init_list(to, CAPN_ELEMENT_POINTER, request->argument_count);
+    struct process_spawn_request_builder builder =
+        process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client->call));
+    struct capn_list_builder arguments;
 
+    process_spawn_request_set_name(builder, request->name);
+    process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(builder),
+                                                request->boot_binary);
+    grants_set(client, builder, request);
+    arguments = process_spawn_request_init_arguments(builder, request->argument_count);
     for (uint32_t i = 0; i < request->argument_count; i++) {
-        capn_write_text(capn_list_set_pointer(list, i), request->arguments[i]);
+        capn_list_set_text(arguments, i, request->arguments[i]);
     }
-}
-
-static void request_write(struct client_call *call, const struct process_request *request)
-{
-    struct capn_struct_builder parameters =
-        client_parameters(call, (struct capn_size){.pointers = 1});
-    struct capn_struct_builder s =
-        capn_init_struct(capn_set_pointer(parameters, 0),
-                         (struct capn_size){.data_words = 2, .pointers = REQUEST_POINTERS});
-
-    capn_write_text(capn_set_pointer(s, 0), request->name);
-    capn_set_u16(s, 4, 0, 0);
-    capn_set_u32(s, 0, request->boot_binary, 0);
-    grants_write(call, capn_set_pointer(s, 2), request);
-    arguments_write(capn_set_pointer(s, 3), request);
-    quotas_write(capn_set_pointer(s, 4), &request->quotas);
-    scheduling_write(capn_set_pointer(s, 5), &request->scheduling);
+    quotas_set(process_spawn_request_init_quotas(builder), &request->quotas);
+    scheduling_set(process_spawn_request_init_scheduling(builder), &request->scheduling);
 }
 
 int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,
                              const struct process_request *request, struct process_handle *handle)
 {
-    struct client_call call;
-    struct client_target target = {
-        .cap = spawner.cap,
-        .interface_id = PROCESS_SPAWNER_INTERFACE_ID,
-        .method = PROCESS_SPAWNER_METHOD_SPAWN,
-        .request_bytes = LIMIT_CALL_BYTES,
-        .result_bytes = 2 * RT_RING_BLOCK_BYTES,
-    };
+    struct client_room room = CLIENT_ROOM_SMALL;
+    struct process_spawner_spawn_results_reader results;
+    struct client client;
 
     if (request->grant_count > LIMIT_TRANSFERS) {
         return TRANSPORT_TOO_LARGE;
     }
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        request_write(&call, request);
-        if (capn_builder_status(&call.builder) != CAPN_OK) {
-            call.status = TRANSPORT_TOO_LARGE;
-        } else if (client_send(&call) == TRANSPORT_OK) {
-            handle->cap = client_result_cap(&call, capn_get_pointer(client_results(&call), 0));
-            call.status = handle->cap.raw == 0 ? TRANSPORT_BAD_MESSAGE : TRANSPORT_OK;
-        }
+    room.request_bytes = LIMIT_CALL_BYTES;
+    client_open(&client, rt, spawner.cap, room);
+    request_set(&client, request);
+    results = process_spawner_spawn_invoke(&client.call);
+    handle->cap = client_received(&client, process_spawner_spawn_results_get_process(results));
+    if (client.call.status == TRANSPORT_OK && handle->cap.raw == 0) {
+        client.call.status = TRANSPORT_BAD_MESSAGE;
     }
-    return client_end(&call);
+    return client_close(&client);
 }
 
-static struct client_target handle_target(struct process_handle handle, uint16_t method)
+int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end)
 {
-    return (struct client_target){
-        .cap = handle.cap,
-        .interface_id = PROCESS_HANDLE_INTERFACE_ID,
-        .method = method,
-        .request_bytes = RT_RING_BLOCK_BYTES,
-        .result_bytes = 2 * RT_RING_BLOCK_BYTES,
+    struct process_exit_report_reader report;
+    struct process_fault_report_reader fault;
+    struct client client;
+
+    client_open(&client, rt, handle.cap, CLIENT_ROOM_SMALL);
+    process_handle_wait_params_set_timeout_ns(process_handle_wait_request(&client.call),
+                                              TIMEOUT_NONE);
+    report = process_handle_wait_results_get_exit(process_handle_wait_invoke(&client.call));
+    fault = process_exit_report_get_fault(report);
+    *end = (struct process_end){
+        .kind = process_exit_report_get_kind(report),
+        .code = process_exit_report_get_code(report),
+        .fault_vector = process_fault_report_get_vector(fault),
+        .fault_address = process_fault_report_get_address(fault),
+        .peak_frames = process_exit_report_get_peak_frames(report),
     };
-}
-
-int32_t process_client_wait(struct rt *rt, struct process_handle handle, uint64_t timeout_ns,
-                            struct process_exit *end)
-{
-    struct client_call call;
-    struct client_target target = handle_target(handle, PROCESS_HANDLE_METHOD_WAIT);
-
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        struct capn_struct_builder parameters =
-            client_parameters(&call, (struct capn_size){.data_words = 1});
-
-        capn_set_u64(parameters, 0, timeout_ns, UINT64_MAX);
-        if (client_send(&call) == TRANSPORT_OK) {
-            struct capn_struct report =
-                capn_read_struct(capn_get_pointer(client_results(&call), 0), NULL);
-            struct capn_struct fault = capn_read_struct(capn_get_pointer(report, 0), NULL);
-
-            *end = (struct process_exit){
-                .kind = (enum exit_kind)capn_get_u16(report, 0, 0),
-                .code = capn_get_i32(report, 4, 0),
-                .fault_vector = capn_get_u16(fault, 0, 0),
-                .fault_address = capn_get_u64(fault, 8, 0),
-                .peak_frames = capn_get_u32(report, 16, 0),
-            };
-        }
-    }
-    return client_end(&call);
+    return client_close(&client);
 }
 
 int32_t process_client_kill(struct rt *rt, struct process_handle handle, int32_t code)
 {
-    struct client_call call;
-    struct client_target target = handle_target(handle, PROCESS_HANDLE_METHOD_KILL);
+    struct client client;
 
-    if (client_begin(&call, rt, &target) == TRANSPORT_OK) {
-        capn_set_i32(client_parameters(&call, (struct capn_size){.data_words = 1}), 0, code, 0);
-        (void)client_send(&call);
+    client_open(&client, rt, handle.cap, CLIENT_ROOM_SMALL);
+    process_handle_kill_params_set_code(process_handle_kill_request(&client.call), code);
+    (void)process_handle_kill_invoke(&client.call);
+    return client_close(&client);
+}
+
+void process_end_text(const struct process_end *end, char *text, size_t size)
+{
+    switch (end->kind) {
+    case PROCESS_EXIT_KIND_EXITED:
+        (void)format_text(text, size, "exited with %d", end->code);
+        break;
+    case PROCESS_EXIT_KIND_KILLED:
+        (void)format_text(text, size, "was killed with %d", end->code);
+        break;
+    case PROCESS_EXIT_KIND_FAULTED:
+        (void)format_text(text, size, "faulted");
+        break;
+    default:
+        (void)format_text(text, size, "ended in an unknown way");
+        break;
     }
-    return client_end(&call);
 }
