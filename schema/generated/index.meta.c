@@ -9,6 +9,7 @@
 #include "entropy.capnp.h"
 #include "exception.capnp.h"
 #include "file.capnp.h"
+#include "greeter.capnp.h"
 #include "log.capnp.h"
 #include "manifest.capnp.h"
 #include "memory.capnp.h"
@@ -28,6 +29,7 @@ static const struct capn_meta_file *const files[] = {
     &entropy_meta,
     &exception_meta,
     &file_meta,
+    &greeter_meta,
     &log_meta,
     &manifest_meta,
     &memory_meta,
@@ -39,4 +41,4 @@ static const struct capn_meta_file *const files[] = {
     &timer_meta,
 };
 
-const struct capn_meta_index capn_meta_index = {files, 17};
+const struct capn_meta_index capn_meta_index = {files, 18};

@@ -20,6 +20,7 @@ static const struct interface interfaces[] = {
     INTERFACE(EntropySource, 0xf39cb54fad0e05ac, "read", "quality"),
     INTERFACE(File, 0x8b7a814ed303fbf8, "read", "readAt", "seek", "stat", "write", "writeAt",
               "truncate", "sync"),
+    INTERFACE(Greeter, 0xfe2b1ee122e527bf, "greet", "finish"),
     INTERFACE(Log, 0xd7dbc5f409dcf4c7, "write", "read"),
     INTERFACE(FrameAllocator, 0xb4f631dd2bc76eb6, "allocate", "info"),
     INTERFACE(MemoryObject, 0xc07d77a709fbeb25, "info", "read", "write", "mapRead", "mapWrite",
