@@ -51,3 +51,9 @@ reproducible-check: ## build again in another folder and compare kernel, program
 	$(call setup,build iso)
 	$(Q)$(MAKE) $(SHIPPED_TARGETS)
 	@$(PYTHON) tools/reproducible_check.py $(result) --make '$(MAKE)' $(SHIPPED_TARGETS)
+
+.PHONY: readme-check
+readme-check: ## check README.md: commands, paths, and the output of make run
+	$(call setup,build run)
+	$(Q)$(MAKE) build
+	@$(PYTHON) tools/check_readme.py $(result) --make '$(MAKE)'

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The README check: what it takes for a command, a path, a line that was printed."""
+import os
+import sys
+import unittest
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+sys.path.insert(0, TOOLS)
+
+import check_readme  # noqa: E402
+
+TEXT = """# x
+
+```sh
+make run
+make test
+```
+
+`make debug GDB_SCRIPT=file` and `docs/a.md`, `core/`, `out/capos.iso`, `cap_enter`.
+
+```text
+[0.12] boot
+...
+[0.34] client: 3 calls
+```
+"""
+
+
+class Readme(unittest.TestCase):
+    def test_commands(self):
+        self.assertEqual(check_readme.commands(TEXT), {"run", "test", "debug"})
+
+    def test_paths(self):
+        self.assertEqual(check_readme.paths(TEXT), {"docs/a.md", "core/"})
+
+    def test_block(self):
+        self.assertEqual(check_readme.shown_block(TEXT),
+                         ["[0.12] boot", "...", "[0.34] client: 3 calls"])
+        self.assertIsNone(check_readme.shown_block("no block"))
+
+    def test_numbers_and_order_may_differ(self):
+        shown = check_readme.shown_block(TEXT)
+        self.assertEqual(check_readme.missing_lines(shown, ["[9.9] client: 4 calls", "[1] boot"]), [])
+
+    def test_words_may_not(self):
+        shown = check_readme.shown_block(TEXT)
+        self.assertEqual(check_readme.missing_lines(shown, ["[0.1] boot", "[0.2] client: 3 cats"]),
+                         ["[0.34] client: 3 calls"])
+
+    def test_each_line_counts_once(self):
+        self.assertEqual(check_readme.missing_lines(["a", "a"], ["a"]), ["a"])
+
+    def test_surplus(self):
+        self.assertEqual(check_readme.surplus_lines(["a"], ["a", "b"]), ["b"])
+        self.assertEqual(check_readme.surplus_lines(["a", "..."], ["a", "b"]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
