@@ -58,9 +58,11 @@ iso: ## build out/capos.iso, which boots under BIOS and UEFI
 
 # ---- testing -----------------------------------------------------------------------------------
 
-# What `make test` runs, in this order; each is a target here, and each can be run alone.
-SUITES ?= fmt-check edges-check pins-check rt-check test-tools test-host test-sanitize clang-check \
-    generated-code-check $(SUITES_FUZZ) reproducible-check test-boot $(if $(KERNELS),bench-exact)
+# What `make test` runs, in this order; each is a target here, and each can be run alone. Those in
+# the last line boot the default system.
+SUITES ?= fmt-check edges-check pins-check generated-code-check rt-check test-tools test-host \
+    test-sanitize clang-check $(SUITES_FUZZ) reproducible-check test-boot \
+    $(if $(filter %/default.bin,$(SYSTEMS)),debug-check readme-check bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
