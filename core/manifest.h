@@ -13,9 +13,8 @@
 
 #include "abi/compiler.h"
 #include "abi/limits.h"
-#include "capnp/runtime/capn.h"
-
-#define MANIFEST_SCHEMA_VERSION 1u
+#include "schema/generated/authority.capnp.h"
+#include "schema/generated/manifest.capnp.h"
 
 enum {
     MANIFEST_SERVICES_MAX = 64, /* init included */
@@ -40,28 +39,10 @@ enum manifest_error {
 
 /* Kernel objects that a manifest may grant. */
 enum manifest_source {
-#define MANIFEST_SOURCE(name, text, interface, methods) MANIFEST_SOURCE_##name,
+#define MANIFEST_SOURCE(name, text, interface) MANIFEST_SOURCE_##name,
 #include "core/manifest_source.def"
 #undef MANIFEST_SOURCE
     MANIFEST_SOURCE_COUNT
-};
-
-/* The numbers equal the schema's. */
-enum manifest_transfer {
-    MANIFEST_TRANSFER_NONE = 0,
-    MANIFEST_TRANSFER_COPY = 1,
-    MANIFEST_TRANSFER_MOVE = 2,
-    MANIFEST_TRANSFER_COPY_GRANTABLE = 3,
-    MANIFEST_TRANSFER_MOVE_GRANTABLE = 4,
-    MANIFEST_TRANSFER_COUNT
-};
-
-enum manifest_restart_mode {
-    MANIFEST_RESTART_NEVER = 0,
-    MANIFEST_RESTART_ON_FAILURE = 1,
-    MANIFEST_RESTART_ALWAYS = 2,
-    MANIFEST_RESTART_ESSENTIAL = 3,
-    MANIFEST_RESTART_COUNT
 };
 
 /* One step of the way from the root to a field: the field's schema name, and which entry of it. */
@@ -133,9 +114,10 @@ struct manifest_service {
     struct manifest_quotas quotas;
     struct manifest_restart restart;
     struct manifest_scheduling scheduling;
-    struct capn_list argument_list; /* private to the accessors, as the two below */
-    struct capn_list grant_list;
-    struct capn_list export_list;
+    /* private to the accessors: */
+    struct capn_list argument_list;
+    struct manifest_grant_list grant_list;
+    struct manifest_export_list export_list;
 };
 
 struct manifest_grant {
@@ -149,7 +131,7 @@ struct manifest_grant {
     uint64_t interface_id;
     uint64_t facet; /* MANIFEST_FACET_ALL: every method, later ones included */
     uint64_t badge;
-    enum manifest_transfer transfer;
+    enum authority_transfer_mode transfer;
 };
 
 struct manifest_export {
@@ -169,9 +151,9 @@ struct manifest {
     uint64_t budget_words; /* traversal allowed to one accessor */
     struct capn_segment segment;
     struct capn_reader reader;
-    struct capn_struct root;
-    struct capn_list binary_list;
-    struct capn_list service_list;
+    struct manifest_reader root;
+    struct manifest_binary_list binary_list;
+    struct manifest_service_list service_list;
 };
 
 /* The sentence for an error; never NULL. */
@@ -240,6 +222,7 @@ MUST_USE bool manifest_text_equal(struct capn_text a, struct capn_text b);
 MUST_USE bool manifest_facet_within(uint64_t narrow, uint64_t wide);
 
 /* Whether the holder of an edge of mode `held` may hand out one of mode `given`. */
-MUST_USE bool manifest_transfer_within(enum manifest_transfer given, enum manifest_transfer held);
+MUST_USE bool manifest_transfer_within(enum authority_transfer_mode given,
+                                       enum authority_transfer_mode held);
 
 #endif

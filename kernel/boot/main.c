@@ -130,7 +130,7 @@ static void init_grants(struct manifest *manifest, const struct manifest_service
         }
         memcpy(target->name, grant.name.bytes, grant.name.length);
         target->edge = object_edge(object, grant.interface_id, grant.facet, grant.badge);
-        target->edge.grantable = grant.transfer != MANIFEST_TRANSFER_NONE;
+        target->edge.grantable = grant.transfer != AUTHORITY_TRANSFER_MODE_NONE;
         spawn->grant_count++;
     }
 }

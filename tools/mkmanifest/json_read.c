@@ -243,7 +243,7 @@ static bool grant_read(struct json_at at, struct model_grant *grant)
                           &transfer)) {
         return false;
     }
-    grant->transfer = (enum manifest_transfer)transfer;
+    grant->transfer = (enum authority_transfer_mode)transfer;
     return true;
 }
 
@@ -456,7 +456,8 @@ static const char *default_name(struct model *model)
 static bool version_read(struct json_at root, struct model *model)
 {
     uint64_t version;
-    struct number_rule rule = {MANIFEST_SCHEMA_VERSION, MANIFEST_SCHEMA_VERSION, 0, true};
+    struct number_rule rule = {MANIFEST_CURRENT_SCHEMA_VERSION, MANIFEST_CURRENT_SCHEMA_VERSION, 0,
+                               true};
 
     if (!json_is_object(root.value)) {
         return json_refuse(root, "an object is required here", NULL);

@@ -95,10 +95,10 @@ static const char *interface_text(struct pool *pool, uint64_t id)
 
 static const char *transfer_text(uint64_t mode)
 {
-    static const char *const words[MANIFEST_TRANSFER_COUNT] = {
+    static const char *const words[AUTHORITY_TRANSFER_MODE_COUNT] = {
         "\"none\"", "\"copy\"", "\"move\"", "\"copy-grantable\"", "\"move-grantable\""};
 
-    return mode < MANIFEST_TRANSFER_COUNT ? words[mode] : "an unknown mode";
+    return mode < AUTHORITY_TRANSFER_MODE_COUNT ? words[mode] : "an unknown mode";
 }
 
 static const char *found_text(struct model *model, const struct manifest_refusal *refusal)

@@ -33,7 +33,7 @@ struct model_grant {
     const struct interface *interface;
     uint64_t facet;
     uint64_t badge;
-    enum manifest_transfer transfer;
+    enum authority_transfer_mode transfer;
 };
 
 struct model_export {
