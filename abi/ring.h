@@ -11,8 +11,8 @@
  *
  * A message is one Cap'n Proto segment without a stream header: its first word is the root pointer,
  * and its length is a multiple of 8. The root is the method's parameter structure in a CALL, its
- * result structure in an answer, CapException where a flag says so. A capability pointer in it is an
- * index into the records behind it.
+ * result structure in an answer, CapException where a flag says so. A capability pointer in it is
+ * an index into the records behind it.
  */
 #ifndef ABI_RING_H
 #define ABI_RING_H
