@@ -182,7 +182,8 @@ static enum transport_error call_answer(struct cpu *cpu, struct call *call, cons
     uint32_t total = round_up_8(message) + records;
     struct cqe cqe = {.user_data = sqe->user_data,
                       .result = (int32_t)message,
-                      .flags = exception ? CQE_EXCEPTION : 0};
+                      .flags = (exception ? CQE_EXCEPTION : 0) |
+                               (uint32_t)call->result_caps << CQE_CAPS_SHIFT};
 
     if (total > call->result_room) {
         refusal->limit = call->result_room;
@@ -378,6 +379,7 @@ void deferred_complete(struct operation *operation, struct deferred_answer *answ
 {
     struct thread *owner = operation->owner;
     uint32_t message = (uint32_t)capn_builder_words(&answer->results) * CAPN_WORD_BYTES;
+    uint32_t flags = answer->exception ? CQE_EXCEPTION : 0;
     uint32_t total = message;
 
     ASSERT(capn_builder_status(&answer->results) == CAPN_OK);
@@ -391,8 +393,9 @@ void deferred_complete(struct operation *operation, struct deferred_answer *answ
         spinlock_unlock(&owner->process->lock);
         memcpy(answer->bytes + message, &record, sizeof(record));
         total += (uint32_t)sizeof(record);
+        flags |= UINT32_C(1) << CQE_CAPS_SHIFT;
     }
     ASSERT(total <= operation->result_bytes);
     thread_arena_write(owner, operation->result_offset, answer->bytes, total);
-    operation_complete(operation, (int32_t)message, answer->exception ? CQE_EXCEPTION : 0, NULL);
+    operation_complete(operation, (int32_t)message, flags, NULL);
 }
