@@ -4,6 +4,8 @@
 // limits: at each pointer both must accept or both refuse, and accepted objects must have the same
 // contents.
 //
+// Packing must give the same bytes, and unpack to the same.
+//
 // Input: one byte of limits, one byte n, n bytes of script, then a framed message. The script says
 // as what the pointers are read, in the order in which they are met; after its end, as what they
 // are.
@@ -25,6 +27,7 @@
 #include <capnp/any.h>
 #include <capnp/layout.h>
 #include <capnp/message.h>
+#include <capnp/serialize-packed.h>
 #include <kj/debug.h>
 #include <kj/exception.h>
 
@@ -355,6 +358,48 @@ void canonical_compare(const capn_segment *segments, uint32_t count, capn_limits
     }
 }
 
+// Packed, ours and theirs are the same bytes; and theirs unpacks what ours unpacks.
+void packed_compare(const capn_segment *segments, uint32_t count, const Aligned &aligned)
+{
+    std::vector<uint8_t> bytes(capn_packed_bytes(segments, count));
+    bytes.resize(bytes.size() + 10);
+    capn_output output = {bytes.data(), bytes.size(), 0};
+    capn_packer packer;
+    capn_packer_init(&packer, segments, count);
+    if (!capn_pack(&packer, &output)) {
+        abort();
+    }
+    kj::VectorOutputStream stream;
+    capnp::writePackedMessage(stream,
+                              kj::arrayPtr(aligned.segments.data(), aligned.segments.size()));
+    if (stream.getArray().size() != output.used ||
+        memcmp(stream.getArray().begin(), output.bytes, output.used) != 0) {
+        fprintf(stderr, "difference: packed otherwise\n");
+        abort();
+    }
+}
+
+void unpacked_compare(const uint8_t *packed, size_t length)
+{
+    uint64_t words = 0;
+    if (capn_unpacked_words(packed, length, &words) != CAPN_OK || words > 1 << 16) {
+        return;
+    }
+    std::vector<uint8_t> mine(words * 8 + 1), theirs(words * 8 + 1);
+    capn_input input = {packed, length, 0};
+    capn_output output = {mine.data(), words * 8, 0};
+    if (capn_unpack_all(&input, &output) != CAPN_OK) {
+        abort();
+    }
+    kj::ArrayInputStream stream(kj::arrayPtr(packed, length));
+    capnp::_::PackedInputStream unpacker(stream);
+    size_t read = unpacker.tryRead(theirs.data(), words * 8, words * 8);
+    if (read != words * 8 || memcmp(mine.data(), theirs.data(), read) != 0) {
+        fprintf(stderr, "difference: unpacked otherwise\n");
+        abort();
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
@@ -378,6 +423,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     const uint8_t *script = input + 2;
     size_t script_length = input[1];
     const uint8_t *framed = script + script_length;
+    unpacked_compare(framed, length - 2 - script_length);
     if (capn_frame_parse(&frame, framed, length - 2 - script_length) != CAPN_OK) {
         return 0;
     }
@@ -394,6 +440,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
             pair.pointer(root, theirs);
         }
     }
+    packed_compare(segments, frame.segment_count, aligned);
     canonical_compare(segments, frame.segment_count, limits, aligned, options);
     return 0;
 }
