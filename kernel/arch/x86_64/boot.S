@@ -25,6 +25,7 @@
 #define CR4_PAE         0x20
 #define MSR_EFER        0xc0000080
 #define EFER_LME        0x100
+#define MEMORY_PROBE    0x5aa5c33c
 #define TABLE_FLAGS     0x3  /* present, writable */
 #define LARGE_FLAGS     0x83 /* and 2 MiB */
 
@@ -68,6 +69,16 @@ boot_common:
     cld
     movl $PHYSICAL(boot_stacks) + STACKS_MAIN_TOP, %esp
     movl %ebx, %ebp
+
+    /* Is there memory at the image's end? Nothing there keeps what is written. */
+    movl $text_memory, %esi
+    movl $image_end - 4, %ecx
+    movl $MEMORY_PROBE, %eax
+    movl %eax, (%ecx)
+    xorl %eax, (%ecx)
+    jnz boot_refused
+    cmpl $0, (%ecx)
+    jne boot_refused
 
     /* CPUID exists if the ID flag can be changed; long mode is bit 29 of leaf 0x80000001. */
     pushfl
@@ -178,9 +189,11 @@ boot_long:
 
     .section .boot.rodata, "a"
 text_long_mode:
-    .asciz "boot refused: this processor has no 64-bit mode (long mode)\r\n"
+    .asciz "\r\ncapOS cannot boot: this processor has no 64-bit mode (long mode)\r\n"
 text_loader:
-    .asciz "boot refused: entered by something that is not a multiboot2 loader\r\n"
+    .asciz "\r\ncapOS cannot boot: entered by something that is not a multiboot2 loader\r\n"
+text_memory:
+    .asciz "\r\ncapOS cannot boot: there is less memory than the kernel's image needs\r\n"
     .balign 8
 boot_gdt:
     .quad 0

@@ -30,7 +30,7 @@
 #define NS_PER_MS        UINT64_C(1000000)
 #define INIT_PAUSE_NS    (10 * NS_PER_MS)
 #define STARTUP_AGAIN_NS (1 * NS_PER_MS)
-#define ARRIVAL_NS       (1000 * NS_PER_MS)
+#define ARRIVAL_NS       (2000 * NS_PER_MS)
 #define HALT_NS          (200 * NS_PER_MS)
 
 enum {
