@@ -42,8 +42,8 @@ static bool child_start(struct graph *graph, uint32_t index, struct child *child
 
     manifest_service_get(&graph->manifest, index, &service);
     child->name = service.name;
-    if (service.restart.mode == MANIFEST_RESTART_ON_FAILURE ||
-        service.restart.mode == MANIFEST_RESTART_ALWAYS) {
+    if (service.restart.mode == MANIFEST_RESTART_MODE_ON_FAILURE ||
+        service.restart.mode == MANIFEST_RESTART_MODE_ALWAYS) {
         (void)rt_print(graph->rt, "init: %.*s asks to be restarted, which this init does not do\n",
                        (int)service.name.length, service.name.bytes);
         return false;

@@ -21,7 +21,7 @@ struct endpoint_session {
     uint64_t interface_id;
     uint64_t facet;
     uint64_t badge;
-    enum manifest_transfer mode;
+    enum authority_transfer_mode mode;
 };
 
 /* An endpoint with the limits that the export states. */

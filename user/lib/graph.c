@@ -131,7 +131,7 @@ static bool export_add(struct start *start, uint32_t index)
                                 .name = exported.name,
                                 .cap = endpoint->owner.cap,
                                 .facet = MANIFEST_FACET_ALL,
-                                .mode = MANIFEST_TRANSFER_COPY,
+                                .mode = AUTHORITY_TRANSFER_MODE_COPY,
                             });
 }
 
@@ -164,7 +164,7 @@ static bool client_add(struct start *start, const struct manifest_grant *grant)
                                        .interface_id = grant->interface_id,
                                        .facet = grant->facet,
                                        .badge = grant->badge,
-                                       .mode = MANIFEST_TRANSFER_COPY_GRANTABLE,
+                                       .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE,
                                    },
                                    &client);
     if (outcome != TRANSPORT_OK) {

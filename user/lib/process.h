@@ -21,7 +21,7 @@ struct process_grant {
     struct cap_id cap; /* the caller's edge that the child's is derived from */
     uint64_t facet;    /* MANIFEST_FACET_ALL: every method of the caller's edge */
     uint64_t badge;    /* 0 keeps the source's */
-    enum manifest_transfer mode;
+    enum authority_transfer_mode mode;
 };
 
 struct process_request {
