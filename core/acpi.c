@@ -14,6 +14,7 @@
 #include "core/acpi.h"
 
 #include "core/assert.h"
+#include "core/bits.h"
 #include "core/string.h"
 
 enum {
@@ -48,21 +49,6 @@ const char *acpi_error_text(enum acpi_error error)
     return (unsigned)error < ACPI_ERROR_COUNT ? texts[error] : "unknown ACPI error";
 }
 
-static uint16_t load_u16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static uint32_t load_u32(const uint8_t *bytes)
-{
-    return (uint32_t)load_u16(bytes) | (uint32_t)load_u16(bytes + 2) << 16;
-}
-
-static uint64_t load_u64(const uint8_t *bytes)
-{
-    return (uint64_t)load_u32(bytes) | (uint64_t)load_u32(bytes + 4) << 32;
-}
-
 static bool checksum_is_zero(const uint8_t *bytes, uint32_t length)
 {
     uint8_t sum = 0;
@@ -88,7 +74,7 @@ static enum acpi_error table_map(const struct boot_memory *memory, uint64_t addr
     if (header == NULL) {
         return ACPI_ERROR_UNREADABLE;
     }
-    length = load_u32(header + 4);
+    length = read_u32(header + 4);
     if (length < HEADER_BYTES || length > ACPI_TABLE_SIZE_MAX) {
         return ACPI_ERROR_BAD_LENGTH;
     }
@@ -165,16 +151,16 @@ enum acpi_error acpi_root_find(struct acpi_root *root, const struct boot_memory 
         return ACPI_ERROR_BAD_ROOT_POINTER;
     }
     if (pointer[15] >= 2) {
-        if (available < RSDP_2_BYTES || load_u32(pointer + 20) < RSDP_2_BYTES ||
+        if (available < RSDP_2_BYTES || read_u32(pointer + 20) < RSDP_2_BYTES ||
             !checksum_is_zero(pointer, RSDP_2_BYTES)) {
             return ACPI_ERROR_BAD_ROOT_POINTER;
         }
-        xsdt = load_u64(pointer + 24);
+        xsdt = read_u64(pointer + 24);
     }
     if (xsdt != 0) {
         return list_read(memory, xsdt, 8, root);
     }
-    return list_read(memory, load_u32(pointer + 16), 4, root);
+    return list_read(memory, read_u32(pointer + 16), 4, root);
 }
 
 enum acpi_error acpi_table_find(const struct acpi_root *root, const struct boot_memory *memory,
@@ -182,7 +168,7 @@ enum acpi_error acpi_table_find(const struct acpi_root *root, const struct boot_
 {
     for (uint32_t i = 0; i < root->entry_count; i++) {
         const uint8_t *entry = root->entries + (size_t)i * root->entry_size;
-        uint64_t address = root->entry_size == 8 ? load_u64(entry) : load_u32(entry);
+        uint64_t address = root->entry_size == 8 ? read_u64(entry) : read_u32(entry);
         const uint8_t *header = boot_memory_map(memory, address, HEADER_BYTES);
 
         if (header == NULL) {
@@ -247,8 +233,8 @@ static enum acpi_error io_apic_add(struct acpi_madt *madt, const uint8_t *entry)
     }
     madt->io_apic[madt->io_apic_count++] =
         (struct acpi_io_apic){.id = entry[2],
-                              .address = load_u32(entry + 4),
-                              .global_interrupt_base = load_u32(entry + 8)};
+                              .address = read_u32(entry + 4),
+                              .global_interrupt_base = read_u32(entry + 8)};
     return ACPI_OK;
 }
 
@@ -259,9 +245,9 @@ static enum acpi_error override_add(struct acpi_madt *madt, const uint8_t *entry
     }
     madt->override[madt->override_count++] =
         (struct acpi_override){.source = entry[3],
-                               .global_interrupt = load_u32(entry + 4),
-                               .polarity = polarity_of(load_u16(entry + 8)),
-                               .trigger = trigger_of(load_u16(entry + 8))};
+                               .global_interrupt = read_u32(entry + 4),
+                               .polarity = polarity_of(read_u16(entry + 8)),
+                               .trigger = trigger_of(read_u16(entry + 8))};
     return ACPI_OK;
 }
 
@@ -294,38 +280,38 @@ static enum acpi_error entry_read(struct acpi_madt *madt, const uint8_t *entry)
     switch (entry[0]) {
     case MADT_LOCAL_APIC:
         cpu_add(madt, (struct acpi_cpu){.processor_id = entry[2], .apic_id = entry[3]},
-                load_u32(entry + 4));
+                read_u32(entry + 4));
         return ACPI_OK;
     case MADT_LOCAL_X2APIC:
         cpu_add(madt,
-                (struct acpi_cpu){.apic_id = load_u32(entry + 4),
-                                  .processor_id = load_u32(entry + 12),
+                (struct acpi_cpu){.apic_id = read_u32(entry + 4),
+                                  .processor_id = read_u32(entry + 12),
                                   .x2apic = true},
-                load_u32(entry + 8));
+                read_u32(entry + 8));
         return ACPI_OK;
     case MADT_IO_APIC:
         return io_apic_add(madt, entry);
     case MADT_OVERRIDE:
         return override_add(madt, entry);
     case MADT_NMI_SOURCE:
-        return nmi_add(madt, (struct acpi_nmi){.global_interrupt = load_u32(entry + 4)},
-                       load_u16(entry + 2));
+        return nmi_add(madt, (struct acpi_nmi){.global_interrupt = read_u32(entry + 4)},
+                       read_u16(entry + 2));
     case MADT_LOCAL_NMI:
         return nmi_add(madt,
                        (struct acpi_nmi){.local = true,
                                          .all_processors = entry[2] == UINT8_MAX,
                                          .processor_id = entry[2],
                                          .lint = entry[5]},
-                       load_u16(entry + 3));
+                       read_u16(entry + 3));
     case MADT_LOCAL_X2APIC_NMI:
         return nmi_add(madt,
                        (struct acpi_nmi){.local = true,
-                                         .all_processors = load_u32(entry + 4) == UINT32_MAX,
-                                         .processor_id = load_u32(entry + 4),
+                                         .all_processors = read_u32(entry + 4) == UINT32_MAX,
+                                         .processor_id = read_u32(entry + 4),
                                          .lint = entry[8]},
-                       load_u16(entry + 2));
+                       read_u16(entry + 2));
     case MADT_ADDRESS_OVERRIDE:
-        madt->lapic_address = load_u64(entry + 4);
+        madt->lapic_address = read_u64(entry + 4);
         return ACPI_OK;
     default:
         return ACPI_OK;
@@ -344,8 +330,8 @@ enum acpi_error acpi_madt_parse(const struct acpi_table *table, struct acpi_madt
     if (!signature_is(table->bytes, "APIC")) {
         return ACPI_ERROR_BAD_SIGNATURE;
     }
-    madt->lapic_address = load_u32(table->bytes + HEADER_BYTES);
-    madt->has_8259 = (load_u32(table->bytes + HEADER_BYTES + 4) & 1) != 0;
+    madt->lapic_address = read_u32(table->bytes + HEADER_BYTES);
+    madt->has_8259 = (read_u32(table->bytes + HEADER_BYTES + 4) & 1) != 0;
     while (offset < table->length && error == ACPI_OK) {
         const uint8_t *entry = table->bytes + offset;
         uint32_t left = table->length - offset;
@@ -381,10 +367,10 @@ enum acpi_error acpi_hpet_parse(const struct acpi_table *table, struct acpi_hpet
     if (!signature_is(table->bytes, "HPET")) {
         return ACPI_ERROR_BAD_SIGNATURE;
     }
-    hpet->block_id = load_u32(table->bytes + HEADER_BYTES);
-    hpet->address = load_u64(table->bytes + HEADER_BYTES + 8);
+    hpet->block_id = read_u32(table->bytes + HEADER_BYTES);
+    hpet->address = read_u64(table->bytes + HEADER_BYTES + 8);
     hpet->number = table->bytes[HEADER_BYTES + 16];
-    hpet->minimum_tick = load_u16(table->bytes + HEADER_BYTES + 17);
+    hpet->minimum_tick = read_u16(table->bytes + HEADER_BYTES + 17);
     /* The address structure's first byte is its space: 0, system memory (5.2.3.2). */
     if (table->bytes[HEADER_BYTES + 4] != 0 || hpet->address == 0 || hpet->address % 1024 != 0 ||
         hpet->address >= BOOT_ADDRESS_LIMIT) {
