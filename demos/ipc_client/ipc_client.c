@@ -3,7 +3,7 @@
  * A client: it calls the greeter that the manifest connects it with, twice rightly and once with a
  * name that is too long, and then asks the server to end.
  */
-#include "core/string.h"
+#include "user/lib/text.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/greeter.capnp.h"
 #include "user/lib/client.h"

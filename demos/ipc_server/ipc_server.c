@@ -3,8 +3,7 @@
  * A server: it owns the endpoint behind its export `greeter`, answers greet() with a greeting, and
  * ends after finish(). It holds two capabilities, that endpoint and a console.
  */
-#include "core/format.h"
-#include "core/string.h"
+#include "user/lib/text.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/greeter.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
