@@ -353,7 +353,10 @@ struct capn_struct capn_read_struct(struct capn_pointer pointer,
                                     const struct capn_segment *default_value)
 {
     struct capn_target target;
-    struct capn_struct s = {.reader = pointer.reader};
+    /* A null struct has depth left as well: the defaults of its pointers are read through it. */
+    struct capn_struct s = {.reader = pointer.reader,
+                            .depth_left =
+                                (uint16_t)(pointer.depth_left - (pointer.depth_left != 0))};
     if (pointer_or_default(&pointer, default_value) && capn_resolve(&pointer, &target)) {
         (void)capn_target_struct(&pointer, &target, &s);
     }
