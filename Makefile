@@ -9,8 +9,8 @@ include mk/config.mk
 include mk/compile.mk
 include mk/kernel.mk
 include mk/user.mk
-include mk/host.mk
 include mk/schema.mk
+include mk/host.mk
 include mk/systems.mk
 include mk/fuzz.mk
 include mk/checks.mk

@@ -10,7 +10,7 @@ FUZZ_FLAGS = $(HOST_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-
 FUZZ_RUNS ?= 20000
 FUZZ_SECONDS ?= 10
 FUZZ_SOURCES := $(sort $(wildcard fuzz/*_fuzz.c))
-FUZZ_SUPPORT := $(sort $(filter-out %_fuzz.c,$(wildcard fuzz/*.c)))
+FUZZ_SUPPORT := $(sort $(filter-out %_fuzz.c,$(wildcard fuzz/*.c)) $(SCHEMA_TEST_SOURCES))
 FUZZ_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_DIR)/bin/%,$(FUZZ_SOURCES))
 # A target that compares with the C++ library of Cap'n Proto is written in its language.
 FUZZ_CXX := clang++-14

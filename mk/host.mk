@@ -9,7 +9,8 @@ CAPNP_SOURCES := $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
 KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_PORTABLE_SOURCES) \
     $(wildcard kernel/arch/host/*.c kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
-HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
+HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)) \
+    $(SCHEMA_TEST_SOURCES))
 SIM_SOURCES := $(sort $(wildcard sim/*.c))
 
 HOST_asan_FLAGS = $(HOST_FLAGS) $(SANITIZE_asan)

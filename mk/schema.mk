@@ -2,9 +2,6 @@
 #
 # Schemas and the C made from them.
 #
-#   make generated-code         write schema/generated/ anew
-#   make generated-code-check   fail unless that would change nothing
-#
 # The compiler is pinned by path and version: its output is part of the trusted base, and another
 # one may lay out or order things differently.
 
@@ -12,13 +9,14 @@ CAPNP_COMPILER := /usr/bin/capnp
 CAPNP_VERSION := Cap'n Proto version 0.9.2
 SCHEMA_SOURCES := $(sort $(wildcard schema/*.capnp))
 SCHEMA_GENERATED := schema/generated
-CAPNPC_C := $(HOST_DIR)/bin/capnpc-c
+SCHEMA_HOST := $(OUT)/host
+CAPNPC_C := $(SCHEMA_HOST)/bin/capnpc-c
 
 # The generator stands on the runtime alone, so that it can be built when generated code is broken.
 CAPNPC_C_SOURCES := $(sort $(wildcard capnp/capnpc-c/*.c capnp/runtime/*.c))
-$(call remember,$(HOST_DIR)/lists/capnpc-c,$(CAPNPC_C_SOURCES))
-DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(HOST_DIR),$(CAPNPC_C_SOURCES)))
-$(CAPNPC_C): $(call objects,$(HOST_DIR),$(CAPNPC_C_SOURCES)) $(HOST_DIR)/lists/capnpc-c
+$(call remember,$(SCHEMA_HOST)/lists/capnpc-c,$(CAPNPC_C_SOURCES))
+DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(SCHEMA_HOST),$(CAPNPC_C_SOURCES)))
+$(CAPNPC_C): $(call objects,$(SCHEMA_HOST),$(CAPNPC_C_SOURCES)) $(SCHEMA_HOST)/lists/capnpc-c
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $(filter %.o,$^)
 host host-tools: $(if $(wildcard capnp/capnpc-c/*.c),$(CAPNPC_C))
@@ -30,17 +28,48 @@ schema_compile = found="$$($(CAPNP_COMPILER) --version 2>&1)"; \
         echo "$(CAPNP_COMPILER): found \"$$found\", pinned is \"$(CAPNP_VERSION)\" (Debian: capnproto)" >&2; \
         exit 1; \
     fi; \
-    mkdir -p $(2) && $(CAPNP_COMPILER) compile --no-standard-import -I/usr/include -Icapnp/capnpc-c \
-        --src-prefix=$(dir $(firstword $(3))) -o$(CURDIR)/$(1):$(2) $(3)
+    mkdir -p $(2) && $(CAPNP_COMPILER) compile --no-standard-import \
+        -I/usr/include -Icapnp/capnpc-c --src-prefix=$(dir $(firstword $(3))) \
+        -o$(CURDIR)/$(1):$(2) $(3)
+
+# Every getter and setter of a schema, called by code that is generated for tests only.
+SCHEMA_VISIT := CAPNPC_C_VISIT=tests/capnp/visit.h
+
+# ---- The tests' schema: what the generator makes of it is checked in to be looked at ------------
+
+FEATURES_SOURCE := tests/capnp/features.capnp
+FEATURES_GOLDEN := tests/capnp/golden
 
 .PHONY: generated-code generated-code-check
-generated-code: $(CAPNPC_C) ## write schema/generated anew from the schemas
-	$(Q)rm -f $(SCHEMA_GENERATED)/*.c $(SCHEMA_GENERATED)/*.h
+generated-code: $(CAPNPC_C) ## make schema/generated/ anew, and the generator's golden output
+	$(Q)rm -f $(SCHEMA_GENERATED)/*.[ch] $(FEATURES_GOLDEN)/*.[ch]
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(SCHEMA_GENERATED),$(SCHEMA_SOURCES))
+	$(Q)export $(SCHEMA_VISIT); $(call schema_compile,$(CAPNPC_C),$(FEATURES_GOLDEN),$(FEATURES_SOURCE))
 
-generated-code-check: $(CAPNPC_C) ## compare schema/generated with what the schemas give today
-	$(Q)rm -rf $(OUT)/schema/check
+# $(call drift,CHECKED-IN,NEW)
+drift = diff -ru $(1) $(2) || { \
+    echo "$(1) is not what capnpc-c makes of its schema today: run make generated-code" >&2; exit 1; }
+
+generated-code-check: $(CAPNPC_C) ## compare schema/generated/ with what the schemas give today
+	$(Q)rm -rf $(OUT)/schema/check $(OUT)/schema/golden
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(OUT)/schema/check,$(SCHEMA_SOURCES))
-	$(Q)diff -ru $(SCHEMA_GENERATED) $(OUT)/schema/check || { \
-	    echo "schema/generated is not what capnpc-c makes of schema/*.capnp: run make generated-code" >&2; \
-	    exit 1; }
+	$(Q)$(call drift,$(SCHEMA_GENERATED),$(OUT)/schema/check)
+	$(Q)export $(SCHEMA_VISIT); $(call schema_compile,$(CAPNPC_C),$(OUT)/schema/golden,$(FEATURES_SOURCE))
+	$(Q)$(call drift,$(FEATURES_GOLDEN),$(OUT)/schema/golden)
+
+# ---- Visitors of the system's schemas -----------------------------------------------------------
+
+SCHEMA_VISIT_DIR := $(OUT)/schema/visit
+SCHEMA_VISIT_STAMP := $(OUT)/schema/visit.stamp
+SCHEMA_VISIT_SOURCES := $(if $(SCHEMA_SOURCES),$(SCHEMA_VISIT_DIR)/index.visit.c) \
+    $(patsubst schema/%.capnp,$(SCHEMA_VISIT_DIR)/%.visit.c,$(SCHEMA_SOURCES))
+$(SCHEMA_VISIT_STAMP): $(CAPNPC_C) $(SCHEMA_SOURCES)
+	$(Q)rm -rf $(SCHEMA_VISIT_DIR)
+	$(Q)export $(SCHEMA_VISIT); $(call schema_compile,$(CAPNPC_C),$(SCHEMA_VISIT_DIR),$(SCHEMA_SOURCES))
+	$(Q)touch $@
+$(SCHEMA_VISIT_SOURCES): $(SCHEMA_VISIT_STAMP)
+	@:
+
+# What host tests and fuzz targets link: tests/capnp/, the golden code, the visitors.
+SCHEMA_TEST_SOURCES := $(sort $(filter-out %_main.c,$(wildcard tests/capnp/*.c)) \
+    $(wildcard $(FEATURES_GOLDEN)/*.c)) $(SCHEMA_VISIT_SOURCES)

@@ -20,7 +20,7 @@ import suite
 CLANG_FORMAT = "clang-format-14"
 TOPS = ("abi", "core", "capnp", "kernel", "schema", "user", "services", "demos", "sim", "systems",
         "tools", "tests", "fuzz", "verify", "bench", "mk", ".ci")
-GENERATED = ("schema/generated/",)
+GENERATED = ("schema/generated/", "tests/capnp/golden/")
 C_SUFFIXES = (".c", ".h", ".cc")
 LICENSED = {".c": "/* SPDX-License-Identifier: MIT */", ".h": "/* SPDX-License-Identifier: MIT */",
             ".S": "/* SPDX-License-Identifier: MIT */", ".ld": "/* SPDX-License-Identifier: MIT */",

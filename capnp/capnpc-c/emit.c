@@ -113,7 +113,7 @@ const char *file_path_stem(const char *path)
 
 /* How this file's header names another's: as its schema does, "/x" being relative to a -I folder.
  * A file that is reached without an import of its own is named from the root. */
-static const char *include_path(const struct emitter *emitter, const struct node *file)
+const char *include_path(const struct emitter *emitter, const struct node *file)
 {
     for (size_t i = 0; i < emitter->file->import_count; i++) {
         const char *name = emitter->file->imports[i].name;

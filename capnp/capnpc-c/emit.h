@@ -26,6 +26,9 @@ const char *emitter_claim(struct emitter *emitter, const char *origin, const cha
 /* The files whose types this one uses, in the order of their headers; after emit_header only. */
 const struct node *const *emitter_includes(struct emitter *emitter, size_t *count);
 
+/* How this file's header names another's. */
+const char *include_path(const struct emitter *emitter, const struct node *file);
+
 /* "a/b.capnp" -> "a/b". */
 const char *file_path_stem(const char *path);
 
@@ -63,5 +66,9 @@ bool type_is_pointer_kind(struct type type);
 
 void emit_meta(struct emitter *emitter);
 void emit_meta_index(struct model *model);
+
+/* Only when the environment's CAPNPC_C_VISIT asks for it. */
+void emit_visit(struct emitter *emitter);
+void emit_visit_index(struct model *model);
 
 #endif

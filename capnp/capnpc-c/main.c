@@ -58,9 +58,11 @@ static void files_emit(struct model *model)
         struct emitter emitter = {.model = model, .file = &model->files[i]};
         emit_header(&emitter);
         emit_meta(&emitter);
+        emit_visit(&emitter);
     }
     if (model->file_count > 1) {
         emit_meta_index(model);
+        emit_visit_index(model);
     }
 }
 
