@@ -69,7 +69,7 @@ static void grant_set(struct manifest_grant_builder to, const struct model_grant
         manifest_grant_source_service_set_name(service, text(grant->source_name));
         manifest_grant_source_service_set_export_name(service, text(grant->export_name));
     }
-    manifest_grant_set_interface_id(to, grant->interface->id);
+    manifest_grant_set_interface_id(to, interface_id(grant->interface));
     facet_set(manifest_grant_init_facet(to), grant->facet);
     manifest_grant_set_badge(to, grant->badge);
     manifest_grant_set_transfer_mode(to, grant->transfer);
@@ -78,7 +78,7 @@ static void grant_set(struct manifest_grant_builder to, const struct model_grant
 static void export_set(struct manifest_export_builder to, const struct model_export *exported)
 {
     manifest_export_set_name(to, text(exported->name));
-    manifest_export_set_interface_id(to, exported->interface->id);
+    manifest_export_set_interface_id(to, interface_id(exported->interface));
     facet_set(manifest_export_init_facet(to), exported->facet);
     manifest_export_set_message_bytes(to, exported->message_bytes);
     manifest_export_set_capabilities(to, exported->capabilities);

@@ -1,79 +1,92 @@
 /* SPDX-License-Identifier: MIT */
-/* The interfaces of schema/, by name. */
+/* The interfaces of schema/, out of the metadata that is generated from it. */
 #include "tools/mkmanifest/interfaces.h"
 
 #include <string.h>
 
-#define INTERFACE(interface_name, interface_id, ...)                                               \
-    {                                                                                              \
-        .name = #interface_name, .id = UINT64_C(interface_id),                                     \
-        .methods = (const char *const[]){__VA_ARGS__},                                             \
-        .method_count = sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *)          \
-    }
-
-static const struct interface interfaces[] = {
-    INTERFACE(BootPackage, 0x99206b79ffaec91e, "size", "read", "binary", "map"),
-    INTERFACE(CapabilityManager, 0xaf4980182dc3f7d1, "list", "why", "census", "ledger"),
-    INTERFACE(Console, 0xd167c2da040eaded, "write", "read", "info"),
-    INTERFACE(Endpoint, 0xea929abcc16b1534, "receive", "answer", "mint", "info"),
-    INTERFACE(EndpointFactory, 0xaaf667226871d866, "create"),
-    INTERFACE(EntropySource, 0xf39cb54fad0e05ac, "read", "quality"),
-    INTERFACE(File, 0x8b7a814ed303fbf8, "read", "readAt", "seek", "stat", "write", "writeAt",
-              "truncate", "sync"),
-    INTERFACE(Greeter, 0xfe2b1ee122e527bf, "greet", "finish"),
-    INTERFACE(Log, 0xd7dbc5f409dcf4c7, "write", "read"),
-    INTERFACE(FrameAllocator, 0xb4f631dd2bc76eb6, "allocate", "info"),
-    INTERFACE(MemoryObject, 0xc07d77a709fbeb25, "info", "read", "write", "mapRead", "mapWrite",
-              "mapExecute", "slice"),
-    INTERFACE(VirtualMemory, 0x8a873baaca4d01ee, "map", "unmap", "protect", "reserve", "commit",
-              "decommit", "query"),
-    INTERFACE(NullObject, 0xc9df4163c492896e, "nothing", "echo"),
-    INTERFACE(ProcessHandle, 0xbcd6754ac880ca2b, "wait", "kill", "info"),
-    INTERFACE(ProcessSpawner, 0x9c95b3655906fd97, "spawn"),
-    INTERFACE(SyncFactory, 0x9fcee02b8594649f, "createMutex", "createCondvar", "createSemaphore",
-              "createQueue"),
-    INTERFACE(ThreadSpawner, 0xa6122567efb35c69, "spawn"),
-    INTERFACE(ThreadControl, 0xd664d94af83e43f1, "self", "setScheduling", "getScheduling",
-              "setThreadPointer", "setFaultEndpoint", "createContext", "yield"),
-    INTERFACE(Timer, 0x91553901e7c2b52b, "now", "sleep", "create"),
-};
-
-const struct interface *interface_find(const char *name)
+/* Interface number `index` of all files; false: there are fewer. */
+static bool interface_at(size_t index, struct interface *interface)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(interfaces); i++) {
-        if (strcmp(interfaces[i].name, name) == 0) {
-            return &interfaces[i];
+    for (uint32_t f = 0; f < capn_meta_index.file_count; f++) {
+        const struct capn_meta_file *file = capn_meta_index.files[f];
+
+        for (uint32_t n = 0; n < file->node_count; n++) {
+            if (file->nodes[n].kind == CAPN_META_NODE_INTERFACE && index-- == 0) {
+                interface->meta = (struct capn_meta){file, &file->nodes[n]};
+                return true;
+            }
         }
     }
-    return NULL;
+    return false;
 }
 
-const struct interface *interface_by_id(uint64_t id)
+const char *interface_method_name(struct interface interface, uint32_t ordinal)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(interfaces); i++) {
-        if (interfaces[i].id == id) {
-            return &interfaces[i];
+    return capn_meta_text(interface.meta, capn_meta_method(interface.meta, ordinal)->name);
+}
+
+const char *interface_method_summary(struct pool *pool, struct interface interface,
+                                     uint32_t ordinal)
+{
+    const char *text =
+        capn_meta_text(interface.meta, capn_meta_method(interface.meta, ordinal)->doc);
+    size_t length = 0;
+    char *summary;
+
+    while (text[length] != '\0' &&
+           !(text[length] == '.' &&
+             (text[length + 1] == ' ' || text[length + 1] == '\n' || text[length + 1] == '\0'))) {
+        length++;
+    }
+    summary = pool_format(pool, "%.*s", (int)length, text);
+    for (size_t i = 0; i < length; i++) {
+        summary[i] = summary[i] == '\n' ? ' ' : summary[i];
+    }
+    return summary;
+}
+
+bool interface_find(const char *name, struct interface *interface)
+{
+    for (size_t i = 0; interface_at(i, interface); i++) {
+        if (strcmp(interface_name(*interface), name) == 0) {
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+bool interface_by_id(uint64_t id, struct interface *interface)
+{
+    for (size_t i = 0; interface_at(i, interface); i++) {
+        if (interface_id(*interface) == id) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct name_list interface_names(struct pool *pool)
 {
-    const char **names = pool_alloc(pool, ARRAY_COUNT(interfaces), sizeof(*names));
+    struct name_list list = {NULL, 0};
+    struct interface interface;
 
-    for (size_t i = 0; i < ARRAY_COUNT(interfaces); i++) {
-        names[i] = interfaces[i].name;
+    while (interface_at(list.count, &interface)) {
+        list.count++;
     }
-    return (struct name_list){names, ARRAY_COUNT(interfaces)};
+    list.names = pool_alloc(pool, list.count + 1, sizeof(*list.names));
+    for (size_t i = 0; interface_at(i, &interface); i++) {
+        list.names[i] = interface_name(interface);
+    }
+    return list;
 }
 
-struct name_list interface_methods(struct pool *pool, const struct interface *interface)
+struct name_list interface_methods(struct pool *pool, struct interface interface)
 {
-    const char **names = pool_alloc(pool, interface->method_count + 1, sizeof(*names));
+    uint32_t count = interface_method_count(interface);
+    const char **names = pool_alloc(pool, (size_t)count + 1, sizeof(*names));
 
-    for (size_t i = 0; i < interface->method_count; i++) {
-        names[i] = interface->methods[i];
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = interface_method_name(interface, i);
     }
-    return (struct name_list){names, interface->method_count};
+    return (struct name_list){names, count};
 }

@@ -137,7 +137,7 @@ static bool kernel_read(struct json_at at, struct manifest_kernel *kernel)
            json_bool_read(json_member(at, "haltOnInitExit"), true, &kernel->halt_on_init_exit);
 }
 
-static bool interface_read(struct json_at at, const struct interface **interface)
+static bool interface_read(struct json_at at, struct interface *interface)
 {
     struct pool *pool = at.report->pool;
     const char *name;
@@ -145,12 +145,12 @@ static bool interface_read(struct json_at at, const struct interface **interface
     if (!json_text_read(at, NULL, &name)) {
         return false;
     }
-    *interface = interface_find(name);
-    return *interface != NULL || json_refuse(at, "the schema has no interface of this name",
-                                             suggest_name(pool, name, interface_names(pool)));
+    return interface_find(name, interface) ||
+           json_refuse(at, "the schema has no interface of this name",
+                       suggest_name(pool, name, interface_names(pool)));
 }
 
-static bool method_read(struct json_at at, const struct interface *interface, uint64_t *facet)
+static bool method_read(struct json_at at, struct interface interface, uint64_t *facet)
 {
     struct pool *pool = at.report->pool;
     const char *name;
@@ -158,8 +158,8 @@ static bool method_read(struct json_at at, const struct interface *interface, ui
     if (!json_text_read(at, NULL, &name)) {
         return false;
     }
-    for (size_t i = 0; i < interface->method_count; i++) {
-        if (strcmp(interface->methods[i], name) == 0) {
+    for (uint32_t i = 0; i < interface_method_count(interface); i++) {
+        if (strcmp(interface_method_name(interface, i), name) == 0) {
             if ((*facet >> i & 1) != 0) {
                 return json_refuse(at, "a facet names each method once", NULL);
             }
@@ -167,12 +167,13 @@ static bool method_read(struct json_at at, const struct interface *interface, ui
             return true;
         }
     }
-    return json_refuse(at, pool_format(pool, "%s has no method of this name", interface->name),
-                       suggest_name(pool, name, interface_methods(pool, interface)));
+    return json_refuse(
+        at, pool_format(pool, "%s has no method of this name", interface_name(interface)),
+        suggest_name(pool, name, interface_methods(pool, interface)));
 }
 
 /* "all", or a list of methods. */
-static bool facet_read(struct json_at at, const struct interface *interface, uint64_t *facet)
+static bool facet_read(struct json_at at, struct interface interface, uint64_t *facet)
 {
     size_t count;
 

@@ -67,7 +67,7 @@ static const struct model_grant *refused_grant(const struct model *model,
     return is ? &service->grants[refusal->step[1].index] : NULL;
 }
 
-static const char *facet_text(struct pool *pool, const struct interface *interface, uint64_t facet)
+static const char *facet_text(struct pool *pool, struct interface interface, uint64_t facet)
 {
     const char *text = "";
 
@@ -76,9 +76,9 @@ static const char *facet_text(struct pool *pool, const struct interface *interfa
     }
     for (unsigned i = 0; i < 64; i++) {
         if ((facet >> i & 1) != 0) {
-            text = i < interface->method_count
+            text = i < interface_method_count(interface)
                        ? pool_format(pool, "%s%s\"%s\"", text, text[0] == '\0' ? "" : ", ",
-                                     interface->methods[i])
+                                     interface_method_name(interface, i))
                        : pool_format(pool, "%s%smethod %u", text, text[0] == '\0' ? "" : ", ", i);
         }
     }
@@ -87,10 +87,10 @@ static const char *facet_text(struct pool *pool, const struct interface *interfa
 
 static const char *interface_text(struct pool *pool, uint64_t id)
 {
-    const struct interface *interface = interface_by_id(id);
+    struct interface interface;
 
-    return interface == NULL ? pool_format(pool, "interface 0x%016" PRIx64, id)
-                             : pool_format(pool, "\"%s\"", interface->name);
+    return interface_by_id(id, &interface) ? pool_format(pool, "\"%s\"", interface_name(interface))
+                                           : pool_format(pool, "interface 0x%016" PRIx64, id);
 }
 
 static const char *transfer_text(uint64_t mode)

@@ -7,10 +7,9 @@
 #define TOOLS_MKMANIFEST_MODEL_H
 
 #include "core/manifest.h"
+#include "tools/mkmanifest/interfaces.h"
 #include "tools/mkmanifest/report.h"
 #include "tools/mkmanifest/sha256.h"
-
-struct interface;
 
 struct model_names {
     const char **names;
@@ -30,7 +29,7 @@ struct model_grant {
     bool from_kernel;
     const char *source_name;
     const char *export_name; /* NULL for kernel objects */
-    const struct interface *interface;
+    struct interface interface;
     uint64_t facet;
     uint64_t badge;
     enum authority_transfer_mode transfer;
@@ -38,7 +37,7 @@ struct model_grant {
 
 struct model_export {
     const char *name;
-    const struct interface *interface;
+    struct interface interface;
     uint64_t facet;
     uint32_t message_bytes;
     uint16_t capabilities;
