@@ -76,8 +76,8 @@ static uint64_t frames_in_use(void)
 /* One line of the shutdown: the verdict and the end of the machine. */
 static NORETURN void machine_end(void)
 {
-    const struct process_exit *exit = &shutdown.init->exit;
-    bool success = exit->kind == EXIT_KIND_EXITED && exit->code == 0;
+    struct process_exit exit = shutdown.init->exit;
+    bool success = exit.kind == EXIT_KIND_EXITED && exit.code == 0;
     uint64_t now;
 
     object_unref(&shutdown.init->object);
@@ -91,7 +91,7 @@ static NORETURN void machine_end(void)
     }
     debug_report();
     log_line(LOG_NOTICE, "init ended %s with code %d: powering off",
-             exit->kind == EXIT_KIND_EXITED ? "by itself" : "early", exit->code);
+             exit.kind == EXIT_KIND_EXITED ? "by itself" : "early", exit.code);
     arch_power_off(success);
 }
 
