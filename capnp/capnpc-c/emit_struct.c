@@ -103,9 +103,9 @@ static void emit_roots(struct emitter *emitter, const struct node *node)
         "    return (struct %s_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};\n}\n",
         n, n, n);
     output_print(out,
-                 "static inline struct %s_list_builder %s_list_init(struct capn_pointer_builder to,"
+                 "static inline struct %s_builder_list %s_list_init(struct capn_pointer_builder to,"
                  " uint32_t count)\n{\n"
-                 "    return (struct %s_list_builder){capn_init_struct_list(to, count, %s_SIZE)};"
+                 "    return (struct %s_builder_list){capn_init_struct_list(to, count, %s_SIZE)};"
                  "\n}\n",
                  n, n, n, text_upper(n));
     output_print(out,
@@ -113,7 +113,7 @@ static void emit_roots(struct emitter *emitter, const struct node *node)
                  "\n{\n    return (struct %s_reader){capn_list_get_struct(list.raw, index)};\n}\n",
                  n, n, n, n);
     output_print(out,
-                 "static inline struct %s_builder %s_list_edit(struct %s_list_builder list,"
+                 "static inline struct %s_builder %s_list_edit(struct %s_builder_list list,"
                  " uint32_t index)\n{\n"
                  "    return (struct %s_builder){capn_list_set_struct(list.raw, index)};\n}\n",
                  n, n, n, n);
@@ -130,7 +130,7 @@ void emit_struct_types(struct emitter *emitter, struct node *node)
     if (!node->is_group) {
         if (!node->is_detached) {
             emit_handle(emitter, node, "list", "capn_list");
-            emit_handle(emitter, node, "list_builder", "capn_list_builder");
+            emit_handle(emitter, node, "builder_list", "capn_list_builder");
         }
         output_print(out, "#define %s UINT64_C(0x%016llx)\n",
                      emitter_claim(emitter, node->display_name, "%s_TYPE_ID", upper),
@@ -310,7 +310,7 @@ static void emit_list_field(const struct field_context *c)
         emit_get(c, text_format("struct %s_list", m),
                  text_format("(struct %s_list){capn_read_list(", m),
                  text_format(", %s, %s)}", element, value));
-        emit_begin(c, text_format("struct %s_list_builder", m), "init");
+        emit_begin(c, text_format("struct %s_builder_list", m), "init");
         output_print(out,
                      "struct %s_builder b, uint32_t count)\n{\n"
                      "    return %s_list_init(%s_place_%s(b), count);\n}\n",

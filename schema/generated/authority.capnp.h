@@ -39,7 +39,7 @@ struct authority_facet_builder {
 struct authority_facet_list {
     struct capn_list raw;
 };
-struct authority_facet_list_builder {
+struct authority_facet_builder_list {
     struct capn_list_builder raw;
 };
 #define AUTHORITY_FACET_TYPE_ID UINT64_C(0xb5f6d2debfe06ee6)
@@ -60,15 +60,15 @@ static inline struct authority_facet_list authority_facet_list_read(struct capn_
 {
     return (struct authority_facet_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct authority_facet_list_builder authority_facet_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct authority_facet_builder_list authority_facet_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct authority_facet_list_builder){capn_init_struct_list(to, count, AUTHORITY_FACET_SIZE)};
+    return (struct authority_facet_builder_list){capn_init_struct_list(to, count, AUTHORITY_FACET_SIZE)};
 }
 static inline struct authority_facet_reader authority_facet_list_get(struct authority_facet_list list, uint32_t index)
 {
     return (struct authority_facet_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct authority_facet_builder authority_facet_list_edit(struct authority_facet_list_builder list, uint32_t index)
+static inline struct authority_facet_builder authority_facet_list_edit(struct authority_facet_builder_list list, uint32_t index)
 {
     return (struct authority_facet_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -86,7 +86,7 @@ struct authority_quotas_builder {
 struct authority_quotas_list {
     struct capn_list raw;
 };
-struct authority_quotas_list_builder {
+struct authority_quotas_builder_list {
     struct capn_list_builder raw;
 };
 #define AUTHORITY_QUOTAS_TYPE_ID UINT64_C(0xc1bd7d374defc22c)
@@ -103,15 +103,15 @@ static inline struct authority_quotas_list authority_quotas_list_read(struct cap
 {
     return (struct authority_quotas_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct authority_quotas_list_builder authority_quotas_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct authority_quotas_builder_list authority_quotas_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct authority_quotas_list_builder){capn_init_struct_list(to, count, AUTHORITY_QUOTAS_SIZE)};
+    return (struct authority_quotas_builder_list){capn_init_struct_list(to, count, AUTHORITY_QUOTAS_SIZE)};
 }
 static inline struct authority_quotas_reader authority_quotas_list_get(struct authority_quotas_list list, uint32_t index)
 {
     return (struct authority_quotas_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct authority_quotas_builder authority_quotas_list_edit(struct authority_quotas_list_builder list, uint32_t index)
+static inline struct authority_quotas_builder authority_quotas_list_edit(struct authority_quotas_builder_list list, uint32_t index)
 {
     return (struct authority_quotas_builder){capn_list_set_struct(list.raw, index)};
 }

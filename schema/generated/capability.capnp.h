@@ -38,7 +38,7 @@ struct capability_edge_info_builder {
 struct capability_edge_info_list {
     struct capn_list raw;
 };
-struct capability_edge_info_list_builder {
+struct capability_edge_info_builder_list {
     struct capn_list_builder raw;
 };
 #define CAPABILITY_EDGE_INFO_TYPE_ID UINT64_C(0x9c746fd76a2df61b)
@@ -55,15 +55,15 @@ static inline struct capability_edge_info_list capability_edge_info_list_read(st
 {
     return (struct capability_edge_info_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_edge_info_list_builder capability_edge_info_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct capability_edge_info_builder_list capability_edge_info_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct capability_edge_info_list_builder){capn_init_struct_list(to, count, CAPABILITY_EDGE_INFO_SIZE)};
+    return (struct capability_edge_info_builder_list){capn_init_struct_list(to, count, CAPABILITY_EDGE_INFO_SIZE)};
 }
 static inline struct capability_edge_info_reader capability_edge_info_list_get(struct capability_edge_info_list list, uint32_t index)
 {
     return (struct capability_edge_info_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct capability_edge_info_builder capability_edge_info_list_edit(struct capability_edge_info_list_builder list, uint32_t index)
+static inline struct capability_edge_info_builder capability_edge_info_list_edit(struct capability_edge_info_builder_list list, uint32_t index)
 {
     return (struct capability_edge_info_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -78,7 +78,7 @@ struct capability_provenance_step_builder {
 struct capability_provenance_step_list {
     struct capn_list raw;
 };
-struct capability_provenance_step_list_builder {
+struct capability_provenance_step_builder_list {
     struct capn_list_builder raw;
 };
 #define CAPABILITY_PROVENANCE_STEP_TYPE_ID UINT64_C(0x80a31345572d6bc9)
@@ -95,15 +95,15 @@ static inline struct capability_provenance_step_list capability_provenance_step_
 {
     return (struct capability_provenance_step_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_provenance_step_list_builder capability_provenance_step_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct capability_provenance_step_builder_list capability_provenance_step_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct capability_provenance_step_list_builder){capn_init_struct_list(to, count, CAPABILITY_PROVENANCE_STEP_SIZE)};
+    return (struct capability_provenance_step_builder_list){capn_init_struct_list(to, count, CAPABILITY_PROVENANCE_STEP_SIZE)};
 }
 static inline struct capability_provenance_step_reader capability_provenance_step_list_get(struct capability_provenance_step_list list, uint32_t index)
 {
     return (struct capability_provenance_step_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct capability_provenance_step_builder capability_provenance_step_list_edit(struct capability_provenance_step_list_builder list, uint32_t index)
+static inline struct capability_provenance_step_builder capability_provenance_step_list_edit(struct capability_provenance_step_builder_list list, uint32_t index)
 {
     return (struct capability_provenance_step_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -118,7 +118,7 @@ struct capability_ledger_line_builder {
 struct capability_ledger_line_list {
     struct capn_list raw;
 };
-struct capability_ledger_line_list_builder {
+struct capability_ledger_line_builder_list {
     struct capn_list_builder raw;
 };
 #define CAPABILITY_LEDGER_LINE_TYPE_ID UINT64_C(0x9ad87a3a7bd19f5f)
@@ -135,15 +135,15 @@ static inline struct capability_ledger_line_list capability_ledger_line_list_rea
 {
     return (struct capability_ledger_line_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_ledger_line_list_builder capability_ledger_line_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct capability_ledger_line_builder_list capability_ledger_line_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct capability_ledger_line_list_builder){capn_init_struct_list(to, count, CAPABILITY_LEDGER_LINE_SIZE)};
+    return (struct capability_ledger_line_builder_list){capn_init_struct_list(to, count, CAPABILITY_LEDGER_LINE_SIZE)};
 }
 static inline struct capability_ledger_line_reader capability_ledger_line_list_get(struct capability_ledger_line_list list, uint32_t index)
 {
     return (struct capability_ledger_line_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct capability_ledger_line_builder capability_ledger_line_list_edit(struct capability_ledger_line_list_builder list, uint32_t index)
+static inline struct capability_ledger_line_builder capability_ledger_line_list_edit(struct capability_ledger_line_builder_list list, uint32_t index)
 {
     return (struct capability_ledger_line_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -659,7 +659,7 @@ static inline struct capability_edge_info_list capability_manager_list_results_g
 {
     return (struct capability_edge_info_list){capn_read_list(capability_manager_list_results_at_edges(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_edge_info_list_builder capability_manager_list_results_init_edges(struct capability_manager_list_results_builder b, uint32_t count)
+static inline struct capability_edge_info_builder_list capability_manager_list_results_init_edges(struct capability_manager_list_results_builder b, uint32_t count)
 {
     return capability_edge_info_list_init(capability_manager_list_results_place_edges(b), count);
 }
@@ -711,7 +711,7 @@ static inline struct capability_provenance_step_list capability_manager_why_resu
 {
     return (struct capability_provenance_step_list){capn_read_list(capability_manager_why_results_at_steps(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_provenance_step_list_builder capability_manager_why_results_init_steps(struct capability_manager_why_results_builder b, uint32_t count)
+static inline struct capability_provenance_step_builder_list capability_manager_why_results_init_steps(struct capability_manager_why_results_builder b, uint32_t count)
 {
     return capability_provenance_step_list_init(capability_manager_why_results_place_steps(b), count);
 }
@@ -803,7 +803,7 @@ static inline struct capability_ledger_line_list capability_manager_ledger_resul
 {
     return (struct capability_ledger_line_list){capn_read_list(capability_manager_ledger_results_at_lines(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct capability_ledger_line_list_builder capability_manager_ledger_results_init_lines(struct capability_manager_ledger_results_builder b, uint32_t count)
+static inline struct capability_ledger_line_builder_list capability_manager_ledger_results_init_lines(struct capability_manager_ledger_results_builder b, uint32_t count)
 {
     return capability_ledger_line_list_init(capability_manager_ledger_results_place_lines(b), count);
 }

@@ -21,7 +21,7 @@ struct endpoint_limits_builder {
 struct endpoint_limits_list {
     struct capn_list raw;
 };
-struct endpoint_limits_list_builder {
+struct endpoint_limits_builder_list {
     struct capn_list_builder raw;
 };
 #define ENDPOINT_LIMITS_TYPE_ID UINT64_C(0xbbef128b7016be45)
@@ -38,15 +38,15 @@ static inline struct endpoint_limits_list endpoint_limits_list_read(struct capn_
 {
     return (struct endpoint_limits_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct endpoint_limits_list_builder endpoint_limits_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct endpoint_limits_builder_list endpoint_limits_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct endpoint_limits_list_builder){capn_init_struct_list(to, count, ENDPOINT_LIMITS_SIZE)};
+    return (struct endpoint_limits_builder_list){capn_init_struct_list(to, count, ENDPOINT_LIMITS_SIZE)};
 }
 static inline struct endpoint_limits_reader endpoint_limits_list_get(struct endpoint_limits_list list, uint32_t index)
 {
     return (struct endpoint_limits_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct endpoint_limits_builder endpoint_limits_list_edit(struct endpoint_limits_list_builder list, uint32_t index)
+static inline struct endpoint_limits_builder endpoint_limits_list_edit(struct endpoint_limits_builder_list list, uint32_t index)
 {
     return (struct endpoint_limits_builder){capn_list_set_struct(list.raw, index)};
 }

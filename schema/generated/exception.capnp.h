@@ -112,7 +112,7 @@ struct cap_exception_builder {
 struct cap_exception_list {
     struct capn_list raw;
 };
-struct cap_exception_list_builder {
+struct cap_exception_builder_list {
     struct capn_list_builder raw;
 };
 #define CAP_EXCEPTION_TYPE_ID UINT64_C(0xe5f74699e5264609)
@@ -129,15 +129,15 @@ static inline struct cap_exception_list cap_exception_list_read(struct capn_poin
 {
     return (struct cap_exception_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct cap_exception_list_builder cap_exception_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct cap_exception_builder_list cap_exception_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct cap_exception_list_builder){capn_init_struct_list(to, count, CAP_EXCEPTION_SIZE)};
+    return (struct cap_exception_builder_list){capn_init_struct_list(to, count, CAP_EXCEPTION_SIZE)};
 }
 static inline struct cap_exception_reader cap_exception_list_get(struct cap_exception_list list, uint32_t index)
 {
     return (struct cap_exception_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct cap_exception_builder cap_exception_list_edit(struct cap_exception_list_builder list, uint32_t index)
+static inline struct cap_exception_builder cap_exception_list_edit(struct cap_exception_builder_list list, uint32_t index)
 {
     return (struct cap_exception_builder){capn_list_set_struct(list.raw, index)};
 }

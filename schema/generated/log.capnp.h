@@ -29,7 +29,7 @@ struct log_record_builder {
 struct log_record_list {
     struct capn_list raw;
 };
-struct log_record_list_builder {
+struct log_record_builder_list {
     struct capn_list_builder raw;
 };
 #define LOG_RECORD_TYPE_ID UINT64_C(0xa7de76037e5bf7af)
@@ -46,15 +46,15 @@ static inline struct log_record_list log_record_list_read(struct capn_pointer at
 {
     return (struct log_record_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct log_record_list_builder log_record_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct log_record_builder_list log_record_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct log_record_list_builder){capn_init_struct_list(to, count, LOG_RECORD_SIZE)};
+    return (struct log_record_builder_list){capn_init_struct_list(to, count, LOG_RECORD_SIZE)};
 }
 static inline struct log_record_reader log_record_list_get(struct log_record_list list, uint32_t index)
 {
     return (struct log_record_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct log_record_builder log_record_list_edit(struct log_record_list_builder list, uint32_t index)
+static inline struct log_record_builder log_record_list_edit(struct log_record_builder_list list, uint32_t index)
 {
     return (struct log_record_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -345,7 +345,7 @@ static inline struct log_record_list log_read_results_get_records(struct log_rea
 {
     return (struct log_record_list){capn_read_list(log_read_results_at_records(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct log_record_list_builder log_read_results_init_records(struct log_read_results_builder b, uint32_t count)
+static inline struct log_record_builder_list log_read_results_init_records(struct log_read_results_builder b, uint32_t count)
 {
     return log_record_list_init(log_read_results_place_records(b), count);
 }

@@ -21,7 +21,7 @@ struct manifest_builder {
 struct manifest_list {
     struct capn_list raw;
 };
-struct manifest_list_builder {
+struct manifest_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_TYPE_ID UINT64_C(0x887da980fe3ad906)
@@ -38,15 +38,15 @@ static inline struct manifest_list manifest_list_read(struct capn_pointer at)
 {
     return (struct manifest_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_list_builder manifest_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_builder_list manifest_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_list_builder){capn_init_struct_list(to, count, MANIFEST_SIZE)};
+    return (struct manifest_builder_list){capn_init_struct_list(to, count, MANIFEST_SIZE)};
 }
 static inline struct manifest_reader manifest_list_get(struct manifest_list list, uint32_t index)
 {
     return (struct manifest_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_builder manifest_list_edit(struct manifest_list_builder list, uint32_t index)
+static inline struct manifest_builder manifest_list_edit(struct manifest_builder_list list, uint32_t index)
 {
     return (struct manifest_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -61,7 +61,7 @@ struct manifest_binary_builder {
 struct manifest_binary_list {
     struct capn_list raw;
 };
-struct manifest_binary_list_builder {
+struct manifest_binary_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_BINARY_TYPE_ID UINT64_C(0xbaf31063344b615b)
@@ -78,15 +78,15 @@ static inline struct manifest_binary_list manifest_binary_list_read(struct capn_
 {
     return (struct manifest_binary_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_binary_list_builder manifest_binary_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_binary_builder_list manifest_binary_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_binary_list_builder){capn_init_struct_list(to, count, MANIFEST_BINARY_SIZE)};
+    return (struct manifest_binary_builder_list){capn_init_struct_list(to, count, MANIFEST_BINARY_SIZE)};
 }
 static inline struct manifest_binary_reader manifest_binary_list_get(struct manifest_binary_list list, uint32_t index)
 {
     return (struct manifest_binary_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_binary_builder manifest_binary_list_edit(struct manifest_binary_list_builder list, uint32_t index)
+static inline struct manifest_binary_builder manifest_binary_list_edit(struct manifest_binary_builder_list list, uint32_t index)
 {
     return (struct manifest_binary_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -101,7 +101,7 @@ struct manifest_service_builder {
 struct manifest_service_list {
     struct capn_list raw;
 };
-struct manifest_service_list_builder {
+struct manifest_service_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_SERVICE_TYPE_ID UINT64_C(0x94af77b88d7a8d03)
@@ -118,15 +118,15 @@ static inline struct manifest_service_list manifest_service_list_read(struct cap
 {
     return (struct manifest_service_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_service_list_builder manifest_service_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_service_builder_list manifest_service_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_service_list_builder){capn_init_struct_list(to, count, MANIFEST_SERVICE_SIZE)};
+    return (struct manifest_service_builder_list){capn_init_struct_list(to, count, MANIFEST_SERVICE_SIZE)};
 }
 static inline struct manifest_service_reader manifest_service_list_get(struct manifest_service_list list, uint32_t index)
 {
     return (struct manifest_service_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_service_builder manifest_service_list_edit(struct manifest_service_list_builder list, uint32_t index)
+static inline struct manifest_service_builder manifest_service_list_edit(struct manifest_service_builder_list list, uint32_t index)
 {
     return (struct manifest_service_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -141,7 +141,7 @@ struct manifest_grant_builder {
 struct manifest_grant_list {
     struct capn_list raw;
 };
-struct manifest_grant_list_builder {
+struct manifest_grant_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_GRANT_TYPE_ID UINT64_C(0x9c9332710776055a)
@@ -158,15 +158,15 @@ static inline struct manifest_grant_list manifest_grant_list_read(struct capn_po
 {
     return (struct manifest_grant_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_grant_list_builder manifest_grant_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_grant_builder_list manifest_grant_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_grant_list_builder){capn_init_struct_list(to, count, MANIFEST_GRANT_SIZE)};
+    return (struct manifest_grant_builder_list){capn_init_struct_list(to, count, MANIFEST_GRANT_SIZE)};
 }
 static inline struct manifest_grant_reader manifest_grant_list_get(struct manifest_grant_list list, uint32_t index)
 {
     return (struct manifest_grant_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_grant_builder manifest_grant_list_edit(struct manifest_grant_list_builder list, uint32_t index)
+static inline struct manifest_grant_builder manifest_grant_list_edit(struct manifest_grant_builder_list list, uint32_t index)
 {
     return (struct manifest_grant_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -201,7 +201,7 @@ struct manifest_export_builder {
 struct manifest_export_list {
     struct capn_list raw;
 };
-struct manifest_export_list_builder {
+struct manifest_export_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_EXPORT_TYPE_ID UINT64_C(0xf8a802b3f6e4185c)
@@ -218,15 +218,15 @@ static inline struct manifest_export_list manifest_export_list_read(struct capn_
 {
     return (struct manifest_export_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_export_list_builder manifest_export_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_export_builder_list manifest_export_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_export_list_builder){capn_init_struct_list(to, count, MANIFEST_EXPORT_SIZE)};
+    return (struct manifest_export_builder_list){capn_init_struct_list(to, count, MANIFEST_EXPORT_SIZE)};
 }
 static inline struct manifest_export_reader manifest_export_list_get(struct manifest_export_list list, uint32_t index)
 {
     return (struct manifest_export_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_export_builder manifest_export_list_edit(struct manifest_export_list_builder list, uint32_t index)
+static inline struct manifest_export_builder manifest_export_list_edit(struct manifest_export_builder_list list, uint32_t index)
 {
     return (struct manifest_export_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -241,7 +241,7 @@ struct manifest_restart_policy_builder {
 struct manifest_restart_policy_list {
     struct capn_list raw;
 };
-struct manifest_restart_policy_list_builder {
+struct manifest_restart_policy_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_RESTART_POLICY_TYPE_ID UINT64_C(0xa063543062cf92f8)
@@ -258,15 +258,15 @@ static inline struct manifest_restart_policy_list manifest_restart_policy_list_r
 {
     return (struct manifest_restart_policy_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_restart_policy_list_builder manifest_restart_policy_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_restart_policy_builder_list manifest_restart_policy_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_restart_policy_list_builder){capn_init_struct_list(to, count, MANIFEST_RESTART_POLICY_SIZE)};
+    return (struct manifest_restart_policy_builder_list){capn_init_struct_list(to, count, MANIFEST_RESTART_POLICY_SIZE)};
 }
 static inline struct manifest_restart_policy_reader manifest_restart_policy_list_get(struct manifest_restart_policy_list list, uint32_t index)
 {
     return (struct manifest_restart_policy_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_restart_policy_builder manifest_restart_policy_list_edit(struct manifest_restart_policy_list_builder list, uint32_t index)
+static inline struct manifest_restart_policy_builder manifest_restart_policy_list_edit(struct manifest_restart_policy_builder_list list, uint32_t index)
 {
     return (struct manifest_restart_policy_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -292,7 +292,7 @@ struct manifest_kernel_parameters_builder {
 struct manifest_kernel_parameters_list {
     struct capn_list raw;
 };
-struct manifest_kernel_parameters_list_builder {
+struct manifest_kernel_parameters_builder_list {
     struct capn_list_builder raw;
 };
 #define MANIFEST_KERNEL_PARAMETERS_TYPE_ID UINT64_C(0xad2d39e217a6b14c)
@@ -309,15 +309,15 @@ static inline struct manifest_kernel_parameters_list manifest_kernel_parameters_
 {
     return (struct manifest_kernel_parameters_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_kernel_parameters_list_builder manifest_kernel_parameters_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct manifest_kernel_parameters_builder_list manifest_kernel_parameters_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct manifest_kernel_parameters_list_builder){capn_init_struct_list(to, count, MANIFEST_KERNEL_PARAMETERS_SIZE)};
+    return (struct manifest_kernel_parameters_builder_list){capn_init_struct_list(to, count, MANIFEST_KERNEL_PARAMETERS_SIZE)};
 }
 static inline struct manifest_kernel_parameters_reader manifest_kernel_parameters_list_get(struct manifest_kernel_parameters_list list, uint32_t index)
 {
     return (struct manifest_kernel_parameters_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct manifest_kernel_parameters_builder manifest_kernel_parameters_list_edit(struct manifest_kernel_parameters_list_builder list, uint32_t index)
+static inline struct manifest_kernel_parameters_builder manifest_kernel_parameters_list_edit(struct manifest_kernel_parameters_builder_list list, uint32_t index)
 {
     return (struct manifest_kernel_parameters_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -390,7 +390,7 @@ static inline struct manifest_binary_list manifest_get_binaries(struct manifest_
 {
     return (struct manifest_binary_list){capn_read_list(manifest_at_binaries(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_binary_list_builder manifest_init_binaries(struct manifest_builder b, uint32_t count)
+static inline struct manifest_binary_builder_list manifest_init_binaries(struct manifest_builder b, uint32_t count)
 {
     return manifest_binary_list_init(manifest_place_binaries(b), count);
 }
@@ -412,7 +412,7 @@ static inline struct manifest_service_list manifest_get_services(struct manifest
 {
     return (struct manifest_service_list){capn_read_list(manifest_at_services(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_service_list_builder manifest_init_services(struct manifest_builder b, uint32_t count)
+static inline struct manifest_service_builder_list manifest_init_services(struct manifest_builder b, uint32_t count)
 {
     return manifest_service_list_init(manifest_place_services(b), count);
 }
@@ -609,7 +609,7 @@ static inline struct manifest_grant_list manifest_service_get_grants(struct mani
 {
     return (struct manifest_grant_list){capn_read_list(manifest_service_at_grants(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_grant_list_builder manifest_service_init_grants(struct manifest_service_builder b, uint32_t count)
+static inline struct manifest_grant_builder_list manifest_service_init_grants(struct manifest_service_builder b, uint32_t count)
 {
     return manifest_grant_list_init(manifest_service_place_grants(b), count);
 }
@@ -630,7 +630,7 @@ static inline struct manifest_export_list manifest_service_get_exports(struct ma
 {
     return (struct manifest_export_list){capn_read_list(manifest_service_at_exports(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct manifest_export_list_builder manifest_service_init_exports(struct manifest_service_builder b, uint32_t count)
+static inline struct manifest_export_builder_list manifest_service_init_exports(struct manifest_service_builder b, uint32_t count)
 {
     return manifest_export_list_init(manifest_service_place_exports(b), count);
 }

@@ -446,7 +446,7 @@ struct memory_region_builder {
 struct memory_region_list {
     struct capn_list raw;
 };
-struct memory_region_list_builder {
+struct memory_region_builder_list {
     struct capn_list_builder raw;
 };
 #define MEMORY_REGION_TYPE_ID UINT64_C(0x831af56c14b5ca39)
@@ -463,15 +463,15 @@ static inline struct memory_region_list memory_region_list_read(struct capn_poin
 {
     return (struct memory_region_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct memory_region_list_builder memory_region_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct memory_region_builder_list memory_region_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct memory_region_list_builder){capn_init_struct_list(to, count, MEMORY_REGION_SIZE)};
+    return (struct memory_region_builder_list){capn_init_struct_list(to, count, MEMORY_REGION_SIZE)};
 }
 static inline struct memory_region_reader memory_region_list_get(struct memory_region_list list, uint32_t index)
 {
     return (struct memory_region_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct memory_region_builder memory_region_list_edit(struct memory_region_list_builder list, uint32_t index)
+static inline struct memory_region_builder memory_region_list_edit(struct memory_region_builder_list list, uint32_t index)
 {
     return (struct memory_region_builder){capn_list_set_struct(list.raw, index)};
 }

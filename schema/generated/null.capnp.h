@@ -21,7 +21,7 @@ struct null_payload_builder {
 struct null_payload_list {
     struct capn_list raw;
 };
-struct null_payload_list_builder {
+struct null_payload_builder_list {
     struct capn_list_builder raw;
 };
 #define NULL_PAYLOAD_TYPE_ID UINT64_C(0xc2c2ac982e0496a1)
@@ -38,15 +38,15 @@ static inline struct null_payload_list null_payload_list_read(struct capn_pointe
 {
     return (struct null_payload_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct null_payload_list_builder null_payload_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct null_payload_builder_list null_payload_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct null_payload_list_builder){capn_init_struct_list(to, count, NULL_PAYLOAD_SIZE)};
+    return (struct null_payload_builder_list){capn_init_struct_list(to, count, NULL_PAYLOAD_SIZE)};
 }
 static inline struct null_payload_reader null_payload_list_get(struct null_payload_list list, uint32_t index)
 {
     return (struct null_payload_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct null_payload_builder null_payload_list_edit(struct null_payload_list_builder list, uint32_t index)
+static inline struct null_payload_builder null_payload_list_edit(struct null_payload_builder_list list, uint32_t index)
 {
     return (struct null_payload_builder){capn_list_set_struct(list.raw, index)};
 }

@@ -21,7 +21,7 @@ struct process_spawn_grant_builder {
 struct process_spawn_grant_list {
     struct capn_list raw;
 };
-struct process_spawn_grant_list_builder {
+struct process_spawn_grant_builder_list {
     struct capn_list_builder raw;
 };
 #define PROCESS_SPAWN_GRANT_TYPE_ID UINT64_C(0xe66d3b992be24908)
@@ -38,15 +38,15 @@ static inline struct process_spawn_grant_list process_spawn_grant_list_read(stru
 {
     return (struct process_spawn_grant_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct process_spawn_grant_list_builder process_spawn_grant_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct process_spawn_grant_builder_list process_spawn_grant_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct process_spawn_grant_list_builder){capn_init_struct_list(to, count, PROCESS_SPAWN_GRANT_SIZE)};
+    return (struct process_spawn_grant_builder_list){capn_init_struct_list(to, count, PROCESS_SPAWN_GRANT_SIZE)};
 }
 static inline struct process_spawn_grant_reader process_spawn_grant_list_get(struct process_spawn_grant_list list, uint32_t index)
 {
     return (struct process_spawn_grant_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct process_spawn_grant_builder process_spawn_grant_list_edit(struct process_spawn_grant_list_builder list, uint32_t index)
+static inline struct process_spawn_grant_builder process_spawn_grant_list_edit(struct process_spawn_grant_builder_list list, uint32_t index)
 {
     return (struct process_spawn_grant_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -61,7 +61,7 @@ struct process_spawn_request_builder {
 struct process_spawn_request_list {
     struct capn_list raw;
 };
-struct process_spawn_request_list_builder {
+struct process_spawn_request_builder_list {
     struct capn_list_builder raw;
 };
 #define PROCESS_SPAWN_REQUEST_TYPE_ID UINT64_C(0x9483f5d921d3923f)
@@ -78,15 +78,15 @@ static inline struct process_spawn_request_list process_spawn_request_list_read(
 {
     return (struct process_spawn_request_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct process_spawn_request_list_builder process_spawn_request_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct process_spawn_request_builder_list process_spawn_request_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct process_spawn_request_list_builder){capn_init_struct_list(to, count, PROCESS_SPAWN_REQUEST_SIZE)};
+    return (struct process_spawn_request_builder_list){capn_init_struct_list(to, count, PROCESS_SPAWN_REQUEST_SIZE)};
 }
 static inline struct process_spawn_request_reader process_spawn_request_list_get(struct process_spawn_request_list list, uint32_t index)
 {
     return (struct process_spawn_request_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct process_spawn_request_builder process_spawn_request_list_edit(struct process_spawn_request_list_builder list, uint32_t index)
+static inline struct process_spawn_request_builder process_spawn_request_list_edit(struct process_spawn_request_builder_list list, uint32_t index)
 {
     return (struct process_spawn_request_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -126,7 +126,7 @@ struct process_fault_report_builder {
 struct process_fault_report_list {
     struct capn_list raw;
 };
-struct process_fault_report_list_builder {
+struct process_fault_report_builder_list {
     struct capn_list_builder raw;
 };
 #define PROCESS_FAULT_REPORT_TYPE_ID UINT64_C(0xd3e90ca72b07d8d7)
@@ -143,15 +143,15 @@ static inline struct process_fault_report_list process_fault_report_list_read(st
 {
     return (struct process_fault_report_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct process_fault_report_list_builder process_fault_report_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct process_fault_report_builder_list process_fault_report_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct process_fault_report_list_builder){capn_init_struct_list(to, count, PROCESS_FAULT_REPORT_SIZE)};
+    return (struct process_fault_report_builder_list){capn_init_struct_list(to, count, PROCESS_FAULT_REPORT_SIZE)};
 }
 static inline struct process_fault_report_reader process_fault_report_list_get(struct process_fault_report_list list, uint32_t index)
 {
     return (struct process_fault_report_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct process_fault_report_builder process_fault_report_list_edit(struct process_fault_report_list_builder list, uint32_t index)
+static inline struct process_fault_report_builder process_fault_report_list_edit(struct process_fault_report_builder_list list, uint32_t index)
 {
     return (struct process_fault_report_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -166,7 +166,7 @@ struct process_exit_report_builder {
 struct process_exit_report_list {
     struct capn_list raw;
 };
-struct process_exit_report_list_builder {
+struct process_exit_report_builder_list {
     struct capn_list_builder raw;
 };
 #define PROCESS_EXIT_REPORT_TYPE_ID UINT64_C(0xcc58431cdf1af389)
@@ -183,15 +183,15 @@ static inline struct process_exit_report_list process_exit_report_list_read(stru
 {
     return (struct process_exit_report_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct process_exit_report_list_builder process_exit_report_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct process_exit_report_builder_list process_exit_report_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct process_exit_report_list_builder){capn_init_struct_list(to, count, PROCESS_EXIT_REPORT_SIZE)};
+    return (struct process_exit_report_builder_list){capn_init_struct_list(to, count, PROCESS_EXIT_REPORT_SIZE)};
 }
 static inline struct process_exit_report_reader process_exit_report_list_get(struct process_exit_report_list list, uint32_t index)
 {
     return (struct process_exit_report_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct process_exit_report_builder process_exit_report_list_edit(struct process_exit_report_list_builder list, uint32_t index)
+static inline struct process_exit_report_builder process_exit_report_list_edit(struct process_exit_report_builder_list list, uint32_t index)
 {
     return (struct process_exit_report_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -563,7 +563,7 @@ static inline struct process_spawn_grant_list process_spawn_request_get_grants(s
 {
     return (struct process_spawn_grant_list){capn_read_list(process_spawn_request_at_grants(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct process_spawn_grant_list_builder process_spawn_request_init_grants(struct process_spawn_request_builder b, uint32_t count)
+static inline struct process_spawn_grant_builder_list process_spawn_request_init_grants(struct process_spawn_request_builder b, uint32_t count)
 {
     return process_spawn_grant_list_init(process_spawn_request_place_grants(b), count);
 }

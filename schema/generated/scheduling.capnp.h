@@ -21,7 +21,7 @@ struct scheduling_parameters_builder {
 struct scheduling_parameters_list {
     struct capn_list raw;
 };
-struct scheduling_parameters_list_builder {
+struct scheduling_parameters_builder_list {
     struct capn_list_builder raw;
 };
 #define SCHEDULING_PARAMETERS_TYPE_ID UINT64_C(0xf06e52c873ed696d)
@@ -38,15 +38,15 @@ static inline struct scheduling_parameters_list scheduling_parameters_list_read(
 {
     return (struct scheduling_parameters_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct scheduling_parameters_list_builder scheduling_parameters_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct scheduling_parameters_builder_list scheduling_parameters_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct scheduling_parameters_list_builder){capn_init_struct_list(to, count, SCHEDULING_PARAMETERS_SIZE)};
+    return (struct scheduling_parameters_builder_list){capn_init_struct_list(to, count, SCHEDULING_PARAMETERS_SIZE)};
 }
 static inline struct scheduling_parameters_reader scheduling_parameters_list_get(struct scheduling_parameters_list list, uint32_t index)
 {
     return (struct scheduling_parameters_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct scheduling_parameters_builder scheduling_parameters_list_edit(struct scheduling_parameters_list_builder list, uint32_t index)
+static inline struct scheduling_parameters_builder scheduling_parameters_list_edit(struct scheduling_parameters_builder_list list, uint32_t index)
 {
     return (struct scheduling_parameters_builder){capn_list_set_struct(list.raw, index)};
 }

@@ -21,7 +21,7 @@ struct thread_ring_sizes_builder {
 struct thread_ring_sizes_list {
     struct capn_list raw;
 };
-struct thread_ring_sizes_list_builder {
+struct thread_ring_sizes_builder_list {
     struct capn_list_builder raw;
 };
 #define THREAD_RING_SIZES_TYPE_ID UINT64_C(0x99f72241cfc37322)
@@ -38,15 +38,15 @@ static inline struct thread_ring_sizes_list thread_ring_sizes_list_read(struct c
 {
     return (struct thread_ring_sizes_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct thread_ring_sizes_list_builder thread_ring_sizes_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct thread_ring_sizes_builder_list thread_ring_sizes_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct thread_ring_sizes_list_builder){capn_init_struct_list(to, count, THREAD_RING_SIZES_SIZE)};
+    return (struct thread_ring_sizes_builder_list){capn_init_struct_list(to, count, THREAD_RING_SIZES_SIZE)};
 }
 static inline struct thread_ring_sizes_reader thread_ring_sizes_list_get(struct thread_ring_sizes_list list, uint32_t index)
 {
     return (struct thread_ring_sizes_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct thread_ring_sizes_builder thread_ring_sizes_list_edit(struct thread_ring_sizes_list_builder list, uint32_t index)
+static inline struct thread_ring_sizes_builder thread_ring_sizes_list_edit(struct thread_ring_sizes_builder_list list, uint32_t index)
 {
     return (struct thread_ring_sizes_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -61,7 +61,7 @@ struct thread_request_builder {
 struct thread_request_list {
     struct capn_list raw;
 };
-struct thread_request_list_builder {
+struct thread_request_builder_list {
     struct capn_list_builder raw;
 };
 #define THREAD_REQUEST_TYPE_ID UINT64_C(0xb74e33c2184a8f87)
@@ -78,15 +78,15 @@ static inline struct thread_request_list thread_request_list_read(struct capn_po
 {
     return (struct thread_request_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct thread_request_list_builder thread_request_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct thread_request_builder_list thread_request_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct thread_request_list_builder){capn_init_struct_list(to, count, THREAD_REQUEST_SIZE)};
+    return (struct thread_request_builder_list){capn_init_struct_list(to, count, THREAD_REQUEST_SIZE)};
 }
 static inline struct thread_request_reader thread_request_list_get(struct thread_request_list list, uint32_t index)
 {
     return (struct thread_request_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct thread_request_builder thread_request_list_edit(struct thread_request_list_builder list, uint32_t index)
+static inline struct thread_request_builder thread_request_list_edit(struct thread_request_builder_list list, uint32_t index)
 {
     return (struct thread_request_builder){capn_list_set_struct(list.raw, index)};
 }

@@ -34,7 +34,7 @@ static void kernel_set(struct manifest_kernel_parameters_builder to,
 
 static void binaries_set(struct manifest_builder root, const struct model *model)
 {
-    struct manifest_binary_list_builder list =
+    struct manifest_binary_builder_list list =
         manifest_init_binaries(root, (uint32_t)model->binary_count);
 
     for (uint32_t i = 0; i < model->binary_count; i++) {
@@ -117,8 +117,8 @@ static void policies_set(struct manifest_service_builder to, const struct model_
 
 static void service_set(struct manifest_service_builder to, const struct model_service *service)
 {
-    struct manifest_grant_list_builder grants;
-    struct manifest_export_list_builder exports;
+    struct manifest_grant_builder_list grants;
+    struct manifest_export_builder_list exports;
 
     manifest_service_set_name(to, text(service->name));
     manifest_service_set_binary(to, text(service->binary));
@@ -136,7 +136,7 @@ static void service_set(struct manifest_service_builder to, const struct model_s
 
 static void root_set(struct manifest_builder root, const struct model *model)
 {
-    struct manifest_service_list_builder services;
+    struct manifest_service_builder_list services;
 
     manifest_set_schema_version(root, model->schema_version);
     manifest_set_name(root, text(model->name));

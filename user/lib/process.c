@@ -8,7 +8,7 @@
 static void grants_set(struct client *client, struct process_spawn_request_builder builder,
                        const struct process_request *request)
 {
-    struct process_spawn_grant_list_builder list =
+    struct process_spawn_grant_builder_list list =
         process_spawn_request_init_grants(builder, request->grant_count);
 
     for (uint32_t i = 0; i < request->grant_count; i++) {

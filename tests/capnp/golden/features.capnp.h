@@ -29,7 +29,7 @@ struct features_leaf_builder {
 struct features_leaf_list {
     struct capn_list raw;
 };
-struct features_leaf_list_builder {
+struct features_leaf_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_LEAF_TYPE_ID UINT64_C(0xca2b672e21b58fd2)
@@ -46,15 +46,15 @@ static inline struct features_leaf_list features_leaf_list_read(struct capn_poin
 {
     return (struct features_leaf_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_leaf_list_builder features_leaf_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_leaf_builder_list features_leaf_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_leaf_list_builder){capn_init_struct_list(to, count, FEATURES_LEAF_SIZE)};
+    return (struct features_leaf_builder_list){capn_init_struct_list(to, count, FEATURES_LEAF_SIZE)};
 }
 static inline struct features_leaf_reader features_leaf_list_get(struct features_leaf_list list, uint32_t index)
 {
     return (struct features_leaf_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_leaf_builder features_leaf_list_edit(struct features_leaf_list_builder list, uint32_t index)
+static inline struct features_leaf_builder features_leaf_list_edit(struct features_leaf_builder_list list, uint32_t index)
 {
     return (struct features_leaf_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -69,7 +69,7 @@ struct features_tiny_builder {
 struct features_tiny_list {
     struct capn_list raw;
 };
-struct features_tiny_list_builder {
+struct features_tiny_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_TINY_TYPE_ID UINT64_C(0x8ee999d8242cefe0)
@@ -86,15 +86,15 @@ static inline struct features_tiny_list features_tiny_list_read(struct capn_poin
 {
     return (struct features_tiny_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_tiny_list_builder features_tiny_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_tiny_builder_list features_tiny_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_tiny_list_builder){capn_init_struct_list(to, count, FEATURES_TINY_SIZE)};
+    return (struct features_tiny_builder_list){capn_init_struct_list(to, count, FEATURES_TINY_SIZE)};
 }
 static inline struct features_tiny_reader features_tiny_list_get(struct features_tiny_list list, uint32_t index)
 {
     return (struct features_tiny_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_tiny_builder features_tiny_list_edit(struct features_tiny_list_builder list, uint32_t index)
+static inline struct features_tiny_builder features_tiny_list_edit(struct features_tiny_builder_list list, uint32_t index)
 {
     return (struct features_tiny_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -109,7 +109,7 @@ struct features_named_builder {
 struct features_named_list {
     struct capn_list raw;
 };
-struct features_named_list_builder {
+struct features_named_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_NAMED_TYPE_ID UINT64_C(0xa44626fd67633196)
@@ -126,15 +126,15 @@ static inline struct features_named_list features_named_list_read(struct capn_po
 {
     return (struct features_named_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_named_list_builder features_named_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_named_builder_list features_named_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_named_list_builder){capn_init_struct_list(to, count, FEATURES_NAMED_SIZE)};
+    return (struct features_named_builder_list){capn_init_struct_list(to, count, FEATURES_NAMED_SIZE)};
 }
 static inline struct features_named_reader features_named_list_get(struct features_named_list list, uint32_t index)
 {
     return (struct features_named_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_named_builder features_named_list_edit(struct features_named_list_builder list, uint32_t index)
+static inline struct features_named_builder features_named_list_edit(struct features_named_builder_list list, uint32_t index)
 {
     return (struct features_named_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -148,7 +148,7 @@ struct features_empty_builder {
 struct features_empty_list {
     struct capn_list raw;
 };
-struct features_empty_list_builder {
+struct features_empty_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_EMPTY_TYPE_ID UINT64_C(0xa7ebdcbac647b975)
@@ -165,15 +165,15 @@ static inline struct features_empty_list features_empty_list_read(struct capn_po
 {
     return (struct features_empty_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_empty_list_builder features_empty_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_empty_builder_list features_empty_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_empty_list_builder){capn_init_struct_list(to, count, FEATURES_EMPTY_SIZE)};
+    return (struct features_empty_builder_list){capn_init_struct_list(to, count, FEATURES_EMPTY_SIZE)};
 }
 static inline struct features_empty_reader features_empty_list_get(struct features_empty_list list, uint32_t index)
 {
     return (struct features_empty_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_empty_builder features_empty_list_edit(struct features_empty_list_builder list, uint32_t index)
+static inline struct features_empty_builder features_empty_list_edit(struct features_empty_builder_list list, uint32_t index)
 {
     return (struct features_empty_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -188,7 +188,7 @@ struct features_box_builder {
 struct features_box_list {
     struct capn_list raw;
 };
-struct features_box_list_builder {
+struct features_box_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_BOX_TYPE_ID UINT64_C(0xda2579a99c3f878a)
@@ -205,15 +205,15 @@ static inline struct features_box_list features_box_list_read(struct capn_pointe
 {
     return (struct features_box_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_box_list_builder features_box_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_box_builder_list features_box_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_box_list_builder){capn_init_struct_list(to, count, FEATURES_BOX_SIZE)};
+    return (struct features_box_builder_list){capn_init_struct_list(to, count, FEATURES_BOX_SIZE)};
 }
 static inline struct features_box_reader features_box_list_get(struct features_box_list list, uint32_t index)
 {
     return (struct features_box_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_box_builder features_box_list_edit(struct features_box_list_builder list, uint32_t index)
+static inline struct features_box_builder features_box_list_edit(struct features_box_builder_list list, uint32_t index)
 {
     return (struct features_box_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -228,7 +228,7 @@ struct features_box_pair_builder {
 struct features_box_pair_list {
     struct capn_list raw;
 };
-struct features_box_pair_list_builder {
+struct features_box_pair_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_BOX_PAIR_TYPE_ID UINT64_C(0xc156fc2a7e9cad29)
@@ -245,15 +245,15 @@ static inline struct features_box_pair_list features_box_pair_list_read(struct c
 {
     return (struct features_box_pair_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_box_pair_list_builder features_box_pair_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_box_pair_builder_list features_box_pair_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_box_pair_list_builder){capn_init_struct_list(to, count, FEATURES_BOX_PAIR_SIZE)};
+    return (struct features_box_pair_builder_list){capn_init_struct_list(to, count, FEATURES_BOX_PAIR_SIZE)};
 }
 static inline struct features_box_pair_reader features_box_pair_list_get(struct features_box_pair_list list, uint32_t index)
 {
     return (struct features_box_pair_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_box_pair_builder features_box_pair_list_edit(struct features_box_pair_list_builder list, uint32_t index)
+static inline struct features_box_pair_builder features_box_pair_list_edit(struct features_box_pair_builder_list list, uint32_t index)
 {
     return (struct features_box_pair_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -551,7 +551,7 @@ struct features_holder_builder {
 struct features_holder_list {
     struct capn_list raw;
 };
-struct features_holder_list_builder {
+struct features_holder_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_HOLDER_TYPE_ID UINT64_C(0xe6e1fa3e2cc9076a)
@@ -568,15 +568,15 @@ static inline struct features_holder_list features_holder_list_read(struct capn_
 {
     return (struct features_holder_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_holder_list_builder features_holder_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_holder_builder_list features_holder_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_holder_list_builder){capn_init_struct_list(to, count, FEATURES_HOLDER_SIZE)};
+    return (struct features_holder_builder_list){capn_init_struct_list(to, count, FEATURES_HOLDER_SIZE)};
 }
 static inline struct features_holder_reader features_holder_list_get(struct features_holder_list list, uint32_t index)
 {
     return (struct features_holder_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_holder_builder features_holder_list_edit(struct features_holder_list_builder list, uint32_t index)
+static inline struct features_holder_builder features_holder_list_edit(struct features_holder_builder_list list, uint32_t index)
 {
     return (struct features_holder_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -601,7 +601,7 @@ struct features_holder_nested_builder {
 struct features_holder_nested_list {
     struct capn_list raw;
 };
-struct features_holder_nested_list_builder {
+struct features_holder_nested_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_HOLDER_NESTED_TYPE_ID UINT64_C(0x97739f29a70c6c26)
@@ -618,15 +618,15 @@ static inline struct features_holder_nested_list features_holder_nested_list_rea
 {
     return (struct features_holder_nested_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_holder_nested_list_builder features_holder_nested_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_holder_nested_builder_list features_holder_nested_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_holder_nested_list_builder){capn_init_struct_list(to, count, FEATURES_HOLDER_NESTED_SIZE)};
+    return (struct features_holder_nested_builder_list){capn_init_struct_list(to, count, FEATURES_HOLDER_NESTED_SIZE)};
 }
 static inline struct features_holder_nested_reader features_holder_nested_list_get(struct features_holder_nested_list list, uint32_t index)
 {
     return (struct features_holder_nested_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_holder_nested_builder features_holder_nested_list_edit(struct features_holder_nested_list_builder list, uint32_t index)
+static inline struct features_holder_nested_builder features_holder_nested_list_edit(struct features_holder_nested_builder_list list, uint32_t index)
 {
     return (struct features_holder_nested_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -640,7 +640,7 @@ struct features_holder_nested_deeper_builder {
 struct features_holder_nested_deeper_list {
     struct capn_list raw;
 };
-struct features_holder_nested_deeper_list_builder {
+struct features_holder_nested_deeper_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_HOLDER_NESTED_DEEPER_TYPE_ID UINT64_C(0x89064746512532e9)
@@ -657,15 +657,15 @@ static inline struct features_holder_nested_deeper_list features_holder_nested_d
 {
     return (struct features_holder_nested_deeper_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_holder_nested_deeper_list_builder features_holder_nested_deeper_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_holder_nested_deeper_builder_list features_holder_nested_deeper_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_holder_nested_deeper_list_builder){capn_init_struct_list(to, count, FEATURES_HOLDER_NESTED_DEEPER_SIZE)};
+    return (struct features_holder_nested_deeper_builder_list){capn_init_struct_list(to, count, FEATURES_HOLDER_NESTED_DEEPER_SIZE)};
 }
 static inline struct features_holder_nested_deeper_reader features_holder_nested_deeper_list_get(struct features_holder_nested_deeper_list list, uint32_t index)
 {
     return (struct features_holder_nested_deeper_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_holder_nested_deeper_builder features_holder_nested_deeper_list_edit(struct features_holder_nested_deeper_list_builder list, uint32_t index)
+static inline struct features_holder_nested_deeper_builder features_holder_nested_deeper_list_edit(struct features_holder_nested_deeper_builder_list list, uint32_t index)
 {
     return (struct features_holder_nested_deeper_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -679,7 +679,7 @@ struct features_numbers_builder {
 struct features_numbers_list {
     struct capn_list raw;
 };
-struct features_numbers_list_builder {
+struct features_numbers_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_NUMBERS_TYPE_ID UINT64_C(0xe0ffafe93938b769)
@@ -696,15 +696,15 @@ static inline struct features_numbers_list features_numbers_list_read(struct cap
 {
     return (struct features_numbers_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_numbers_list_builder features_numbers_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_numbers_builder_list features_numbers_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_numbers_list_builder){capn_init_struct_list(to, count, FEATURES_NUMBERS_SIZE)};
+    return (struct features_numbers_builder_list){capn_init_struct_list(to, count, FEATURES_NUMBERS_SIZE)};
 }
 static inline struct features_numbers_reader features_numbers_list_get(struct features_numbers_list list, uint32_t index)
 {
     return (struct features_numbers_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_numbers_builder features_numbers_list_edit(struct features_numbers_list_builder list, uint32_t index)
+static inline struct features_numbers_builder features_numbers_list_edit(struct features_numbers_builder_list list, uint32_t index)
 {
     return (struct features_numbers_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -719,7 +719,7 @@ struct features_defaults_builder {
 struct features_defaults_list {
     struct capn_list raw;
 };
-struct features_defaults_list_builder {
+struct features_defaults_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_DEFAULTS_TYPE_ID UINT64_C(0xcb858dcc70294bf3)
@@ -740,15 +740,15 @@ static inline struct features_defaults_list features_defaults_list_read(struct c
 {
     return (struct features_defaults_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_defaults_list_builder features_defaults_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_defaults_builder_list features_defaults_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_defaults_list_builder){capn_init_struct_list(to, count, FEATURES_DEFAULTS_SIZE)};
+    return (struct features_defaults_builder_list){capn_init_struct_list(to, count, FEATURES_DEFAULTS_SIZE)};
 }
 static inline struct features_defaults_reader features_defaults_list_get(struct features_defaults_list list, uint32_t index)
 {
     return (struct features_defaults_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_defaults_builder features_defaults_list_edit(struct features_defaults_list_builder list, uint32_t index)
+static inline struct features_defaults_builder features_defaults_list_edit(struct features_defaults_builder_list list, uint32_t index)
 {
     return (struct features_defaults_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -770,7 +770,7 @@ struct features_lists_builder {
 struct features_lists_list {
     struct capn_list raw;
 };
-struct features_lists_list_builder {
+struct features_lists_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_LISTS_TYPE_ID UINT64_C(0x8c1aecc1c542d964)
@@ -787,15 +787,15 @@ static inline struct features_lists_list features_lists_list_read(struct capn_po
 {
     return (struct features_lists_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_lists_list_builder features_lists_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_lists_builder_list features_lists_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_lists_list_builder){capn_init_struct_list(to, count, FEATURES_LISTS_SIZE)};
+    return (struct features_lists_builder_list){capn_init_struct_list(to, count, FEATURES_LISTS_SIZE)};
 }
 static inline struct features_lists_reader features_lists_list_get(struct features_lists_list list, uint32_t index)
 {
     return (struct features_lists_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_lists_builder features_lists_list_edit(struct features_lists_list_builder list, uint32_t index)
+static inline struct features_lists_builder features_lists_list_edit(struct features_lists_builder_list list, uint32_t index)
 {
     return (struct features_lists_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -810,7 +810,7 @@ struct features_unions_builder {
 struct features_unions_list {
     struct capn_list raw;
 };
-struct features_unions_list_builder {
+struct features_unions_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_UNIONS_TYPE_ID UINT64_C(0x9a173c356d89b006)
@@ -835,15 +835,15 @@ static inline struct features_unions_list features_unions_list_read(struct capn_
 {
     return (struct features_unions_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_unions_list_builder features_unions_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_unions_builder_list features_unions_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_unions_list_builder){capn_init_struct_list(to, count, FEATURES_UNIONS_SIZE)};
+    return (struct features_unions_builder_list){capn_init_struct_list(to, count, FEATURES_UNIONS_SIZE)};
 }
 static inline struct features_unions_reader features_unions_list_get(struct features_unions_list list, uint32_t index)
 {
     return (struct features_unions_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_unions_builder features_unions_list_edit(struct features_unions_list_builder list, uint32_t index)
+static inline struct features_unions_builder features_unions_list_edit(struct features_unions_builder_list list, uint32_t index)
 {
     return (struct features_unions_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -908,7 +908,7 @@ struct features_generics_builder {
 struct features_generics_list {
     struct capn_list raw;
 };
-struct features_generics_list_builder {
+struct features_generics_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_GENERICS_TYPE_ID UINT64_C(0xa1f9292b22713d72)
@@ -925,15 +925,15 @@ static inline struct features_generics_list features_generics_list_read(struct c
 {
     return (struct features_generics_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_generics_list_builder features_generics_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_generics_builder_list features_generics_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_generics_list_builder){capn_init_struct_list(to, count, FEATURES_GENERICS_SIZE)};
+    return (struct features_generics_builder_list){capn_init_struct_list(to, count, FEATURES_GENERICS_SIZE)};
 }
 static inline struct features_generics_reader features_generics_list_get(struct features_generics_list list, uint32_t index)
 {
     return (struct features_generics_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_generics_builder features_generics_list_edit(struct features_generics_list_builder list, uint32_t index)
+static inline struct features_generics_builder features_generics_list_edit(struct features_generics_builder_list list, uint32_t index)
 {
     return (struct features_generics_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -948,7 +948,7 @@ struct features_builder {
 struct features_list {
     struct capn_list raw;
 };
-struct features_list_builder {
+struct features_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_TYPE_ID UINT64_C(0xa93ae02bf6d09f53)
@@ -965,15 +965,15 @@ static inline struct features_list features_list_read(struct capn_pointer at)
 {
     return (struct features_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_list_builder features_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct features_builder_list features_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct features_list_builder){capn_init_struct_list(to, count, FEATURES_SIZE)};
+    return (struct features_builder_list){capn_init_struct_list(to, count, FEATURES_SIZE)};
 }
 static inline struct features_reader features_list_get(struct features_list list, uint32_t index)
 {
     return (struct features_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct features_builder features_list_edit(struct features_list_builder list, uint32_t index)
+static inline struct features_builder features_list_edit(struct features_builder_list list, uint32_t index)
 {
     return (struct features_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -988,7 +988,7 @@ struct other_name_builder {
 struct other_name_list {
     struct capn_list raw;
 };
-struct other_name_list_builder {
+struct other_name_builder_list {
     struct capn_list_builder raw;
 };
 #define OTHER_NAME_TYPE_ID UINT64_C(0xe3971f1d11bf4614)
@@ -1005,15 +1005,15 @@ static inline struct other_name_list other_name_list_read(struct capn_pointer at
 {
     return (struct other_name_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct other_name_list_builder other_name_list_init(struct capn_pointer_builder to, uint32_t count)
+static inline struct other_name_builder_list other_name_list_init(struct capn_pointer_builder to, uint32_t count)
 {
-    return (struct other_name_list_builder){capn_init_struct_list(to, count, OTHER_NAME_SIZE)};
+    return (struct other_name_builder_list){capn_init_struct_list(to, count, OTHER_NAME_SIZE)};
 }
 static inline struct other_name_reader other_name_list_get(struct other_name_list list, uint32_t index)
 {
     return (struct other_name_reader){capn_list_get_struct(list.raw, index)};
 }
-static inline struct other_name_builder other_name_list_edit(struct other_name_list_builder list, uint32_t index)
+static inline struct other_name_builder other_name_list_edit(struct other_name_builder_list list, uint32_t index)
 {
     return (struct other_name_builder){capn_list_set_struct(list.raw, index)};
 }
@@ -1992,7 +1992,7 @@ static inline struct features_leaf_list features_defaults_get_leaves(struct feat
 {
     return (struct features_leaf_list){capn_read_list(features_defaults_at_leaves(r), CAPN_ELEMENT_COMPOSITE, &features_defaults_leaves_default)};
 }
-static inline struct features_leaf_list_builder features_defaults_init_leaves(struct features_defaults_builder b, uint32_t count)
+static inline struct features_leaf_builder_list features_defaults_init_leaves(struct features_defaults_builder b, uint32_t count)
 {
     return features_leaf_list_init(features_defaults_place_leaves(b), count);
 }
@@ -2461,7 +2461,7 @@ static inline struct features_leaf_list features_lists_get_leaves(struct feature
 {
     return (struct features_leaf_list){capn_read_list(features_lists_at_leaves(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_leaf_list_builder features_lists_init_leaves(struct features_lists_builder b, uint32_t count)
+static inline struct features_leaf_builder_list features_lists_init_leaves(struct features_lists_builder b, uint32_t count)
 {
     return features_leaf_list_init(features_lists_place_leaves(b), count);
 }
@@ -2482,7 +2482,7 @@ static inline struct features_empty_list features_lists_get_empties(struct featu
 {
     return (struct features_empty_list){capn_read_list(features_lists_at_empties(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_empty_list_builder features_lists_init_empties(struct features_lists_builder b, uint32_t count)
+static inline struct features_empty_builder_list features_lists_init_empties(struct features_lists_builder b, uint32_t count)
 {
     return features_empty_list_init(features_lists_place_empties(b), count);
 }
@@ -2608,7 +2608,7 @@ static inline struct features_tiny_list features_lists_get_upgraded_numbers(stru
 {
     return (struct features_tiny_list){capn_read_list(features_lists_at_upgraded_numbers(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_tiny_list_builder features_lists_init_upgraded_numbers(struct features_lists_builder b, uint32_t count)
+static inline struct features_tiny_builder_list features_lists_init_upgraded_numbers(struct features_lists_builder b, uint32_t count)
 {
     return features_tiny_list_init(features_lists_place_upgraded_numbers(b), count);
 }
@@ -2629,7 +2629,7 @@ static inline struct features_named_list features_lists_get_upgraded_texts(struc
 {
     return (struct features_named_list){capn_read_list(features_lists_at_upgraded_texts(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_named_list_builder features_lists_init_upgraded_texts(struct features_lists_builder b, uint32_t count)
+static inline struct features_named_builder_list features_lists_init_upgraded_texts(struct features_lists_builder b, uint32_t count)
 {
     return features_named_list_init(features_lists_place_upgraded_texts(b), count);
 }
@@ -3315,7 +3315,7 @@ static inline struct features_list features_get_selves(struct features_reader r)
 {
     return (struct features_list){capn_read_list(features_at_selves(r), CAPN_ELEMENT_COMPOSITE, NULL)};
 }
-static inline struct features_list_builder features_init_selves(struct features_builder b, uint32_t count)
+static inline struct features_builder_list features_init_selves(struct features_builder b, uint32_t count)
 {
     return features_list_init(features_place_selves(b), count);
 }
