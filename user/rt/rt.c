@@ -3,7 +3,17 @@
 #include "user/rt/rt.h"
 
 #include "core/string.h"
+#include "user/lib/console.h"
 #include "user/rt/clock.h"
+
+static void console_find(struct rt *rt)
+{
+    const struct capset_entry *entry = rt_find_interface(rt, CONSOLE_INTERFACE_ID);
+
+    if (entry != NULL) {
+        rt->console = entry->cap;
+    }
+}
 
 bool rt_init(struct rt *rt, const struct start_info *start)
 {
@@ -18,6 +28,7 @@ bool rt_init(struct rt *rt, const struct start_info *start)
         rt->capset->count > LIMIT_CAPSET_ENTRIES) {
         return false;
     }
+    console_find(rt);
     return rt_ring_init(&rt->ring, (struct ring_header *)(uintptr_t)start->ring,
                         start->clock_hertz);
 }
