@@ -182,8 +182,8 @@ static enum transport_error call_answer(struct cpu *cpu, struct call *call, cons
     uint32_t total = round_up_8(message) + records;
     struct cqe cqe = {.user_data = sqe->user_data,
                       .result = (int32_t)message,
-                      .flags = (exception ? CQE_EXCEPTION : 0) |
-                               (uint32_t)call->result_caps << CQE_CAPS_SHIFT};
+                      .flags = (exception ? CQE_EXCEPTION : 0) | (uint32_t)call->result_caps
+                                                                     << CQE_CAPS_SHIFT};
 
     if (total > call->result_room) {
         refusal->limit = call->result_room;
