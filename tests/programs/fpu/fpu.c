@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floating-point state belongs to a thread. By its name in the manifest the program
+ *   fpu-fill    leaves a pattern in every vector register and ends,
+ *   fpu-fresh   begins with an empty state, whoever ran before it,
+ *   fpu-a, -b   keep a pattern of their own while they take turns on one CPU; each counts how often
+ *               it was interrupted, and it must have been.
+ */
+#include "core/string.h"
+#include "tests/programs/support/check.h"
+#include "user/rt/call.h"
+
+enum {
+    PATTERN_BYTES = 256,
+    MXCSR_INITIAL = 0x1f80,
+    MXCSR_ROUND_UP = 0x5f80,
+    X87_INITIAL = 0x037f,
+    ROUNDS = 20,
+    SPINS = 200 * 1000,
+    GAP_US = 200, /* longer than any interrupt, shorter than any turn of another process */
+    TURNS_WANTED = 3,
+    UPPER_HALF = 128, /* xmm8 and up: nothing between entry and main uses them */
+};
+
+void fpu_load(const uint8_t pattern[PATTERN_BYTES], uint32_t mxcsr);
+uint32_t fpu_store(uint8_t pattern[PATTERN_BYTES], uint64_t *x87);
+uint64_t fpu_spin(uint64_t iterations, uint64_t gap);
+uint16_t fpu_control(void);
+
+static bool name_is(const struct rt *rt, const char *name)
+{
+    const char *own = rt->start->process_name;
+
+    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
+}
+
+static void pattern_make(uint8_t pattern[PATTERN_BYTES], uint8_t seed)
+{
+    for (unsigned i = 0; i < PATTERN_BYTES; i++) {
+        pattern[i] = (uint8_t)(seed + i * 7);
+    }
+    pattern[7] = 0; /* the x87 number stays exact */
+}
+
+static void fresh(struct check *check, const uint8_t found[PATTERN_BYTES], uint32_t mxcsr,
+                  uint16_t control)
+{
+    unsigned residue = 0;
+
+    for (unsigned i = UPPER_HALF; i < PATTERN_BYTES; i++) {
+        residue += found[i] != 0;
+    }
+    CHECK_EQUAL(check, residue, 0);
+    CHECK_EQUAL(check, mxcsr, MXCSR_INITIAL);
+    CHECK_EQUAL(check, control, X87_INITIAL);
+}
+
+static void keep(struct check *check, uint8_t seed)
+{
+    uint64_t gap = check->rt->start->clock_hertz / 1000000 * GAP_US;
+    uint8_t pattern[PATTERN_BYTES];
+    uint8_t found[PATTERN_BYTES];
+    uint64_t turns = 0;
+
+    pattern_make(pattern, seed);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t expected;
+        uint64_t x87 = 0;
+        uint32_t mxcsr;
+
+        fpu_load(pattern, MXCSR_ROUND_UP);
+        turns += fpu_spin(SPINS, gap);
+        mxcsr = fpu_store(found, &x87);
+        __builtin_memcpy(&expected, pattern, sizeof(expected));
+        CHECK(check, memcmp(pattern, found, sizeof(pattern)) == 0);
+        CHECK_EQUAL(check, mxcsr & ~UINT32_C(0x3f), MXCSR_ROUND_UP);
+        CHECK_EQUAL(check, x87, expected);
+    }
+    CHECK(check, turns >= TURNS_WANTED);
+}
+
+int main(struct rt *rt)
+{
+    uint8_t found[PATTERN_BYTES];
+    uint32_t mxcsr = fpu_store(found, NULL);
+    uint16_t control = fpu_control();
+    struct check check = {.rt = rt};
+
+    if (name_is(rt, "fpu-fill")) {
+        uint8_t pattern[PATTERN_BYTES];
+
+        pattern_make(pattern, 1);
+        fpu_load(pattern, MXCSR_ROUND_UP);
+        rt_exit(0);
+    }
+    if (name_is(rt, "fpu-fresh")) {
+        fresh(&check, found, mxcsr, control);
+    } else {
+        keep(&check, name_is(rt, "fpu-a") ? 0x11 : 0x77);
+    }
+    return check_end(&check);
+}

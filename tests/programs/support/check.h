@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks of test programs: each failed one is printed with its place, and the number of all of them
+ * is the program's verdict.
+ */
+#ifndef TESTS_PROGRAMS_SUPPORT_CHECK_H
+#define TESTS_PROGRAMS_SUPPORT_CHECK_H
+
+#include "user/rt/rt.h"
+
+struct check {
+    struct rt *rt;
+    unsigned passed;
+    unsigned failed;
+};
+
+/* Counts; prints when `good` is false. Returns `good`. */
+bool check_note(struct check *check, bool good, const char *expression, unsigned line);
+
+#define CHECK(check, expression) check_note((check), (expression), #expression, __LINE__)
+
+/* Counts whether two numbers are equal; prints both when they are not. */
+bool check_numbers(struct check *check, int64_t found, int64_t expected, unsigned line);
+
+#define CHECK_EQUAL(check, found, expected)                                                        \
+    check_numbers((check), (int64_t)(found), (int64_t)(expected), __LINE__)
+
+/* Prints the totals; the program's exit code. */
+int check_end(const struct check *check);
+
+#endif
