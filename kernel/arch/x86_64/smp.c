@@ -9,8 +9,8 @@
  * in use; which CPU a structure belongs to is told by the CPU that arrives, not by whom we called.
  *
  * A CPU's cycle counter is compared with the boot CPU's while it starts: boot CPU's count, its
- * count, boot CPU's count. When its count lies between the other two, the counters are one for all
- * we can tell, and the offset is 0; else it is taken from the tightest of some rounds.
+ * count, boot CPU's count. When its count lies between the other two, in any round, the counters
+ * are one for all we can tell, and the offset is 0; else it is taken from the tightest round.
  *
  * States of `arrival`: NOBODY -> CALLED (boot CPU) -> ARRIVED (the other; it answers time stamps)
  * -> NOBODY (boot CPU). The other CPU then enters the portable kernel by itself.
@@ -64,14 +64,21 @@ static uint32_t halted;                 /* CPUs that stopped */
 /* ---- the CPU that starts -----------------------------------------------------------------------
  */
 
+/* Answers the boot CPU's questions for the time until it lets this CPU go. */
 static void time_stamps_answer(void)
 {
-    for (uint64_t number = 1; number <= CLOCK_ROUNDS; number++) {
-        while (atomic_load_acquire_u64(&arrival.question) != number) {
+    uint64_t answered = 0;
+
+    while (atomic_load_acquire_u32(&arrival.state) != ARRIVAL_NOBODY) {
+        uint64_t question = atomic_load_acquire_u64(&arrival.question);
+
+        if (question == answered) {
             spin_hint();
+            continue;
         }
         arrival.stamp = tsc_read();
-        atomic_store_release_u64(&arrival.answer, number);
+        answered = question;
+        atomic_store_release_u64(&arrival.answer, question);
     }
 }
 
@@ -85,9 +92,6 @@ NORETURN void secondary_start(struct cpu *cpu)
     cpu->arch.apic_id = apic_id();
     atomic_store_release_u32(&arrival.state, ARRIVAL_ARRIVED);
     time_stamps_answer();
-    while (atomic_load_acquire_u32(&arrival.state) != ARRIVAL_NOBODY) {
-        spin_hint();
-    }
     kernel_secondary_main(cpu);
 }
 
@@ -116,13 +120,11 @@ static bool arrival_wait(uint64_t ns)
     return false;
 }
 
-/* What must be added to the other CPU's cycle counter to have this one's. All rounds are played,
- * because the other CPU answers all. */
+/* What must be added to the other CPU's cycle counter to have this one's. */
 static uint64_t clock_offset_measure(void)
 {
     uint64_t best_width = UINT64_MAX;
     uint64_t offset = 0;
-    bool consistent = false;
 
     for (uint64_t number = 1; number <= CLOCK_ROUNDS; number++) {
         uint64_t before = tsc_read();
@@ -133,13 +135,15 @@ static uint64_t clock_offset_measure(void)
             spin_hint();
         }
         width = tsc_read() - before;
-        consistent = consistent || arrival.stamp - before <= width;
+        if (arrival.stamp - before <= width) {
+            return 0;
+        }
         if (width < best_width) {
             best_width = width;
             offset = before + width / 2 - arrival.stamp;
         }
     }
-    return consistent ? 0 : offset;
+    return offset;
 }
 
 static uint32_t *parameter_u32(unsigned offset)
