@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Scenes that make the kernel itself misbehave, and the checks that only debug kernels make.
- * kernel/debug/scene.c or kernel/release/scene.c.
- */
+/* Scenes that make the kernel itself misbehave: kernel/debug/scene.c or kernel/release/scene.c. */
 #ifndef KERNEL_DEBUG_SCENE_H
 #define KERNEL_DEBUG_SCENE_H
 
 /* Looks for "debug=..." on the command line and does what it says: exec-user, read-user, panic,
  * stack-overflow. A release kernel refuses to boot with one. */
 void debug_scene_start(const char *command_line);
-
-/* What the checks counted, at the end of the machine. */
-void debug_report(void);
 
 #endif

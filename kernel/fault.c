@@ -5,6 +5,7 @@
  */
 #include "kernel/fault.h"
 
+#include "kernel/irq_probe.h"
 #include "kernel/log.h"
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
@@ -90,6 +91,7 @@ void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault)
 {
     struct thread *thread = cpu->current;
 
+    irq_probe_begin(IRQ_STRETCH_FAULT);
     if (!process_is_dying(thread->process)) {
         fault_report(thread, fault);
         process_kill(thread->process, &(struct process_exit){.kind = EXIT_KIND_FAULTED,

@@ -80,8 +80,10 @@ FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-
 
 # An ISA is chosen by include path: its arch_types.h is the one kernel/arch/arch.h finds.
 KERNEL_FLAGS := $(FREESTANDING_FLAGS) -iquote kernel/arch/$(ARCH) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
-KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -momit-leaf-frame-pointer
-KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) $(UBSAN_TRAP) $(INSTRUMENTED)
+# So is what a variant of the kernel does in the same place: kernel/<variant>/*_hooks.h.
+KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/release -momit-leaf-frame-pointer
+KERNEL_MEASURE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/measure -momit-leaf-frame-pointer
+KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) -iquote kernel/debug $(UBSAN_TRAP) $(INSTRUMENTED)
 KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --no-warn-rwx-segments --gc-sections
 
@@ -89,7 +91,7 @@ USER_FLAGS := $(FREESTANDING_FLAGS) -fstack-usage
 USER_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --gc-sections
 
-HOST_FLAGS := $(COMMON_FLAGS) -iquote kernel/arch/host -O2 -fno-omit-frame-pointer
+HOST_FLAGS := $(COMMON_FLAGS) -iquote kernel/arch/host -iquote kernel/debug -O2 -fno-omit-frame-pointer
 HOST_LIBS := -lpthread
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all $(INSTRUMENTED)
 SANITIZE_tsan := -fsanitize=thread

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The kernel, twice: debug (UBSan traps, lock-order checks of kernel/debug/) and release
-# (kernel/release/).
+# The kernel, three times: debug (UBSan traps, lock-order checks of kernel/debug/) and release
+# (kernel/release/), and measure, a release kernel with probes (kernel/measure/).
 #
 # The image carries a table of its own symbols and an id made of its own contents. Both come from
 # linking it more than once: an image without them, one with the table at its true size, and the
@@ -18,7 +18,7 @@ define kernel
 $(call variant,$(OUT)/kernel/$(1),$(2),$(CC))
 KERNEL_OBJECTS_$(1) := $(call objects,$(OUT)/kernel/$(1),$(SHARED_SOURCES) \
     $(if $(KERNEL_ARCH_SOURCES),$(KERNEL_PORTABLE_SOURCES) $(KERNEL_ARCH_SOURCES) \
-    $(sort $(wildcard kernel/$(1)/*.c))))
+    $(sort $(wildcard kernel/$(1)/*.c) $(KERNEL_SHARED_$(1)))))
 DEPENDENCIES += $$(KERNEL_OBJECTS_$(1):.o=.d)
 $$(call remember,$(OUT)/kernel/$(1)/objects.list,$$(KERNEL_OBJECTS_$(1)))
 KERNEL_OBJECTS += $$(KERNEL_OBJECTS_$(1))
@@ -33,6 +33,9 @@ $(OUT)/kernel/$(1)/kernel.elf: $$(KERNEL_OBJECTS_$(1)) $(OUT)/kernel/$(1)/object
 endef
 $(eval $(call kernel,debug,KERNEL_DEBUG_FLAGS))
 $(eval $(call kernel,release,KERNEL_RELEASE_FLAGS))
+# The release kernel that also measures itself.
+KERNEL_SHARED_measure := $(filter-out %/irq_probe.c,$(wildcard kernel/release/*.c))
+$(eval $(call kernel,measure,KERNEL_MEASURE_FLAGS))
 
 .PHONY: kernel kernel-objects
 kernel-objects: $(KERNEL_OBJECTS)

@@ -67,6 +67,9 @@ void arch_spin_hint(void);
 /* Nanoseconds since boot; the same on every CPU, never backwards on one. */
 uint64_t arch_clock_ns(void);
 
+/* The cycle counter of this CPU. */
+uint64_t arch_cycles(void);
+
 /* Cycle counter rate and its value at system time 0, for StartInfo. */
 void arch_clock_describe(uint64_t *hertz, uint64_t *start);
 

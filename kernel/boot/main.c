@@ -19,6 +19,7 @@
 #include "kernel/cpu.h"
 #include "kernel/debug_scene.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/irq_probe.h"
 #include "kernel/log.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
@@ -89,7 +90,7 @@ static NORETURN void machine_end(void)
                  (long long)(now - shutdown.frames_before));
         success = false;
     }
-    debug_report();
+    irq_probe_report();
     log_line(LOG_NOTICE, "init ended %s with code %d: powering off",
              exit.kind == EXIT_KIND_EXITED ? "by itself" : "early", exit.code);
     arch_power_off(success);
@@ -238,6 +239,7 @@ void kernel_main(const struct boot_info *info)
     command_line_apply(info->command_line);
     shutdown.frames_before = frames_in_use();
     init_start(&boot_manifest);
+    irq_probe_reset();
     cpu_run(arch_cpu_this());
 }
 
@@ -251,10 +253,12 @@ void kernel_interrupt(struct cpu *cpu, enum arch_interrupt kind)
 {
     uint64_t reasons = atomic_exchange_u64(&cpu->ipi_reasons, 0);
 
+    irq_probe_begin(IRQ_STRETCH_INTERRUPT);
     if ((reasons & IPI_SHOOTDOWN) != 0) {
         shootdown_acknowledge(cpu);
     }
     if (sched_interrupt(cpu, kind)) {
         cpu_run(cpu);
     }
+    irq_probe_end();
 }

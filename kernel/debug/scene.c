@@ -49,7 +49,3 @@ void debug_scene_start(const char *command_line)
     }
     panic("debug scene: the processor let it through");
 }
-
-void debug_report(void)
-{
-}

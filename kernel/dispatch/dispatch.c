@@ -24,6 +24,7 @@
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 
 enum {
@@ -286,12 +287,14 @@ static int64_t syscall_exit(struct cpu *cpu, uint64_t code, uint64_t scope)
 
 int64_t kernel_syscall(struct cpu *cpu, uint64_t number, uint64_t argument0, uint64_t argument1)
 {
-    switch (number) {
-    case SYSCALL_CAP_ENTER:
-        return syscall_cap_enter(cpu, argument0, argument1);
-    case SYSCALL_EXIT:
-        return syscall_exit(cpu, argument0, argument1);
-    default:
-        return TRANSPORT_NO_SYSCALL;
+    int64_t result = TRANSPORT_NO_SYSCALL;
+
+    irq_probe_begin(IRQ_STRETCH_SYSCALL);
+    if (number == SYSCALL_CAP_ENTER) {
+        result = syscall_cap_enter(cpu, argument0, argument1);
+    } else if (number == SYSCALL_EXIT) {
+        result = syscall_exit(cpu, argument0, argument1);
     }
+    irq_probe_end();
+    return result;
 }

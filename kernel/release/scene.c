@@ -13,7 +13,3 @@ void debug_scene_start(const char *command_line)
         kernel_boot_refused("debug= needs a debug kernel");
     }
 }
-
-void debug_report(void)
-{
-}

@@ -21,6 +21,7 @@
 #include "abi/atomic.h"
 #include "core/assert.h"
 #include "kernel/dispatch/dispatch.h"
+#include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
 
@@ -230,6 +231,7 @@ static NORETURN void thread_run(struct cpu *cpu, struct thread *thread)
         dispatch_continue(cpu, thread);
     }
     lock_check_none_held();
+    irq_probe_end();
     arch_context_resume(&thread->context);
 }
 
@@ -257,6 +259,13 @@ static struct task *task_pick(struct cpu *cpu)
     return node == NULL ? NULL : task_of(node);
 }
 
+static void interrupts_let_in(void)
+{
+    irq_probe_end();
+    arch_interrupt_window();
+    irq_probe_begin(IRQ_STRETCH_SWITCH);
+}
+
 void cpu_run(struct cpu *cpu)
 {
     current_leave(cpu);
@@ -266,10 +275,13 @@ void cpu_run(struct cpu *cpu)
         lock_check_none_held();
         if (task == NULL) {
             vspace_activate(NULL);
+            irq_probe_end();
             arch_idle();
+            irq_probe_begin(IRQ_STRETCH_SWITCH);
         } else if (task->kind == TASK_JOB) {
+            irq_probe_begin(IRQ_STRETCH_JOB);
             job_run(CONTAINER_OF(task, struct job, task));
-            arch_interrupt_window();
+            interrupts_let_in();
         } else {
             struct thread *thread = CONTAINER_OF(task, struct thread, task);
 
@@ -277,7 +289,7 @@ void cpu_run(struct cpu *cpu)
                 thread_run(cpu, thread);
             }
             thread_retire(thread);
-            arch_interrupt_window();
+            interrupts_let_in();
         }
     }
 }

@@ -254,6 +254,11 @@ uint64_t arch_clock_ns(void)
     return scale(now - clock_start, clock_ns_scale);
 }
 
+uint64_t arch_cycles(void)
+{
+    return tsc_read();
+}
+
 void arch_clock_describe(uint64_t *hertz, uint64_t *start)
 {
     *hertz = clock_hertz;
