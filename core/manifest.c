@@ -39,8 +39,8 @@
  * manifest_graph.c steps 7 to 9, manifest_check.c what they share, manifest_read.c the accessors.
  */
 #include "core/assert.h"
+#include "core/elf.h"
 #include "core/manifest_check.h"
-#include "core/string.h"
 
 enum {
     SLACK_WORDS = 1024, /* budget beyond the message: elements without size are charged too */
@@ -140,10 +140,15 @@ static bool binary_name_check(struct manifest *m, uint32_t index,
 
 static bool image_check(struct manifest *m, struct capn_data data)
 {
-    static const uint8_t magic[4] = {0x7f, 'E', 'L', 'F'};
+    const struct elf_limits limits = {LIMIT_USER_MIN, LIMIT_USER_MAX, UINT64_MAX};
+    struct elf_image image;
+    enum elf_error error = elf_parse(data.bytes, data.length, &limits, &image);
 
-    return (data.length >= sizeof(magic) && memcmp(data.bytes, magic, sizeof(magic)) == 0) ||
-           manifest_refuse(m, MANIFEST_ERROR_NOT_LOADABLE, data.length, 0);
+    if (error == ELF_OK) {
+        return true;
+    }
+    m->refusal.detail = elf_error_text(error);
+    return manifest_refuse(m, MANIFEST_ERROR_NOT_LOADABLE, data.length, 0);
 }
 
 static bool binary_check(struct manifest *m, uint32_t index)
