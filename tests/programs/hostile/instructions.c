@@ -4,8 +4,7 @@
 
 enum {
     FLAG_TRAP = 1 << 8,
-    X87_UNMASK_ALL = 0x340,  /* control word: extended precision, no exception masked */
-    SSE_UNMASK_ALL = 0x0000, /* MXCSR: no exception masked */
+    X87_UNMASK_ALL = 0x340, /* control word: extended precision, no exception masked */
 };
 
 static void act_divide_by_zero(struct rt *rt)
@@ -66,21 +65,6 @@ static void act_x87_exception(struct rt *rt)
                      : "m"(control));
 }
 
-static void act_sse_exception(struct rt *rt)
-{
-    uint32_t control = SSE_UNMASK_ALL;
-
-    (void)rt;
-    __asm__ volatile("ldmxcsr %0\n\t"
-                     "movl $1, %%eax\n\t"
-                     "cvtsi2sd %%eax, %%xmm0\n\t"
-                     "xorpd %%xmm1, %%xmm1\n\t"
-                     "divsd %%xmm1, %%xmm0"
-                     :
-                     : "m"(control)
-                     : "eax", "xmm0", "xmm1");
-}
-
 static void act_trap_flag(struct rt *rt)
 {
     (void)rt;
@@ -95,13 +79,8 @@ static void act_trap_flag(struct rt *rt)
 }
 
 const struct act instruction_acts[] = {
-    {"divide-by-zero", act_divide_by_zero},
-    {"divide-overflow", act_divide_overflow},
-    {"undefined", act_undefined},
-    {"breakpoint", act_breakpoint},
-    {"unaligned-sse", act_unaligned_sse},
-    {"x87-exception", act_x87_exception},
-    {"sse-exception", act_sse_exception},
-    {"trap-flag", act_trap_flag},
-    {NULL, NULL},
+    {"divide-by-zero", act_divide_by_zero}, {"divide-overflow", act_divide_overflow},
+    {"undefined", act_undefined},           {"breakpoint", act_breakpoint},
+    {"unaligned-sse", act_unaligned_sse},   {"x87-exception", act_x87_exception},
+    {"trap-flag", act_trap_flag},           {NULL, NULL},
 };

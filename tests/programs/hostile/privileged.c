@@ -146,7 +146,7 @@ static void act_iret_kernel(struct rt *rt)
                      "pushq %0\n\t"    /* rip */
                      "iretq"
                      :
-                     : "r"(KERNEL_ADDRESS)
+                     : "r"((uint64_t)(uintptr_t)privileged_acts)
                      : "memory");
 }
 
