@@ -13,9 +13,9 @@ HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c test
     $(SCHEMA_TEST_SOURCES))
 SIM_SOURCES := $(sort $(wildcard sim/*.c))
 
-HOST_asan_FLAGS = $(HOST_FLAGS) $(SANITIZE_asan)
-HOST_tsan_FLAGS = $(HOST_FLAGS) $(SANITIZE_tsan)
-HOST_msan_FLAGS = $(HOST_FLAGS) $(SANITIZE_msan)
+HOST_asan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_asan)
+HOST_tsan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_tsan)
+HOST_msan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_msan)
 
 # $(call host_variant,FOLDER,FLAGS-VARIABLE,COMPILER,SUFFIX)
 define host_variant
