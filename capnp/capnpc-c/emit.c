@@ -175,7 +175,7 @@ static void find_floats(struct emitter *emitter, struct node *node)
 void emit_header(struct emitter *emitter)
 {
     const char *path = emitter->file->path;
-    const char *guard = text_upper(text_snake(path));
+    const char *guard = text_format("CAPNPC_C_%s", text_upper(text_snake(path)));
     struct output *header = output_open(text_format("%s.h", path));
     emitter->header = header;
     uses_floats = false;
