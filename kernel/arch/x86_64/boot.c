@@ -22,6 +22,9 @@
 #include "kernel/arch/x86_64/timer.h"
 #include "kernel/log.h"
 
+/* Image, tables and caches of one CPU take about one MiB; a small system takes the other. */
+#define BOOT_MEMORY_MIN (UINT64_C(2) << 20)
+
 #define APIC_BASE_X2APIC  (UINT64_C(1) << 10)
 #define APIC_BASE_ADDRESS UINT64_C(0x000ffffffffff000)
 
@@ -43,6 +46,9 @@ static void boot_info_read(const struct boot_memory *memory, uint32_t entry, uin
                                 ? boot_pvh_parse(&boot_info, memory, address)
                                 : boot_multiboot2_parse(&boot_info, memory, address);
 
+    if (error == BOOT_OK) {
+        error = boot_info_validate(&boot_info, BOOT_MEMORY_MIN);
+    }
     if (error != BOOT_OK) {
         kernel_boot_refused(boot_error_text(error));
     }
