@@ -344,7 +344,7 @@ static void endpoint_operation_cancel(struct operation *operation)
 void operations_cancel(struct thread *thread)
 {
     for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
-        struct operation *operation = thread->operation[i];
+        struct operation *operation = thread_operation(thread, i);
         enum operation_kind kind;
         struct endpoint *endpoint;
 

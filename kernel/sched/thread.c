@@ -37,12 +37,10 @@ enum {
 };
 
 static struct kmem_cache thread_cache;
-static struct kmem_cache operation_cache;
 
 void threads_init(void)
 {
     kmem_cache_init(&thread_cache, "thread", sizeof(struct thread));
-    kmem_cache_init(&operation_cache, "operation", sizeof(struct operation));
 }
 
 static vaddr_t region_base(const struct thread *thread)
@@ -51,25 +49,36 @@ static vaddr_t region_base(const struct thread *thread)
            thread->slot * LAYOUT_THREAD_BYTES;
 }
 
+struct operation *thread_operation(struct thread *thread, unsigned index)
+{
+    struct operation *first;
+
+    ASSERT(index < LIMIT_OPERATIONS);
+    first = arch_frame_pointer(thread->operation_frame[index / OPERATIONS_PER_FRAME]);
+    return &first[index % OPERATIONS_PER_FRAME];
+}
+
 static void operations_free(struct thread *thread)
 {
-    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
-        if (thread->operation[i] != NULL) {
-            kmem_free(&operation_cache, thread->operation[i]);
+    for (unsigned i = 0; i < OPERATION_FRAMES; i++) {
+        if (thread->operation_frame[i] != 0) {
+            frame_free(thread->operation_frame[i]);
         }
     }
 }
 
 static bool operations_create(struct thread *thread)
 {
-    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
-        struct operation *operation = kmem_alloc(&operation_cache);
-
-        if (operation == NULL) {
+    for (unsigned i = 0; i < OPERATION_FRAMES; i++) {
+        if (frame_alloc(&thread->operation_frame[i]) != STATUS_OK) {
+            thread->operation_frame[i] = 0;
             return false;
         }
+    }
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        struct operation *operation = thread_operation(thread, i);
+
         operation->owner = thread;
-        thread->operation[i] = operation;
         list_push_back(&thread->operations_free, &operation->free_node);
     }
     return true;

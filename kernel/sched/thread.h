@@ -25,6 +25,8 @@ enum {
     RING_PAGES = RING_BYTES / LIMIT_PAGE_BYTES,
     ARENA_PAGES = LIMIT_ARENA_BYTES / LIMIT_PAGE_BYTES,
     ARENA_FIRST_PAGE = RING_ARENA_OFFSET / LIMIT_PAGE_BYTES,
+    OPERATIONS_PER_FRAME = LIMIT_PAGE_BYTES / sizeof(struct operation),
+    OPERATION_FRAMES = (LIMIT_OPERATIONS + OPERATIONS_PER_FRAME - 1) / OPERATIONS_PER_FRAME,
 };
 
 /* What a new thread is made of. */
@@ -64,7 +66,7 @@ struct thread {
 
     vaddr_t ring_address; /* in the process */
     paddr_t ring_frame[RING_PAGES];
-    struct operation *operation[LIMIT_OPERATIONS];
+    paddr_t operation_frame[OPERATION_FRAMES];
 
     ALIGNED(64) struct arch_context context;
 };
@@ -85,6 +87,9 @@ void thread_start(struct thread *thread);
 
 /* Gives up a thread that was never started; its user memory stays to the end of the process. */
 void thread_abandon(struct thread *thread);
+
+/* Operation `index` (below LIMIT_OPERATIONS) of the thread, free or not. */
+struct operation *thread_operation(struct thread *thread, unsigned index);
 
 /* Frees a retired thread's kernel parts; its ring is mapped nowhere any more. */
 void thread_free(struct thread *thread);
