@@ -164,10 +164,11 @@ bool arch_vspace_query(const struct arch_vspace *vspace, vaddr_t address,
 
 /*
  * Teardown of a space that is active nowhere: takes up to `limit` frames out of it (pages not
- * SHARED and tables, not the root) and returns how many; 0: empty. Work is bounded by `limit` times
- * a constant, so that a job can call it in steps.
+ * SHARED and tables, not the root) and returns how many, perhaps none; *empty: that was the last.
+ * Work is bounded by `limit` and a constant, so that a job can call it in steps.
  */
-unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit);
+unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit,
+                           bool *empty);
 
 /* Makes `vspace` this CPU's user half; NULL: the kernel's alone. Flushes all user translations. */
 void arch_vspace_activate(struct arch_vspace *vspace);

@@ -44,6 +44,10 @@
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
 
+enum {
+    TEARDOWN_FRAMES = 8, /* each goes to the bitmap in the end: about 500 instructions */
+};
+
 #define FLAGS_ALLOWED ((unsigned)ARCH_PAGE_WRITE | (unsigned)ARCH_PAGE_EXECUTE)
 
 static enum status pages_validate(vaddr_t page, unsigned pages)
@@ -275,19 +279,20 @@ void vspace_activate(struct vspace *vspace)
 
 bool vspace_teardown_step(struct vspace *vspace)
 {
-    paddr_t frame[VSPACE_STEP_PAGES];
+    paddr_t frame[TEARDOWN_FRAMES];
     unsigned count;
+    bool empty;
 
     ASSERT(atomic_load_acquire_u64(&vspace->active) == 0);
     spinlock_lock(&vspace->lock);
-    count = arch_vspace_drain(&vspace->arch, frame, VSPACE_STEP_PAGES);
-    ASSERT(count <= VSPACE_STEP_PAGES && count < vspace->frames);
+    count = arch_vspace_drain(&vspace->arch, frame, TEARDOWN_FRAMES, &empty);
+    ASSERT(count <= TEARDOWN_FRAMES && count < vspace->frames);
     vspace->frames -= count;
     spinlock_unlock(&vspace->lock);
     for (unsigned i = 0; i < count; i++) {
         frame_free(frame[i]);
     }
-    if (count != 0) {
+    if (!empty) {
         return true;
     }
     ASSERT(vspace->frames == 1); /* invariant 1 */

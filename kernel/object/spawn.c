@@ -31,7 +31,7 @@
 #include "schema/generated/process.capnp.h"
 
 enum {
-    SPAWN_STEP_PAGES = 8,      /* each is zeroed and copied: 2 * 512 stores, 8,192 in all */
+    SPAWN_STEP_PAGES = 4,      /* each is zeroed, copied, mapped: about 2,000 instructions */
     SPAWN_TLS_MAX = 16 * 1024, /* static TLS lies at the top of the stack */
     SPAWN_IMAGE_MAX = 64 * 1024 * 1024,
 };

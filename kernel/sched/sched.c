@@ -259,6 +259,7 @@ static struct task *task_pick(struct cpu *cpu)
     return node == NULL ? NULL : task_of(node);
 }
 
+/* Between two pieces of work, so that no stretch is the sum of two. */
 static void interrupts_let_in(void)
 {
     irq_probe_end();
@@ -270,18 +271,18 @@ void cpu_run(struct cpu *cpu)
 {
     current_leave(cpu);
     for (;;) {
-        struct task *task = task_pick(cpu);
+        struct task *task;
 
+        interrupts_let_in();
+        task = task_pick(cpu);
         lock_check_none_held();
         if (task == NULL) {
             vspace_activate(NULL);
             irq_probe_end();
             arch_idle();
-            irq_probe_begin(IRQ_STRETCH_SWITCH);
         } else if (task->kind == TASK_JOB) {
             irq_probe_begin(IRQ_STRETCH_JOB);
             job_run(CONTAINER_OF(task, struct job, task));
-            interrupts_let_in();
         } else {
             struct thread *thread = CONTAINER_OF(task, struct thread, task);
 
@@ -289,7 +290,6 @@ void cpu_run(struct cpu *cpu)
                 thread_run(cpu, thread);
             }
             thread_retire(thread);
-            interrupts_let_in();
         }
     }
 }

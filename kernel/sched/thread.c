@@ -32,7 +32,7 @@
 enum {
     STACK_PAGES = LIMIT_STACK_BYTES / LIMIT_PAGE_BYTES,
     BUILD_PAGES = STACK_PAGES + 1 + RING_PAGES, /* stack, StartInfo, ring */
-    BUILD_STEP_PAGES = 8,
+    BUILD_STEP_PAGES = 6,       /* each is zeroed and mapped: about 1,300 instructions */
     THREAD_CONTROL_BYTES = 256, /* above the thread pointer, at the top of the stack */
 };
 

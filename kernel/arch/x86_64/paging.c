@@ -15,7 +15,7 @@
  * The drain walks the tree from the left without recursion and keeps its place in struct
  * arch_vspace between calls: table and next index for each level. A table is given out when its
  * last entry is passed. Scanning a table of 512 entries gives at least one frame (the table), and
- * a call ends early once it has looked at DRAIN_ENTRIES_MAX entries and has something to return.
+ * a call ends once it has looked at DRAIN_ENTRIES_MAX entries, with whatever it has found.
  */
 #include "core/assert.h"
 #include "core/bits.h"
@@ -26,7 +26,7 @@
 #include "kernel/cpu.h"
 
 enum {
-    DRAIN_ENTRIES_MAX = 1024,
+    DRAIN_ENTRIES_MAX = 256, /* of about 12 instructions each */
 };
 
 #define TABLE_FLAGS (ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER)
@@ -190,11 +190,13 @@ static paddr_t drain_ascend(struct arch_vspace *vspace)
     return table;
 }
 
-unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit)
+unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit,
+                           bool *empty)
 {
     unsigned count = 0;
 
-    for (unsigned seen = 0; count < limit && (count == 0 || seen < DRAIN_ENTRIES_MAX); seen++) {
+    *empty = false;
+    for (unsigned seen = 0; count < limit && seen < DRAIN_ENTRIES_MAX; seen++) {
         unsigned level = vspace->drain_level;
         unsigned index = vspace->drain_index[level];
         bool at_root = level == TABLE_LEVELS - 1;
@@ -202,6 +204,7 @@ unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned
 
         if (index == (at_root ? TABLE_KERNEL_FIRST : TABLE_ENTRIES)) {
             if (at_root) {
+                *empty = true;
                 break;
             }
             frames[count++] = drain_ascend(vspace);
