@@ -57,3 +57,9 @@ readme-check: ## check README.md: commands, paths, and the output of make run
 	$(call setup,build run)
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/check_readme.py $(result) --make '$(MAKE)'
+
+.PHONY: debug-check
+debug-check: ## check that make debug shows frames of programs and of the kernel
+	$(call setup,build run debug)
+	$(Q)$(MAKE) $(OUT)/kernel/debug/kernel.elf $(OUT)/systems/default.bin
+	@$(PYTHON) tools/debug_check.py $(result) --make '$(MAKE)'

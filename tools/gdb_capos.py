@@ -4,7 +4,7 @@
 Every program is linked at the same address, so only one program's symbols can be loaded at a time.
 Each stop in the user half loads those of the process that runs; `capos-program NAME` chooses by
 hand, for instance to set a breakpoint before the program runs. In conditions `$capos_process()` is
-the running process's name: break main if $_streq($capos_process(), "client").
+the running process's name: break main if $_streq($capos_process(), "client"). `capos-where` prints it.
 """
 import json
 import os
@@ -90,6 +90,18 @@ class Program(gdb.Command):
         choose(argument.strip(), tell=True)
 
 
+class Where(gdb.Command):
+    """capos-where: the process that runs and whose code the CPU that stopped is in."""
+
+    def __init__(self):
+        super().__init__("capos-where", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        pc = int(gdb.parse_and_eval("(unsigned long)$pc"))
+        print("process %s, in the %s" % (process_name() or "(none)",
+                                         "program" if pc < USER_END else "kernel"))
+
+
 class Process(gdb.Function):
     """$capos_process(): the name of the process that runs, "" when there is none."""
 
@@ -115,5 +127,6 @@ if CAPOS_MANIFEST:  # noqa: F821
     with open(CAPOS_MANIFEST) as manifest:  # noqa: F821
         CAPOS_BINARIES = binaries_of(json.load(manifest), {})
 Program()
+Where()
 Process()
 gdb.events.stop.connect(stopped)
