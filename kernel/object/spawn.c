@@ -335,6 +335,9 @@ static bool spawn_step(struct job *job)
 
 void spawn_start(struct spawn *spawn)
 {
+    unsigned priority = spawn->operation != NULL ? spawn->operation->owner->task.priority
+                                                 : spawn->process->priority;
+
     spawn->job.step = spawn_step;
-    job_start(&spawn->job, arch_cpu_this(), spawn->process->priority);
+    job_start(&spawn->job, arch_cpu_this(), priority);
 }

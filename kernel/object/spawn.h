@@ -53,7 +53,7 @@ enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
 /* Gives up a plan that was not started, with the edges it has. */
 void spawn_discard(struct spawn *spawn);
 
-/* Starts the job on this CPU. */
+/* Starts the job on this CPU, at the caller's priority: it is the caller who waits for it. */
 void spawn_start(struct spawn *spawn);
 
 #endif
