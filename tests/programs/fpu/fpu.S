@@ -65,18 +65,21 @@ fpu_store:
     ret
     .size fpu_store, . - fpu_store
 
-/* uint64_t fpu_spin(uint64_t iterations, uint64_t gap): counts iterations that began more than `gap`
- * cycles after the one before: the times that somebody else had the CPU. */
+/* uint64_t fpu_spin(uint64_t stretches, uint64_t gap): counts stretches of 20,000 instructions that
+ * took more than `gap` cycles: the times that somebody else had the CPU. */
     .globl fpu_spin
     .type fpu_spin, @function
 fpu_spin:
-    movq %rdi, %rcx
     xorl %r8d, %r8d
     rdtsc
     shlq $32, %rdx
     orq %rdx, %rax
     movq %rax, %r9
 1:
+    movl $10000, %ecx
+2:
+    decl %ecx
+    jne 2b
     rdtsc
     shlq $32, %rdx
     orq %rdx, %rax
@@ -84,10 +87,10 @@ fpu_spin:
     subq %r9, %r10
     movq %rax, %r9
     cmpq %rsi, %r10
-    jb 2f
+    jb 3f
     incq %r8
-2:
-    decq %rcx
+3:
+    decq %rdi
     jne 1b
     movq %r8, %rax
     ret

@@ -16,7 +16,7 @@ enum {
     MXCSR_ROUND_UP = 0x5f80,
     X87_INITIAL = 0x037f,
     ROUNDS = 20,
-    SPINS = 200 * 1000,
+    STRETCHES = 150,
     GAP_US = 200, /* longer than any interrupt, shorter than any turn of another process */
     TURNS_WANTED = 3,
     UPPER_HALF = 128, /* xmm8 and up: nothing between entry and main uses them */
@@ -24,7 +24,7 @@ enum {
 
 void fpu_load(const uint8_t pattern[PATTERN_BYTES], uint32_t mxcsr);
 uint32_t fpu_store(uint8_t pattern[PATTERN_BYTES], uint64_t *x87);
-uint64_t fpu_spin(uint64_t iterations, uint64_t gap);
+uint64_t fpu_spin(uint64_t stretches, uint64_t gap);
 uint16_t fpu_control(void);
 
 static bool name_is(const struct rt *rt, const char *name)
@@ -69,7 +69,7 @@ static void keep(struct check *check, uint8_t seed)
         uint32_t mxcsr;
 
         fpu_load(pattern, MXCSR_ROUND_UP);
-        turns += fpu_spin(SPINS, gap);
+        turns += fpu_spin(STRETCHES, gap);
         mxcsr = fpu_store(found, &x87);
         __builtin_memcpy(&expected, pattern, sizeof(expected));
         CHECK(check, memcmp(pattern, found, sizeof(pattern)) == 0);
