@@ -204,7 +204,7 @@ static void lists_set(struct manifest_service_builder to, const struct fixture_s
         }
     }
     if (!service->grants_absent) {
-        struct manifest_grant_list_builder list =
+        struct manifest_grant_builder_list list =
             manifest_service_init_grants(to, service->grant_count);
 
         for (uint32_t i = 0; i < service->grant_count; i++) {
@@ -212,7 +212,7 @@ static void lists_set(struct manifest_service_builder to, const struct fixture_s
         }
     }
     if (!service->exports_absent) {
-        struct manifest_export_list_builder list =
+        struct manifest_export_builder_list list =
             manifest_service_init_exports(to, service->export_count);
 
         for (uint32_t i = 0; i < service->export_count; i++) {
@@ -267,7 +267,7 @@ static void root_set(struct manifest_builder root, const struct fixture *fixture
 {
     head_set(root, fixture);
     if (!fixture->binaries_absent) {
-        struct manifest_binary_list_builder list =
+        struct manifest_binary_builder_list list =
             manifest_init_binaries(root, fixture->binary_count);
 
         for (uint32_t i = 0; i < fixture->binary_count; i++) {
@@ -281,7 +281,7 @@ static void root_set(struct manifest_builder root, const struct fixture *fixture
         }
     }
     if (!fixture->services_absent) {
-        struct manifest_service_list_builder list =
+        struct manifest_service_builder_list list =
             manifest_init_services(root, fixture->service_count);
 
         for (uint32_t i = 0; i < fixture->service_count; i++) {
