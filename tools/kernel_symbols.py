@@ -19,6 +19,7 @@ TEXT_TYPES = "tTwW"
 ID_DIGITS = 16
 ROUNDS_MAX = 6
 PT_LOAD = 1
+KERNEL_HALF = 1 << 63
 
 
 def run(arguments):
@@ -36,6 +37,8 @@ def parse_nm(text):
         if len(fields) != 3 or fields[1] not in TEXT_TYPES or fields[2].startswith((".L", "$")):
             continue
         address, kind, name = int(fields[0], 16), fields[1], fields[2]
+        if address < KERNEL_HALF:
+            continue  # ran before any report could be made; users' addresses must not get its names
         rank = (kind.islower(), len(name), name)
         if address not in by_address or rank < by_address[address][0]:
             by_address[address] = (rank, name)

@@ -31,16 +31,16 @@
 
     .section .boot.header, "a"
     .balign 8
-header_start:
+.Lheader_start:
     .long MULTIBOOT2_MAGIC
     .long 0
-    .long header_end - header_start
-    .long 0x100000000 - (MULTIBOOT2_MAGIC + (header_end - header_start))
+    .long .Lheader_end - .Lheader_start
+    .long 0x100000000 - (MULTIBOOT2_MAGIC + (.Lheader_end - .Lheader_start))
     .word 6, 0 /* modules at page boundaries */
     .long 8
     .word 0, 0 /* end */
     .long 8
-header_end:
+.Lheader_end:
 
     .section .note.pvh, "a", @note
     .balign 4
@@ -55,30 +55,30 @@ header_end:
 boot_multiboot2:
     movl $BOOT_ENTRY_MULTIBOOT2, %edi
     cmpl $MULTIBOOT2_LOADED, %eax
-    je boot_common
-    movl $text_loader, %esi
-    jmp boot_refused
+    je .Lboot_common
+    movl $.Ltext_loader, %esi
+    jmp .Lboot_refused
 
     .global boot_pvh
     .type boot_pvh, @function
 boot_pvh:
     movl $BOOT_ENTRY_PVH, %edi
 
-boot_common:
+.Lboot_common:
     cli
     cld
     movl $PHYSICAL(boot_stacks) + STACKS_MAIN_TOP, %esp
     movl %ebx, %ebp
 
     /* Is there memory at the image's end? Nothing there keeps what is written. */
-    movl $text_memory, %esi
+    movl $.Ltext_memory, %esi
     movl $image_end - 4, %ecx
     movl $MEMORY_PROBE, %eax
     movl %eax, (%ecx)
     xorl %eax, (%ecx)
-    jnz boot_refused
+    jnz .Lboot_refused
     cmpl $0, (%ecx)
-    jne boot_refused
+    jne .Lboot_refused
 
     /* CPUID exists if the ID flag can be changed; long mode is bit 29 of leaf 0x80000001. */
     pushfl
@@ -91,15 +91,15 @@ boot_common:
     popl %eax
     xorl %ecx, %eax
     testl $EFLAGS_ID, %eax
-    jz boot_no_long_mode
+    jz .Lboot_no_long_mode
     movl $0x80000000, %eax
     cpuid
     cmpl $0x80000001, %eax
-    jb boot_no_long_mode
+    jb .Lboot_no_long_mode
     movl $0x80000001, %eax
     cpuid
     btl $29, %edx
-    jnc boot_no_long_mode
+    jnc .Lboot_no_long_mode
 
     /* Four directories of 2 MiB pages cover 4 GiB. */
     movl $PHYSICAL(boot_directories), %ebx
@@ -142,14 +142,14 @@ boot_common:
     movl %cr0, %eax
     orl $CR0_PE_PG, %eax
     movl %eax, %cr0
-    lgdt boot_gdt_pointer
-    ljmp $SELECTOR_KERNEL_CODE, $boot_long
+    lgdt .Lboot_gdt_pointer
+    ljmp $SELECTOR_KERNEL_CODE, $.Lboot_long
 
-boot_no_long_mode:
-    movl $text_long_mode, %esi
+.Lboot_no_long_mode:
+    movl $.Ltext_long_mode, %esi
 
 /* esi: a line for the console. Without paging, stack or C: prints, fails, halts. */
-boot_refused:
+.Lboot_refused:
     movw $COM1 + 3, %dx
     movb $0x80, %al
     outb %al, %dx
@@ -183,25 +183,25 @@ boot_refused:
     jmp 5b
 
     .code64
-boot_long:
+.Lboot_long:
     movabsq $boot_high_half, %rax
     jmpq *%rax
 
     .section .boot.rodata, "a"
-text_long_mode:
+.Ltext_long_mode:
     .asciz "\r\ncapOS cannot boot: this processor has no 64-bit mode (long mode)\r\n"
-text_loader:
+.Ltext_loader:
     .asciz "\r\ncapOS cannot boot: entered by something that is not a multiboot2 loader\r\n"
-text_memory:
+.Ltext_memory:
     .asciz "\r\ncapOS cannot boot: there is less memory than the kernel's image needs\r\n"
     .balign 8
-boot_gdt:
+.Lboot_gdt:
     .quad 0
     .quad 0x00209b0000000000 /* 64-bit code */
     .quad 0x0000930000000000 /* data */
-boot_gdt_pointer:
-    .word boot_gdt_pointer - boot_gdt - 1
-    .quad boot_gdt
+.Lboot_gdt_pointer:
+    .word .Lboot_gdt_pointer - .Lboot_gdt - 1
+    .quad .Lboot_gdt
 
     .section .text.boot, "ax"
     .type boot_high_half, @function

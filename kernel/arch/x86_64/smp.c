@@ -3,10 +3,12 @@
  * Other CPUs: starting them, stopping them, and waiting.
  *
  * Start (AMD64 vol. 2, 16.5; Intel SDM 3A, 8.4): INIT to each, a pause, then one at a time STARTUP
- * with the page of the trampoline, once more if it does not answer. The trampoline's parameters are
- * one CPU's, so the next is started when the one before has arrived or was given up. One that
- * arrives late takes the claim word (trampoline.S) of another or none at all, never a stack that is
- * in use; which CPU a structure belongs to is told by the CPU that arrives, not by whom we called.
+ * with the page of the trampoline, once more if it does not answer. Only the oldest 64-bit CPUs
+ * need the 10 ms between the two that the manuals ask for; they hear the second one. The
+ * trampoline's parameters are one CPU's, so the next is started when the one before has arrived or
+ * was given up. One that arrives late takes the claim word (trampoline.S) of another or none at
+ * all, never a stack that is in use; which CPU a structure belongs to is told by the CPU that
+ * arrives, not by whom we called.
  *
  * A CPU's cycle counter is compared with the boot CPU's while it starts: boot CPU's count, its
  * count, boot CPU's count. When its count lies between the other two, in any round, the counters
@@ -27,9 +29,10 @@
 #include "kernel/arch/x86_64/timer.h"
 #include "kernel/log.h"
 
+#define NS_PER_US        UINT64_C(1000)
 #define NS_PER_MS        UINT64_C(1000000)
-#define INIT_PAUSE_NS    (10 * NS_PER_MS)
-#define STARTUP_AGAIN_NS (1 * NS_PER_MS)
+#define INIT_PAUSE_NS    (100 * NS_PER_US)
+#define STARTUP_AGAIN_NS (10 * NS_PER_MS)
 #define ARRIVAL_NS       (2000 * NS_PER_MS)
 #define HALT_NS          (200 * NS_PER_MS)
 

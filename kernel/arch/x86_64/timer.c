@@ -27,7 +27,7 @@
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define FS_PER_SECOND  UINT64_C(1000000000000000)
 #define PIT_HERTZ      UINT64_C(1193182)
-#define WINDOW_DIVISOR 100 /* of a second: 10 ms */
+#define WINDOW_DIVISOR 250 /* of a second: 4 ms */
 
 enum {
     SAMPLE_TRIES = 8,
