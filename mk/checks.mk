@@ -45,7 +45,7 @@ clang-check: ## build everything a second time with clang 14
 	$(Q)$(MAKE) CC=clang build host-tests
 
 # With a default system there is an ISO to compare; before that, what there is.
-SHIPPED_TARGETS = kernel user systems $(if $(filter %/default.bin,$(SYSTEMS)),$(ISO))
+SHIPPED_TARGETS = kernel user systems $(if $(filter %/default.bin,$(SYSTEMS)),iso-file)
 .PHONY: reproducible-check
 reproducible-check: ## build again in another folder and compare kernel, programs, systems and ISO
 	$(call setup,build iso)
@@ -61,5 +61,5 @@ readme-check: ## check README.md: commands, paths, and the output of make run
 .PHONY: debug-check
 debug-check: ## check that make debug shows frames of programs and of the kernel
 	$(call setup,build run debug)
-	$(Q)$(MAKE) $(OUT)/kernel/debug/kernel.elf $(OUT)/systems/default.bin
+	$(Q)$(MAKE) boot-files KERNEL=debug
 	@$(PYTHON) tools/debug_check.py $(result) --make '$(MAKE)'

@@ -25,10 +25,13 @@ build: kernel user host systems edges-check
 
 # ---- booting -----------------------------------------------------------------------------------
 
-.PHONY: run run-built run-spawn run-smoke iso debug
+.PHONY: boot-files run run-spawn run-smoke iso debug
+boot-files: $(KERNEL_IMAGE) $(OUT)/systems/$(SYSTEM).bin
+	@:
+
 run: ## build and boot in QEMU, terminal attached (SMP=4 ACCEL=tcg or kvm KERNEL=release or debug)
 	$(call setup,build run)
-	$(Q)$(MAKE) $(KERNEL_IMAGE) $(OUT)/systems/$(SYSTEM).bin
+	$(Q)$(MAKE) boot-files
 	@$(PYTHON) tools/qemu.py --kernel $(KERNEL_IMAGE) --module $(OUT)/systems/$(SYSTEM).bin \
 	    --smp $(SMP) --accel $(ACCEL) --timeout $(TIMEOUT)
 
@@ -40,7 +43,7 @@ run-smoke: ## boot systems/smoke: the runtime's own smoke programs
 
 debug: ## boot under GDB with the symbols of kernel and programs (GDB_SCRIPT=file: unattended)
 	$(call setup,build run debug)
-	$(Q)$(MAKE) $(OUT)/kernel/debug/kernel.elf $(OUT)/systems/$(SYSTEM).bin
+	$(Q)$(MAKE) boot-files KERNEL=debug
 	@$(PYTHON) tools/debug.py --kernel $(OUT)/kernel/debug/kernel.elf \
 	    --module $(OUT)/systems/$(SYSTEM).bin --manifest systems/$(SYSTEM).json \
 	    --programs $(USER_DIR)/debug --smp $(DEBUG_SMP) $(if $(GDB_SCRIPT),--script $(GDB_SCRIPT))
@@ -53,8 +56,12 @@ $(ISO): $(OUT)/kernel/release/kernel.elf $(OUT)/systems/default.bin tools/make_i
 
 iso: ## build out/capos.iso, which boots under BIOS and UEFI
 	$(call setup,build iso)
-	$(Q)$(MAKE) $(ISO)
+	$(Q)$(MAKE) iso-file
 	@echo $(ISO)
+
+.PHONY: iso-file
+iso-file: $(ISO)
+	@:
 
 # ---- testing -----------------------------------------------------------------------------------
 

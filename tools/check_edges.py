@@ -64,14 +64,8 @@ LAYERS = [
 # Another ISA's folder, whoever may use kernel/, is only for itself and for tests.
 ISA_FOLDER = re.compile(r"^kernel/arch/[^/]+/")
 ISA_OPEN_TO = ("tests", "sim")
-# Found through the include path of the ISA that is built.
-ISA_HEADER = "arch_types.h"
-ISA_HEADER_USERS = ("kernel/arch/arch.h",)
-# Found through the include path of the kernel's variant that is built: kernel/<variant>/.
-VARIANT_HEADER = "irq_probe_hooks.h"
-VARIANT_HEADER_USERS = ("kernel/irq_probe.h",)
-# Made by the test that includes it, from a schema that the machine's capnp brings.
-MADE_BY_TESTS = {"schema.capnp.h": ("tests/capnp/request_main.c",)}
+# Found through the include path of what is built, an ISA or a kernel variant: header, sole user.
+CHOSEN_HEADERS = {"arch_types.h": "kernel/arch/arch.h", "irq_probe_hooks.h": "kernel/irq_probe.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
@@ -128,16 +122,14 @@ def include_problem(root, layer, path, kind, name):
         if layer.name == "tests" or path.startswith("tests/programs/"):
             return None
         return "%s may not include <%s>" % (layer.name, name)
-    if name == ISA_HEADER:
-        if path in ISA_HEADER_USERS or ISA_FOLDER.match(path):
+    if name in CHOSEN_HEADERS:
+        if path == CHOSEN_HEADERS[name] or ISA_FOLDER.match(path):
             return None
-        return "%s is for %s alone" % (ISA_HEADER, ISA_HEADER_USERS[0])
-    if path in VARIANT_HEADER_USERS and name == VARIANT_HEADER:
-        return None
-    if path in MADE_BY_TESTS.get(name, ()):
-        return None
+        return "%s is for %s alone" % (name, CHOSEN_HEADERS[name])
     target = resolve(root, path, name)
     if target is None:
+        if layer.name == "tests":
+            return None  # made while building
         return 'includes "%s", which is not in the tree' % name
     other = layer_of(target)
     if other is layer:

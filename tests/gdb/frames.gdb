@@ -9,4 +9,3 @@ break kernel_syscall if $_streq($capos_process(), "ipc-client")
 continue
 backtrace
 capos-where
-kill
