@@ -32,6 +32,7 @@ enum {
     APIC_TIMER_DIVIDE = 0x3e0,
 
     APIC_MASKED = 0x10000,
+    APIC_INPUT_NMI = 0x400,
     APIC_ENABLED = 0x100,
     APIC_DIVIDE_1 = 0xb,
     APIC_PENDING = 0x1000,
@@ -103,6 +104,36 @@ void interrupt_controllers_init(void)
     apic = kernel_map_device(acpi_madt.lapic_address, LIMIT_PAGE_BYTES);
 }
 
+uint32_t apic_id(void)
+{
+    return apic_read(APIC_ID) >> 24;
+}
+
+/* Whether firmware's entry `nmi` is about the CPU with this APIC id. */
+static bool nmi_is_for(const struct acpi_nmi *nmi, uint32_t id)
+{
+    for (uint32_t i = 0; i < acpi_madt.cpu_count && !nmi->all_processors; i++) {
+        if (acpi_madt.cpu[i].apic_id == id && acpi_madt.cpu[i].processor_id == nmi->processor_id) {
+            return true;
+        }
+    }
+    return nmi->all_processors;
+}
+
+/* The two local inputs: NMI where firmware says that one is wired, else masked. */
+static void local_inputs_set(void)
+{
+    apic_write(APIC_LINT0, APIC_MASKED);
+    apic_write(APIC_LINT1, APIC_MASKED);
+    for (uint32_t i = 0; i < acpi_madt.nmi_count; i++) {
+        const struct acpi_nmi *nmi = &acpi_madt.nmi[i];
+
+        if (nmi->local && nmi_is_for(nmi, apic_id())) {
+            apic_write(nmi->lint == 0 ? APIC_LINT0 : APIC_LINT1, APIC_INPUT_NMI);
+        }
+    }
+}
+
 void apic_enable(void)
 {
     msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLED);
@@ -110,19 +141,13 @@ void apic_enable(void)
     apic_write(APIC_TIMER, APIC_MASKED | VECTOR_TIMER);
     apic_write(APIC_THERMAL, APIC_MASKED);
     apic_write(APIC_COUNTERS, APIC_MASKED);
-    apic_write(APIC_LINT0, APIC_MASKED);
-    apic_write(APIC_LINT1, APIC_MASKED);
+    local_inputs_set();
     apic_write(APIC_ERROR, APIC_MASKED);
     apic_write(APIC_SPURIOUS, APIC_ENABLED | VECTOR_SPURIOUS);
     apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_1);
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_TIMER, VECTOR_TIMER); /* one shot */
     apic_acknowledge();
-}
-
-uint32_t apic_id(void)
-{
-    return apic_read(APIC_ID) >> 24;
 }
 
 void apic_acknowledge(void)

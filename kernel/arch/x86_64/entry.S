@@ -79,6 +79,7 @@ leave_by_sysret:
 
 /* The context's program counter is not canonical: its thread faults. rdi: context */
 leave_refused:
+    movq %rax, CONTEXT_RAX(%rdi)
     movq %gs:CPU_STACK_TOP, %rsp
     movq %gs:CPU_SELF, %rdi
     xorl %ebp, %ebp

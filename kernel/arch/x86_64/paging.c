@@ -190,8 +190,7 @@ static paddr_t drain_ascend(struct arch_vspace *vspace)
     return table;
 }
 
-unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit,
-                           bool *empty)
+unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit, bool *empty)
 {
     unsigned count = 0;
 

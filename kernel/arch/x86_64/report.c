@@ -66,7 +66,8 @@ static void frame_print(const struct trap_frame *frame, void (*print)(const char
 void arch_registers_print(const struct arch_context *context,
                           void (*print)(const char *format, ...))
 {
-    const struct trap_frame *frame = arch_cpu_this()->arch.fault;
+    const struct arch_cpu *cpu = &arch_cpu_this()->arch;
+    const struct trap_frame *frame = cpu->fault;
 
     if (context != NULL) {
         context_print(context, print);
@@ -74,6 +75,9 @@ void arch_registers_print(const struct arch_context *context,
         frame_print(frame, print);
     } else {
         print("  no fault was taken on this CPU\n");
+    }
+    if (context == NULL && (cpu->nmi_count | cpu->unexpected_count) != 0) {
+        print("  unexplained: %lu NMIs, %lu interrupts\n", cpu->nmi_count, cpu->unexpected_count);
     }
 }
 
