@@ -170,6 +170,15 @@ bool arch_vspace_query(const struct arch_vspace *vspace, vaddr_t address,
 unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned limit,
                            bool *empty);
 
+/* What a walk of all tables finds, for checks. Cost grows with the space; nobody changes it
+ * meanwhile. */
+struct arch_vspace_census {
+    uint64_t owned;     /* frames: pages not SHARED, tables, root */
+    uint64_t shared;    /* pages that are SHARED */
+    uint64_t forbidden; /* pages writable and executable, or outside the user half */
+};
+void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspace_census *census);
+
 /* Makes `vspace` this CPU's user half; NULL: the kernel's alone. Flushes all user translations. */
 void arch_vspace_activate(struct arch_vspace *vspace);
 

@@ -225,6 +225,56 @@ unsigned arch_vspace_drain(struct arch_vspace *vspace, paddr_t *frames, unsigned
     return count;
 }
 
+static void page_count(uint64_t entry, vaddr_t page, struct arch_vspace_census *census)
+{
+    struct arch_mapping mapping = entry_mapping(entry);
+
+    if ((mapping.flags & ARCH_PAGE_SHARED) != 0) {
+        census->shared++;
+    } else {
+        census->owned++;
+    }
+    if (!flags_allowed(mapping.flags) || page < LIMIT_USER_MIN || page >= LIMIT_USER_MAX) {
+        census->forbidden++;
+    }
+}
+
+/* The tree from the left, without recursion: table and next index for each level. */
+void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspace_census *census)
+{
+    const uint64_t *table[TABLE_LEVELS];
+    unsigned index[TABLE_LEVELS] = {0};
+    unsigned level = TABLE_LEVELS - 1;
+
+    *census = (struct arch_vspace_census){.owned = 1};
+    table[level] = table_pointer(vspace->root);
+    while (level < TABLE_LEVELS) {
+        uint64_t entry;
+
+        if (index[level] == (level == TABLE_LEVELS - 1 ? TABLE_KERNEL_FIRST : TABLE_ENTRIES)) {
+            level++;
+            continue;
+        }
+        entry = table[level][index[level]++];
+        if ((entry & ENTRY_PRESENT) == 0) {
+            continue;
+        }
+        if (level == 0) {
+            vaddr_t page = 0;
+
+            for (unsigned l = 0; l < TABLE_LEVELS; l++) {
+                page |= (vaddr_t)(index[l] - 1) << (12 + 9 * l);
+            }
+            page_count(entry, page, census);
+        } else {
+            census->owned++;
+            level--;
+            table[level] = table_pointer(entry);
+            index[level] = 0;
+        }
+    }
+}
+
 void arch_vspace_activate(struct arch_vspace *vspace)
 {
     uint64_t tables = vspace == NULL ? kernel_map_root() : vspace->root;
