@@ -25,6 +25,7 @@ enum {
 enum {
     IPI_RESCHEDULE = 1,
     IPI_SHOOTDOWN = 2,
+    IPI_CENSUS = 4, /* debug kernels: kernel/mem/memory_debug.h */
 };
 
 struct cpu {

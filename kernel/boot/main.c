@@ -257,6 +257,7 @@ void kernel_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     if ((reasons & IPI_SHOOTDOWN) != 0) {
         shootdown_acknowledge(cpu);
     }
+    memory_debug_interrupt(cpu, reasons);
     if (sched_interrupt(cpu, kind)) {
         cpu_run(cpu);
     }

@@ -57,6 +57,11 @@ void user_copy_race_arm(const char *command_line)
     atomic_store_relaxed_u64(&race.page, page);
 }
 
+bool user_copy_race_is_armed(void)
+{
+    return atomic_load_relaxed_u64(&race.page) != 0;
+}
+
 /* False, with a warning that nobody came: the wait ended by the clock. */
 static bool race_wait(const uint64_t *flag, const char *missing)
 {

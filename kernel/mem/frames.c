@@ -200,7 +200,6 @@ void frames_init(const struct boot_info *info)
         frames.reserved_for_data += i == 1 ? marked : 0;
     }
     frames.reserved = frames.total - frame_bitmap_free_count(&frames.bitmap);
-    user_copy_race_arm(info->command_line);
     if (frame_bitmap_free_count(&frames.bitmap) < SPARE_FRAMES_MIN) {
         kernel_boot_refused("less than 1 MiB of memory is left beside the kernel and the module");
     }

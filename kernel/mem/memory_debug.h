@@ -20,15 +20,27 @@ void memory_debug_frame_freed(paddr_t frame);
 /* `frame` is about to be handed out without being zeroed: asserts that it is zero. */
 void memory_debug_frame_is_zero(paddr_t frame);
 
+/* One step of the teardown of `vspace` is about to begin: asserts vspace_check. */
+void memory_debug_teardown(struct vspace *vspace);
+
+/*
+ * The periodic census: every 50 ms CPU 0 calls all others to a rendezvous, in
+ * which none is inside an allocator, and asserts every x_check() of kernel/mem. Called for each
+ * interrupt with the reasons that were pending; the caller holds no lock.
+ */
+void memory_debug_interrupt(struct cpu *cpu, uint64_t reasons);
+
 /*
  * The race of a copy with an unmap, forced. The word user_copy_race=ADDRESS on a debug kernel's
- * command line names a page. The first copy that comes to that page, after its permission check and
- * before the page's bytes, waits until another CPU has taken that page out of the same space; an
- * unmap of that page waits, before it changes anything, until a copy has come. Then both go on. At
- * the copy's end the kernel asserts that the page's frame is nobody's yet, and says in one log line
- * which of the two permitted outcomes it was. Both waits end after RACE_WAIT_NS with a warning in
- * the log. In any other case, and in release kernels, these do nothing.
+ * command line names a page (and turns the periodic census off). The first copy that comes to that
+ * page, after its permission check and before the page's bytes, waits until another CPU has taken
+ * that page out of the same space; an unmap of that page waits, before it changes anything, until a
+ * copy has come. Then both go on. At the copy's end the kernel asserts that the page's frame is
+ * nobody's yet, and says in one log line which of the two permitted outcomes it was. Both waits end
+ * after RACE_WAIT_NS with a warning in the log. In any other case, and in release kernels, these do
+ * nothing.
  */
+bool user_copy_race_is_armed(void);
 void user_copy_race_arm(const char *command_line);
 void user_copy_rendezvous(struct vspace *vspace, vaddr_t address);
 void user_copy_rendezvous_end(struct vspace *vspace, enum status status);

@@ -16,12 +16,12 @@
  *
  * Invariants:
  * 1. `frames` is 1 (the root) + the tables + the owned pages; 0 after the teardown.
- * 2. No page is writable and executable. (That two spaces may share a frame, one to write, one to
+ * 2. No page is writable and executable, and every mapped page lies in [LIMIT_USER_MIN,
+ *    LIMIT_USER_MAX). (That two spaces may share a frame, one to write, one to
  *    execute, is for the memory object's owner to decide.)
- * 3. Every mapped page lies in [LIMIT_USER_MIN, LIMIT_USER_MAX).
- * 4. A CPU's bit is in `active` from before its first walk of the tables until after the flush with
+ * 3. A CPU's bit is in `active` from before its first walk of the tables until after the flush with
  *    which it leaves; cpu->vspace names the space in between.
- * 5. Tables are freed by the teardown alone, while `active` is 0: a walk never meets a freed table,
+ * 4. Tables are freed by the teardown alone, while `active` is 0: a walk never meets a freed table,
  *    and vspace_unmap takes constant time for each page.
  *
  * Adding a page needs no shootdown: an absent page is in no translation buffer (Intel SDM volume
@@ -284,6 +284,7 @@ bool vspace_teardown_step(struct vspace *vspace)
     bool empty;
 
     ASSERT(atomic_load_acquire_u64(&vspace->active) == 0);
+    memory_debug_teardown(vspace);
     spinlock_lock(&vspace->lock);
     count = arch_vspace_drain(&vspace->arch, frame, TEARDOWN_FRAMES, &empty);
     ASSERT(count <= TEARDOWN_FRAMES && count < vspace->frames);
@@ -311,7 +312,8 @@ uint64_t vspace_frames(struct vspace *vspace)
     return count;
 }
 
-unsigned vspace_check(struct vspace *vspace)
+/* Invariant 3. */
+static bool active_names_the_cpus(const struct vspace *vspace)
 {
     uint64_t active = atomic_load_acquire_u64(&vspace->active);
 
@@ -319,8 +321,26 @@ unsigned vspace_check(struct vspace *vspace)
         bool named = cpus[i] != NULL && cpus[i]->vspace == vspace;
 
         if (named != ((active >> i & 1) != 0)) {
-            return 4;
+            return false;
         }
     }
-    return 0;
+    return true;
+}
+
+unsigned vspace_check(struct vspace *vspace)
+{
+    struct arch_vspace_census census;
+    unsigned broken = 0;
+
+    spinlock_lock(&vspace->lock);
+    arch_vspace_census_take(&vspace->arch, &census);
+    if (census.owned != vspace->frames) {
+        broken = 1;
+    } else if (census.forbidden != 0) {
+        broken = 2;
+    } else if (!active_names_the_cpus(vspace)) {
+        broken = 3;
+    }
+    spinlock_unlock(&vspace->lock);
+    return broken;
 }

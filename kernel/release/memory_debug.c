@@ -17,6 +17,22 @@ void memory_debug_frame_is_zero(paddr_t frame)
     (void)frame;
 }
 
+void memory_debug_teardown(struct vspace *vspace)
+{
+    (void)vspace;
+}
+
+void memory_debug_interrupt(struct cpu *cpu, uint64_t reasons)
+{
+    (void)cpu;
+    (void)reasons;
+}
+
+bool user_copy_race_is_armed(void)
+{
+    return false;
+}
+
 void user_copy_race_arm(const char *command_line)
 {
     (void)command_line;
