@@ -185,17 +185,19 @@ static void caches_init(void)
     virtual_memory_init();
 }
 
-/* What the figures ask: memory, kernel at rest, bitmap. */
+/* What the figures ask: memory, kernel at rest (all that is in use but the boot module and the
+ * bitmap), bitmap. */
 static void memory_report(void)
 {
     struct frames_census census;
+    uint64_t at_rest;
 
     frames_census_take(&census);
-    log_line(
-        LOG_INFO, "memory: %llu MiB, kernel at rest %llu KiB, bitmap %llu KiB",
-        (unsigned long long)(census.total * FRAME_BYTES / (1024 * 1024)),
-        (unsigned long long)((census.total - census.free - census.cached) * FRAME_BYTES / 1024),
-        (unsigned long long)(census.bitmap_bytes / 1024));
+    at_rest = census.reserved + census.owned - frames_reserved_for_data();
+    log_line(LOG_INFO, "memory: %llu MiB, kernel at rest %llu KiB, bitmap %llu KiB",
+             (unsigned long long)(census.total * FRAME_BYTES / (1024 * 1024)),
+             (unsigned long long)(at_rest * FRAME_BYTES / 1024),
+             (unsigned long long)(census.bitmap_bytes / 1024));
 }
 
 /* Every word of the command line means something or the boot is refused. */
