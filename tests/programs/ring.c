@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring from the user's side. The process's name in the manifest chooses the part:
+ *
+ *   ring-nop            many submissions, each answered once, in batches and with a full queue
+ *   ring-opcodes        reserved opcodes and fields that must be zero are refused by name
+ *   ring-corrupt-*      an impossible index fails the ring closed, once, and the process goes on
+ *   ring-spam           submits for ever; others must make progress beside it
+ */
+#include "core/string.h"
+#include "tests/programs/support/check.h"
+#include "user/rt/call.h"
+#include "user/rt/syscall.h"
+
+enum {
+    NOP_ROUNDS = 200,
+    BATCH = 48,
+    OPCODE_COUNT = 256,
+};
+
+static bool name_is(const struct rt *rt, const char *name)
+{
+    const char *own = rt->start->process_name;
+
+    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
+}
+
+/* Submits one entry through the client and takes its completion. */
+static struct cqe one(struct check *check, const struct sqe *entry)
+{
+    struct cqe completion = {.result = INT32_MIN};
+
+    CHECK_EQUAL(check, rt_ring_do(&check->rt->ring, entry, &completion), TRANSPORT_OK);
+    return completion;
+}
+
+static void nop_batches(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct sqe entry = {.opcode = OPCODE_NOP};
+    struct rt_operation operation[BATCH];
+    unsigned good = 0;
+
+    for (unsigned round = 0; round < NOP_ROUNDS; round++) {
+        for (unsigned i = 0; i < BATCH; i++) {
+            good += rt_ring_submit(ring, &entry, &operation[i]) == TRANSPORT_OK;
+        }
+        /* Taken from last to first: completions may be consumed in any order. */
+        for (unsigned i = BATCH; i > 0; i--) {
+            struct cqe completion;
+
+            good +=
+                rt_ring_wait(ring, operation[i - 1], TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+                completion.result == 0 && completion.flags == 0 && completion.refusal.reason == 0;
+            good += !rt_ring_poll(ring, operation[i - 1], &completion);
+        }
+    }
+    CHECK_EQUAL(check, good, 3 * NOP_ROUNDS * BATCH);
+    CHECK_EQUAL(check, ring->strays, 0);
+    CHECK_EQUAL(check, ring->in_flight, 0);
+}
+
+/* More submissions than completions fit: nothing is lost, the rest waits in the queue. */
+static void queue_full(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct ring_header *header = ring->header;
+    uint32_t head = ring->head;
+    uint32_t submitted = 0;
+    uint32_t taken;
+
+    /* By hand, below the client: its own limit would not let this through. */
+    while (submitted < 3 * LIMIT_SQ_ENTRIES) {
+        uint32_t room = LIMIT_SQ_ENTRIES - (ring->tail - ring_load_peer(&header->sq_head));
+
+        for (uint32_t i = 0; i < room && submitted < 3 * LIMIT_SQ_ENTRIES; i++) {
+            ring->submissions[ring->tail % LIMIT_SQ_ENTRIES] =
+                (struct sqe){.opcode = OPCODE_NOP, .user_data = submitted};
+            ring->tail++;
+            submitted++;
+        }
+        ring_publish(&header->sq_tail, ring->tail);
+        (void)rt_syscall_cap_enter(0, 0);
+        if (room == 0) {
+            break;
+        }
+    }
+    taken = ring_load_peer(&header->cq_tail) - head;
+    CHECK_EQUAL(check, taken, LIMIT_CQ_ENTRIES);
+    CHECK_EQUAL(check, rt_syscall_cap_enter(1, 0), LIMIT_CQ_ENTRIES);
+    for (uint32_t i = 0; i < submitted; i++) {
+        if (i == taken) {
+            ring_publish(&header->cq_head, head);
+            (void)rt_syscall_cap_enter(0, 0);
+        }
+        CHECK_EQUAL(check, ring->completions[head % LIMIT_CQ_ENTRIES].user_data, i);
+        head++;
+    }
+    ring->head = head;
+    ring_publish(&header->cq_head, head);
+    CHECK_EQUAL(check, ring_load_peer(&header->cq_tail), head);
+    CHECK_EQUAL(check, rt_nop(ring), 0);
+}
+
+static void opcodes_reserved(struct check *check)
+{
+    for (unsigned opcode = OPCODE_RELEASE + 1; opcode < OPCODE_COUNT; opcode++) {
+        struct sqe entry = {.opcode = (uint8_t)opcode};
+        struct cqe completion = one(check, &entry);
+
+        CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_OPCODE);
+        CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_OPCODE);
+        CHECK_EQUAL(check, completion.refusal.amount, opcode);
+    }
+}
+
+/* One field of a NOP that must be zero and is not. */
+struct field_case {
+    struct sqe entry;
+    uint16_t argument; /* enum refusal_argument */
+    int16_t error;
+};
+
+static void fields_checked(struct check *check)
+{
+    static const struct field_case cases[] = {
+        {{.opcode = OPCODE_NOP, .flags = 1}, ARGUMENT_FLAGS, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .method = 1}, ARGUMENT_METHOD, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .cap = {1}}, ARGUMENT_CAP, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .interface_id = 1}, ARGUMENT_INTERFACE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .token = 1}, ARGUMENT_TOKEN, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .message = 1}, ARGUMENT_MESSAGE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .message_bytes = 8}, ARGUMENT_MESSAGE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .result = 1}, ARGUMENT_RESULT, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .result_bytes = 1}, ARGUMENT_RESULT, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .transfers = 1}, ARGUMENT_TRANSFERS, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_NOP, .spare = 1}, ARGUMENT_SPARE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_CALL, .flags = 1}, ARGUMENT_FLAGS, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_CALL, .token = 1}, ARGUMENT_TOKEN, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_CALL, .message_bytes = 7}, ARGUMENT_MESSAGE_BYTES, TRANSPORT_TOO_LARGE},
+        {{.opcode = OPCODE_CALL, .message_bytes = LIMIT_MESSAGE_BYTES + 8},
+         ARGUMENT_MESSAGE_BYTES,
+         TRANSPORT_TOO_LARGE},
+        {{.opcode = OPCODE_CALL, .transfers = LIMIT_TRANSFERS + 1},
+         ARGUMENT_TRANSFERS,
+         TRANSPORT_TOO_LARGE},
+        {{.opcode = OPCODE_RECV, .message = 8}, ARGUMENT_MESSAGE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RECV, .transfers = 1}, ARGUMENT_TRANSFERS, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RECV, .method = 1}, ARGUMENT_METHOD, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RETURN, .flags = 2}, ARGUMENT_FLAGS, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RETURN, .result = 8}, ARGUMENT_RESULT, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RETURN, .interface_id = 8}, ARGUMENT_INTERFACE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RELEASE, .message = 8}, ARGUMENT_MESSAGE, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RELEASE, .result = 8}, ARGUMENT_RESULT, TRANSPORT_BAD_FIELD},
+        {{.opcode = OPCODE_RELEASE, .token = 8}, ARGUMENT_TOKEN, TRANSPORT_BAD_FIELD},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct cqe completion;
+
+        check->rt->ring.checks = false; /* these entries name no buffers of ours */
+        completion = one(check, &cases[i].entry);
+        CHECK_EQUAL(check, completion.result, cases[i].error);
+        CHECK_EQUAL(check, completion.refusal.argument, cases[i].argument);
+    }
+}
+
+/* Spoils one index; the ring must fail closed and stay closed, and nothing else must happen. */
+static int corrupt(struct rt *rt, uint32_t *index, uint32_t value)
+{
+    struct ring_header *header = rt->ring.header;
+    int64_t first;
+    int64_t second;
+
+    /* The verdict is the exit code: with its ring gone the process cannot print. */
+    ring_publish(index, value);
+    first = rt_syscall_cap_enter(0, 0);
+    if (first != TRANSPORT_RING_CORRUPT) {
+        return 1;
+    }
+    if (ring_load_peer(&header->corrupt) != 1) {
+        return 2;
+    }
+    rt->ring.submissions[rt->ring.tail % LIMIT_SQ_ENTRIES] = (struct sqe){.opcode = OPCODE_NOP};
+    ring_publish(&header->sq_tail, rt->ring.tail + 1);
+    ring_publish(&header->cq_head, rt->ring.head);
+    second = rt_syscall_cap_enter(1, TIMEOUT_NONE);
+    if (second != TRANSPORT_RING_CORRUPT) {
+        return 3;
+    }
+    return ring_load_peer(&header->cq_tail) == rt->ring.head ? 0 : 4;
+}
+
+static NORETURN void spam(struct rt *rt)
+{
+    for (;;) {
+        struct rt_ring *ring = &rt->ring;
+
+        for (unsigned i = 0; i < LIMIT_SQ_ENTRIES; i++) {
+            ring->submissions[ring->tail % LIMIT_SQ_ENTRIES] = (struct sqe){.opcode = OPCODE_NOP};
+            ring->tail++;
+        }
+        ring_publish(&ring->header->sq_tail, ring->tail);
+        (void)rt_syscall_cap_enter(0, 0);
+        ring->head = ring_load_peer(&ring->header->cq_tail);
+        ring_publish(&ring->header->cq_head, ring->head);
+    }
+}
+
+int main(struct rt *rt)
+{
+    struct check check = {.rt = rt};
+
+    if (name_is(rt, "ring-corrupt-tail")) {
+        return corrupt(rt, &rt->ring.header->sq_tail, rt->ring.tail + LIMIT_SQ_ENTRIES + 1);
+    }
+    if (name_is(rt, "ring-corrupt-tail-back")) {
+        return corrupt(rt, &rt->ring.header->sq_tail, rt->ring.tail - 1);
+    }
+    if (name_is(rt, "ring-corrupt-head")) {
+        return corrupt(rt, &rt->ring.header->cq_head, rt->ring.head + 1);
+    }
+    if (name_is(rt, "ring-corrupt-head-back")) {
+        CHECK_EQUAL(&check, rt_nop(&rt->ring), 0);
+        return corrupt(rt, &rt->ring.header->cq_head, rt->ring.head - LIMIT_CQ_ENTRIES - 1);
+    }
+    if (name_is(rt, "ring-spam")) {
+        spam(rt);
+    }
+    if (name_is(rt, "ring-opcodes")) {
+        opcodes_reserved(&check);
+        fields_checked(&check);
+    } else {
+        nop_batches(&check);
+        queue_full(&check);
+        nop_batches(&check);
+    }
+    return check_end(&check);
+}
