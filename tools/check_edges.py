@@ -65,7 +65,8 @@ LAYERS = [
 ISA_FOLDER = re.compile(r"^kernel/arch/[^/]+/")
 ISA_OPEN_TO = ("tests", "sim")
 # Found through the include path of what is built, an ISA or a kernel variant: header, sole user.
-CHOSEN_HEADERS = {"arch_types.h": "kernel/arch/arch.h", "irq_probe_hooks.h": "kernel/irq_probe.h"}
+CHOSEN_HEADERS = {"arch_types.h": "kernel/arch/arch.h", "arch_inline.h": "kernel/arch/arch.h",
+                  "irq_probe_hooks.h": "kernel/irq_probe.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

@@ -34,8 +34,14 @@ struct arch_vspace;  /* one address space's tables */
 
 /* ---- processors ------------------------------------------------------------------------------ */
 
-/* The CPU this code runs on. Valid from kernel_main on. */
-struct cpu *arch_cpu_this(void);
+/*
+ * arch_inline.h beside arch_types.h declares three functions, inline where that is worth it:
+ *
+ *   struct cpu *arch_cpu_this(void)             the CPU this code runs on, from kernel_main on
+ *   void arch_spin_hint(void)                   body of a spin loop
+ *   void *arch_frame_pointer(paddr_t frame)     the kernel's view of a frame (direct map)
+ */
+#include "arch_inline.h"
 
 /*
  * Starts every other CPU the firmware reports (at most `limit` in all). Each is given the struct
@@ -58,9 +64,6 @@ void arch_idle(void);
 
 /* Lets interrupts that are pending be handled now; none is current (between steps of a job). */
 void arch_interrupt_window(void);
-
-/* Body of a spin loop. */
-void arch_spin_hint(void);
 
 /* ---- time and entropy ------------------------------------------------------------------------ */
 
@@ -186,9 +189,6 @@ void arch_vspace_activate(struct arch_vspace *vspace);
 void arch_tlb_flush(void);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
-
-/* The kernel's view of a frame (direct map). */
-void *arch_frame_pointer(paddr_t frame);
 
 /* The frame of a pointer that arch_frame_pointer returned (or into its page). */
 paddr_t arch_pointer_frame(const void *pointer);

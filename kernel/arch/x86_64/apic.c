@@ -162,7 +162,7 @@ void apic_send(uint32_t id, uint32_t command)
         if ((apic_read(APIC_COMMAND_LOW) & APIC_PENDING) == 0) {
             break;
         }
-        spin_hint();
+        arch_spin_hint();
     }
     apic_write(APIC_COMMAND_HIGH, id << 24);
     apic_write(APIC_COMMAND_LOW, command);

@@ -288,11 +288,6 @@ void arch_tlb_flush(void)
     cr3_write(arch_cpu_this()->arch.tables);
 }
 
-void *arch_frame_pointer(paddr_t frame)
-{
-    return (void *)(LAYOUT_DIRECT_BASE + frame);
-}
-
 paddr_t arch_pointer_frame(const void *pointer)
 {
     return align_down((uint64_t)pointer - LAYOUT_DIRECT_BASE, LIMIT_PAGE_BYTES);

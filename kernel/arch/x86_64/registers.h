@@ -133,9 +133,4 @@ static inline void tlb_flush_page(uint64_t address)
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
-static inline void spin_hint(void)
-{
-    __asm__ volatile("pause" : : : "memory");
-}
-
 #endif

@@ -76,7 +76,7 @@ static void time_stamps_answer(void)
         uint64_t question = atomic_load_acquire_u64(&arrival.question);
 
         if (question == answered) {
-            spin_hint();
+            arch_spin_hint();
             continue;
         }
         arrival.stamp = tsc_read();
@@ -106,7 +106,7 @@ static void pause_ns(uint64_t ns)
     uint64_t end = tsc_read() + timer_cycles(ns);
 
     while ((int64_t)(end - tsc_read()) > 0) {
-        spin_hint();
+        arch_spin_hint();
     }
 }
 
@@ -118,7 +118,7 @@ static bool arrival_wait(uint64_t ns)
         if (atomic_load_acquire_u32(&arrival.state) == ARRIVAL_ARRIVED) {
             return true;
         }
-        spin_hint();
+        arch_spin_hint();
     } while ((int64_t)(end - tsc_read()) > 0);
     return false;
 }
@@ -135,7 +135,7 @@ static uint64_t clock_offset_measure(void)
 
         atomic_store_release_u64(&arrival.question, number);
         while (atomic_load_acquire_u64(&arrival.answer) != number) {
-            spin_hint();
+            arch_spin_hint();
         }
         width = tsc_read() - before;
         if (arrival.stamp - before <= width) {
@@ -320,20 +320,12 @@ void arch_cpus_halt_others(void)
         }
     }
     while (atomic_load_acquire_u32(&halted) < asked && (int64_t)(end - tsc_read()) > 0) {
-        spin_hint();
+        arch_spin_hint();
     }
 }
 
 /* ---- waiting -----------------------------------------------------------------------------------
  */
-
-struct cpu *arch_cpu_this(void)
-{
-    struct cpu *cpu;
-
-    __asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
-    return cpu;
-}
 
 /* STI takes effect after the instruction that follows it: no interrupt fits between it and HLT. */
 void arch_idle(void)
@@ -344,9 +336,4 @@ void arch_idle(void)
 void arch_interrupt_window(void)
 {
     __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
-}
-
-void arch_spin_hint(void)
-{
-    spin_hint();
 }

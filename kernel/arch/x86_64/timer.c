@@ -180,7 +180,7 @@ static bool window_measure(const struct reference *reference, struct rates *rate
         if (++polls > POLLS_MAX) {
             return false;
         }
-        spin_hint();
+        arch_spin_hint();
     } while (((reference->read() - first.reference) & reference->mask) < window);
     last = sample_take(reference);
     apic_timer_start(0);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* What other ISAs have inline (kernel/arch/arch.h); here they are functions like all others. */
+#ifndef KERNEL_ARCH_HOST_ARCH_INLINE_H
+#define KERNEL_ARCH_HOST_ARCH_INLINE_H
+
+struct cpu *arch_cpu_this(void);
+void arch_spin_hint(void);
+void *arch_frame_pointer(paddr_t frame);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The three functions of kernel/arch/arch.h that are too small to be called. */
+#ifndef KERNEL_ARCH_X86_64_ARCH_INLINE_H
+#define KERNEL_ARCH_X86_64_ARCH_INLINE_H
+
+#include "kernel/arch/x86_64/layout.h"
+
+/* Not volatile: a CPU never becomes another while kernel code runs. */
+static inline struct cpu *arch_cpu_this(void)
+{
+    struct cpu *cpu;
+
+    __asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+    return cpu;
+}
+
+static inline void arch_spin_hint(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void *arch_frame_pointer(paddr_t frame)
+{
+    return (void *)(LAYOUT_DIRECT_BASE + frame);
+}
+
+#endif
