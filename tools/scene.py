@@ -10,7 +10,7 @@ A scene is a JSON object:
   manifest    path of a JSON manifest, relative to the tree, or the manifest itself; absent: the
               boot module is the default system
   programs    names the scene needs under out/user/bin (checked before booting)
-  kernel      debug (default) or release
+  kernel      debug (default), release or measure
   boot        pvh (default), bios or uefi
   smp, memory_mib, cpu ("-smep" changes the model, "qemu64" replaces it), cmdline, icount
   timeout_s   default 60; the environment's SCENE_TIME_SCALE multiplies it
@@ -48,7 +48,7 @@ KEYS = {
     "addresses": bool, "matrix": list,
 }
 CHOICES = {
-    "kernel": ("debug", "release"), "boot": ("pvh", "bios", "uefi"),
+    "kernel": ("debug", "release", "measure"), "boot": ("pvh", "bios", "uefi"),
     "exit": ("success", "failure", "panic", "halt"),
 }
 DEFAULTS = {
