@@ -73,3 +73,30 @@ $(SCHEMA_VISIT_SOURCES): $(SCHEMA_VISIT_STAMP)
 # What host tests and fuzz targets link: tests/capnp/, the golden code, the visitors.
 SCHEMA_TEST_SOURCES := $(sort $(filter-out %_main.c,$(wildcard tests/capnp/*.c)) \
     $(wildcard $(FEATURES_GOLDEN)/*.c)) $(SCHEMA_VISIT_SOURCES)
+
+# ---- Conformance with the reference -------------------------------------------------------------
+
+N ?= 200
+CONFORMANCE := $(OUT)/schema/conformance
+CONFORMANCE_SOURCES := tests/capnp/conformance_main.c $(filter tests/capnp/%,$(SCHEMA_TEST_SOURCES)) \
+    $(sort $(wildcard capnp/runtime/*.c))
+ORACLE := $(OUT)/schema/oracle
+DEPENDENCIES += $(OUT)/host/tests/capnp/conformance_main.d
+$(CONFORMANCE): $(call objects,$(SCHEMA_HOST),$(CONFORMANCE_SOURCES))
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $^
+
+$(ORACLE): tests/capnp/oracle.cc
+	$(call say,CXX,$@)
+	$(Q)mkdir -p $(@D) && g++ -std=c++17 -O1 -Wall -Wextra -Wno-unused-parameter -o $@ $< \
+	    -lcapnpc -lcapnp-rpc -lcapnp -lkj-async -lkj
+
+.PHONY: capnp-conformance conformance-build
+conformance-build: $(CONFORMANCE) $(ORACLE)
+	@:
+capnp-conformance: ## random messages through our code and the reference's, both ways (N=200)
+	$(call setup,build test)
+	$(Q)$(MAKE) conformance-build
+	@$(PYTHON) tests/capnp/conformance.py $(result) --ours $(CONFORMANCE) --oracle $(ORACLE) \
+	    --count $(N)
+SUITES_BUILD += $(if $(SCHEMA_SOURCES),conformance-build)

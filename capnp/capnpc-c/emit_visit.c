@@ -214,7 +214,7 @@ static void fill_list(struct type type, unsigned level, const char *indent, cons
     output_print(out, "%sfor (uint32_t i%u = 0; i%u < l%u.count; i%u++) {\n", indent, level, level,
                  level, level);
     if (level + 1 < type.list_depth) {
-        output_print(out, "%sif (fill_enter(f)) {\n", inner);
+        output_print(out, "%sif (fill_enter_member(f)) {\n", inner);
         fill_list(type, level + 1, text_format("%s    ", inner),
                   text_format("capn_list_set_pointer(l%u, i%u)", level, level));
         output_print(out, "%s    fill_leave(f);\n%s}\n", inner, inner);

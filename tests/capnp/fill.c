@@ -26,7 +26,8 @@ bool fill_enter(struct fill *f)
     return enter;
 }
 
-/* The active member of a union is set whenever that is possible at all. */
+/* The active member of a union and the lists in a list are set whenever that is possible at all:
+ * text cannot tell them null from empty. */
 bool fill_enter_member(struct fill *f)
 {
     bool enter = f->depth < f->depth_max + 4;
@@ -120,7 +121,8 @@ uint64_t fill_u64(struct fill *f)
     return fill_bits(f, 64);
 }
 
-/* NaN comes in one pattern only, the one that text stands for. */
+/* NaN comes in one pattern only, the one that text stands for. The reference's text syntax has no
+ * negative infinity. */
 float fill_f32(struct fill *f)
 {
     uint32_t bits = (uint32_t)fill_bits(f, 32);
@@ -131,7 +133,7 @@ float fill_f32(struct fill *f)
     case 1:
         return capn_float_of_bits(0x7f800000);
     case 2:
-        return capn_float_of_bits(0xff800000);
+        return capn_float_of_bits(f->text_only ? 0x7f800000 : 0xff800000);
     default:
         return capn_float_of_bits(bits);
     }
@@ -147,7 +149,7 @@ double fill_f64(struct fill *f)
     case 1:
         return capn_double_of_bits(UINT64_C(0x7ff0000000000000));
     case 2:
-        return capn_double_of_bits(UINT64_C(0xfff0000000000000));
+        return capn_double_of_bits(UINT64_C(0x7ff0000000000000) | (uint64_t)!f->text_only << 63);
     default:
         return capn_double_of_bits(bits);
     }

@@ -517,7 +517,7 @@ static void fill_elements(struct fill *f, const struct meta_place *place, unsign
     }
     for (uint32_t i = 0; i < list.count; i++) {
         if (depth < field->list_depth) {
-            if (fill_enter(f)) {
+            if (fill_enter_member(f)) {
                 fill_elements(f, place, depth + 1, capn_list_set_pointer(list, i));
                 fill_leave(f);
             }

@@ -186,9 +186,10 @@ void visit_text(struct visit *v, struct capn_text value)
     visit_write(v, "\"", 1);
 }
 
+/* The reference reads hexadecimal data but for the empty one, which is an empty text to it. */
 void visit_data(struct visit *v, struct capn_data value)
 {
-    visit_write(v, "0x\"", 3);
+    visit_print(v, "%s\"", value.length ? "0x" : "");
     for (size_t i = 0; i < value.length && visit_goes_on(v); i++) {
         visit_print(v, "%02x", value.bytes[i]);
     }

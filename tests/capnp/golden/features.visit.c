@@ -1029,7 +1029,7 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = capn_init_list(features_defaults_place_nested(b), CAPN_ELEMENT_POINTER, n0);
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                if (fill_enter(f)) {
+                if (fill_enter_member(f)) {
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = capn_init_list(capn_list_set_pointer(l0, i0), CAPN_ELEMENT_BYTE, n1);
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
@@ -1555,7 +1555,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = capn_init_list(features_lists_place_matrix(b), CAPN_ELEMENT_POINTER, n0);
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                if (fill_enter(f)) {
+                if (fill_enter_member(f)) {
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = capn_init_list(capn_list_set_pointer(l0, i0), CAPN_ELEMENT_FOUR_BYTES, n1);
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
@@ -1572,11 +1572,11 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = capn_init_list(features_lists_place_cube(b), CAPN_ELEMENT_POINTER, n0);
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                if (fill_enter(f)) {
+                if (fill_enter_member(f)) {
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = capn_init_list(capn_list_set_pointer(l0, i0), CAPN_ELEMENT_POINTER, n1);
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
-                        if (fill_enter(f)) {
+                        if (fill_enter_member(f)) {
                             uint32_t n2 = fill_count(f);
                             struct capn_list_builder l2 = capn_init_list(capn_list_set_pointer(l1, i1), CAPN_ELEMENT_BIT, n2);
                             for (uint32_t i2 = 0; i2 < l2.count; i2++) {
@@ -1596,7 +1596,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = capn_init_list(features_lists_place_leaf_lists(b), CAPN_ELEMENT_POINTER, n0);
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                if (fill_enter(f)) {
+                if (fill_enter_member(f)) {
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = features_leaf_list_init(capn_list_set_pointer(l0, i0), n1).raw;
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
@@ -1613,7 +1613,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = capn_init_list(features_lists_place_text_lists(b), CAPN_ELEMENT_POINTER, n0);
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                if (fill_enter(f)) {
+                if (fill_enter_member(f)) {
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = capn_init_list(capn_list_set_pointer(l0, i0), CAPN_ELEMENT_POINTER, n1);
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
