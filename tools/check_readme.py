@@ -22,7 +22,7 @@ COMMAND = re.compile(r"`make ([a-z-]+)[^`]*`|^make ([a-z-]+)$", re.M)
 PATH = re.compile(r"`([\w./-]+(?:/|\.md|\.txt|\.json|\.h|\.sh))`")
 BLOCK = re.compile(r"^```text\n(.*?)^```", re.M | re.S)
 MADE = ("out/",)
-NUMBER = re.compile(r"\d+(\.\d+)?")
+NUMBER = re.compile(r"\b[0-9a-f]{16}\b|\d+(\.\d+)?")
 ELLIPSIS = "..."
 
 
