@@ -29,7 +29,7 @@ enum log_level log_threshold = LOG_INFO;
 
 static struct spinlock log_lock = SPINLOCK_INIT(LOCK_RANK_LOG);
 static struct log_limit log_limit = {.window_ns = LOG_WINDOW_NS, .lines_max = LOG_LINES_MAX};
-static uint32_t panicking; /* atomic */
+static uint32_t panicking; /* atomic: 1 + the index of the CPU that reports; 0: none */
 
 static void write_arguments(const char *format, va_list arguments)
 {
@@ -134,10 +134,19 @@ static void backtrace_print(void)
     }
 }
 
-/* Takes the machine: the first CPU to get here goes on, with the others stopped. */
+/* Takes the machine: the first CPU to get here goes on, with the others stopped. A panic while one
+ * is reported by the same CPU ends the machine: there is nobody else to do it. */
 static void panic_begin(void)
 {
-    if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL) != 0) {
+    uint32_t self = arch_cpu_this()->index + 1;
+    uint32_t first = 0;
+
+    if (!__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        if (first == self) {
+            log_raw("\npanic while one was reported\n");
+            arch_power_off(false);
+        }
         arch_halt();
     }
     arch_cpus_halt_others();

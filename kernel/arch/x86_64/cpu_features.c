@@ -25,6 +25,10 @@ enum {
     XCR0_AVX = 4,
 };
 
+/* Memory types by page attributes as after reset (AMD64 vol. 2, 7.8.2), whatever firmware chose:
+ * no attribute is write-back, both cache attributes together are not cached. */
+#define PAT_RESET UINT64_C(0x0007040600070406)
+
 struct smap_site {
     uint64_t address;
     uint64_t third_byte;
@@ -119,6 +123,7 @@ void cpu_features_enable(void)
     msr_write(MSR_CSTAR, (uint64_t)entry_compat);
     msr_write(MSR_FMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
     msr_write(MSR_KERNEL_GS_BASE, 0);
+    msr_write(MSR_PAT, PAT_RESET);
 }
 
 void cpu_features_check(void)
