@@ -27,6 +27,7 @@ void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order)
 
 void spinlock_lock(struct spinlock *lock)
 {
+    arch_lock_point();
     lock_check_acquire(lock);
     while (atomic_exchange_u32(&lock->held, 1) != 0) {
         while (atomic_load_relaxed_u32(&lock->held) != 0) {

@@ -35,10 +35,12 @@ struct arch_vspace;  /* one address space's tables */
 /* ---- processors ------------------------------------------------------------------------------ */
 
 /*
- * arch_inline.h beside arch_types.h declares three functions, inline where that is worth it:
+ * arch_inline.h beside arch_types.h declares four functions, inline where that is worth it:
  *
  *   struct cpu *arch_cpu_this(void)             the CPU this code runs on, from kernel_main on
  *   void arch_spin_hint(void)                   body of a spin loop
+ *   void arch_lock_point(void)                  before a lock is taken: nothing on hardware; where
+ *                                               virtual CPUs are scheduled by hand, another's turn
  *   void *arch_frame_pointer(paddr_t frame)     the kernel's view of a frame (direct map)
  */
 #include "arch_inline.h"

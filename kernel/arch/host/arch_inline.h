@@ -5,6 +5,7 @@
 
 struct cpu *arch_cpu_this(void);
 void arch_spin_hint(void);
+void arch_lock_point(void); /* a switch point */
 void *arch_frame_pointer(paddr_t frame);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The three functions of kernel/arch/arch.h that are too small to be called. */
+/* The four functions of kernel/arch/arch.h that are too small to be called. */
 #ifndef KERNEL_ARCH_X86_64_ARCH_INLINE_H
 #define KERNEL_ARCH_X86_64_ARCH_INLINE_H
 
@@ -17,6 +17,10 @@ static inline struct cpu *arch_cpu_this(void)
 static inline void arch_spin_hint(void)
 {
     __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void arch_lock_point(void)
+{
 }
 
 static inline void *arch_frame_pointer(paddr_t frame)
