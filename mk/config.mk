@@ -91,7 +91,8 @@ USER_FLAGS := $(FREESTANDING_FLAGS) -fstack-usage
 USER_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --gc-sections
 
-HOST_FLAGS := $(COMMON_FLAGS) -iquote kernel/arch/host -iquote kernel/debug -O2 -fno-omit-frame-pointer
+# Hidden: else a shared library that calls, say, sched_yield() would find the kernel's function.
+HOST_FLAGS := $(COMMON_FLAGS) -fvisibility=hidden -iquote kernel/arch/host -iquote kernel/debug -O2 -fno-omit-frame-pointer
 HOST_LIBS := -lpthread
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all $(INSTRUMENTED)
 SANITIZE_tsan := -fsanitize=thread

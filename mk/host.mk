@@ -7,15 +7,74 @@ HOST_DIR := $(OUT)/host
 CORE_SOURCES := $(sort $(wildcard core/*.c core/*/*.c))
 CAPNP_SOURCES := $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
 KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_PORTABLE_SOURCES) \
-    $(wildcard kernel/arch/host/*.c kernel/debug/*.c)))
+    $(wildcard kernel/arch/host/*.c kernel/arch/host/*.S kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
 HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)) \
     $(SCHEMA_TEST_SOURCES))
 SIM_SOURCES := $(sort $(wildcard sim/*.c))
 
+# The host kernel changes stacks and maps memory where these two sanitizers keep their own.
+HOST_TESTS_WITHOUT_tsan := tests/host/machine_%
+HOST_TESTS_WITHOUT_msan := tests/host/machine_%
+
 HOST_asan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_asan)
 HOST_tsan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_tsan)
 HOST_msan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_msan)
+
+# ---- programs of the host kernel: each a relocatable object that shows its entry alone ----------
+#
+# A program's object has its own copy of the runtime and of core, so that neither its names nor its
+# data meet the kernel's. What it lacks are the functions of user/rt/syscall.h, which
+# kernel/arch/host supplies.
+
+HOST_USER_DIR := $(OUT)/host-user
+HOST_USER_FLAGS := $(filter-out -fno-pic -fno-pie -fstack-usage,$(USER_FLAGS)) -fpie
+HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/% demos/%,$(PROGRAM_FOLDERS)))
+HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f))))
+HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))
+HOST_PROGRAM_STUBS := $(addprefix $(HOST_USER_DIR)/stubs/,$(HOST_PROGRAMS))
+HOST_RT_SOURCES := $(filter-out user/rt/syscall.S,$(RT_SOURCES))
+# Systems whose every binary is such a program.
+HOST_SYSTEMS := $(foreach s,$(wildcard systems/*.json),$(if $(filter-out $(HOST_PROGRAMS),$(shell \
+    $(PYTHON) -c 'import json, sys; print(*[b.get("path", b["name"]) for b in json.load(open(sys.argv[1]))["binaries"]])' \
+    $(s))),,$(patsubst systems/%.json,$(HOST_USER_DIR)/systems/%.bin,$(s))))
+
+$(eval $(call variant,$(HOST_USER_DIR),HOST_USER_FLAGS,$(CC)))
+$(eval $(call archive,$(HOST_USER_DIR)/librt.a,$(call objects,$(HOST_USER_DIR),$(HOST_RT_SOURCES))))
+
+# $(call host_program,NAME,SOURCES)
+define host_program
+DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(HOST_USER_DIR),$(2)))
+$(HOST_USER_DIR)/programs/$(1).o: $(call objects,$(HOST_USER_DIR),$(2)) $(HOST_USER_DIR)/librt.a
+	$$(call say,LINK,$$@)
+	$(Q)mkdir -p $$(@D) && $(LD) -r -u _start -o $$@.all $(call objects,$(HOST_USER_DIR),$(2)) \
+	    --start-group $(HOST_USER_DIR)/librt.a --end-group
+	$(Q)$(OBJCOPY) --redefine-sym _start=host_program_$(1) --keep-global-symbol=host_program_$(1) \
+	    $$@.all $$@
+endef
+$(foreach f,$(HOST_PROGRAM_FOLDERS),$(eval $(call host_program,$(notdir $(patsubst %/,%,$(f))),$(strip \
+    $(sort $(wildcard $(f)*.c))))))
+
+$(HOST_USER_DIR)/stubs/%: tools/host_programs.py
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< stub $* $@
+
+$(HOST_USER_DIR)/systems/%.bin: systems/%.json $(HOST_DIR)/bin/mkmanifest $(HOST_PROGRAM_STUBS)
+	$(call say,PACK,$@)
+	$(Q)mkdir -p $(@D) && $(HOST_DIR)/bin/mkmanifest --output $@ \
+	    --binaries $(HOST_USER_DIR)/stubs $<
+
+$(HOST_USER_DIR)/programs.c: $(HOST_SYSTEMS) tools/host_programs.py $(HOST_USER_DIR)/programs.list
+	$(Q)$(PYTHON) tools/host_programs.py table $@ --programs $(HOST_PROGRAMS) \
+	    --systems $(HOST_SYSTEMS)
+$(call remember,$(HOST_USER_DIR)/programs.list,$(HOST_PROGRAMS) $(HOST_SYSTEMS))
+
+$(HOST_USER_DIR)/programs.o: $(HOST_USER_DIR)/programs.c
+	$(Q)$(CC) $(HOST_FLAGS) -c -o $@ $<
+
+$(HOST_USER_DIR)/libprograms.a: $(HOST_USER_DIR)/programs.o $(HOST_PROGRAM_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+HOST_PROGRAM_LIBRARY := $(if $(HOST_PROGRAMS),$(HOST_USER_DIR)/libprograms.a)
 
 # $(call host_variant,FOLDER,FLAGS-VARIABLE,COMPILER,SUFFIX)
 define host_variant
@@ -26,15 +85,16 @@ $(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) 
 $(call archive,$(1)/libhost.a,$(call objects,$(1),tools/host_assert.c))
 $(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT)))
 HOST_LIBRARIES_$(4) := $(addprefix $(1)/,libcore.a libcapnp.a libkernel_host.a)
-HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(HOST_TEST_SOURCES))
+HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(filter-out \
+    $(HOST_TESTS_WITHOUT_$(4)),$(HOST_TEST_SOURCES)))
 HOST_SIMS_$(4) := $(patsubst sim/%.c,$(1)/sim/%,$(filter sim/%_main.c sim/sim.c,$(SIM_SOURCES)))
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(1),$(HOST_TEST_SOURCES)))
 
 $(1)/tests/%: $(1)/tests/host/%.o $(1)/libtestsupport.a $(1)/libkernel_host.a $(1)/libcore.a \
-    $(1)/libcapnp.a
+    $(1)/libcapnp.a $(HOST_PROGRAM_LIBRARY)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group $(1)/libtestsupport.a \
-	    $(1)/libkernel_host.a $(1)/libcore.a $(1)/libcapnp.a -Wl,--end-group -lcmocka $(HOST_LIBS)
+	    $(1)/libkernel_host.a $(1)/libcore.a $(1)/libcapnp.a $(HOST_PROGRAM_LIBRARY) -Wl,--end-group -lcmocka $(HOST_LIBS)
 endef
 $(eval $(call host_variant,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))
@@ -45,10 +105,10 @@ $(eval $(call host_variant,$(OUT)/host-msan,HOST_msan_FLAGS,clang-14,msan))
 
 define sim_program
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(1),$(SIM_SOURCES)))
-$(1)/sim/sim: $(call objects,$(1),$(SIM_SOURCES)) $(HOST_LIBRARIES_$(4))
+$(1)/sim/sim: $(call objects,$(1),$(SIM_SOURCES)) $(HOST_LIBRARIES_$(4)) $(HOST_PROGRAM_LIBRARY)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $(call objects,$(1),$(SIM_SOURCES)) \
-	    -Wl,--start-group $(HOST_LIBRARIES_$(4)) -Wl,--end-group $(HOST_LIBS)
+	    -Wl,--start-group $(HOST_LIBRARIES_$(4)) $(HOST_PROGRAM_LIBRARY) -Wl,--end-group $(HOST_LIBS)
 HOST_SIMS_$(4) := $(if $(SIM_SOURCES),$(1)/sim/sim)
 endef
 $(eval $(call sim_program,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
