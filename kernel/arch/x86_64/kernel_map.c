@@ -13,7 +13,8 @@
  *   devices      not cached
  *
  * Invariants, counted by kernel_map_audit over all tables: (1) no page of this half is writable and
- * executable; (2) none is open to users.
+ * executable; (2) none is open to users; (3) no page that is writable shows the image's text,
+ * constants or sealed data, under whichever address.
  *
  * Tables come from a pool at first, one piece of usable memory below 4 GiB that the boot tables
  * reach, and from the frame allocator once arch_memory_finish has run. What the pool did not use
@@ -465,6 +466,19 @@ static void sealed_protect(void)
     tlb_flush_global();
 }
 
+/* Whether the page that `entry` of `level` maps keeps the invariants. */
+static bool entry_is_sound(uint64_t entry, unsigned level)
+{
+    paddr_t start = entry & ENTRY_ADDRESS & ~(table_span(level) - 1);
+    bool fixed = start < image_physical(sealed_end) &&
+                 image_physical(text_start) < start + table_span(level);
+
+    if ((entry & ENTRY_USER) != 0) {
+        return false;
+    }
+    return (entry & ENTRY_WRITE) == 0 || ((entry & ENTRY_NO_EXECUTE) != 0 && !fixed);
+}
+
 uint64_t kernel_map_audit(void)
 {
     const uint64_t *table[TABLE_LEVELS];
@@ -490,9 +504,7 @@ uint64_t kernel_map_audit(void)
             index[level] = 0;
             continue;
         }
-        if ((entry & ENTRY_PRESENT) != 0 &&
-            ((entry & ENTRY_USER) != 0 ||
-             (entry & (ENTRY_WRITE | ENTRY_NO_EXECUTE)) == ENTRY_WRITE)) {
+        if ((entry & ENTRY_PRESENT) != 0 && !entry_is_sound(entry, level)) {
             bad++;
         }
         index[level]++;
