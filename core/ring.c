@@ -45,8 +45,9 @@ static void ring_fail_closed(struct ring *ring)
 static bool cq_head_read(struct ring *ring)
 {
     uint32_t head = ring_load_peer(&ring->header->cq_head);
+    uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
 
-    if (head - ring->cq_head > ring->cq_tail - ring->cq_head) {
+    if (head - ring->cq_head > tail - ring->cq_head) {
         ring_fail_closed(ring);
         return false;
     }
@@ -89,7 +90,7 @@ void ring_post(struct ring *ring, const struct cqe *cqe)
 {
     ASSERT(ring->reserved > 0);
     ring->cq[ring->cq_tail & (ring->cq_entries - 1)] = *cqe;
-    ring->cq_tail++;
+    atomic_store_relaxed_u32(&ring->cq_tail, ring->cq_tail + 1);
     ring->reserved--;
     ring_publish(&ring->header->cq_tail, ring->cq_tail);
 }
@@ -99,7 +100,7 @@ uint32_t ring_completions(struct ring *ring)
     if (!ring->corrupt && !cq_head_read(ring)) {
         return 0;
     }
-    return ring->cq_tail - ring->cq_head;
+    return atomic_load_relaxed_u32(&ring->cq_tail) - ring->cq_head;
 }
 
 /* Fields that an opcode may use; every other must be zero. */

@@ -36,11 +36,19 @@ enum ring_take {
 /* Takes the next submission. The completion queue's room is looked at before the submission. */
 MUST_USE enum ring_take ring_take(struct ring *ring, struct sqe *sqe);
 
+/* Whether the user has submitted anything that was not taken, as far as one look tells. */
+static inline bool ring_has_submissions(const struct ring *ring)
+{
+    return ring_load_peer(&ring->header->sq_tail) != ring->sq_head;
+}
+
 /* Posts the completion of an accepted submission; cannot fail. */
 void ring_post(struct ring *ring, const struct cqe *cqe);
 
 /* Completions that the user has not consumed, by the index last believed; reads the user's index
- * and fails closed when it is impossible. */
+ * and fails closed when it is impossible. The ring's own thread may call it without the lock while
+ * nobody else does: ring_post is the one change that may come at the same time, and a completion
+ * that it just misses is counted next time. */
 uint32_t ring_completions(struct ring *ring);
 
 /*

@@ -12,4 +12,13 @@ static inline void irq_probe_end(void)
 {
 }
 
+static inline void irq_probe_leave(void)
+{
+}
+
+static inline void irq_probe_arrive(const struct vspace *vspace)
+{
+    (void)vspace;
+}
+
 #endif

@@ -116,11 +116,6 @@ bool sched_thread_wait(struct thread *thread)
     return status == STATUS_OK;
 }
 
-bool sched_should_yield(const struct cpu *cpu)
-{
-    return cpu->reschedule;
-}
-
 void sched_yield(struct cpu *cpu, struct thread *thread)
 {
     spinlock_lock(&cpu->run_lock);
@@ -152,13 +147,12 @@ static void timers_expire(struct cpu *cpu, uint64_t now_ns)
     }
 }
 
-/* Arms the local timer for the earlier of the quantum's end and the next deadline. run_lock held.
+/* Arms the local timer for the earlier of `deadline_ns` and the next waiter's. run_lock held.
  * The device is written only for an earlier deadline than it has: firing early costs one interrupt,
  * and switching among threads then does not touch the device at all. */
-static void timer_arm(struct cpu *cpu)
+static void timer_arm(struct cpu *cpu, uint64_t deadline_ns)
 {
     struct deadline_node *node = deadline_heap_peek(&cpu->timers);
-    uint64_t deadline_ns = cpu->current != NULL ? cpu->quantum_end_ns : UINT64_MAX;
 
     if (node != NULL && node->deadline_ns < deadline_ns) {
         deadline_ns = node->deadline_ns;
@@ -197,7 +191,7 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     if (leave) {
         run_queue_push_back(&cpu->run_queue, &current->task.node, current->task.priority);
     } else {
-        timer_arm(cpu);
+        timer_arm(cpu, cpu->quantum_end_ns);
     }
     spinlock_unlock(&cpu->run_lock);
     return leave;
@@ -209,6 +203,7 @@ static void current_leave(struct cpu *cpu)
     struct thread *current = cpu->current;
 
     if (current != NULL) {
+        irq_probe_leave();
         arch_context_save(&current->context);
         cpu->current = NULL;
         cpu->context = NULL;
@@ -223,10 +218,7 @@ static NORETURN void thread_run(struct cpu *cpu, struct thread *thread)
         vspace_activate(&thread->process->vspace);
     }
     arch_context_load(&thread->context);
-    spinlock_lock(&cpu->run_lock);
-    cpu->quantum_end_ns = arch_clock_ns() + QUANTUM_NS;
-    timer_arm(cpu);
-    spinlock_unlock(&cpu->run_lock);
+    irq_probe_arrive(&thread->process->vspace);
     if (thread->entering) {
         dispatch_continue(cpu, thread);
     }
@@ -242,7 +234,8 @@ static void job_run(struct job *job)
     }
 }
 
-/* The next task, out of the queue; NULL: none, and the CPU is marked idle. */
+/* The next task, out of the queue, a thread with its quantum; NULL: none, and the CPU is marked
+ * idle. */
 static struct task *task_pick(struct cpu *cpu)
 {
     struct run_node *node;
@@ -253,7 +246,10 @@ static struct task *task_pick(struct cpu *cpu)
     cpu->running_priority = node == NULL ? 0 : task_of(node)->priority;
     cpu->reschedule = false;
     if (node == NULL) {
-        timer_arm(cpu);
+        timer_arm(cpu, UINT64_MAX);
+    } else if (task_of(node)->kind == TASK_THREAD) {
+        cpu->quantum_end_ns = arch_clock_ns() + QUANTUM_NS;
+        timer_arm(cpu, cpu->quantum_end_ns);
     }
     spinlock_unlock(&cpu->run_lock);
     return node == NULL ? NULL : task_of(node);

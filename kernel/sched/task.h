@@ -59,7 +59,10 @@ void sched_thread_ready(struct thread *thread);
 MUST_USE bool sched_thread_wait(struct thread *thread);
 
 /* Something more urgent than the current thread became ready on this CPU. */
-bool sched_should_yield(const struct cpu *cpu);
+static inline bool sched_should_yield(const struct cpu *cpu)
+{
+    return cpu->reschedule;
+}
 
 /* Queues the current thread behind its equals; the caller ends in cpu_run. */
 void sched_yield(struct cpu *cpu, struct thread *thread);
