@@ -194,9 +194,11 @@ static bool teardown_thread(struct process *process)
     return true;
 }
 
-/* The end: waiters learn it, the process leaves the list and drops itself. */
+/* The end: waiters learn it, the process leaves the list and drops itself. It counts until nothing
+ * of it is left, and who waits for its end is told after that: the machine's end takes a census. */
 static void teardown_finish(struct process *process)
 {
+    void (*ended)(void) = process->ended;
     struct list_node *node;
 
     cap_table_free(&process->table);
@@ -208,12 +210,14 @@ static void teardown_finish(struct process *process)
     spinlock_unlock(&process->lock);
     spinlock_lock(&processes_lock);
     list_remove(&process->all_node);
+    spinlock_unlock(&processes_lock);
+    object_unref(&process->object);
+    spinlock_lock(&processes_lock);
     processes_alive--;
     spinlock_unlock(&processes_lock);
-    if (process->ended != NULL) {
-        process->ended();
+    if (ended != NULL) {
+        ended();
     }
-    object_unref(&process->object);
 }
 
 static bool teardown_step(struct job *job)
