@@ -203,7 +203,7 @@ static void memory_report(void)
 /* Every word of the command line means something or the boot is refused. */
 static void command_line_apply(const char *line)
 {
-    static const char *const keys[] = {"log", "debug", "user_copy_race"};
+    static const char *const keys[] = {"log", "debug", "user_copy_race", "user_copy_race_pass"};
     struct command_line_word word;
     size_t position = 0;
     uint64_t level;

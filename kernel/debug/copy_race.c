@@ -3,14 +3,14 @@
  * The race of a user copy with an unmap on another CPU, forced; kernel/mem/memory_debug.h says what
  * it does and how it is asked for.
  *
- *   armed --the copy comes--> here --the unmap has changed the tables--> unmapped --copy ends-->
- * off
+ *   armed --the copy comes--> here --the unmap changed the tables--> unmapped --copy ends--> off
  *
  * 1. `copier`, `vspace` are written once, before `here`; `frame` once, before `unmapped`.
  * 2. While `unmapped` is set and `page` is not 0, the copier's CPU has kept interrupts off since
- *    before the tables changed: it cannot have answered the shootdown, so `frame` is in quarantine.
+ *    before the tables changed: it cannot have answered the shootdown, so `frame` is in the hands
+ * of the unmap or in quarantine.
  *
- * This is the one place where a CPU waits for another with interrupts off. It holds no lock that
+ * Here a CPU waits for another with interrupts off, for two seconds at most. It holds no lock that
  * the other wants: neither side has taken the space's lock yet, or both have given it back.
  */
 #include "kernel/mem/memory_debug.h"
@@ -21,13 +21,14 @@
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/mem/frames.h"
-#include "kernel/mem/shootdown.h"
+#include "kernel/mem/shootdown.h" /* struct unmap */
 
 #define RACE_WAIT_NS UINT64_C(2000000000)
 
 static struct {
     uint64_t page;    /* 0: off */
-    uint64_t claimed; /* a copy has come: no other takes part */
+    uint64_t pass;    /* copies that go past before one takes part */
+    uint64_t arrived; /* copies that came to the page */
     uint64_t here;
     uint64_t unmapped;
     const struct cpu *copier;
@@ -36,24 +37,34 @@ static struct {
     paddr_t frame;
 } race;
 
-void user_copy_race_arm(const char *command_line)
+/* The number that the command line gives for `key`; 0: none. */
+static uint64_t word_number(const char *command_line, const char *key)
 {
     struct command_line_word word;
-    uint64_t page = 0;
-    enum status status = command_line_find(command_line, "user_copy_race", &word);
+    uint64_t number = 0;
 
-    race.claimed = 0;
+    if (command_line_find(command_line, key, &word) == STATUS_OK &&
+        command_line_number(&word, &number) != STATUS_OK) {
+        log_line(LOG_ERROR, "%s wants a number", key);
+        return 0;
+    }
+    return number;
+}
+
+void user_copy_race_arm(const char *command_line)
+{
+    uint64_t page = word_number(command_line, "user_copy_race");
+
+    if (page % FRAME_BYTES != 0) {
+        log_line(LOG_ERROR, "user_copy_race wants the address of a page");
+        page = 0;
+    }
+    race.pass = word_number(command_line, "user_copy_race_pass");
+    race.arrived = 0;
     race.here = 0;
     race.unmapped = 0;
     race.copier = NULL;
     race.unmapper = NULL;
-    if (status == STATUS_OK) {
-        status = command_line_number(&word, &page);
-        if (status != STATUS_OK || page % FRAME_BYTES != 0) {
-            log_line(LOG_ERROR, "user_copy_race wants the address of a page");
-            page = 0;
-        }
-    }
     atomic_store_relaxed_u64(&race.page, page);
 }
 
@@ -82,7 +93,7 @@ void user_copy_rendezvous(struct vspace *vspace, vaddr_t address)
     uint64_t page = atomic_load_relaxed_u64(&race.page);
 
     if (page == 0 || address - address % FRAME_BYTES != page ||
-        atomic_exchange_u64(&race.claimed, 1) != 0) {
+        atomic_add_u64(&race.arrived, 1) != race.pass + 1) {
         return;
     }
     race.copier = arch_cpu_this();
@@ -100,8 +111,7 @@ void user_copy_rendezvous_end(struct vspace *vspace, enum status status)
         return;
     }
     ASSERT(race.frame != 0 && !frame_is_available(race.frame)); /* 2 */
-    ASSERT(shootdown_quarantine_frames() > 0);
-    log_line(LOG_NOTICE, "user_copy_race: the copy %s, the page's frame is in quarantine",
+    log_line(LOG_NOTICE, "user_copy_race: the copy %s, the page's frame is nobody's yet",
              status == STATUS_OK ? "is complete" : "was refused");
     atomic_store_relaxed_u64(&race.page, 0);
 }

@@ -33,12 +33,12 @@ void memory_debug_interrupt(struct cpu *cpu, uint64_t reasons);
 /*
  * The race of a copy with an unmap, forced. The word user_copy_race=ADDRESS on a debug kernel's
  * command line names a page (and turns the periodic census off). The first copy that comes to that
- * page, after its permission check and before the page's bytes, waits until another CPU has taken
- * that page out of the same space; an unmap of that page waits, before it changes anything, until a
- * copy has come. Then both go on. At the copy's end the kernel asserts that the page's frame is
- * nobody's yet, and says in one log line which of the two permitted outcomes it was. Both waits end
- * after RACE_WAIT_NS with a warning in the log. In any other case, and in release kernels, these do
- * nothing.
+ * page, or the one after N with user_copy_race_pass=N, waits between its permission check and the
+ * page's bytes until another CPU has taken the page out of the same space; an unmap of that page
+ * waits, before it changes anything, until that copy has come. Then both go on. At the copy's end
+ * the kernel asserts that the page's frame is nobody's yet, and says in one log line which of the
+ * two permitted outcomes it was. Both waits end after two seconds with a warning in the log. In any
+ * other case, and in release kernels, these do nothing.
  */
 bool user_copy_race_is_armed(void);
 void user_copy_race_arm(const char *command_line);
