@@ -143,6 +143,46 @@ static void flags_survive(struct check *check)
     }
 }
 
+/* One call on the console with a message that is refused, entered with `flags`; its completion. */
+static struct cqe call_entered_with(struct check *check, struct rt_buffer buffer, uint64_t flags)
+{
+    struct sqe entry = {
+        .opcode = OPCODE_CALL,
+        .cap = check->rt->console,
+        .interface_id = rt_find_entry(check->rt, "console")->interface_id,
+        .message = (uint64_t)(uintptr_t)buffer.bytes,
+        .message_bytes = buffer.size / 2,
+        .result = (uint64_t)(uintptr_t)buffer.bytes + buffer.size / 2,
+        .result_bytes = buffer.size / 2,
+    };
+    struct rt_operation operation;
+    struct cqe completion = {.result = INT32_MIN};
+
+    CHECK_EQUAL(check, rt_ring_submit(&check->rt->ring, &entry, &operation), 0);
+    registers_fill(SYSCALL_CAP_ENTER);
+    probe_block.before.rdi = 1;
+    probe_block.before.rsi = 0;
+    probe_block.before.flags = flags | FLAG_ALWAYS;
+    syscall_probe();
+    CHECK(check, registers_good(1));
+    CHECK_EQUAL(check, rt_ring_enter(&check->rt->ring, 0, 0), 0);
+    CHECK(check, rt_ring_poll(&check->rt->ring, operation, &completion));
+    return completion;
+}
+
+/* The kernel's own copies go the right way whatever direction the program had. */
+static void direction_in_a_call(struct check *check)
+{
+    struct rt_buffer buffer = rt_buffer_alloc(&check->rt->ring, 2048);
+    struct cqe plain = call_entered_with(check, buffer, 0);
+    struct cqe backward = call_entered_with(check, buffer, FLAG_DIRECTION);
+
+    CHECK_EQUAL(check, backward.result, plain.result);
+    CHECK_EQUAL(check, backward.flags, plain.flags);
+    CHECK_EQUAL(check, memcmp(&backward.refusal, &plain.refusal, sizeof(plain.refusal)), 0);
+    rt_buffer_free(&check->rt->ring, buffer);
+}
+
 /* A stack pointer that points nowhere is the program's own affair: calls and interrupts work. */
 static void stack_bogus(struct check *check)
 {
@@ -190,6 +230,7 @@ int main(struct rt *rt)
     arguments_refused(&check);
     live_registers(&check);
     flags_survive(&check);
+    direction_in_a_call(&check);
     stack_bogus(&check);
     ring_untouched(&check);
     segments_null(&check);
