@@ -144,19 +144,14 @@ static bool case_run(struct trial *trial, uint32_t index)
     return true;
 }
 
-static bool case_finish(struct trial *trial, const struct case_record *record)
+static void case_kill(struct trial *trial, const struct case_record *record)
 {
-    if (record->kind == PROCESS_EXIT_KIND_KILLED) {
-        int32_t outcome = process_client_kill(trial->rt, record->handle, TRIAL_KILL_CODE);
+    int32_t outcome = process_client_kill(trial->rt, record->handle, TRIAL_KILL_CODE);
 
-        if (outcome != TRANSPORT_OK) {
-            (void)rt_print(trial->rt, "trial: UNEXPECTED: cannot kill %.*s: %s\n",
-                           (int)record->name.length, record->name.bytes,
-                           client_outcome_name(outcome));
-            return false;
-        }
+    if (outcome != TRANSPORT_OK) {
+        (void)rt_print(trial->rt, "trial: UNEXPECTED: cannot kill %.*s: %s\n",
+                       (int)record->name.length, record->name.bytes, client_outcome_name(outcome));
     }
-    return case_end(trial, record);
 }
 
 static void trial_run(struct trial *trial)
@@ -169,9 +164,15 @@ static void trial_run(struct trial *trial)
         trial->met += case_run(trial, i) && !trial->cases[i].background;
     }
     graph_release_endpoints(&trial->graph);
+    /* The youngest first, so that a caller is killed before the server that it waits for. */
+    for (uint32_t i = count - 1; i > 0; i--) {
+        if (trial->cases[i].background && trial->cases[i].kind == PROCESS_EXIT_KIND_KILLED) {
+            case_kill(trial, &trial->cases[i]);
+        }
+    }
     for (uint32_t i = 1; i < count; i++) {
         if (trial->cases[i].background) {
-            trial->met += case_finish(trial, &trial->cases[i]);
+            trial->met += case_end(trial, &trial->cases[i]);
         }
     }
 }
