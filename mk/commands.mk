@@ -68,7 +68,7 @@ iso-file: $(ISO)
 # What `make test` runs, in this order; each is a target here, and each can be run alone. Those in
 # the last line boot the default system.
 SUITES ?= fmt-check edges-check pins-check generated-code-check rt-check test-tools test-host \
-    test-sanitize clang-check $(SUITES_FUZZ) reproducible-check test-boot \
+    test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) reproducible-check test-boot \
     $(if $(filter %/default.bin,$(SYSTEMS)),debug-check readme-check bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize

@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import shutil
 import struct
 import subprocess
@@ -193,16 +192,11 @@ def measure_boot(table, exact):
 
 def timed_make(make, root):
     """(result, seconds by the clock, seconds of all processors)"""
-    started, used = time.monotonic(), children_seconds()
+    started, used = time.monotonic(), suite.children_seconds()
     result = subprocess.run([make, "--no-print-directory", "SETUP=no", "all"], cwd=root,
                             env=suite.make_environment(), stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return result, round(time.monotonic() - started, 2), round(children_seconds() - used, 2)
-
-
-def children_seconds():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return result, round(time.monotonic() - started, 2), round(suite.children_seconds() - used, 2)
 
 
 def measure_build(table, make):

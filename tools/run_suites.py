@@ -46,16 +46,17 @@ def main():
         if os.path.exists(path):
             os.remove(path)
         print("== %s" % target, flush=True)
-        started = time.monotonic()
+        started, used = time.monotonic(), suite.children_seconds()
         status = subprocess.call([options.make, "--no-print-directory", target, "RESULT=" + path,
                                   "SETUP=no"], stdin=subprocess.DEVNULL,
                                  env=suite.make_environment())
         good, bad = counts(path, status)
         passed, failed = passed + good, failed + bad
-        rows.append((target, good, bad, time.monotonic() - started))
+        rows.append((target, good, bad, time.monotonic() - started,
+                     suite.children_seconds() - used))
     print("==")
-    for target, good, bad, seconds in rows:
-        print("  %-22s %5d passed %3d failed %6.1f s" % (target, good, bad, seconds))
+    for row in rows:
+        print("  %-22s %5d passed %3d failed %6.1f s (%.1f s of processors)" % row)
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or not passed else 0
 
