@@ -12,7 +12,6 @@
 #include <stdarg.h>
 
 #include "abi/atomic.h"
-#include "core/assert.h"
 #include "core/format.h"
 #include "core/log_limit.h"
 #include "kernel/cpu.h"
@@ -175,11 +174,6 @@ void panic(const char *format, ...)
     va_end(arguments);
     log_raw("\n");
     panic_end();
-}
-
-void assert_failed(const char *expression, const char *file, unsigned line)
-{
-    panic("assertion failed: %s (%s:%u)", expression, file, line);
 }
 
 void kernel_boot_refused(const char *reason)
