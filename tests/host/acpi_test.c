@@ -296,7 +296,8 @@ static void bad_root_pointers_are_refused(void **state)
     rsdp.bytes[0] = 'r';
     assert_int_equal(read_table("APIC"), ACPI_ERROR_BAD_ROOT_POINTER);
     machine_valid(true);
-    rsdp.bytes[12] ^= 1; /* the first checksum */
+    rsdp.bytes[12] ^= 1; /* the first checksum; the second is made right again */
+    blob_checksum(&rsdp, 0, 36, 32);
     assert_int_equal(read_table("APIC"), ACPI_ERROR_BAD_ROOT_POINTER);
     machine_valid(true);
     rsdp.bytes[33] ^= 1; /* the second */
