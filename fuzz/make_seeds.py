@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Writes the hand-made seeds of the ELF and boot information corpora.
+
+Usage: make_seeds.py [FOLDER], FOLDER being fuzz/corpus. The seeds are valid input in its main
+shapes; what a fuzzer finds from there is added to the corpus beside them, merged to small size.
+"""
+import pathlib
+import struct
+import sys
+
+
+def elf(segments, entry=0x400100, size=0x200, header=b""):
+    """A file of `size` bytes with these program headers: (type, flags, offset, address, file size,
+    memory size, alignment)."""
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, entry, 64, 0, 0, 64, 56, len(segments), 0, 0, 0)
+    for kind, flags, offset, address, file_size, memory_size, align in segments:
+        head += struct.pack("<IIQQQQQQ", kind, flags, offset, address, address, file_size,
+                            memory_size, align)
+    return (header + head[len(header):]).ljust(size, b"\x90")[:size]
+
+
+LOAD, INTERPRETER, TLS, STACK = 1, 3, 7, 0x6474E551
+READ, WRITE, EXECUTE = 4, 2, 1
+TEXT = (LOAD, READ | EXECUTE, 0, 0x400000, 0x200, 0x200, 0x1000)
+
+ELF_SEEDS = {
+    "text": elf([TEXT]),
+    "text-data": elf([TEXT, (LOAD, READ | WRITE, 0x180, 0x401180, 0x80, 0x3000, 0x1000)]),
+    "three": elf([TEXT, (LOAD, READ, 0x100, 0x402100, 0x80, 0x80, 0x1000),
+                  (LOAD, READ | WRITE, 0, 0x404000, 0, 0x2000, 0x1000)]),
+    "tls": elf([TEXT, (TLS, READ, 0x110, 0x400110, 0x20, 0x48, 16)]),
+    "tls-zero": elf([TEXT, (TLS, READ, 0, 0, 0, 0x48, 8)]),
+    "stack": elf([TEXT, (STACK, READ | WRITE, 0, 0, 0, 0, 16)]),
+    "interpreter": elf([TEXT, (INTERPRETER, READ, 0x100, 0x400100, 0x10, 0x10, 1)]),
+    "overlap": elf([TEXT, (LOAD, READ, 0x100, 0x400900, 0x80, 0x80, 1)]),
+    "writable-code": elf([(LOAD, 7, 0, 0x400000, 0x200, 0x200, 0x1000)]),
+    "kernel-half": elf([TEXT, (LOAD, READ, 0, 0xFFFF800000000000, 0x10, 0x10, 0x1000)]),
+}
+
+
+def tag(kind, body):
+    data = struct.pack("<II", kind, 8 + len(body)) + body
+    return data + bytes(-len(data) % 8)
+
+
+def memory_entry(base, length, kind):
+    return struct.pack("<QQII", base, length, kind, 0)
+
+
+MEMORY = b"".join([memory_entry(0, 0x9FC00, 1), memory_entry(0x9FC00, 0x400, 2),
+                   memory_entry(0x100000, 0x7EE0000, 1), memory_entry(0x7FE0000, 0x20000, 3)])
+
+
+def multiboot2(*tags):
+    body = b"".join(tags) + tag(0, b"")
+    return struct.pack("<II", 8 + len(body), 0) + body
+
+
+def cut(last, missing):
+    """A blob that ends within its last tag, which says that it has `missing` bytes more."""
+    size = struct.pack("<I", len(last) + missing)
+    return struct.pack("<II", 8 + len(last), 0) + last[:4] + size + last[8:]
+
+
+MAP_TAG = tag(6, struct.pack("<II", 24, 0) + MEMORY)
+LINE_TAG = tag(1, b"trace=1 quiet\0")
+MODULE_TAG = tag(3, struct.pack("<II", 0x200000, 0x210000) + b"manifest\0")
+
+
+def pvh():
+    base = 0x1000
+    line = b"trace=1\0"
+    module = struct.pack("<QQQQ", 0x200000, 0x1000, 0, 0)
+    start = struct.pack("<IIIIQQQQII", 0x336EC578, 1, 0, 1, base + 64, base + 96, 0xF5AE0,
+                        base + 104, len(MEMORY) // 24, 0)
+    return start.ljust(64, b"\0") + module + line + MEMORY
+
+
+def summed(data, at):
+    data = bytearray(data)
+    data[at] = 0
+    data[at] = -sum(data) & 255
+    return bytes(data)
+
+
+def table(signature, body):
+    data = signature + struct.pack("<IBB", 36 + len(body), 1, 0) + b"CAPOS TESTTABL\1\0\0\0TEST\1\0\0\0"
+    return summed(data + body, 9)
+
+
+MADT_BODY = struct.pack("<II", 0xFEE00000, 1)
+MADT_BODY += bytes([0, 8, 0, 0, 1, 0, 0, 0]) + bytes([0, 8, 1, 2, 1, 0, 0, 0])
+MADT_BODY += struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+MADT_BODY += struct.pack("<BBBBIH", 2, 10, 0, 9, 9, 13)
+MADT_BODY += bytes([4, 6, 255, 0, 0, 1])
+MADT_BODY += struct.pack("<BBHQ", 5, 12, 0, 0xFEE00000)
+MADT_BODY += struct.pack("<BBHIII", 9, 16, 0, 0x100, 1, 7)
+HPET_BODY = struct.pack("<IIQBHB", 0x8086A201, 0, 0xFED00000, 0, 100, 0)
+
+
+def acpi(wide):
+    base = 0x1000
+    madt = table(b"APIC", MADT_BODY)
+    entry = struct.pack("<Q" if wide else "<I", base + 0x80)
+    tables = table(b"XSDT" if wide else b"RSDT", entry)
+    root = b"RSD PTR \0CAPOS " + struct.pack("<BI", 2 if wide else 0, base + 0x28)
+    root = summed(root, 8)
+    if wide:
+        root = summed(root + struct.pack("<IQI", 36, base + 0x28, 0), 32)
+    return (root.ljust(0x28, b"\0") + tables).ljust(0x80, b"\0") + madt
+
+
+BOOT_SEEDS = {
+    "multiboot2": b"\0" + multiboot2(LINE_TAG, MODULE_TAG, MAP_TAG, tag(14, bytes(20))),
+    "multiboot2-map": b"\0" + multiboot2(MAP_TAG),
+    "multiboot2-modules": b"\0" + multiboot2(MODULE_TAG, MAP_TAG, MODULE_TAG, tag(15, bytes(36))),
+    "multiboot2-cut-map": b"\0" + cut(MAP_TAG, 24),
+    "multiboot2-cut-line": b"\0" + cut(LINE_TAG[:8] + b"no end..", 8),
+    "pvh": b"\1" + pvh(),
+    "acpi-rsdt": b"\2" + acpi(False),
+    "acpi-xsdt": b"\2" + acpi(True),
+    "madt": b"\3" + table(b"APIC", MADT_BODY),
+    "hpet": b"\4" + table(b"HPET", HPET_BODY),
+}
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "fuzz/corpus")
+    for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for seed, data in seeds.items():
+            (folder / name / f"seed-{seed}").write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
