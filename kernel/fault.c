@@ -23,8 +23,10 @@ const char *fault_kind_text(const struct arch_fault *fault)
         return fault->present ? "read forbidden memory" : "read unmapped memory";
     case ARCH_FAULT_PRIVILEGE:
         return "privileged instruction";
+    case ARCH_FAULT_ADDRESS:
+        return "impossible address";
     case ARCH_FAULT_DIVIDE:
-        return "divided by zero";
+        return "divided by zero, or the quotient does not fit";
     case ARCH_FAULT_INSTRUCTION:
         return "undefined instruction";
     case ARCH_FAULT_ALIGNMENT:
@@ -65,6 +67,10 @@ static const char *fault_advice(const struct thread *thread, const struct arch_f
                               : "look at the instruction with: make debug";
     case ARCH_FAULT_PRIVILEGE:
         return "ask an object for the effect: programs hold no processor privilege";
+    case ARCH_FAULT_ALIGNMENT:
+        return "align the operand to its own size, or use the unaligned form";
+    case ARCH_FAULT_ADDRESS:
+        return "the pointer was never an address: look where it came from with: make debug";
     default:
         return "look at the instruction with: make debug";
     }

@@ -223,7 +223,8 @@ NORETURN void arch_halt(void);
 
 enum arch_fault_kind {
     ARCH_FAULT_PAGE,
-    ARCH_FAULT_PRIVILEGE,   /* privileged instruction or general protection */
+    ARCH_FAULT_PRIVILEGE,   /* an instruction, segment or gate that is the kernel's alone */
+    ARCH_FAULT_ADDRESS,     /* an address that no program can have (x86-64: not canonical) */
     ARCH_FAULT_DIVIDE,      /* integer division */
     ARCH_FAULT_INSTRUCTION, /* undefined instruction */
     ARCH_FAULT_ALIGNMENT,

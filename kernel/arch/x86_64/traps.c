@@ -17,6 +17,7 @@
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu_tables.h"
+#include "kernel/arch/x86_64/instruction.h"
 #include "kernel/arch/x86_64/registers.h"
 #include "kernel/arch/x86_64/timer.h"
 #include "kernel/arch/x86_64/traps.h"
@@ -103,6 +104,30 @@ static void interrupt_handle(struct cpu *cpu, uint64_t vector)
     cpu->arch.unexpected_count++;
 }
 
+/* The cause of a general-protection fault at `pc` of the active address space. An error code names
+ * a selector: a segment or gate that is not the program's. */
+static enum arch_fault_kind protection_kind(uint64_t pc, uint64_t error)
+{
+    uint64_t in_page = LIMIT_PAGE_BYTES - pc % LIMIT_PAGE_BYTES;
+    size_t length = in_page < INSTRUCTION_BYTES_MAX ? in_page : INSTRUCTION_BYTES_MAX;
+    uint8_t code[INSTRUCTION_BYTES_MAX];
+
+    if (error != 0) {
+        return ARCH_FAULT_PRIVILEGE;
+    }
+    if (pc >= LIMIT_USER_MAX || !arch_copy_from_user(code, pc, length)) {
+        return ARCH_FAULT_ADDRESS;
+    }
+    switch (instruction_classify(code, length)) {
+    case INSTRUCTION_PRIVILEGED:
+        return ARCH_FAULT_PRIVILEGE;
+    case INSTRUCTION_ALIGNED:
+        return ARCH_FAULT_ALIGNMENT;
+    default:
+        return ARCH_FAULT_ADDRESS;
+    }
+}
+
 void trap_from_user(struct cpu *cpu, uint64_t vector, uint64_t error)
 {
     struct arch_fault fault;
@@ -114,6 +139,9 @@ void trap_from_user(struct cpu *cpu, uint64_t vector, uint64_t error)
     fault = fault_make(vector, error);
     fault.pc = cpu->context->rip;
     fault.stack = cpu->context->rsp;
+    if (vector == VECTOR_PROTECTION) {
+        fault.kind = protection_kind(fault.pc, error);
+    }
     kernel_user_fault(cpu, &fault);
 }
 
