@@ -8,9 +8,10 @@ EDGES_SOURCES := $(sort $(SHARED_SOURCES) $(KERNEL_PORTABLE_SOURCES) $(KERNEL_AR
     $(wildcard */*.h */*/*.h */*/*/*.h))
 
 $(EDGES_STAMP): $(KERNEL_OBJECTS) $(USER_DIR)/librt.a $(USER_OBJECTS) $(EDGES_SOURCES) \
-    tools/check_edges.py
+    tools/check_edges.py tools/check_halts.py docs/halt-policy.md
 	$(call say,EDGES,$@)
 	$(Q)$(PYTHON) tools/check_edges.py --objects $(OUT) --nm $(NM)
+	$(Q)$(PYTHON) tools/check_halts.py
 	$(Q)touch $@
 
 .PHONY: edges-check
