@@ -100,3 +100,18 @@ capnp-conformance: ## random messages through our code and the reference's, both
 	@$(PYTHON) tests/capnp/conformance.py $(result) --ours $(CONFORMANCE) --oracle $(ORACLE) \
 	    --count $(N)
 SUITES_BUILD += $(if $(SCHEMA_SOURCES),conformance-build)
+
+# ---- The corpus of fuzz/capn_schema_fuzz.c: one message for each type and method ----------------
+
+CORPUS := $(OUT)/schema/corpus
+CORPUS_SOURCES := tests/capnp/corpus_main.c $(SCHEMA_TEST_SOURCES) \
+    $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
+DEPENDENCIES += $(OUT)/host/tests/capnp/corpus_main.d
+$(CORPUS): $(call objects,$(SCHEMA_HOST),$(CORPUS_SOURCES))
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $^
+
+.PHONY: capn-schema-corpus
+capn-schema-corpus: $(CORPUS) ## write fuzz/corpus/capn_schema/ anew from the schemas
+	$(Q)rm -rf fuzz/corpus/capn_schema && mkdir -p fuzz/corpus/capn_schema
+	$(Q)$(CORPUS) fuzz/corpus/capn_schema

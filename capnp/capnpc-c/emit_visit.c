@@ -60,8 +60,8 @@ static const char *element_expression(struct type type, const char *list, const 
 {
     switch (type.kind) {
     case TYPE_STRUCT:
-        return text_format("(struct %s_reader){capn_list_get_struct(%s, %s)}", type.node->c_name,
-                           list, index);
+        return text_format("%s_list_get((struct %s_list){%s}, %s)", type.node->c_name,
+                           type.node->c_name, list, index);
     case TYPE_TEXT:
         return text_format("capn_list_get_text(%s, %s)", list, index);
     case TYPE_DATA:
@@ -86,8 +86,15 @@ static void visit_list(struct type type, unsigned level, const char *indent)
                  indent, level, level, level, level);
     output_print(out, "%svisit_element(v);\n", inner);
     if (level + 1 < type.list_depth) {
-        output_print(out, "%sstruct capn_list l%u = capn_list_get_list(l%u, i%u, %s);\n", inner,
-                     level + 1, level, level, element_size_name(type, level + 2));
+        bool structs = level + 2 == type.list_depth && type.kind == TYPE_STRUCT;
+        output_print(out, "%sstruct capn_list l%u = ", inner, level + 1);
+        if (structs) {
+            output_print(out, "%s_list_read(capn_list_get_pointer(l%u, i%u)).raw;\n",
+                         type.node->c_name, level, level);
+        } else {
+            output_print(out, "capn_list_get_list(l%u, i%u, %s);\n", level, level,
+                         element_size_name(type, level + 2));
+        }
         visit_list(type, level + 1, inner);
     } else {
         struct type element = type;
@@ -169,8 +176,8 @@ static void fill_element(struct type type, const char *indent, unsigned level)
     case TYPE_VOID:
         break;
     case TYPE_STRUCT:
-        output_print(out, "%s%s_fill(f, (struct %s_builder){capn_list_set_struct(l%u, i%u)});\n",
-                     indent, type.node->c_name, type.node->c_name, level, level);
+        output_print(out, "%s%s_fill(f, %s_list_edit((struct %s_builder_list){l%u}, i%u));\n",
+                     indent, type.node->c_name, type.node->c_name, type.node->c_name, level, level);
         break;
     case TYPE_TEXT:
     case TYPE_DATA: {
@@ -226,6 +233,20 @@ static void fill_list(struct type type, unsigned level, const char *indent, cons
     output_print(out, "%s}\n", indent);
 }
 
+/* By its setter and in place, in turns. */
+static void fill_blob(const struct node *node, const struct field *field, const char *indent)
+{
+    const char *n = node->c_name;
+    const char *c = field->c_name;
+    const char *kind = field->type.kind == TYPE_TEXT ? "text" : "data";
+    output_print(out, "%sstruct capn_%s value = fill_%s(f);\n", indent, kind, kind);
+    output_print(out, "%sif (fill_in_place(f)) {\n", indent);
+    output_print(out, "%s    fill_copy(%s_init_%s(b, value.length), value.bytes, value.length);\n",
+                 indent, n, c);
+    output_print(out, "%s} else {\n%s    %s_set_%s(b, value);\n%s}\n", indent, indent, n, c,
+                 indent);
+}
+
 static void fill_pointer(const struct node *node, const struct field *field, const char *indent)
 {
     const char *n = node->c_name;
@@ -245,8 +266,7 @@ static void fill_pointer(const struct node *node, const struct field *field, con
     } else if (type.kind == TYPE_STRUCT) {
         output_print(out, "%s%s_fill(f, %s_init_%s(b));\n", deep, type.node->c_name, n, c);
     } else if (type.kind == TYPE_TEXT || type.kind == TYPE_DATA) {
-        output_print(out, "%s%s_set_%s(b, fill_%s(f));\n", deep, n, c,
-                     type.kind == TYPE_TEXT ? "text" : "data");
+        fill_blob(node, field, deep);
     } else if (type.kind == TYPE_INTERFACE) {
         output_print(out, "%s%s_set_%s(b, fill_capability(f));\n", deep, n, c);
     } else {
@@ -299,6 +319,71 @@ static void emit_fill_struct(const struct node *node)
     output_print(out, "}\n");
 }
 
+/* ---- Calls: a client that fills and a server that visits ---- */
+
+static void emit_visit_method(const struct node *node, const struct method *method)
+{
+    const char *stub = text_format("%s_%s", node->c_name, method->c_name);
+    bool stream = method->results->id == STREAM_RESULT_ID;
+    output_print(
+        out,
+        "\nstatic enum capn_dispatch %s_visited(void *object, struct capn_request *request,\n"
+        "    struct %s_reader params, struct %s_builder results)\n{\n"
+        "    struct visit_call *c = object;\n    (void)request;\n"
+        "    %s_visit(c->v, params);\n",
+        stub, method->params->c_name, method->results->c_name, method->params->c_name);
+    if (stream) {
+        output_print(out, "    (void)results;\n");
+    } else {
+        output_print(out, "    %s_fill(c->f, results);\n", method->results->c_name);
+    }
+    output_print(out, "    return CAPN_DISPATCH_ANSWERED;\n}\n");
+    output_print(out,
+                 "static void %s_client(struct visit_call *c, struct capn_call *call)\n{\n"
+                 "    %s_fill(c->f, %s_request(call));\n",
+                 stub, method->params->c_name, stub);
+    if (stream) {
+        output_print(out, "    (void)%s_invoke(call);\n    (void)%s_response(call);\n}\n", stub,
+                     stub);
+    } else {
+        output_print(out,
+                     "    %s_visit(c->v, %s_invoke(call));\n"
+                     "    %s_visit(c->again, %s_response(call));\n}\n",
+                     method->results->c_name, stub, method->results->c_name, stub);
+    }
+}
+
+static void emit_visit_interface(const struct node *node)
+{
+    const char *n = node->c_name;
+    for (size_t i = 0; i < node->method_count; i++) {
+        emit_visit_method(node, &node->methods[i]);
+    }
+    output_print(out, "\nconst struct %s_server %s_visited = {\n", n, n);
+    for (size_t i = 0; i < node->superclass_count; i++) {
+        const char *super = node->superclasses[i]->c_name;
+        output_print(out, "    .%s = &%s_visited,\n", super, super);
+    }
+    for (size_t i = 0; i < node->method_count; i++) {
+        const char *method = node->methods[i].c_name;
+        output_print(out, "    .%s = %s_%s_visited,\n", method, n, method);
+    }
+    if (node->superclass_count + node->method_count == 0) {
+        output_print(out, "    0,\n");
+    }
+    output_print(out,
+                 "};\nstatic enum capn_dispatch %s_call(struct visit_call *c,"
+                 " struct capn_request *request)\n{\n"
+                 "    return %s_dispatch(&%s_visited, c, request);\n}\n",
+                 n, n, n);
+    output_print(
+        out, "static void (*const %s_clients[])(struct visit_call *, struct capn_call *) = {\n", n);
+    for (size_t i = 0; i < node->method_count; i++) {
+        output_print(out, "    %s_%s_client,\n", n, node->methods[i].c_name);
+    }
+    output_print(out, "    NULL,\n};\n");
+}
+
 /* ---- The file ---- */
 
 static void visit_declare(struct emitter *emitter, struct node *node)
@@ -311,6 +396,9 @@ static void visit_declare(struct emitter *emitter, struct node *node)
                      node->c_name);
     } else if (node->kind == NODE_ENUM) {
         output_print(out, "extern const char *const %s_names[];\n", node->c_name);
+    } else if (node->kind == NODE_INTERFACE) {
+        output_print(out, "extern const struct %s_server %s_visited;\n", node->c_name,
+                     node->c_name);
     }
 }
 
@@ -323,8 +411,8 @@ static void visit_define(struct emitter *emitter, struct node *node)
         if (!node->is_group) {
             const char *n = node->c_name;
             output_print(out,
-                         "static void %s_visit_raw(struct visit *v, struct capn_struct raw)\n{\n"
-                         "    %s_visit(v, (struct %s_reader){raw});\n}\n",
+                         "static void %s_visit_root(struct visit *v, struct capn_pointer at)\n{\n"
+                         "    %s_visit(v, %s_read(at));\n}\n",
                          n, n, n);
             output_print(out,
                          "static void %s_fill_root(struct fill *f, struct capn_pointer_builder to)"
@@ -337,6 +425,17 @@ static void visit_define(struct emitter *emitter, struct node *node)
             output_print(out, "    \"%s\",\n", node->enumerants[i].name);
         }
         output_print(out, "    NULL,\n};\n");
+    } else if (node->kind == NODE_INTERFACE) {
+        emit_visit_interface(node);
+    }
+}
+
+static void visit_interface(struct emitter *emitter, struct node *node)
+{
+    (void)emitter;
+    if (node->kind == NODE_INTERFACE) {
+        output_print(out, "    {UINT64_C(0x%016" PRIx64 "), \"%s\", %s_call, %s_clients, %s_is},\n",
+                     node->id, node->name, node->c_name, node->c_name, node->c_name);
     }
 }
 
@@ -345,7 +444,8 @@ static void visit_entry(struct emitter *emitter, struct node *node)
     (void)emitter;
     if (node->kind == NODE_STRUCT && !node->is_group) {
         const char *colon = strrchr(node->display_name, ':');
-        output_print(out, "    {UINT64_C(0x%016" PRIx64 "), \"%s\", %s_visit_raw, %s_fill_root},\n",
+        output_print(out,
+                     "    {UINT64_C(0x%016" PRIx64 "), \"%s\", %s_visit_root, %s_fill_root},\n",
                      node->id, colon ? colon + 1 : node->display_name, node->c_name, node->c_name);
     }
 }
@@ -386,9 +486,12 @@ void emit_visit(struct emitter *emitter)
     emitter_each(emitter, visit_define);
     output_print(out, "\nstatic const struct visit_entry entries[] = {\n");
     emitter_each(emitter, visit_entry);
+    output_print(out, "    {0},\n};\n\nstatic const struct visit_interface interfaces[] = {\n");
+    emitter_each(emitter, visit_interface);
     output_print(out,
                  "    {0},\n};\n\nconst struct visit_file %s_visits = {\n"
-                 "    .meta = &%s_meta,\n    .entries = entries,\n};\n",
+                 "    .meta = &%s_meta,\n    .entries = entries,\n"
+                 "    .interfaces = interfaces,\n};\n",
                  emitter->file->node->c_name, emitter->file->node->c_name);
 }
 

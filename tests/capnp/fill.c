@@ -187,6 +187,14 @@ struct capn_data fill_data(struct fill *f)
     return (struct capn_data){f->buffer, count};
 }
 
+/* `to` is NULL when the message has no room. */
+void fill_copy(void *to, const void *from, size_t length)
+{
+    if (to && length) {
+        memcpy(to, from, length);
+    }
+}
+
 uint32_t fill_capability(struct fill *f)
 {
     if (f->capabilities == 0 || fill_below(f, 4) == 0) {

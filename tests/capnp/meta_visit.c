@@ -196,19 +196,42 @@ static void count_capability(struct visit *v, const struct meta_place *place, ui
     }
 }
 
+/* Text and data that are refused read as their default too. */
+static struct capn_pointer default_root(const struct capn_meta_field *field,
+                                        struct capn_reader *reader)
+{
+    if (!field->default_value || field->list_depth) {
+        return (struct capn_pointer){0};
+    }
+    capn_reader_init(reader, field->default_value, 1, CAPN_LIMITS_DEFAULT);
+    return capn_reader_root(reader);
+}
+
+static struct capn_text text_read(const struct capn_meta_field *field, struct capn_pointer at)
+{
+    struct capn_reader reader;
+    return capn_read_text(at, capn_read_text(default_root(field, &reader), (struct capn_text){0}));
+}
+
+static struct capn_data data_read(const struct capn_meta_field *field, struct capn_pointer at)
+{
+    struct capn_reader reader;
+    return capn_read_data(at, capn_read_data(default_root(field, &reader), (struct capn_data){0}));
+}
+
 /* What a pointer that is no list leads to. */
 static void visit_pointer(struct visit *v, const struct meta_place *place, struct capn_pointer at)
 {
     const struct capn_segment *value = place->field->default_value;
     switch (place->field->type) {
     case CAPN_META_TEXT: {
-        struct capn_text text = capn_read_text(at, (struct capn_text){NULL, 0});
+        struct capn_text text = text_read(place->field, at);
         count_blob(v, place, text.length, text.bytes);
         visit_text(v, text);
         break;
     }
     case CAPN_META_DATA: {
-        struct capn_data data = capn_read_data(at, (struct capn_data){NULL, 0});
+        struct capn_data data = data_read(place->field, at);
         count_blob(v, place, data.length, NULL);
         visit_data(v, data);
         break;

@@ -75,6 +75,7 @@ struct fill {
     uint32_t capabilities; /* indices that may be used; 0: every capability stays null */
     /* Fills the named pointer in its own way and says so; may be NULL. */
     bool (*special)(struct fill *f, const char *name, struct capn_pointer_builder to);
+    bool in_place; /* how the next text or data is built */
     uint8_t buffer[64];
 };
 
@@ -101,6 +102,14 @@ uint16_t fill_enum(struct fill *f, size_t count);
 struct capn_text fill_text(struct fill *f);
 struct capn_data fill_data(struct fill *f);
 uint32_t fill_capability(struct fill *f);
+/* Turns about, without drawing from the seed. */
+static inline bool fill_in_place(struct fill *f)
+{
+    f->in_place = !f->in_place;
+    return f->in_place;
+}
+
+void fill_copy(void *to, const void *from, size_t length);
 void fill_any(struct fill *f, struct capn_pointer_builder to);
 
 /* ---- Every type of a file ---- */
@@ -108,13 +117,31 @@ void fill_any(struct fill *f, struct capn_pointer_builder to);
 struct visit_entry {
     uint64_t id;
     const char *name; /* within its file */
-    void (*visit)(struct visit *v, struct capn_struct raw);
+    void (*visit)(struct visit *v, struct capn_pointer at);
     void (*fill)(struct fill *f, struct capn_pointer_builder to);
+};
+
+/* A call: the client fills the parameters and visits the results, the server the other way round.
+ */
+struct visit_call {
+    struct visit *v;
+    struct visit *again; /* client: the results a second time, as of a call that was sent before */
+    struct fill *f;
+};
+
+struct visit_interface {
+    uint64_t id;
+    const char *name;
+    enum capn_dispatch (*call)(struct visit_call *call, struct capn_request *request);
+    void (*const *clients)(struct visit_call *call,
+                           struct capn_call *out); /* by method; NULL ends */
+    bool (*is)(uint64_t interface_id);
 };
 
 struct visit_file {
     const struct capn_meta_file *meta;
-    const struct visit_entry *entries; /* ended by one without a name */
+    const struct visit_entry *entries;        /* ended by one without a name */
+    const struct visit_interface *interfaces; /* the same */
 };
 
 /* All files of schema/, ended by NULL. */

@@ -29,14 +29,19 @@ void features_leaf_fill(struct fill *f, struct features_leaf_builder b)
     features_leaf_set_number(b, fill_u32(f));
     if (fill_enter(f)) {
         if (!fill_special(f, "Leaf.name", features_leaf_place_name(b))) {
-            features_leaf_set_name(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_leaf_init_name(b, value.length), value.bytes, value.length);
+            } else {
+                features_leaf_set_name(b, value);
+            }
         }
         fill_leave(f);
     }
 }
-static void features_leaf_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_leaf_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_leaf_visit(v, (struct features_leaf_reader){raw});
+    features_leaf_visit(v, features_leaf_read(at));
 }
 static void features_leaf_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -58,9 +63,9 @@ void features_tiny_fill(struct fill *f, struct features_tiny_builder b)
     (void)b;
     features_tiny_set_value(b, fill_u32(f));
 }
-static void features_tiny_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_tiny_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_tiny_visit(v, (struct features_tiny_reader){raw});
+    features_tiny_visit(v, features_tiny_read(at));
 }
 static void features_tiny_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -86,15 +91,20 @@ void features_named_fill(struct fill *f, struct features_named_builder b)
     (void)b;
     if (fill_enter(f)) {
         if (!fill_special(f, "Named.text", features_named_place_text(b))) {
-            features_named_set_text(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_named_init_text(b, value.length), value.bytes, value.length);
+            } else {
+                features_named_set_text(b, value);
+            }
         }
         fill_leave(f);
     }
     features_named_set_extra(b, fill_u16(f));
 }
-static void features_named_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_named_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_named_visit(v, (struct features_named_reader){raw});
+    features_named_visit(v, features_named_read(at));
 }
 static void features_named_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -113,9 +123,9 @@ void features_empty_fill(struct fill *f, struct features_empty_builder b)
     (void)f;
     (void)b;
 }
-static void features_empty_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_empty_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_empty_visit(v, (struct features_empty_reader){raw});
+    features_empty_visit(v, features_empty_read(at));
 }
 static void features_empty_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -147,9 +157,9 @@ void features_box_fill(struct fill *f, struct features_box_builder b)
     }
     features_box_set_count(b, fill_u8(f));
 }
-static void features_box_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_box_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_box_visit(v, (struct features_box_reader){raw});
+    features_box_visit(v, features_box_read(at));
 }
 static void features_box_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -188,14 +198,60 @@ void features_box_pair_fill(struct fill *f, struct features_box_pair_builder b)
         fill_leave(f);
     }
 }
-static void features_box_pair_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_box_pair_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_box_pair_visit(v, (struct features_box_pair_reader){raw});
+    features_box_pair_visit(v, features_box_pair_read(at));
 }
 static void features_box_pair_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
     features_box_pair_fill(f, features_box_pair_init(to));
 }
+
+static enum capn_dispatch features_reader_get_visited(void *object, struct capn_request *request,
+    struct features_reader_get_params_reader params, struct features_reader_get_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_reader_get_params_visit(c->v, params);
+    features_reader_get_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_reader_get_client(struct visit_call *c, struct capn_call *call)
+{
+    features_reader_get_params_fill(c->f, features_reader_get_request(call));
+    features_reader_get_results_visit(c->v, features_reader_get_invoke(call));
+    features_reader_get_results_visit(c->again, features_reader_get_response(call));
+}
+
+static enum capn_dispatch features_reader_each_visited(void *object, struct capn_request *request,
+    struct features_reader_each_params_reader params, struct features_reader_each_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_reader_each_params_visit(c->v, params);
+    features_reader_each_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_reader_each_client(struct visit_call *c, struct capn_call *call)
+{
+    features_reader_each_params_fill(c->f, features_reader_each_request(call));
+    features_reader_each_results_visit(c->v, features_reader_each_invoke(call));
+    features_reader_each_results_visit(c->again, features_reader_each_response(call));
+}
+
+const struct features_reader_server features_reader_visited = {
+    .get = features_reader_get_visited,
+    .each = features_reader_each_visited,
+};
+static enum capn_dispatch features_reader_call(struct visit_call *c, struct capn_request *request)
+{
+    return features_reader_dispatch(&features_reader_visited, c, request);
+}
+static void (*const features_reader_clients[])(struct visit_call *, struct capn_call *) = {
+    features_reader_get_client,
+    features_reader_each_client,
+    NULL,
+};
 
 void features_reader_get_params_visit(struct visit *v, struct features_reader_get_params_reader r)
 {
@@ -212,9 +268,9 @@ void features_reader_get_params_fill(struct fill *f, struct features_reader_get_
     (void)b;
     features_reader_get_params_set_index(b, fill_u32(f));
 }
-static void features_reader_get_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_reader_get_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_reader_get_params_visit(v, (struct features_reader_get_params_reader){raw});
+    features_reader_get_params_visit(v, features_reader_get_params_read(at));
 }
 static void features_reader_get_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -246,9 +302,9 @@ void features_reader_get_results_fill(struct fill *f, struct features_reader_get
     }
     features_reader_get_results_set_found(b, fill_bool(f));
 }
-static void features_reader_get_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_reader_get_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_reader_get_results_visit(v, (struct features_reader_get_results_reader){raw});
+    features_reader_get_results_visit(v, features_reader_get_results_read(at));
 }
 static void features_reader_get_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -287,9 +343,9 @@ void features_reader_each_params_fill(struct fill *f, struct features_reader_eac
         fill_leave(f);
     }
 }
-static void features_reader_each_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_reader_each_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_reader_each_params_visit(v, (struct features_reader_each_params_reader){raw});
+    features_reader_each_params_visit(v, features_reader_each_params_read(at));
 }
 static void features_reader_each_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -318,14 +374,60 @@ void features_reader_each_results_fill(struct fill *f, struct features_reader_ea
         fill_leave(f);
     }
 }
-static void features_reader_each_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_reader_each_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_reader_each_results_visit(v, (struct features_reader_each_results_reader){raw});
+    features_reader_each_results_visit(v, features_reader_each_results_read(at));
 }
 static void features_reader_each_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
     features_reader_each_results_fill(f, features_reader_each_results_init(to));
 }
+
+static enum capn_dispatch features_base_ping_visited(void *object, struct capn_request *request,
+    struct features_base_ping_params_reader params, struct features_base_ping_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_base_ping_params_visit(c->v, params);
+    features_base_ping_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_base_ping_client(struct visit_call *c, struct capn_call *call)
+{
+    features_base_ping_params_fill(c->f, features_base_ping_request(call));
+    features_base_ping_results_visit(c->v, features_base_ping_invoke(call));
+    features_base_ping_results_visit(c->again, features_base_ping_response(call));
+}
+
+static enum capn_dispatch features_base_share_visited(void *object, struct capn_request *request,
+    struct features_base_share_params_reader params, struct features_base_share_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_base_share_params_visit(c->v, params);
+    features_base_share_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_base_share_client(struct visit_call *c, struct capn_call *call)
+{
+    features_base_share_params_fill(c->f, features_base_share_request(call));
+    features_base_share_results_visit(c->v, features_base_share_invoke(call));
+    features_base_share_results_visit(c->again, features_base_share_response(call));
+}
+
+const struct features_base_server features_base_visited = {
+    .ping = features_base_ping_visited,
+    .share = features_base_share_visited,
+};
+static enum capn_dispatch features_base_call(struct visit_call *c, struct capn_request *request)
+{
+    return features_base_dispatch(&features_base_visited, c, request);
+}
+static void (*const features_base_clients[])(struct visit_call *, struct capn_call *) = {
+    features_base_ping_client,
+    features_base_share_client,
+    NULL,
+};
 
 void features_base_ping_params_visit(struct visit *v, struct features_base_ping_params_reader r)
 {
@@ -339,9 +441,9 @@ void features_base_ping_params_fill(struct fill *f, struct features_base_ping_pa
     (void)f;
     (void)b;
 }
-static void features_base_ping_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_base_ping_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_base_ping_params_visit(v, (struct features_base_ping_params_reader){raw});
+    features_base_ping_params_visit(v, features_base_ping_params_read(at));
 }
 static void features_base_ping_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -360,9 +462,9 @@ void features_base_ping_results_fill(struct fill *f, struct features_base_ping_r
     (void)f;
     (void)b;
 }
-static void features_base_ping_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_base_ping_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_base_ping_results_visit(v, (struct features_base_ping_results_reader){raw});
+    features_base_ping_results_visit(v, features_base_ping_results_read(at));
 }
 static void features_base_ping_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -391,9 +493,9 @@ void features_base_share_params_fill(struct fill *f, struct features_base_share_
         fill_leave(f);
     }
 }
-static void features_base_share_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_base_share_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_base_share_params_visit(v, (struct features_base_share_params_reader){raw});
+    features_base_share_params_visit(v, features_base_share_params_read(at));
 }
 static void features_base_share_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -422,14 +524,71 @@ void features_base_share_results_fill(struct fill *f, struct features_base_share
         fill_leave(f);
     }
 }
-static void features_base_share_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_base_share_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_base_share_results_visit(v, (struct features_base_share_results_reader){raw});
+    features_base_share_results_visit(v, features_base_share_results_read(at));
 }
 static void features_base_share_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
     features_base_share_results_fill(f, features_base_share_results_init(to));
 }
+
+static enum capn_dispatch features_middle_middle_visited(void *object, struct capn_request *request,
+    struct features_leaf_reader params, struct features_named_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_leaf_visit(c->v, params);
+    features_named_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_middle_middle_client(struct visit_call *c, struct capn_call *call)
+{
+    features_leaf_fill(c->f, features_middle_middle_request(call));
+    features_named_visit(c->v, features_middle_middle_invoke(call));
+    features_named_visit(c->again, features_middle_middle_response(call));
+}
+
+const struct features_middle_server features_middle_visited = {
+    .features_base = &features_base_visited,
+    .middle = features_middle_middle_visited,
+};
+static enum capn_dispatch features_middle_call(struct visit_call *c, struct capn_request *request)
+{
+    return features_middle_dispatch(&features_middle_visited, c, request);
+}
+static void (*const features_middle_clients[])(struct visit_call *, struct capn_call *) = {
+    features_middle_middle_client,
+    NULL,
+};
+
+static enum capn_dispatch features_other_other_visited(void *object, struct capn_request *request,
+    struct features_other_other_params_reader params, struct capn_stream_result_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_other_other_params_visit(c->v, params);
+    (void)results;
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_other_other_client(struct visit_call *c, struct capn_call *call)
+{
+    features_other_other_params_fill(c->f, features_other_other_request(call));
+    (void)features_other_other_invoke(call);
+    (void)features_other_other_response(call);
+}
+
+const struct features_other_server features_other_visited = {
+    .other = features_other_other_visited,
+};
+static enum capn_dispatch features_other_call(struct visit_call *c, struct capn_request *request)
+{
+    return features_other_dispatch(&features_other_visited, c, request);
+}
+static void (*const features_other_clients[])(struct visit_call *, struct capn_call *) = {
+    features_other_other_client,
+    NULL,
+};
 
 void features_other_other_params_visit(struct visit *v, struct features_other_other_params_reader r)
 {
@@ -443,14 +602,62 @@ void features_other_other_params_fill(struct fill *f, struct features_other_othe
     (void)f;
     (void)b;
 }
-static void features_other_other_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_other_other_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_other_other_params_visit(v, (struct features_other_other_params_reader){raw});
+    features_other_other_params_visit(v, features_other_other_params_read(at));
 }
 static void features_other_other_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
     features_other_other_params_fill(f, features_other_other_params_init(to));
 }
+
+static enum capn_dispatch features_derived_go_visited(void *object, struct capn_request *request,
+    struct features_derived_go_params_reader params, struct features_derived_go_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_derived_go_params_visit(c->v, params);
+    features_derived_go_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_derived_go_client(struct visit_call *c, struct capn_call *call)
+{
+    features_derived_go_params_fill(c->f, features_derived_go_request(call));
+    features_derived_go_results_visit(c->v, features_derived_go_invoke(call));
+    features_derived_go_results_visit(c->again, features_derived_go_response(call));
+}
+
+static enum capn_dispatch features_derived_pass_visited(void *object, struct capn_request *request,
+    struct features_derived_pass_params_reader params, struct features_derived_pass_results_builder results)
+{
+    struct visit_call *c = object;
+    (void)request;
+    features_derived_pass_params_visit(c->v, params);
+    features_derived_pass_results_fill(c->f, results);
+    return CAPN_DISPATCH_ANSWERED;
+}
+static void features_derived_pass_client(struct visit_call *c, struct capn_call *call)
+{
+    features_derived_pass_params_fill(c->f, features_derived_pass_request(call));
+    features_derived_pass_results_visit(c->v, features_derived_pass_invoke(call));
+    features_derived_pass_results_visit(c->again, features_derived_pass_response(call));
+}
+
+const struct features_derived_server features_derived_visited = {
+    .features_middle = &features_middle_visited,
+    .features_other = &features_other_visited,
+    .go = features_derived_go_visited,
+    .pass = features_derived_pass_visited,
+};
+static enum capn_dispatch features_derived_call(struct visit_call *c, struct capn_request *request)
+{
+    return features_derived_dispatch(&features_derived_visited, c, request);
+}
+static void (*const features_derived_clients[])(struct visit_call *, struct capn_call *) = {
+    features_derived_go_client,
+    features_derived_pass_client,
+    NULL,
+};
 
 void features_derived_go_params_visit(struct visit *v, struct features_derived_go_params_reader r)
 {
@@ -476,7 +683,12 @@ void features_derived_go_params_fill(struct fill *f, struct features_derived_go_
     features_derived_go_params_set_colour(b, (enum features_colour)fill_enum(f, 3));
     if (fill_enter(f)) {
         if (!fill_special(f, "go$Params.text", features_derived_go_params_place_text(b))) {
-            features_derived_go_params_set_text(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_derived_go_params_init_text(b, value.length), value.bytes, value.length);
+            } else {
+                features_derived_go_params_set_text(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -487,9 +699,9 @@ void features_derived_go_params_fill(struct fill *f, struct features_derived_go_
         fill_leave(f);
     }
 }
-static void features_derived_go_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_derived_go_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_derived_go_params_visit(v, (struct features_derived_go_params_reader){raw});
+    features_derived_go_params_visit(v, features_derived_go_params_read(at));
 }
 static void features_derived_go_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -518,9 +730,9 @@ void features_derived_go_results_fill(struct fill *f, struct features_derived_go
         fill_leave(f);
     }
 }
-static void features_derived_go_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_derived_go_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_derived_go_results_visit(v, (struct features_derived_go_results_reader){raw});
+    features_derived_go_results_visit(v, features_derived_go_results_read(at));
 }
 static void features_derived_go_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -549,9 +761,9 @@ void features_derived_pass_params_fill(struct fill *f, struct features_derived_p
         fill_leave(f);
     }
 }
-static void features_derived_pass_params_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_derived_pass_params_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_derived_pass_params_visit(v, (struct features_derived_pass_params_reader){raw});
+    features_derived_pass_params_visit(v, features_derived_pass_params_read(at));
 }
 static void features_derived_pass_params_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -580,9 +792,9 @@ void features_derived_pass_results_fill(struct fill *f, struct features_derived_
         fill_leave(f);
     }
 }
-static void features_derived_pass_results_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_derived_pass_results_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_derived_pass_results_visit(v, (struct features_derived_pass_results_reader){raw});
+    features_derived_pass_results_visit(v, features_derived_pass_results_read(at));
 }
 static void features_derived_pass_results_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -624,9 +836,9 @@ void features_holder_fill(struct fill *f, struct features_holder_builder b)
     }
     features_holder_chosen_fill(f, features_holder_init_chosen(b));
 }
-static void features_holder_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_holder_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_holder_visit(v, (struct features_holder_reader){raw});
+    features_holder_visit(v, features_holder_read(at));
 }
 static void features_holder_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -713,9 +925,9 @@ void features_holder_nested_fill(struct fill *f, struct features_holder_nested_b
         fill_leave(f);
     }
 }
-static void features_holder_nested_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_holder_nested_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_holder_nested_visit(v, (struct features_holder_nested_reader){raw});
+    features_holder_nested_visit(v, features_holder_nested_read(at));
 }
 static void features_holder_nested_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -754,9 +966,9 @@ void features_holder_nested_deeper_fill(struct fill *f, struct features_holder_n
         fill_leave(f);
     }
 }
-static void features_holder_nested_deeper_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_holder_nested_deeper_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_holder_nested_deeper_visit(v, (struct features_holder_nested_deeper_reader){raw});
+    features_holder_nested_deeper_visit(v, features_holder_nested_deeper_read(at));
 }
 static void features_holder_nested_deeper_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -811,9 +1023,9 @@ void features_numbers_fill(struct fill *f, struct features_numbers_builder b)
     features_numbers_set_float64(b, fill_f64(f));
     features_numbers_set_colour(b, (enum features_colour)fill_enum(f, 3));
 }
-static void features_numbers_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_numbers_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_numbers_visit(v, (struct features_numbers_reader){raw});
+    features_numbers_visit(v, features_numbers_read(at));
 }
 static void features_numbers_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -900,7 +1112,7 @@ void features_defaults_visit(struct visit *v, struct features_defaults_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_leaf_visit(v, (struct features_leaf_reader){capn_list_get_struct(l0, i0)});
+            features_leaf_visit(v, features_leaf_list_get((struct features_leaf_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -968,13 +1180,23 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
     features_defaults_set_colour(b, (enum features_colour)fill_enum(f, 3));
     if (fill_enter(f)) {
         if (!fill_special(f, "Defaults.text", features_defaults_place_text(b))) {
-            features_defaults_set_text(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_defaults_init_text(b, value.length), value.bytes, value.length);
+            } else {
+                features_defaults_set_text(b, value);
+            }
         }
         fill_leave(f);
     }
     if (fill_enter(f)) {
         if (!fill_special(f, "Defaults.data", features_defaults_place_data(b))) {
-            features_defaults_set_data(b, fill_data(f));
+            struct capn_data value = fill_data(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_defaults_init_data(b, value.length), value.bytes, value.length);
+            } else {
+                features_defaults_set_data(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -1019,7 +1241,7 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_leaf_list_init(features_defaults_place_leaves(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_leaf_fill(f, (struct features_leaf_builder){capn_list_set_struct(l0, i0)});
+                features_leaf_fill(f, features_leaf_list_edit((struct features_leaf_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
@@ -1043,7 +1265,12 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
     }
     if (fill_enter(f)) {
         if (!fill_special(f, "Defaults.empty", features_defaults_place_empty(b))) {
-            features_defaults_set_empty(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_defaults_init_empty(b, value.length), value.bytes, value.length);
+            } else {
+                features_defaults_set_empty(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -1056,7 +1283,12 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
         (void)features_defaults_place_second(b);
         if (fill_enter_member(f)) {
             if (!fill_special(f, "Defaults.second", features_defaults_place_second(b))) {
-                features_defaults_set_second(b, fill_text(f));
+                struct capn_text value = fill_text(f);
+                if (fill_in_place(f)) {
+                    fill_copy(features_defaults_init_second(b, value.length), value.bytes, value.length);
+                } else {
+                    features_defaults_set_second(b, value);
+                }
             }
             fill_leave(f);
         }
@@ -1065,9 +1297,9 @@ void features_defaults_fill(struct fill *f, struct features_defaults_builder b)
         break;
     }
 }
-static void features_defaults_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_defaults_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_defaults_visit(v, (struct features_defaults_reader){raw});
+    features_defaults_visit(v, features_defaults_read(at));
 }
 static void features_defaults_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -1094,7 +1326,12 @@ void features_defaults_group_fill(struct fill *f, struct features_defaults_group
     features_defaults_group_set_inner(b, fill_u16(f));
     if (fill_enter(f)) {
         if (!fill_special(f, "group.text", features_defaults_group_place_text(b))) {
-            features_defaults_group_set_text(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_defaults_group_init_text(b, value.length), value.bytes, value.length);
+            } else {
+                features_defaults_group_set_text(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -1260,7 +1497,7 @@ void features_lists_visit(struct visit *v, struct features_lists_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_leaf_visit(v, (struct features_leaf_reader){capn_list_get_struct(l0, i0)});
+            features_leaf_visit(v, features_leaf_list_get((struct features_leaf_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -1270,7 +1507,7 @@ void features_lists_visit(struct visit *v, struct features_lists_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_empty_visit(v, (struct features_empty_reader){capn_list_get_struct(l0, i0)});
+            features_empty_visit(v, features_empty_list_get((struct features_empty_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -1318,11 +1555,11 @@ void features_lists_visit(struct visit *v, struct features_lists_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            struct capn_list l1 = capn_list_get_list(l0, i0, CAPN_ELEMENT_COMPOSITE);
+            struct capn_list l1 = features_leaf_list_read(capn_list_get_pointer(l0, i0)).raw;
             visit_list_open(v);
             for (uint32_t i1 = 0; i1 < l1.count && visit_goes_on(v); i1++) {
                 visit_element(v);
-                features_leaf_visit(v, (struct features_leaf_reader){capn_list_get_struct(l1, i1)});
+                features_leaf_visit(v, features_leaf_list_get((struct features_leaf_list){l1}, i1));
             }
             visit_list_close(v);
         }
@@ -1360,7 +1597,7 @@ void features_lists_visit(struct visit *v, struct features_lists_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_tiny_visit(v, (struct features_tiny_reader){capn_list_get_struct(l0, i0)});
+            features_tiny_visit(v, features_tiny_list_get((struct features_tiny_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -1370,7 +1607,7 @@ void features_lists_visit(struct visit *v, struct features_lists_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_named_visit(v, (struct features_named_reader){capn_list_get_struct(l0, i0)});
+            features_named_visit(v, features_named_list_get((struct features_named_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -1535,7 +1772,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_leaf_list_init(features_lists_place_leaves(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_leaf_fill(f, (struct features_leaf_builder){capn_list_set_struct(l0, i0)});
+                features_leaf_fill(f, features_leaf_list_edit((struct features_leaf_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
@@ -1545,7 +1782,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_empty_list_init(features_lists_place_empties(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_empty_fill(f, (struct features_empty_builder){capn_list_set_struct(l0, i0)});
+                features_empty_fill(f, features_empty_list_edit((struct features_empty_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
@@ -1600,7 +1837,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
                     uint32_t n1 = fill_count(f);
                     struct capn_list_builder l1 = features_leaf_list_init(capn_list_set_pointer(l0, i0), n1).raw;
                     for (uint32_t i1 = 0; i1 < l1.count; i1++) {
-                        features_leaf_fill(f, (struct features_leaf_builder){capn_list_set_struct(l1, i1)});
+                        features_leaf_fill(f, features_leaf_list_edit((struct features_leaf_builder_list){l1}, i1));
                     }
                     fill_leave(f);
                 }
@@ -1640,7 +1877,7 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_tiny_list_init(features_lists_place_upgraded_numbers(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_tiny_fill(f, (struct features_tiny_builder){capn_list_set_struct(l0, i0)});
+                features_tiny_fill(f, features_tiny_list_edit((struct features_tiny_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
@@ -1650,15 +1887,15 @@ void features_lists_fill(struct fill *f, struct features_lists_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_named_list_init(features_lists_place_upgraded_texts(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_named_fill(f, (struct features_named_builder){capn_list_set_struct(l0, i0)});
+                features_named_fill(f, features_named_list_edit((struct features_named_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
     }
 }
-static void features_lists_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_lists_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_lists_visit(v, (struct features_lists_reader){raw});
+    features_lists_visit(v, features_lists_read(at));
 }
 static void features_lists_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -1749,7 +1986,12 @@ void features_unions_fill(struct fill *f, struct features_unions_builder b)
         (void)features_unions_place_text(b);
         if (fill_enter_member(f)) {
             if (!fill_special(f, "Unions.text", features_unions_place_text(b))) {
-                features_unions_set_text(b, fill_text(f));
+                struct capn_text value = fill_text(f);
+                if (fill_in_place(f)) {
+                    fill_copy(features_unions_init_text(b, value.length), value.bytes, value.length);
+                } else {
+                    features_unions_set_text(b, value);
+                }
             }
             fill_leave(f);
         }
@@ -1783,9 +2025,9 @@ void features_unions_fill(struct fill *f, struct features_unions_builder b)
         break;
     }
 }
-static void features_unions_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_unions_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_unions_visit(v, (struct features_unions_reader){raw});
+    features_unions_visit(v, features_unions_read(at));
 }
 static void features_unions_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -1815,7 +2057,12 @@ void features_unions_group_fill(struct fill *f, struct features_unions_group_bui
     features_unions_group_set_y(b, fill_i32(f));
     if (fill_enter(f)) {
         if (!fill_special(f, "group.name", features_unions_group_place_name(b))) {
-            features_unions_group_set_name(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_unions_group_init_name(b, value.length), value.bytes, value.length);
+            } else {
+                features_unions_group_set_name(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -1867,7 +2114,12 @@ void features_unions_shape_fill(struct fill *f, struct features_unions_shape_bui
         (void)features_unions_shape_place_named(b);
         if (fill_enter_member(f)) {
             if (!fill_special(f, "shape.named", features_unions_shape_place_named(b))) {
-                features_unions_shape_set_named(b, fill_text(f));
+                struct capn_text value = fill_text(f);
+                if (fill_in_place(f)) {
+                    fill_copy(features_unions_shape_init_named(b, value.length), value.bytes, value.length);
+                } else {
+                    features_unions_shape_set_named(b, value);
+                }
             }
             fill_leave(f);
         }
@@ -1973,7 +2225,12 @@ void features_unions_plain_group_inner_fill(struct fill *f, struct features_unio
     (void)b;
     if (fill_enter(f)) {
         if (!fill_special(f, "inner.deep", features_unions_plain_group_inner_place_deep(b))) {
-            features_unions_plain_group_inner_set_deep(b, fill_data(f));
+            struct capn_data value = fill_data(f);
+            if (fill_in_place(f)) {
+                fill_copy(features_unions_plain_group_inner_init_deep(b, value.length), value.bytes, value.length);
+            } else {
+                features_unions_plain_group_inner_set_deep(b, value);
+            }
         }
         fill_leave(f);
     }
@@ -2091,9 +2348,9 @@ void features_generics_fill(struct fill *f, struct features_generics_builder b)
         fill_leave(f);
     }
 }
-static void features_generics_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_generics_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_generics_visit(v, (struct features_generics_reader){raw});
+    features_generics_visit(v, features_generics_read(at));
 }
 static void features_generics_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -2138,7 +2395,7 @@ void features_visit(struct visit *v, struct features_reader r)
         visit_list_open(v);
         for (uint32_t i0 = 0; i0 < l0.count && visit_goes_on(v); i0++) {
             visit_element(v);
-            features_visit(v, (struct features_reader){capn_list_get_struct(l0, i0)});
+            features_visit(v, features_list_get((struct features_list){l0}, i0));
         }
         visit_list_close(v);
     }
@@ -2200,7 +2457,7 @@ void features_fill(struct fill *f, struct features_builder b)
             uint32_t n0 = fill_count(f);
             struct capn_list_builder l0 = features_list_init(features_place_selves(b), n0).raw;
             for (uint32_t i0 = 0; i0 < l0.count; i0++) {
-                features_fill(f, (struct features_builder){capn_list_set_struct(l0, i0)});
+                features_fill(f, features_list_edit((struct features_builder_list){l0}, i0));
             }
         }
         fill_leave(f);
@@ -2212,9 +2469,9 @@ void features_fill(struct fill *f, struct features_builder b)
         fill_leave(f);
     }
 }
-static void features_visit_raw(struct visit *v, struct capn_struct raw)
+static void features_visit_root(struct visit *v, struct capn_pointer at)
 {
-    features_visit(v, (struct features_reader){raw});
+    features_visit(v, features_read(at));
 }
 static void features_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -2241,14 +2498,19 @@ void other_name_fill(struct fill *f, struct other_name_builder b)
     other_name_set_integer(b, fill_i32(f));
     if (fill_enter(f)) {
         if (!fill_special(f, "Renamed.register", other_name_place_register(b))) {
-            other_name_set_register(b, fill_text(f));
+            struct capn_text value = fill_text(f);
+            if (fill_in_place(f)) {
+                fill_copy(other_name_init_register(b, value.length), value.bytes, value.length);
+            } else {
+                other_name_set_register(b, value);
+            }
         }
         fill_leave(f);
     }
 }
-static void other_name_visit_raw(struct visit *v, struct capn_struct raw)
+static void other_name_visit_root(struct visit *v, struct capn_pointer at)
 {
-    other_name_visit(v, (struct other_name_reader){raw});
+    other_name_visit(v, other_name_read(at));
 }
 static void other_name_fill_root(struct fill *f, struct capn_pointer_builder to)
 {
@@ -2256,39 +2518,49 @@ static void other_name_fill_root(struct fill *f, struct capn_pointer_builder to)
 }
 
 static const struct visit_entry entries[] = {
-    {UINT64_C(0xca2b672e21b58fd2), "Leaf", features_leaf_visit_raw, features_leaf_fill_root},
-    {UINT64_C(0x8ee999d8242cefe0), "Tiny", features_tiny_visit_raw, features_tiny_fill_root},
-    {UINT64_C(0xa44626fd67633196), "Named", features_named_visit_raw, features_named_fill_root},
-    {UINT64_C(0xa7ebdcbac647b975), "Empty", features_empty_visit_raw, features_empty_fill_root},
-    {UINT64_C(0xda2579a99c3f878a), "Box", features_box_visit_raw, features_box_fill_root},
-    {UINT64_C(0xc156fc2a7e9cad29), "Box.Pair", features_box_pair_visit_raw, features_box_pair_fill_root},
-    {UINT64_C(0xb29a2ba3adefb6ac), "Reader.get$Params", features_reader_get_params_visit_raw, features_reader_get_params_fill_root},
-    {UINT64_C(0xb898c2f87bb0cd64), "Reader.get$Results", features_reader_get_results_visit_raw, features_reader_get_results_fill_root},
-    {UINT64_C(0xc6b1f9691188f2af), "Reader.each$Params", features_reader_each_params_visit_raw, features_reader_each_params_fill_root},
-    {UINT64_C(0xaafb45a090c9b451), "Reader.each$Results", features_reader_each_results_visit_raw, features_reader_each_results_fill_root},
-    {UINT64_C(0x83f229a2e5ed32a7), "Base.ping$Params", features_base_ping_params_visit_raw, features_base_ping_params_fill_root},
-    {UINT64_C(0x97351526bb4f8ce5), "Base.ping$Results", features_base_ping_results_visit_raw, features_base_ping_results_fill_root},
-    {UINT64_C(0xf65125afd1e959cc), "Base.share$Params", features_base_share_params_visit_raw, features_base_share_params_fill_root},
-    {UINT64_C(0xf59e62aed19f37a8), "Base.share$Results", features_base_share_results_visit_raw, features_base_share_results_fill_root},
-    {UINT64_C(0xa15ec8f72ce530f5), "Other.other$Params", features_other_other_params_visit_raw, features_other_other_params_fill_root},
-    {UINT64_C(0xdacf7e67679f8cc2), "Derived.go$Params", features_derived_go_params_visit_raw, features_derived_go_params_fill_root},
-    {UINT64_C(0xc5cadc76c6cf0c2f), "Derived.go$Results", features_derived_go_results_visit_raw, features_derived_go_results_fill_root},
-    {UINT64_C(0x81e7a6ba7dfe3b17), "Derived.pass$Params", features_derived_pass_params_visit_raw, features_derived_pass_params_fill_root},
-    {UINT64_C(0x883af7db0e4e80a5), "Derived.pass$Results", features_derived_pass_results_visit_raw, features_derived_pass_results_fill_root},
-    {UINT64_C(0xe6e1fa3e2cc9076a), "Holder", features_holder_visit_raw, features_holder_fill_root},
-    {UINT64_C(0x97739f29a70c6c26), "Holder.Nested", features_holder_nested_visit_raw, features_holder_nested_fill_root},
-    {UINT64_C(0x89064746512532e9), "Holder.Nested.Deeper", features_holder_nested_deeper_visit_raw, features_holder_nested_deeper_fill_root},
-    {UINT64_C(0xe0ffafe93938b769), "Numbers", features_numbers_visit_raw, features_numbers_fill_root},
-    {UINT64_C(0xcb858dcc70294bf3), "Defaults", features_defaults_visit_raw, features_defaults_fill_root},
-    {UINT64_C(0x8c1aecc1c542d964), "Lists", features_lists_visit_raw, features_lists_fill_root},
-    {UINT64_C(0x9a173c356d89b006), "Unions", features_unions_visit_raw, features_unions_fill_root},
-    {UINT64_C(0xa1f9292b22713d72), "Generics", features_generics_visit_raw, features_generics_fill_root},
-    {UINT64_C(0xa93ae02bf6d09f53), "Features", features_visit_raw, features_fill_root},
-    {UINT64_C(0xe3971f1d11bf4614), "Renamed", other_name_visit_raw, other_name_fill_root},
+    {UINT64_C(0xca2b672e21b58fd2), "Leaf", features_leaf_visit_root, features_leaf_fill_root},
+    {UINT64_C(0x8ee999d8242cefe0), "Tiny", features_tiny_visit_root, features_tiny_fill_root},
+    {UINT64_C(0xa44626fd67633196), "Named", features_named_visit_root, features_named_fill_root},
+    {UINT64_C(0xa7ebdcbac647b975), "Empty", features_empty_visit_root, features_empty_fill_root},
+    {UINT64_C(0xda2579a99c3f878a), "Box", features_box_visit_root, features_box_fill_root},
+    {UINT64_C(0xc156fc2a7e9cad29), "Box.Pair", features_box_pair_visit_root, features_box_pair_fill_root},
+    {UINT64_C(0xb29a2ba3adefb6ac), "Reader.get$Params", features_reader_get_params_visit_root, features_reader_get_params_fill_root},
+    {UINT64_C(0xb898c2f87bb0cd64), "Reader.get$Results", features_reader_get_results_visit_root, features_reader_get_results_fill_root},
+    {UINT64_C(0xc6b1f9691188f2af), "Reader.each$Params", features_reader_each_params_visit_root, features_reader_each_params_fill_root},
+    {UINT64_C(0xaafb45a090c9b451), "Reader.each$Results", features_reader_each_results_visit_root, features_reader_each_results_fill_root},
+    {UINT64_C(0x83f229a2e5ed32a7), "Base.ping$Params", features_base_ping_params_visit_root, features_base_ping_params_fill_root},
+    {UINT64_C(0x97351526bb4f8ce5), "Base.ping$Results", features_base_ping_results_visit_root, features_base_ping_results_fill_root},
+    {UINT64_C(0xf65125afd1e959cc), "Base.share$Params", features_base_share_params_visit_root, features_base_share_params_fill_root},
+    {UINT64_C(0xf59e62aed19f37a8), "Base.share$Results", features_base_share_results_visit_root, features_base_share_results_fill_root},
+    {UINT64_C(0xa15ec8f72ce530f5), "Other.other$Params", features_other_other_params_visit_root, features_other_other_params_fill_root},
+    {UINT64_C(0xdacf7e67679f8cc2), "Derived.go$Params", features_derived_go_params_visit_root, features_derived_go_params_fill_root},
+    {UINT64_C(0xc5cadc76c6cf0c2f), "Derived.go$Results", features_derived_go_results_visit_root, features_derived_go_results_fill_root},
+    {UINT64_C(0x81e7a6ba7dfe3b17), "Derived.pass$Params", features_derived_pass_params_visit_root, features_derived_pass_params_fill_root},
+    {UINT64_C(0x883af7db0e4e80a5), "Derived.pass$Results", features_derived_pass_results_visit_root, features_derived_pass_results_fill_root},
+    {UINT64_C(0xe6e1fa3e2cc9076a), "Holder", features_holder_visit_root, features_holder_fill_root},
+    {UINT64_C(0x97739f29a70c6c26), "Holder.Nested", features_holder_nested_visit_root, features_holder_nested_fill_root},
+    {UINT64_C(0x89064746512532e9), "Holder.Nested.Deeper", features_holder_nested_deeper_visit_root, features_holder_nested_deeper_fill_root},
+    {UINT64_C(0xe0ffafe93938b769), "Numbers", features_numbers_visit_root, features_numbers_fill_root},
+    {UINT64_C(0xcb858dcc70294bf3), "Defaults", features_defaults_visit_root, features_defaults_fill_root},
+    {UINT64_C(0x8c1aecc1c542d964), "Lists", features_lists_visit_root, features_lists_fill_root},
+    {UINT64_C(0x9a173c356d89b006), "Unions", features_unions_visit_root, features_unions_fill_root},
+    {UINT64_C(0xa1f9292b22713d72), "Generics", features_generics_visit_root, features_generics_fill_root},
+    {UINT64_C(0xa93ae02bf6d09f53), "Features", features_visit_root, features_fill_root},
+    {UINT64_C(0xe3971f1d11bf4614), "Renamed", other_name_visit_root, other_name_fill_root},
+    {0},
+};
+
+static const struct visit_interface interfaces[] = {
+    {UINT64_C(0xa57cfa1a1c405319), "Reader", features_reader_call, features_reader_clients, features_reader_is},
+    {UINT64_C(0xcf7a2cc360133f4b), "Base", features_base_call, features_base_clients, features_base_is},
+    {UINT64_C(0xdf113809ae87848f), "Middle", features_middle_call, features_middle_clients, features_middle_is},
+    {UINT64_C(0xaf7a6d10742f503f), "Other", features_other_call, features_other_clients, features_other_is},
+    {UINT64_C(0x86b024013fbeaee4), "Derived", features_derived_call, features_derived_clients, features_derived_is},
     {0},
 };
 
 const struct visit_file features_visits = {
     .meta = &features_meta,
     .entries = entries,
+    .interfaces = interfaces,
 };

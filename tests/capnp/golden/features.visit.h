@@ -19,6 +19,7 @@ void features_box_visit(struct visit *v, struct features_box_reader r);
 void features_box_fill(struct fill *f, struct features_box_builder b);
 void features_box_pair_visit(struct visit *v, struct features_box_pair_reader r);
 void features_box_pair_fill(struct fill *f, struct features_box_pair_builder b);
+extern const struct features_reader_server features_reader_visited;
 void features_reader_get_params_visit(struct visit *v, struct features_reader_get_params_reader r);
 void features_reader_get_params_fill(struct fill *f, struct features_reader_get_params_builder b);
 void features_reader_get_results_visit(struct visit *v, struct features_reader_get_results_reader r);
@@ -27,6 +28,7 @@ void features_reader_each_params_visit(struct visit *v, struct features_reader_e
 void features_reader_each_params_fill(struct fill *f, struct features_reader_each_params_builder b);
 void features_reader_each_results_visit(struct visit *v, struct features_reader_each_results_reader r);
 void features_reader_each_results_fill(struct fill *f, struct features_reader_each_results_builder b);
+extern const struct features_base_server features_base_visited;
 void features_base_ping_params_visit(struct visit *v, struct features_base_ping_params_reader r);
 void features_base_ping_params_fill(struct fill *f, struct features_base_ping_params_builder b);
 void features_base_ping_results_visit(struct visit *v, struct features_base_ping_results_reader r);
@@ -35,8 +37,11 @@ void features_base_share_params_visit(struct visit *v, struct features_base_shar
 void features_base_share_params_fill(struct fill *f, struct features_base_share_params_builder b);
 void features_base_share_results_visit(struct visit *v, struct features_base_share_results_reader r);
 void features_base_share_results_fill(struct fill *f, struct features_base_share_results_builder b);
+extern const struct features_middle_server features_middle_visited;
+extern const struct features_other_server features_other_visited;
 void features_other_other_params_visit(struct visit *v, struct features_other_other_params_reader r);
 void features_other_other_params_fill(struct fill *f, struct features_other_other_params_builder b);
+extern const struct features_derived_server features_derived_visited;
 void features_derived_go_params_visit(struct visit *v, struct features_derived_go_params_reader r);
 void features_derived_go_params_fill(struct fill *f, struct features_derived_go_params_builder b);
 void features_derived_go_results_visit(struct visit *v, struct features_derived_go_results_reader r);
