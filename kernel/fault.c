@@ -105,6 +105,6 @@ void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault)
                                                              .fault = *fault,
                                                              .fault_thread = thread->id});
     }
-    sched_yield(cpu, thread);
+    sched_requeue(cpu, thread);
     cpu_run(cpu);
 }

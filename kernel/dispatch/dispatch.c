@@ -236,12 +236,12 @@ static int64_t enter_stretch(struct cpu *cpu, struct thread *thread)
     }
     thread->entering = false;
     if (process_is_dying(thread->process)) {
-        sched_yield(cpu, thread);
+        sched_requeue(cpu, thread);
         cpu_run(cpu);
     }
     if (drain == DRAIN_MORE || sched_should_yield(cpu)) {
         thread->entering = true;
-        sched_yield(cpu, thread);
+        sched_requeue(cpu, thread);
         cpu_run(cpu);
     }
     if (drain == DRAIN_EMPTY && !enter_finish(thread, &result)) {

@@ -116,7 +116,7 @@ bool sched_thread_wait(struct thread *thread)
     return status == STATUS_OK;
 }
 
-void sched_yield(struct cpu *cpu, struct thread *thread)
+void sched_requeue(struct cpu *cpu, struct thread *thread)
 {
     spinlock_lock(&cpu->run_lock);
     run_queue_push_back(&cpu->run_queue, &thread->task.node, thread->task.priority);

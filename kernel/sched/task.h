@@ -65,7 +65,7 @@ static inline bool sched_should_yield(const struct cpu *cpu)
 }
 
 /* Queues the current thread behind its equals; the caller ends in cpu_run. */
-void sched_yield(struct cpu *cpu, struct thread *thread);
+void sched_requeue(struct cpu *cpu, struct thread *thread);
 
 /* 0, or the number of the first broken invariant of sched.c; takes the CPU's run lock. */
 MUST_USE unsigned sched_check(struct cpu *cpu);

@@ -354,7 +354,7 @@ void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
 {
     thread->exiting = true;
     thread->exit_code = code;
-    sched_yield(cpu, thread);
+    sched_requeue(cpu, thread);
     cpu_run(cpu);
 }
 
