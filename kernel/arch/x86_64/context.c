@@ -15,6 +15,7 @@
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/string.h"
+#include "kernel/arch/x86_64/cpu_features.h"
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/registers.h"
 #include "kernel/cpu.h"
@@ -107,6 +108,7 @@ void arch_context_load(struct arch_context *context)
 {
     struct arch_cpu *arch = &arch_cpu_this()->arch;
 
+    cpu_flags_check();
     if (UNLIKELY(selectors_read() != 0)) {
         selectors_clear();
     }

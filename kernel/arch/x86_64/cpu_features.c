@@ -87,9 +87,19 @@ void cpu_features_detect(void)
         features->physical_limit = UINT64_C(1) << (leaf.eax & 0xff);
         features->float_pointers_leak = amd && !bit_set(leaf.ebx, 2);
     }
+    features->kernel_flags_clear = RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT;
     if (features->smap) {
         smap_sites_patch();
+        features->kernel_flags_clear |= RFLAGS_AC; /* without SMAP an interrupt keeps it */
     }
+}
+
+void cpu_flags_check(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
+    ASSERT((flags & cpu_features.kernel_flags_clear) == 0);
 }
 
 static uint64_t cr4_wanted(void)

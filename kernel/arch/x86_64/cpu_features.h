@@ -16,9 +16,10 @@ struct cpu_features {
     bool avx;
     bool rdrand;
     bool machine_check;
-    bool emulated;            /* a hypervisor or emulator says so */
-    bool float_pointers_leak; /* FXRSTOR/XRSTOR leave the last x87 pointers of somebody else */
-    uint64_t physical_limit;  /* first physical address that does not exist */
+    bool emulated;               /* a hypervisor or emulator says so */
+    bool float_pointers_leak;    /* FXRSTOR/XRSTOR leave the last x87 pointers of somebody else */
+    uint64_t kernel_flags_clear; /* RFLAGS that no program can leave set in the kernel */
+    uint64_t physical_limit;     /* first physical address that does not exist */
 };
 
 extern struct cpu_features cpu_features;
@@ -33,5 +34,9 @@ void cpu_features_enable(void);
 
 /* Asserts on this CPU that every protection the machine has is on. */
 void cpu_features_check(void);
+
+/* Asserts that nothing a program set in RFLAGS is set in the kernel: above all AC, SMAP's window.
+ */
+void cpu_flags_check(void);
 
 #endif

@@ -16,6 +16,7 @@
  * A kernel fault while one is being reported ends the machine at once.
  */
 #include "kernel/arch/x86_64/apic.h"
+#include "kernel/arch/x86_64/cpu_features.h"
 #include "kernel/arch/x86_64/cpu_tables.h"
 #include "kernel/arch/x86_64/instruction.h"
 #include "kernel/arch/x86_64/registers.h"
@@ -132,6 +133,7 @@ void trap_from_user(struct cpu *cpu, uint64_t vector, uint64_t error)
 {
     struct arch_fault fault;
 
+    cpu_flags_check();
     if (vector >= VECTOR_EXCEPTIONS) {
         interrupt_handle(cpu, vector);
         return;
