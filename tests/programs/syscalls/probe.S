@@ -100,17 +100,30 @@ syscall_probe_return:
     ret
     .size syscall_probe, . - syscall_probe
 
-/* void segments_clear(void): null selectors in every data segment register but ss */
-    .globl segments_clear
-    .type segments_clear, @function
-segments_clear:
-    xorl %eax, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %fs
-    movl %eax, %gs
+/* void segments_set(uint64_t selector): loads every data segment register but ss */
+    .globl segments_set
+    .type segments_set, @function
+segments_set:
+    movl %edi, %ds
+    movl %edi, %es
+    movl %edi, %fs
+    movl %edi, %gs
     ret
-    .size segments_clear, . - segments_clear
+    .size segments_set, . - segments_set
+
+/* uint64_t segments_get(void): all of them, or'ed */
+    .globl segments_get
+    .type segments_get, @function
+segments_get:
+    movl %ds, %eax
+    movl %es, %ecx
+    orl %ecx, %eax
+    movl %fs, %ecx
+    orl %ecx, %eax
+    movl %gs, %ecx
+    orl %ecx, %eax
+    ret
+    .size segments_get, . - segments_get
 
     .bss
     .balign 64

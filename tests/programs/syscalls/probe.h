@@ -27,6 +27,7 @@ extern struct probe probe_block;
 
 void syscall_probe(void);
 void syscall_probe_return(void);
-void segments_clear(void);
+void segments_set(uint64_t selector);
+uint64_t segments_get(void);
 
 #endif

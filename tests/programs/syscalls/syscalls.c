@@ -134,6 +134,7 @@ static void flags_survive(struct check *check)
             probe_block.before.rdi = 1;
             probe_block.before.rsi = wait_ns;
             probe_block.before.flags = flags[i] | FLAG_ALWAYS;
+            probe_block.spin = wait_ns == 0 ? LONG_SPIN : 1;
             syscall_probe();
             CHECK(check, registers_good(0));
             CHECK_EQUAL(check, probe_block.after.flags & flags[i], flags[i]);
@@ -204,7 +205,7 @@ static void stack_bogus(struct check *check)
 /* Null selectors: the kernel's per-CPU base must not be reachable through them. */
 static void segments_null(struct check *check)
 {
-    segments_clear();
+    segments_set(0);
     for (unsigned i = 0; i < 3; i++) {
         registers_fill(SYSCALL_CAP_ENTER);
         probe_block.before.rdi = 1;
@@ -213,6 +214,24 @@ static void segments_null(struct check *check)
         syscall_probe();
         CHECK(check, registers_good(0));
     }
+}
+
+/* Selectors that a program loads are gone after the next change of thread: nobody can read there
+ * what another left behind, and a load cannot take the thread pointer away for good. */
+static void segments_forgotten(struct check *check)
+{
+    uint64_t user_data;
+
+    __asm__ volatile("movq %%ss, %0" : "=r"(user_data));
+    CHECK_EQUAL(check, segments_get(), 0);
+    segments_set(user_data);
+    CHECK_EQUAL(check, segments_get(), user_data);
+    registers_fill(SYSCALL_CAP_ENTER);
+    probe_block.before.rdi = 1;
+    probe_block.before.rsi = 1000000; /* through the scheduler and back */
+    syscall_probe();
+    CHECK(check, registers_good(0));
+    CHECK_EQUAL(check, segments_get(), 0);
 }
 
 /* The ring still works after all of that, and nothing was posted into it. */
@@ -234,6 +253,7 @@ int main(struct rt *rt)
     stack_bogus(&check);
     ring_untouched(&check);
     segments_null(&check);
+    segments_forgotten(&check);
     ring_untouched(&check);
     return check_end(&check);
 }
