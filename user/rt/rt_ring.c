@@ -290,10 +290,8 @@ int32_t rt_ring_submit(struct rt_ring *ring, const struct sqe *entry,
 
 int32_t rt_ring_enter(struct rt_ring *ring, uint32_t min_complete, uint64_t timeout_ns)
 {
-    int64_t result;
+    int64_t result = rt_syscall_cap_enter(min_complete, timeout_ns);
 
-    rt_ring_collect(ring);
-    result = rt_syscall_cap_enter(min_complete, timeout_ns);
     if (result < 0) {
         return (int32_t)result;
     }
@@ -338,6 +336,39 @@ int32_t rt_ring_wait(struct rt_ring *ring, struct rt_operation operation, uint64
         }
     }
     return TRANSPORT_OK;
+}
+
+/* The first of the operations that is done, without looking for new completions; `count`: none. */
+static uint32_t first_done(struct rt_ring *ring, const struct rt_operation *operations,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rt_slot *slot = operation_slot(ring, operations[i]);
+
+        if (slot != NULL && slot->state == RT_SLOT_DONE) {
+            return i;
+        }
+    }
+    return count;
+}
+
+int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operation *operations,
+                         uint32_t count, uint32_t *which)
+{
+    for (;;) {
+        int32_t status;
+
+        /* Taken in once, then looked at: what comes later ends the wait in the kernel. */
+        rt_ring_collect(ring);
+        *which = first_done(ring, operations, count);
+        if (*which < count) {
+            return TRANSPORT_OK;
+        }
+        status = rt_ring_enter(ring, 1, TIMEOUT_NONE);
+        if (status != TRANSPORT_OK && status != TRANSPORT_INTERRUPTED) {
+            return status;
+        }
+    }
 }
 
 int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion)

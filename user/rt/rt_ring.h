@@ -81,7 +81,8 @@ MUST_USE int32_t rt_ring_submit(struct rt_ring *ring, const struct sqe *entry,
 /*
  * Enters the kernel and takes in what has completed. Waits for at least `min_complete` completions
  * that were not taken in before, at most timeout_ns (0: not at all; TIMEOUT_NONE: for ever).
- * Errors: those of cap_enter. Returning TRANSPORT_OK does not say that as many have come.
+ * Nothing is taken in before entering: a completion that came since the caller last looked must end
+ * the wait. Errors: those of cap_enter. Returning TRANSPORT_OK does not say that as many have come.
  */
 MUST_USE int32_t rt_ring_enter(struct rt_ring *ring, uint32_t min_complete, uint64_t timeout_ns);
 
@@ -96,6 +97,12 @@ MUST_USE bool rt_ring_poll(struct rt_ring *ring, struct rt_operation operation,
  */
 MUST_USE int32_t rt_ring_wait(struct rt_ring *ring, struct rt_operation operation,
                               uint64_t timeout_ns, struct cqe *completion);
+
+/* Waits for ever until one of the operations is done, and tells which; its completion is there to
+ * be taken. Ids of 0 and of operations that are over are passed over; one at least must be under
+ * way. Errors: RING_CORRUPT. */
+MUST_USE int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operation *operations,
+                                  uint32_t count, uint32_t *which);
 
 /* Submits and waits for ever. Errors as both. */
 MUST_USE int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion);
