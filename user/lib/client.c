@@ -19,12 +19,21 @@ static int32_t exception_reason(struct capn_call *call)
     return reason == EXCEPTION_REASON_NONE ? TRANSPORT_BAD_MESSAGE : reason;
 }
 
-static int32_t client_invoke(struct capn_call *call)
+static int32_t client_invoke_without_room(struct capn_call *call)
 {
-    struct client *client = call->context;
+    (void)call;
+    return TRANSPORT_LIMIT;
+}
+
+/* The CALL that the request makes, its capabilities copied behind it. */
+static struct rt_call call_of(struct client *client)
+{
+    const struct capn_call *call = &client->call;
     uint32_t message_bytes = call->request_segment.used_words * CAPN_WORD_BYTES;
-    size_t transfer_bytes = client->transfer_count * sizeof(client->transfer[0]);
-    struct rt_call wire = {
+
+    memcpy(client->request.bytes + message_bytes, client->transfer,
+           client->transfer_count * sizeof(client->transfer[0]));
+    return (struct rt_call){
         .cap = client->cap,
         .interface_id = call->interface_id,
         .method = call->method,
@@ -34,13 +43,33 @@ static int32_t client_invoke(struct capn_call *call)
         .result = client->answer.bytes,
         .result_bytes = client->answer.size,
     };
+}
 
-    client->transfer_count = 0;
-    if (message_bytes + transfer_bytes > client->request.size) {
+/* Submits the request. Nothing is under way unless the result is 0. */
+static int32_t request_submit(struct client *client)
+{
+    size_t bytes = client->call.request_segment.used_words * CAPN_WORD_BYTES +
+                   client->transfer_count * sizeof(client->transfer[0]);
+    struct sqe entry;
+
+    if (client->call.invoke == client_invoke_without_room) {
+        return TRANSPORT_LIMIT;
+    }
+    if (capn_builder_status(&client->call.request) != CAPN_OK || bytes > client->request.size) {
         return TRANSPORT_TOO_LARGE;
     }
-    memcpy(client->request.bytes + message_bytes, client->transfer, transfer_bytes);
-    client->wire = rt_call(&client->rt->ring, &wire);
+    client->wire_call = call_of(client);
+    client->transfer_count = 0;
+    entry = rt_call_entry(&client->wire_call);
+    return rt_ring_submit(&client->rt->ring, &entry, &client->operation);
+}
+
+/* Makes the completion's message readable; the outcome of the call. */
+static int32_t answer_open(struct client *client, const struct cqe *completion)
+{
+    struct capn_call *call = &client->call;
+
+    client->wire = rt_call_answer(&client->wire_call, completion);
     if (client->wire.status < 0) {
         return client->wire.status;
     }
@@ -56,10 +85,30 @@ static int32_t client_invoke(struct capn_call *call)
     return client->wire.exception ? exception_reason(call) : TRANSPORT_OK;
 }
 
-static int32_t client_invoke_without_room(struct capn_call *call)
+int32_t client_submit(struct client *client)
 {
-    (void)call;
-    return TRANSPORT_LIMIT;
+    client->call.status = request_submit(client);
+    return client->call.status;
+}
+
+int32_t client_finish(struct client *client)
+{
+    struct cqe completion;
+
+    client->call.status =
+        rt_ring_wait(&client->rt->ring, client->operation, TIMEOUT_NONE, &completion);
+    if (client->call.status == TRANSPORT_OK) {
+        client->call.status = answer_open(client, &completion);
+    }
+    return client->call.status;
+}
+
+static int32_t client_invoke(struct capn_call *call)
+{
+    struct client *client = call->context;
+    int32_t status = client_submit(client);
+
+    return status == TRANSPORT_OK ? client_finish(client) : status;
 }
 
 void client_open(struct client *client, struct rt *rt, struct cap_id cap, struct client_room room)

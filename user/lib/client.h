@@ -38,12 +38,22 @@ struct client {
     struct rt_buffer answer;
     uint16_t transfer_count;
     struct transfer transfer[LIMIT_TRANSFERS];
-    struct rt_answer wire; /* what came back */
+    struct rt_call wire_call;
+    struct rt_operation operation; /* under way after client_submit */
+    struct rt_answer wire;         /* what came back */
 };
 
 /* Takes the buffers. When the arena has no room, every invoke ends with TRANSPORT_LIMIT. The struct
  * must not move until client_close. */
 void client_open(struct client *client, struct rt *rt, struct cap_id cap, struct client_room room);
+
+/*
+ * Instead of the generated X_invoke, for a call that others wait beside: client_submit sends the
+ * request that X_request began; later, once client->operation is done or to wait for that,
+ * client_finish takes the answer, which X_response then reads. Both return the outcome.
+ */
+int32_t client_submit(struct client *client);
+int32_t client_finish(struct client *client);
 
 /* Adds a capability to the request being built and gives its index in the message. A null one, or
  * one beyond LIMIT_TRANSFERS, gives CAPN_NO_CAPABILITY. */

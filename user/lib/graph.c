@@ -175,7 +175,7 @@ static bool client_add(struct start *start, const struct manifest_grant *grant)
     return grant_add(start, &(struct process_grant){
                                 .name = grant->name,
                                 .cap = client,
-                                .facet = MANIFEST_FACET_ALL,
+                                .facet = grant->facet,
                                 .mode = grant->transfer,
                             });
 }

@@ -86,25 +86,41 @@ int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,
     return client_close(&client);
 }
 
-int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end)
+int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle,
+                                  struct client *client)
+{
+    client_open(client, rt, handle.cap, CLIENT_ROOM_SMALL);
+    process_handle_wait_params_set_timeout_ns(process_handle_wait_request(&client->call),
+                                              TIMEOUT_NONE);
+    return client_submit(client);
+}
+
+int32_t process_client_wait_end(struct client *client, struct process_end *end)
 {
     struct process_exit_report_reader report;
     struct process_fault_report_reader fault;
+
+    *end = (struct process_end){.code = 0};
+    if (client->call.status == TRANSPORT_OK && client_finish(client) == TRANSPORT_OK) {
+        report = process_handle_wait_results_get_exit(process_handle_wait_response(&client->call));
+        fault = process_exit_report_get_fault(report);
+        *end = (struct process_end){
+            .kind = process_exit_report_get_kind(report),
+            .code = process_exit_report_get_code(report),
+            .fault_vector = process_fault_report_get_vector(fault),
+            .fault_address = process_fault_report_get_address(fault),
+            .peak_frames = process_exit_report_get_peak_frames(report),
+        };
+    }
+    return client_close(client);
+}
+
+int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end)
+{
     struct client client;
 
-    client_open(&client, rt, handle.cap, CLIENT_ROOM_SMALL);
-    process_handle_wait_params_set_timeout_ns(process_handle_wait_request(&client.call),
-                                              TIMEOUT_NONE);
-    report = process_handle_wait_results_get_exit(process_handle_wait_invoke(&client.call));
-    fault = process_exit_report_get_fault(report);
-    *end = (struct process_end){
-        .kind = process_exit_report_get_kind(report),
-        .code = process_exit_report_get_code(report),
-        .fault_vector = process_fault_report_get_vector(fault),
-        .fault_address = process_fault_report_get_address(fault),
-        .peak_frames = process_exit_report_get_peak_frames(report),
-    };
-    return client_close(&client);
+    (void)process_client_wait_begin(rt, handle, &client);
+    return process_client_wait_end(&client, end);
 }
 
 int32_t process_client_kill(struct rt *rt, struct process_handle handle, int32_t code)

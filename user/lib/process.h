@@ -52,6 +52,12 @@ int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,
 /* Waits until the process has ended and its memory is back. */
 int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end);
 
+/* The same in two parts, so that one may wait for several: `client` is opened here, its operation
+ * is under way if the result is 0, and process_client_wait_end takes the answer and closes it. */
+int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle,
+                                  struct client *client);
+int32_t process_client_wait_end(struct client *client, struct process_end *end);
+
 int32_t process_client_kill(struct rt *rt, struct process_handle handle, int32_t code);
 
 /* "exited with 3", "faulted", "was killed with 9" into `text`, always terminated. */
