@@ -59,6 +59,12 @@ readme-check: ## check README.md: commands, paths, and the output of make run
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/check_readme.py $(result) --make '$(MAKE)'
 
+.PHONY: demos-check
+demos-check: ## boot the systems of demos/ and compare what they print with their pages
+	$(call setup,build run)
+	$(Q)$(MAKE) build
+	@$(PYTHON) tools/check_demos.py $(result) --out $(OUT)
+
 .PHONY: debug-check
 debug-check: ## check that make debug shows frames of programs and of the kernel
 	$(call setup,build run debug)
