@@ -8,6 +8,7 @@
 
 #include "tools/mkmanifest/interfaces.h"
 #include "tools/mkmanifest/model.h"
+#include "tools/mkmanifest/view.h"
 
 /* The decoder's field names are the schema's; where the JSON has another, it is listed here. */
 static const char *const json_names[][2] = {
@@ -93,14 +94,6 @@ static const char *interface_text(struct pool *pool, uint64_t id)
                                            : pool_format(pool, "interface 0x%016" PRIx64, id);
 }
 
-static const char *transfer_text(uint64_t mode)
-{
-    static const char *const words[AUTHORITY_TRANSFER_MODE_COUNT] = {
-        "\"none\"", "\"copy\"", "\"move\"", "\"copy-grantable\"", "\"move-grantable\""};
-
-    return mode < AUTHORITY_TRANSFER_MODE_COUNT ? words[mode] : "an unknown mode";
-}
-
 static const char *found_text(struct model *model, const struct manifest_refusal *refusal)
 {
     const struct model_grant *grant = refused_grant(model, refusal);
@@ -113,7 +106,8 @@ static const char *found_text(struct model *model, const struct manifest_refusal
         return interface_text(pool, refusal->found);
     }
     if (refusal->error == MANIFEST_ERROR_TRANSFER) {
-        return transfer_text(refusal->found);
+        return pool_format(pool, "\"%s\"",
+                           transfer_word((enum authority_transfer_mode)refusal->found));
     }
     if (refusal->text.bytes != NULL) {
         return pool_format(pool, "\"%.*s\"", (int)refusal->text.length, refusal->text.bytes);
@@ -179,7 +173,8 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
     case MANIFEST_ERROR_INTERFACE:
         return interface_text(pool, refusal->limit);
     case MANIFEST_ERROR_TRANSFER:
-        return pool_format(pool, "init holds it with transfer %s", transfer_text(refusal->limit));
+        return pool_format(pool, "init holds it with transfer \"%s\"",
+                           transfer_word((enum authority_transfer_mode)refusal->limit));
     case MANIFEST_ERROR_NOT_HELD:
         return pool_format(pool, "grant \"kernel:%s\" to init with transfer \"copy\"", name);
     case MANIFEST_ERROR_UNUSED_BINARY:

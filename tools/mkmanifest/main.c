@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/mkmanifest/model.h"
+#include "tools/mkmanifest/view.h"
 
 enum { JSON_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -19,34 +20,44 @@ struct options {
     const char *input;
     const char *output;   /* NULL: check only */
     const char *binaries; /* folder */
+    const char *explain;  /* service; NULL: none */
+    const char *graph;    /* file; NULL: none */
 };
 
 static void usage(FILE *to)
 {
-    fputs("usage: mkmanifest [--output FILE] [--binaries FOLDER] SYSTEM.json\n"
+    fputs("usage: mkmanifest [--output FILE] [--binaries FOLDER] [--explain SERVICE]\n"
+          "                  [--graph FILE] SYSTEM.json\n"
           "  --output FILE      where the manifest goes; without it the system is only checked\n"
-          "  --binaries FOLDER  where programs are looked for (default: the current folder)\n",
+          "  --binaries FOLDER  where programs are looked for (default: the current folder)\n"
+          "  --explain SERVICE  says what the service may do and through whom\n"
+          "  --graph FILE       draws who holds what: SVG if FILE ends in .svg, else DOT\n",
           to);
 }
 
 static bool options_read(int count, char **arguments, struct options *options)
 {
     static const struct option long_options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"binaries", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"output", required_argument, NULL, 'o'},  {"binaries", required_argument, NULL, 'b'},
+        {"explain", required_argument, NULL, 'e'}, {"graph", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
 
     *options = (struct options){.binaries = "."};
-    while ((option = getopt_long(count, arguments, "o:b:h", long_options, NULL)) != -1) {
+    while ((option = getopt_long(count, arguments, "o:b:e:g:h", long_options, NULL)) != -1) {
         switch (option) {
         case 'o':
             options->output = optarg;
             break;
         case 'b':
             options->binaries = optarg;
+            break;
+        case 'e':
+            options->explain = optarg;
+            break;
+        case 'g':
+            options->graph = optarg;
             break;
         case 'h':
             usage(stdout);
@@ -124,6 +135,56 @@ static bool output_write(struct model *model, const char *path, const uint8_t *b
     return good;
 }
 
+static bool explain(struct model *model, struct manifest *manifest, const char *name)
+{
+    uint32_t index = manifest_service_find(manifest, (struct capn_text){name, strlen(name)});
+
+    if (index == MANIFEST_NO_INDEX) {
+        return report_refuse(
+            &model->report,
+            (struct refusal_text){"$.services", "--explain names a service of the system",
+                                  pool_format(&model->pool, "\"%s\"", name),
+                                  suggest_name(&model->pool, name, model_service_names(model))});
+    }
+    explain_write(stdout, &model->pool, manifest, index);
+    return true;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+static bool graph(struct model *model, struct manifest *manifest, const char *path)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    const char *problem = "no memory";
+    bool good;
+
+    if (memory != NULL) {
+        graph_write(memory, &model->pool, manifest);
+        fclose(memory);
+    }
+    if (text != NULL && ends_with(path, ".svg")) {
+        char *svg = graph_svg(text, length, &length, &problem);
+
+        free(text);
+        text = svg;
+    }
+    if (text == NULL) {
+        return report_refuse(&model->report, (struct refusal_text){"$", "the graph can be drawn",
+                                                                   problem, "a file named *.dot"});
+    }
+    good = output_write(model, path, (const uint8_t *)text, length);
+    free(text);
+    return good;
+}
+
+/* Everything is checked before anything is written; the manifest is written last. */
 static bool run(struct model *model, const struct options *options)
 {
     struct manifest manifest;
@@ -137,10 +198,10 @@ static bool run(struct model *model, const struct options *options)
         return false;
     }
     model_encode(model, &bytes, &length);
-    if (!model_judge(model, &manifest, bytes, length)) {
-        return false;
-    }
-    return options->output == NULL || output_write(model, options->output, bytes, length);
+    return model_judge(model, &manifest, bytes, length) &&
+           (options->explain == NULL || explain(model, &manifest, options->explain)) &&
+           (options->graph == NULL || graph(model, &manifest, options->graph)) &&
+           (options->output == NULL || output_write(model, options->output, bytes, length));
 }
 
 int main(int count, char **arguments)
