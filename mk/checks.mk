@@ -19,7 +19,7 @@ edges-check: $(EDGES_STAMP) ## check that each part uses only the parts below it
 	@:
 
 .PHONY: test-tools
-test-tools: ## run the tests of the tools (TEST=name for one)
+test-tools: $(HOST_TOOLS) ## run the tests of the tools (TEST=name for one)
 	@$(PYTHON) tools/run_tool_tests.py $(if $(RESULT),--result $(RESULT)) $(TEST)
 
 .PHONY: fmt-check fmt pins-check rt-check clang-check

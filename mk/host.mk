@@ -83,6 +83,7 @@ $(call archive,$(1)/libcore.a,$(call objects,$(1),$(CORE_SOURCES)))
 $(call archive,$(1)/libcapnp.a,$(call objects,$(1),$(CAPNP_SOURCES)))
 $(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) tools/host_kernel_image.c))
 $(call archive,$(1)/libhost.a,$(call objects,$(1),tools/host_assert.c))
+$(call archive,$(1)/libmkmanifest.a,$(call objects,$(1),$(filter-out %/main.c,$(wildcard tools/mkmanifest/*.c))))
 $(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT)))
 HOST_LIBRARIES_$(4) := $(addprefix $(1)/,libcore.a libcapnp.a libkernel_host.a)
 HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(filter-out \
@@ -91,10 +92,11 @@ HOST_SIMS_$(4) := $(patsubst sim/%.c,$(1)/sim/%,$(filter sim/%_main.c sim/sim.c,
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(1),$(HOST_TEST_SOURCES)))
 
 $(1)/tests/%: $(1)/tests/host/%.o $(1)/libtestsupport.a $(1)/libkernel_host.a $(1)/libcore.a \
-    $(1)/libcapnp.a $(HOST_PROGRAM_LIBRARY)
+    $(1)/libcapnp.a $(1)/libmkmanifest.a $(HOST_PROGRAM_LIBRARY)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group $(1)/libtestsupport.a \
-	    $(1)/libkernel_host.a $(1)/libcore.a $(1)/libcapnp.a $(HOST_PROGRAM_LIBRARY) -Wl,--end-group -lcmocka $(HOST_LIBS)
+	    $(1)/libmkmanifest.a $(1)/libkernel_host.a $(1)/libcore.a $(1)/libcapnp.a \
+	    $(HOST_PROGRAM_LIBRARY) -Wl,--end-group -lcmocka -ljansson $(HOST_LIBS)
 endef
 $(eval $(call host_variant,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))

@@ -28,6 +28,23 @@ struct name_list model_service_names(struct model *model)
     return (struct name_list){names, model->service_count};
 }
 
+/* Two services of one name would wait for each other's clients. */
+static bool names_check(struct model *model)
+{
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_service *service = &model->services[i];
+
+        if (service_index(model, service->name) != i) {
+            return report_refuse(
+                &model->report,
+                (struct refusal_text){pool_format(&model->pool, "%s.name", service->path),
+                                      manifest_error_text(MANIFEST_ERROR_DUPLICATE),
+                                      pool_format(&model->pool, "\"%s\"", service->name), NULL});
+        }
+    }
+    return true;
+}
+
 static bool after_check(struct model *model, const struct model_service *service)
 {
     for (size_t i = 0; i < service->after.count; i++) {
@@ -116,6 +133,9 @@ bool model_order(struct model *model)
     bool *placed = pool_alloc(&model->pool, model->service_count, sizeof(*placed));
 
     model->order = pool_alloc(&model->pool, model->service_count, sizeof(*model->order));
+    if (!names_check(model)) {
+        return false;
+    }
     for (size_t i = 0; i < model->service_count; i++) {
         if (!after_check(model, &model->services[i])) {
             return false;
