@@ -78,6 +78,7 @@ OBJECT_FOLDERS = {
     "kernel/debug": ("capnp/runtime", "schema/generated", "core", "kernel", "kernel/arch/x86_64"),
     "user": ("capnp/runtime", "schema/generated", "core", "user", "services", "demos"),
 }
+LIBRARY_FOLDERS = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64")
 LINKER_SCRIPTS = {"kernel/arch/x86_64": "kernel/arch/x86_64/kernel.ld",
                   "user": "user/rt/user.ld"}
 # Written at link time by tools/kernel_symbols.py.
@@ -203,6 +204,7 @@ def contract_symbols(root):
 
 def check_symbols(root, out, nm):
     found = []
+    library = library_names(nm)
     for variant, names in OBJECT_FOLDERS.items():
         folder = os.path.join(out, variant)
         objects = [name for name in object_files(folder)
@@ -210,6 +212,7 @@ def check_symbols(root, out, nm):
         if not objects:
             continue
         symbols = symbols_read(nm, folder, objects)
+        found += name_problems(variant, objects, symbols, library)
         defined_by = {}
         for name in objects:
             for symbol in symbols[name][0]:
@@ -226,6 +229,29 @@ def check_symbols(root, out, nm):
                 if problem:
                     found.append("%s: %s" % (os.path.join(variant, name), problem))
     return found
+
+
+def library_names(nm):
+    """What the C library of this machine defines; empty when it cannot be found."""
+    names = set()
+    for library in ("libc.so.6", "libm.so.6"):
+        for folder in LIBRARY_FOLDERS:
+            path = os.path.join(folder, library)
+            if os.path.exists(path):
+                output = subprocess.run([nm, "-D", "--defined-only", "-P", path], check=True,
+                                        stdout=subprocess.PIPE, text=True).stdout
+                names.update(re.split(r"[@\s]", line, 1)[0] for line in output.splitlines())
+                break
+    return names
+
+
+def name_problems(folder, objects, symbols, library):
+    """Names of portable code that host programs would take for the C library's, or the reverse."""
+    for name in objects:
+        if layer_of(name).name in ("capnp/runtime", "schema/generated", "core", "kernel"):
+            for symbol in sorted(symbols[name][0] & library):
+                yield "%s: defines '%s', which is the C library's in host programs" % (
+                    os.path.join(folder, name), symbol)
 
 
 def source_exists(root, name):

@@ -129,6 +129,13 @@ class SymbolEdges(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("nothing below it defines", said)
 
+    def test_name_of_the_c_library_is_seen(self):
+        tree = Tree({"kernel/bad.c": "void sched_yield(void);\nvoid sched_yield(void)\n{\n}\n"})
+        tree.compile("kernel/release", self.KERNEL + ("kernel/bad.c",))
+        status, said = tree.check(objects=True)
+        self.assertEqual(status, 1)
+        self.assertIn("defines 'sched_yield', which is the C library's", said)
+
     def test_kernel_wanting_more_than_the_contract_is_seen(self):
         tree = Tree({"kernel/bad.c": "int x86_private(void); int bad(void);\n"
                                      "int bad(void) { return x86_private(); }\n"})
