@@ -33,9 +33,6 @@ enum {
 void apic_timer_start(uint32_t ticks);
 uint32_t apic_timer_left(void);
 
-/* Chooses the secondary CPUs' page below 1 MiB: usable memory outside [module). False: none. */
-bool smp_trampoline_choose(const struct boot_info *info, paddr_t *page);
-
 /* For NMIs: a panic stops all CPUs. */
 bool smp_is_halting(void);
 void smp_halted_note(void);

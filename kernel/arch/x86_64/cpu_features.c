@@ -80,11 +80,9 @@ void cpu_features_detect(void)
     leaf = cpuid_read(0x80000001u, 0);
     features->no_execute = bit_set(leaf.edx, 20);
     features->pages_1g = bit_set(leaf.edx, 26);
-    features->physical_limit = UINT64_C(1) << 36;
     features->float_pointers_leak = amd;
     if (extended_max >= 0x80000008u) {
         leaf = cpuid_read(0x80000008u, 0);
-        features->physical_limit = UINT64_C(1) << (leaf.eax & 0xff);
         features->float_pointers_leak = amd && !bit_set(leaf.ebx, 2);
     }
     features->kernel_flags_clear = RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT;

@@ -19,7 +19,6 @@ struct cpu_features {
     bool emulated;               /* a hypervisor or emulator says so */
     bool float_pointers_leak;    /* FXRSTOR/XRSTOR leave the last x87 pointers of somebody else */
     uint64_t kernel_flags_clear; /* RFLAGS that no program can leave set in the kernel */
-    uint64_t physical_limit;     /* first physical address that does not exist */
 };
 
 extern struct cpu_features cpu_features;
