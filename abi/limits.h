@@ -17,6 +17,7 @@ enum {
     LIMIT_TRANSFERS = 16,            /* descriptors beside one message */
     LIMIT_MESSAGE_BYTES = 60 * 1024, /* an endpoint message fits an arena with its header */
     LIMIT_CALL_BYTES = 4352,       /* message to a kernel object: CONSOLE_WRITE_MAX and its frame */
+    LIMIT_ANSWER_ROOM = 256,       /* least room for the answer of one: any exception fits */
     LIMIT_ANSWER_BYTES = 33024,    /* answer of one: a boot package chunk of 32768 and its frame */
     LIMIT_CAPSET_ENTRIES = 63,     /* entries of 64 bytes in one page beside its header */
     LIMIT_THREADS = 64,            /* threads of one process */

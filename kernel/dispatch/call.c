@@ -7,9 +7,10 @@
  * the caller's table, at slots reserved before the handler ran, and the answer is copied out.
  *
  * The answer lies at the caller's `result`: the message, then, at its end rounded up to 8, one
- * received_cap for each capability of the answer. What does not fit is NO_ROOM, found before
- * anything is given out. An answer whose buffer was unmapped meanwhile is BAD_BUFFER; its
- * capabilities are taken back.
+ * received_cap for each capability of the answer. A caller must leave room for LIMIT_ANSWER_ROOM
+ * bytes, in which every exception and every answer of a method that changes something fits; a
+ * longer answer that does not fit is NO_ROOM, found before anything is given out. An answer whose
+ * buffer was unmapped meanwhile is BAD_BUFFER; its capabilities are taken back.
  *
  * Locks: the caller's process lock around table changes; the handler runs with none.
  */
@@ -101,6 +102,10 @@ static enum transport_error call_load(struct cpu *cpu, struct call *call, const 
         !(user_range_make(sqe->result, sqe->result_bytes, &range) &&
           user_range_permitted(&call->caller->process->vspace, range, true))) {
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, sqe->result);
+    }
+    if (sqe->result_bytes < LIMIT_ANSWER_ROOM) {
+        refusal->limit = LIMIT_ANSWER_ROOM;
+        return refuse(refusal, TRANSPORT_NO_ROOM, ARGUMENT_RESULT_BYTES, sqe->result_bytes);
     }
     return TRANSPORT_OK;
 }

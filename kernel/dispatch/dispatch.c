@@ -4,7 +4,7 @@
  *
  * cap_enter works in the context of the thread that called it, on its home CPU. It drains the
  * thread's submission queue, in bounded stretches: after LIMIT_DISPATCH_BATCH entries or
- * DISPATCH_BYTES of messages it gives way (the thread is queued with `entering` set and interrupts
+ * DISPATCH_WORK it gives way (the thread is queued with `entering` set and interrupts
  * come in) and goes on when it is picked again. Then it returns or waits.
  *
  * Every submission taken posts exactly one completion: here, or by the operation it became.
@@ -28,7 +28,10 @@
 #include "kernel/sched/process.h"
 
 enum {
-    DISPATCH_BYTES = 32 * 1024, /* of messages in one stretch: a copy costs an instruction for 8 */
+    /* Work of one stretch, in bytes of message and result, which cost an instruction for 8; every
+     * submission counts as DISPATCH_BASE more, for the some 600 instructions of a call. */
+    DISPATCH_WORK = 32 * 1024,
+    DISPATCH_BASE = 1024,
 };
 
 static void post(struct thread *thread, const struct sqe *sqe, int32_t result,
@@ -180,9 +183,9 @@ enum drain {
 
 static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
 {
-    uint32_t bytes = 0;
+    uint32_t work = 0;
 
-    for (unsigned i = 0; i < LIMIT_DISPATCH_BATCH && bytes < DISPATCH_BYTES; i++) {
+    for (unsigned i = 0; i < LIMIT_DISPATCH_BATCH && work < DISPATCH_WORK; i++) {
         enum ring_take take;
         struct sqe sqe;
 
@@ -196,7 +199,7 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
             return DRAIN_EMPTY;
         }
         dispatch_one(cpu, thread, &sqe);
-        bytes += sqe.message_bytes + sqe.result_bytes;
+        work += DISPATCH_BASE + sqe.message_bytes + sqe.result_bytes;
     }
     return DRAIN_MORE;
 }

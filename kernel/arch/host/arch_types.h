@@ -47,5 +47,4 @@ struct arch_vspace {
     unsigned drain_level;
 };
 
-
 #endif

@@ -97,6 +97,12 @@ REGISTER_ACCESS(cr3)
 REGISTER_ACCESS(cr4)
 #undef REGISTER_ACCESS
 
+/* `count` bytes to one port. */
+static inline void port_write_bytes(uint16_t port, const void *bytes, size_t count)
+{
+    __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
+}
+
 static inline void port_write_u8(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");

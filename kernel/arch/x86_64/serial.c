@@ -49,11 +49,12 @@ static void transmitter_wait(void)
 void arch_console_write(const char *bytes, size_t count)
 {
     size_t done = 0;
+    size_t chunk;
 
     while (done < count) {
         transmitter_wait();
-        for (unsigned i = 0; i < FIFO_BYTES && done < count; i++) {
-            port_write_u8(SERIAL_DATA, (uint8_t)bytes[done++]);
-        }
+        chunk = count - done < FIFO_BYTES ? count - done : FIFO_BYTES;
+        port_write_bytes(SERIAL_DATA, bytes + done, chunk);
+        done += chunk;
     }
 }
