@@ -38,8 +38,8 @@ static void message_finish(struct message *message)
 
 static struct fill seeded(uint64_t seed)
 {
-    return (struct fill){
-        .state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .depth_max = 4,
+    return (struct fill){.state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1,
+                         .depth_max = 4,
                          .capabilities = 3,
                          .in_place = seed % 2 != 0};
 }
