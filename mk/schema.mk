@@ -115,3 +115,17 @@ $(CORPUS): $(call objects,$(SCHEMA_HOST),$(CORPUS_SOURCES))
 capn-schema-corpus: $(CORPUS) ## write fuzz/corpus/capn_schema/ anew from the schemas
 	$(Q)rm -rf fuzz/corpus/capn_schema && mkdir -p fuzz/corpus/capn_schema
 	$(Q)$(CORPUS) fuzz/corpus/capn_schema
+
+# ---- What the schemas may never change again: tests/vintage/README.md ---------------------------
+
+VINTAGE := $(OUT)/schema/vintage
+VINTAGE_SOURCES := tests/capnp/vintage_main.c tests/capnp/vintage.c \
+    $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
+DEPENDENCIES += $(OUT)/host/tests/capnp/vintage_main.d
+$(VINTAGE): $(call objects,$(SCHEMA_HOST),$(VINTAGE_SOURCES))
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $^
+
+.PHONY: schema-vintage
+schema-vintage: $(VINTAGE) ## add new declarations to tests/vintage/schema-1.txt, removing none
+	$(Q)$(VINTAGE) tests/vintage/schema-1.txt
