@@ -7,6 +7,9 @@ using Memory = import "memory.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const packageReadMax :UInt32 = 32768;
+# Most bytes of one BootPackage.read.
+
 interface BootPackage {
   # The boot module, read-only.
   # Lifetime: lives as long as the machine.
@@ -21,7 +24,7 @@ interface BootPackage {
 
   read @1 (offset :UInt64, maxBytes :UInt32) -> (bytes :Data);
   # A chunk of the module; fewer than maxBytes only at its end.
-  # Units: bytes; maxBytes at most 32768.
+  # Units: bytes; maxBytes at most packageReadMax.
   # Errors: outOfRange (offset beyond the end, maxBytes 0 or too large).
   # Lifetime: the copy belongs to the caller.
   # Minted by: the kernel at boot.

@@ -7,6 +7,9 @@ using Authority = import "authority.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const listMax :UInt32 = 64;
+# Most edges of one CapabilityManager.list, and steps of one why.
+
 enum EdgeOrigin {
   # How an edge came into the table. The numbers equal those in abi/.
 
@@ -62,14 +65,14 @@ interface CapabilityManager {
   list @0 (firstSlot :UInt32, maxEdges :UInt32) -> (edges :List(EdgeInfo), nextSlot :UInt32);
   # Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
   # more. Slots that change between two calls may be missed or seen, never seen twice.
-  # Units: slots; maxEdges 1 to 64.
+  # Units: slots; maxEdges 1 to listMax.
   # Errors: outOfRange (maxEdges).
   # Lifetime: the answer is a snapshot.
   # Minted by: the kernel at spawn.
 
   why @1 (capId :UInt64, maxSteps :UInt16 = 16) -> (steps :List(ProvenanceStep), complete :Bool);
   # Through whom the caller came to hold this edge.
-  # Units: steps; at most 64.
+  # Units: steps; at most listMax.
   # Errors: staleCapability; outOfRange (maxSteps).
   # Lifetime: the answer is a snapshot.
   # Minted by: the kernel at spawn.

@@ -6,6 +6,12 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const writeMax :UInt32 = 4096;
+# Most bytes of one Console.write.
+
+const readMax :UInt32 = 4096;
+# Most bytes of one Console.read.
+
 interface Console {
   # A stream of bytes towards a person. Output of one call is never interleaved with another's.
   # Lifetime: lives as long as the machine; an edge lives until it is released or revoked.
@@ -13,8 +19,8 @@ interface Console {
 
   write @0 (bytes :Data) -> (writtenBytes :UInt32);
   # Writes the bytes, whole, in order.
-  # Units: bytes; at most CONSOLE_WRITE_MAX (4096) in one call.
-  # Errors: missingArgument (bytes absent); limitExceeded (more than CONSOLE_WRITE_MAX);
+  # Units: bytes; at most writeMax in one call.
+  # Errors: missingArgument (bytes absent); limitExceeded (more than writeMax);
   # quotaExceeded (the caller's log bytes are used up).
   # Lifetime: the bytes are copied before the completion.
   # Minted by: the manifest; a facet of this method alone is what most programs hold.
@@ -22,7 +28,7 @@ interface Console {
   read @1 (maxBytes :UInt32, timeoutNs :UInt64) -> (bytes :Data);
   # Waits until at least one byte has come and takes up to maxBytes.
   # Units: bytes, nanoseconds; timeoutNs 0 asks without waiting.
-  # Errors: outOfRange (maxBytes 0 or above 4096); wouldBlock (timeoutNs 0, nothing there);
+  # Errors: outOfRange (maxBytes 0 or above readMax); wouldBlock (timeoutNs 0, nothing there);
   # timedOut; busy (another reader waits); cancelled.
   # Lifetime: the bytes are taken from the stream and belong to the caller.
   # Minted by: the manifest, for at most one program at a time.

@@ -6,6 +6,9 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const sourceReadMax :UInt32 = 4096;
+# Most bytes of one EntropySource.read.
+
 interface EntropySource {
   # A cryptographic generator, seeded from what the machine offers.
   # Lifetime: lives as long as the machine.
@@ -13,8 +16,8 @@ interface EntropySource {
 
   read @0 (sizeBytes :UInt32) -> (bytes :Data);
   # Bytes that nobody else has been or will be given.
-  # Units: bytes; at most 4096 in one call.
-  # Errors: outOfRange (0 or above 4096); unsupported (the machine offers no seed).
+  # Units: bytes; at most sourceReadMax in one call.
+  # Errors: outOfRange (0 or above sourceReadMax); unsupported (the machine offers no seed).
   # Lifetime: the bytes belong to the caller; the kernel keeps no copy.
   # Minted by: the manifest.
 

@@ -6,6 +6,9 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const readMax :UInt32 = 32768;
+# Most bytes of one File.read, readAt, write or writeAt.
+
 enum SeekOrigin {
   start @0;
   current @1;
@@ -26,14 +29,14 @@ interface File {
 
   read @0 (maxBytes :UInt32) -> (bytes :Data);
   # Bytes at the position, which moves behind them. No bytes means the end.
-  # Units: bytes; maxBytes 1 to 32768.
+  # Units: bytes; maxBytes 1 to readMax.
   # Errors: outOfRange (maxBytes); unsupported (a directory); wouldBlock; cancelled; interrupted.
   # Lifetime: the copy belongs to the caller.
   # Minted by: the file service.
 
   readAt @1 (offset :UInt64, maxBytes :UInt32) -> (bytes :Data);
   # Bytes at an offset; the position stays.
-  # Units: bytes; maxBytes 1 to 32768.
+  # Units: bytes; maxBytes 1 to readMax.
   # Errors: as read; notSeekable.
   # Lifetime: the copy belongs to the caller.
   # Minted by: the file service.
@@ -54,7 +57,7 @@ interface File {
 
   write @4 (bytes :Data) -> (writtenBytes :UInt32);
   # Writes at the position, which moves behind the bytes.
-  # Units: bytes; at most 32768 in one call.
+  # Units: bytes; at most readMax in one call.
   # Errors: missingArgument; outOfRange; outOfMemory (no space); quotaExceeded; wouldBlock;
   # cancelled; interrupted.
   # Lifetime: the bytes are copied before the completion; sync makes them durable.
@@ -62,7 +65,7 @@ interface File {
 
   writeAt @5 (offset :UInt64, bytes :Data) -> (writtenBytes :UInt32);
   # Writes at an offset; the position stays.
-  # Units: bytes; at most 32768 in one call.
+  # Units: bytes; at most readMax in one call.
   # Errors: as write; notSeekable.
   # Lifetime: as write.
   # Minted by: the file service; not in the facet of a read-only file.

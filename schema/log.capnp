@@ -6,6 +6,13 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const writeMax :UInt32 = 512;
+# Most bytes of one Log.write.
+
+const readMin :UInt32 = 1024;
+const readMax :UInt32 = 32768;
+# Least and most bytes that one Log.read may ask for.
+
 enum LogLevel {
   error @0;
   warning @1;
@@ -32,15 +39,15 @@ interface Log {
 
   write @0 (level :LogLevel, text :Text) -> (sequence :UInt64);
   # Adds one line under the caller's manifest name.
-  # Units: bytes of UTF-8; at most 512. Control characters are shown escaped.
-  # Errors: missingArgument; limitExceeded (longer than 512); quotaExceeded (logBytes).
+  # Units: bytes of UTF-8; at most writeMax. Control characters are shown escaped.
+  # Errors: missingArgument; limitExceeded (longer than writeMax); quotaExceeded (logBytes).
   # Lifetime: until newer lines push it out; its bytes are refunded then.
   # Minted by: the manifest.
 
   read @1 (firstSequence :UInt64, maxBytes :UInt32)
       -> (records :List(LogRecord), nextSequence :UInt64, lost :UInt64);
   # Records from firstSequence on, oldest first, as many as fit into maxBytes.
-  # Units: bytes; maxBytes 1024 to 32768. lost counts records that were pushed out before.
+  # Units: bytes; maxBytes readMin to readMax. lost counts records that were pushed out before.
   # Errors: outOfRange (maxBytes).
   # Lifetime: the answer is a snapshot.
   # Minted by: the manifest, for readers; a writer's facet lacks it.

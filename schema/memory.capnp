@@ -7,6 +7,9 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const objectReadMax :UInt32 = 32768;
+# Most bytes of one MemoryObject.read or write.
+
 enum Protection {
   # What a mapping allows. Writable and executable at once cannot be said.
 
@@ -53,14 +56,14 @@ interface MemoryObject {
 
   read @1 (offset :UInt64, maxBytes :UInt32) -> (bytes :Data);
   # Copies bytes out of the object; fewer than maxBytes only at its end.
-  # Units: bytes; maxBytes at most 32768.
+  # Units: bytes; maxBytes at most objectReadMax.
   # Errors: outOfRange (offset beyond the end, maxBytes 0 or too large).
   # Lifetime: the copy belongs to the caller.
   # Minted by: whoever minted the object.
 
   write @2 (offset :UInt64, bytes :Data) -> ();
   # Copies bytes into the object, all or nothing.
-  # Units: bytes; at most 32768 in one call.
+  # Units: bytes; at most objectReadMax in one call.
   # Errors: missingArgument; outOfRange (the bytes would pass the end).
   # Lifetime: visible to every mapping when the call completes.
   # Minted by: whoever minted the object; boot images are minted without it.

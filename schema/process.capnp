@@ -45,10 +45,10 @@ struct SpawnRequest {
   }
 
   grants @3 :List(SpawnGrant);
-  # At most 63 (LIMIT_CAPSET_ENTRIES); the child holds these and nothing else.
+  # At most LIMIT_GRANTS; the child holds these and nothing else.
 
   arguments @4 :List(Text);
-  # Handed to the program as they are; with their list at most 2048 bytes.
+  # Handed to the program as they are; with their list at most half a page.
 
   quotas @5 :Authority.Quotas;
   # Donated from the caller's ledger.

@@ -11,7 +11,7 @@ struct SchedulingParameters {
   # How a thread competes for a CPU.
 
   priority @0 :UInt8;
-  # 0 is the lowest, 31 the highest (LIMIT_PRIORITIES); never above the caller's own.
+  # 0 is the lowest; below LIMIT_PRIORITIES and never above the caller's own.
 
   budgetNs @1 :UInt64;
   # Time that the thread may run in each period, nanoseconds. 0 means no budget of its own: it
@@ -32,7 +32,7 @@ interface SchedulingContext {
 
   configure @0 (parameters :SchedulingParameters) -> ();
   # Sets budget, period and priority; takes effect at the next replenishment.
-  # Units: nanoseconds, priority 0 to 31.
+  # Units: nanoseconds, priority below LIMIT_PRIORITIES.
   # Errors: outOfRange (budget above period, priority above the caller's own, empty CPU mask).
   # Lifetime: until the next configure.
   # Minted by: the manifest or a parent that holds this facet; a thread's own edge lacks it.

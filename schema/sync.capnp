@@ -6,6 +6,12 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const permitsMax :UInt32 = 0x7fffffff;
+# Most permits of a Semaphore.
+
+const messageBytesMax :UInt32 = 4096;
+# Longest message of a MessageQueue.
+
 interface SyncFactory {
   # Makes synchronisation objects, charged to the caller.
   # Lifetime: lives as long as the machine.
@@ -25,16 +31,16 @@ interface SyncFactory {
   # Lifetime: until its last edge and use are gone.
   # Minted by: the manifest.
 
-  createSemaphore @2 (initial :UInt32, maximum :UInt32 = 0x7fffffff) -> (semaphore :Semaphore);
+  createSemaphore @2 (initial :UInt32, maximum :UInt32 = .permitsMax) -> (semaphore :Semaphore);
   # A new semaphore.
   # Units: permits.
-  # Errors: outOfRange (maximum 0 or above 0x7fffffff, initial above maximum); quotaExceeded.
+  # Errors: outOfRange (maximum 0 or above permitsMax, initial above maximum); quotaExceeded.
   # Lifetime: until its last edge and use are gone.
   # Minted by: the manifest.
 
   createQueue @3 (maxMessages :UInt32, messageBytes :UInt32) -> (queue :MessageQueue);
   # A new message queue; all of its memory is charged now.
-  # Units: messages, bytes; messageBytes at most 4096.
+  # Units: messages, bytes; messageBytes at most messageBytesMax.
   # Errors: outOfRange; quotaExceeded (slots, scratchBytes).
   # Lifetime: until its last edge and use are gone.
   # Minted by: the manifest.

@@ -6,6 +6,9 @@ using C = import "/c.capnp";
 $C.methodDocs(["Units:", "Errors:", "Lifetime:", "Minted by:"]);
 $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 
+const intervalMinNs :UInt64 = 1000;
+# Shortest interval of a TimerObject.
+
 interface Timer {
   # The monotonic clock: nanoseconds since boot, never backwards, the same on every CPU.
   # Lifetime: lives as long as the machine.
@@ -42,7 +45,7 @@ interface TimerObject {
                                                    previousIntervalNs :UInt64);
   # Arms the timer, or disarms it with firstNs 0. Forgets expirations that nobody waited for.
   # Units: firstNs in nanoseconds since boot; intervalNs in nanoseconds, 0 for once.
-  # Errors: outOfRange (intervalNs below 1000 and not 0).
+  # Errors: outOfRange (intervalNs below intervalMinNs and not 0).
   # Lifetime: until the next set.
   # Minted by: Timer.create.
 

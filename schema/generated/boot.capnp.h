@@ -29,7 +29,7 @@ enum boot_package_method {
     BOOT_PACKAGE_METHOD_SIZE = 0,
     /*
      * A chunk of the module; fewer than maxBytes only at its end.
-     * Units: bytes; maxBytes at most 32768.
+     * Units: bytes; maxBytes at most packageReadMax.
      * Errors: outOfRange (offset beyond the end, maxBytes 0 or too large).
      * Lifetime: the copy belongs to the caller.
      * Minted by: the kernel at boot.
@@ -202,6 +202,9 @@ static inline struct boot_package_map_results_builder boot_package_map_results_i
 #include "memory.capnp.h"
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one BootPackage.read. */
+#define BOOT_PACKAGE_READ_MAX UINT32_C(32768)
 
 /* ---- boot.capnp:BootPackage.size$Params ---- */
 

@@ -8,59 +8,59 @@ static const char text[] =
     "BootPackage.size$Params" "\0" /* 1 */
     "Length of the whole module, and how many binaries it embeds.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: constant.\nMinted by: the kernel at boot.\n" "\0" /* 25 */
     "size" "\0" /* 193 */
-    "A chunk of the module; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most 32768.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: the kernel at boot.\n" "\0" /* 198 */
-    "read" "\0" /* 439 */
-    "One embedded binary as a memory object that can be read and mapped, not written.\nUnits: index from 0.\nErrors: notFound (limit tells how many there are); quotaExceeded (slots).\nLifetime: the object lives as long as its edges.\nMinted by: the kernel at boot.\n" "\0" /* 444 */
-    "binary" "\0" /* 701 */
-    "The whole module as a memory object that can be read and mapped readable.\nUnits: none.\nErrors: quotaExceeded (slots).\nLifetime: the object lives as long as its edges.\nMinted by: the kernel at boot.\n" "\0" /* 708 */
-    "map" "\0" /* 907 */
-    "The boot module, read-only.\nLifetime: lives as long as the machine.\nMinted by: the kernel, for init only; a manifest may grant it on.\n" "\0" /* 911 */
-    "BootPackage" "\0" /* 1046 */
-    "BootPackage.map$Params" "\0" /* 1058 */
-    "bytes" "\0" /* 1081 */
-    "BootPackage.read$Results" "\0" /* 1087 */
-    "index" "\0" /* 1112 */
-    "BootPackage.binary$Params" "\0" /* 1118 */
-    "offset" "\0" /* 1144 */
-    "maxBytes" "\0" /* 1151 */
-    "BootPackage.read$Params" "\0" /* 1160 */
-    "sizeBytes" "\0" /* 1184 */
-    "binaries" "\0" /* 1194 */
-    "BootPackage.size$Results" "\0" /* 1203 */
-    "image" "\0" /* 1228 */
-    "BootPackage.map$Results" "\0" /* 1234 */
-    "name" "\0" /* 1258 */
-    "BootPackage.binary$Results" "\0" /* 1263 */;
+    "A chunk of the module; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most packageReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: the kernel at boot.\n" "\0" /* 198 */
+    "read" "\0" /* 448 */
+    "One embedded binary as a memory object that can be read and mapped, not written.\nUnits: index from 0.\nErrors: notFound (limit tells how many there are); quotaExceeded (slots).\nLifetime: the object lives as long as its edges.\nMinted by: the kernel at boot.\n" "\0" /* 453 */
+    "binary" "\0" /* 710 */
+    "The whole module as a memory object that can be read and mapped readable.\nUnits: none.\nErrors: quotaExceeded (slots).\nLifetime: the object lives as long as its edges.\nMinted by: the kernel at boot.\n" "\0" /* 717 */
+    "map" "\0" /* 916 */
+    "The boot module, read-only.\nLifetime: lives as long as the machine.\nMinted by: the kernel, for init only; a manifest may grant it on.\n" "\0" /* 920 */
+    "BootPackage" "\0" /* 1055 */
+    "BootPackage.map$Params" "\0" /* 1067 */
+    "bytes" "\0" /* 1090 */
+    "BootPackage.read$Results" "\0" /* 1096 */
+    "index" "\0" /* 1121 */
+    "BootPackage.binary$Params" "\0" /* 1127 */
+    "offset" "\0" /* 1153 */
+    "maxBytes" "\0" /* 1160 */
+    "BootPackage.read$Params" "\0" /* 1169 */
+    "sizeBytes" "\0" /* 1193 */
+    "binaries" "\0" /* 1203 */
+    "BootPackage.size$Results" "\0" /* 1212 */
+    "image" "\0" /* 1237 */
+    "BootPackage.map$Results" "\0" /* 1243 */
+    "name" "\0" /* 1267 */
+    "BootPackage.binary$Results" "\0" /* 1272 */;
 
 static const struct capn_meta_field fields[] = {
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1081, 0, 0, 65535, 13, 0}, /* boot.capnp:BootPackage.read$Results.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1112, 0, 0, 65535, 8, 0}, /* boot.capnp:BootPackage.binary$Params.index */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1144, 0, 0, 65535, 9, 0}, /* boot.capnp:BootPackage.read$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1151, 0, 2, 65535, 8, 0}, /* boot.capnp:BootPackage.read$Params.maxBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1184, 0, 0, 65535, 9, 0}, /* boot.capnp:BootPackage.size$Results.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1194, 0, 2, 65535, 8, 0}, /* boot.capnp:BootPackage.size$Results.binaries */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 1228, 0, 0, 65535, 17, 0}, /* boot.capnp:BootPackage.map$Results.image */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1258, 0, 0, 65535, 12, 0}, /* boot.capnp:BootPackage.binary$Results.name */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 1228, 0, 1, 65535, 17, 0}, /* boot.capnp:BootPackage.binary$Results.image */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1090, 0, 0, 65535, 13, 0}, /* boot.capnp:BootPackage.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1121, 0, 0, 65535, 8, 0}, /* boot.capnp:BootPackage.binary$Params.index */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1153, 0, 0, 65535, 9, 0}, /* boot.capnp:BootPackage.read$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1160, 0, 2, 65535, 8, 0}, /* boot.capnp:BootPackage.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1193, 0, 0, 65535, 9, 0}, /* boot.capnp:BootPackage.size$Results.sizeBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1203, 0, 2, 65535, 8, 0}, /* boot.capnp:BootPackage.size$Results.binaries */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 1237, 0, 0, 65535, 17, 0}, /* boot.capnp:BootPackage.map$Results.image */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1267, 0, 0, 65535, 12, 0}, /* boot.capnp:BootPackage.binary$Results.name */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 1237, 0, 1, 65535, 17, 0}, /* boot.capnp:BootPackage.binary$Results.image */
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x8a55d9d1ff96ae90), UINT64_C(0xce8ef6724c1db461), 193, 25}, /* boot.capnp:BootPackage.size */
-    {UINT64_C(0xc565bf5346d981a8), UINT64_C(0xb08564c3728399d8), 439, 198}, /* boot.capnp:BootPackage.read */
-    {UINT64_C(0xbbabbc909dc9414f), UINT64_C(0xf93f0da578b35e24), 701, 444}, /* boot.capnp:BootPackage.binary */
-    {UINT64_C(0xae0b5951446eafbe), UINT64_C(0xef285cfa77b194dc), 907, 708}, /* boot.capnp:BootPackage.map */
+    {UINT64_C(0xc565bf5346d981a8), UINT64_C(0xb08564c3728399d8), 448, 198}, /* boot.capnp:BootPackage.read */
+    {UINT64_C(0xbbabbc909dc9414f), UINT64_C(0xf93f0da578b35e24), 710, 453}, /* boot.capnp:BootPackage.binary */
+    {UINT64_C(0xae0b5951446eafbe), UINT64_C(0xef285cfa77b194dc), 916, 717}, /* boot.capnp:BootPackage.map */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x8a55d9d1ff96ae90), 1, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* BootPackage.size$Params */
-    {UINT64_C(0x99206b79ffaec91e), 1046, 911, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* BootPackage */
-    {UINT64_C(0xae0b5951446eafbe), 1058, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* BootPackage.map$Params */
-    {UINT64_C(0xb08564c3728399d8), 1087, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* BootPackage.read$Results */
-    {UINT64_C(0xbbabbc909dc9414f), 1118, 0, 1, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* BootPackage.binary$Params */
-    {UINT64_C(0xc565bf5346d981a8), 1160, 0, 2, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* BootPackage.read$Params */
-    {UINT64_C(0xce8ef6724c1db461), 1203, 0, 4, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* BootPackage.size$Results */
-    {UINT64_C(0xef285cfa77b194dc), 1234, 0, 6, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* BootPackage.map$Results */
-    {UINT64_C(0xf93f0da578b35e24), 1263, 0, 7, 2, 0, 0, 0, 0, {0, 2}, 1, false}, /* BootPackage.binary$Results */
+    {UINT64_C(0x99206b79ffaec91e), 1055, 920, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* BootPackage */
+    {UINT64_C(0xae0b5951446eafbe), 1067, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* BootPackage.map$Params */
+    {UINT64_C(0xb08564c3728399d8), 1096, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* BootPackage.read$Results */
+    {UINT64_C(0xbbabbc909dc9414f), 1127, 0, 1, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* BootPackage.binary$Params */
+    {UINT64_C(0xc565bf5346d981a8), 1169, 0, 2, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* BootPackage.read$Params */
+    {UINT64_C(0xce8ef6724c1db461), 1212, 0, 4, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* BootPackage.size$Results */
+    {UINT64_C(0xef285cfa77b194dc), 1243, 0, 6, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* BootPackage.map$Results */
+    {UINT64_C(0xf93f0da578b35e24), 1272, 0, 7, 2, 0, 0, 0, 0, {0, 2}, 1, false}, /* BootPackage.binary$Results */
 };
 
 static const struct capn_meta_file *const imports[] = {

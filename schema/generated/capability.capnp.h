@@ -159,7 +159,7 @@ enum capability_manager_method {
     /*
      * Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
      * more. Slots that change between two calls may be missed or seen, never seen twice.
-     * Units: slots; maxEdges 1 to 64.
+     * Units: slots; maxEdges 1 to listMax.
      * Errors: outOfRange (maxEdges).
      * Lifetime: the answer is a snapshot.
      * Minted by: the kernel at spawn.
@@ -167,7 +167,7 @@ enum capability_manager_method {
     CAPABILITY_MANAGER_METHOD_LIST = 0,
     /*
      * Through whom the caller came to hold this edge.
-     * Units: steps; at most 64.
+     * Units: steps; at most listMax.
      * Errors: staleCapability; outOfRange (maxSteps).
      * Lifetime: the answer is a snapshot.
      * Minted by: the kernel at spawn.
@@ -338,6 +338,9 @@ static inline struct capability_manager_ledger_results_builder capability_manage
 #include "authority.capnp.h"
 
 /* ---- Accessors ---- */
+
+/* Most edges of one CapabilityManager.list, and steps of one why. */
+#define CAPABILITY_LIST_MAX UINT32_C(64)
 
 /* ---- capability.capnp:EdgeInfo ---- */
 

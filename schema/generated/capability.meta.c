@@ -44,48 +44,48 @@ static const char text[] =
     "One slot of the caller's own table.\n" "\0" /* 797 */
     "EdgeInfo" "\0" /* 834 */
     "CapabilityManager.ledger$Params" "\0" /* 843 */
-    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore. Slots that change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to 64.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 875 */
-    "list" "\0" /* 1184 */
-    "Through whom the caller came to hold this edge.\nUnits: steps; at most 64.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1189 */
-    "why" "\0" /* 1380 */
-    "How many of each there are now.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1384 */
-    "census" "\0" /* 1567 */
-    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1574 */
-    "ledger" "\0" /* 1746 */
-    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 1753 */
-    "CapabilityManager" "\0" /* 1966 */
-    "steps" "\0" /* 1984 */
-    "complete" "\0" /* 1990 */
-    "CapabilityManager.why$Results" "\0" /* 1999 */
-    "firstSlot" "\0" /* 2029 */
-    "maxEdges" "\0" /* 2039 */
-    "CapabilityManager.list$Params" "\0" /* 2048 */
-    "slotsUsed" "\0" /* 2078 */
-    "slotsRetired" "\0" /* 2088 */
-    "callsOut" "\0" /* 2101 */
-    "callsIn" "\0" /* 2110 */
-    "grantNodes" "\0" /* 2118 */
-    "CapabilityManager.census$Results" "\0" /* 2129 */
-    "CapabilityManager.census$Params" "\0" /* 2162 */
-    "edges" "\0" /* 2194 */
-    "nextSlot" "\0" /* 2200 */
-    "CapabilityManager.list$Results" "\0" /* 2209 */
-    "maxSteps" "\0" /* 2240 */
-    "CapabilityManager.why$Params" "\0" /* 2249 */
-    "by the boot manifest\n" "\0" /* 2278 */
-    "manifest" "\0" /* 2300 */
-    "as a grant of the process that spawned the holder\n" "\0" /* 2309 */
-    "spawn" "\0" /* 2360 */
-    "as an argument of a call that the holder received\n" "\0" /* 2366 */
-    "transfer" "\0" /* 2417 */
-    "as a result of a call that the holder made\n" "\0" /* 2426 */
-    "result" "\0" /* 2470 */
-    "by DUP of another edge of the holder\n" "\0" /* 2477 */
-    "duplicate" "\0" /* 2515 */
-    "made by the kernel for this process itself\n" "\0" /* 2525 */
-    "kernel" "\0" /* 2569 */
-    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 2576 */
-    "EdgeOrigin" "\0" /* 2643 */;
+    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore. Slots that change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 875 */
+    "list" "\0" /* 1189 */
+    "Through whom the caller came to hold this edge.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1194 */
+    "why" "\0" /* 1390 */
+    "How many of each there are now.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1394 */
+    "census" "\0" /* 1577 */
+    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1584 */
+    "ledger" "\0" /* 1756 */
+    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 1763 */
+    "CapabilityManager" "\0" /* 1976 */
+    "steps" "\0" /* 1994 */
+    "complete" "\0" /* 2000 */
+    "CapabilityManager.why$Results" "\0" /* 2009 */
+    "firstSlot" "\0" /* 2039 */
+    "maxEdges" "\0" /* 2049 */
+    "CapabilityManager.list$Params" "\0" /* 2058 */
+    "slotsUsed" "\0" /* 2088 */
+    "slotsRetired" "\0" /* 2098 */
+    "callsOut" "\0" /* 2111 */
+    "callsIn" "\0" /* 2120 */
+    "grantNodes" "\0" /* 2128 */
+    "CapabilityManager.census$Results" "\0" /* 2139 */
+    "CapabilityManager.census$Params" "\0" /* 2172 */
+    "edges" "\0" /* 2204 */
+    "nextSlot" "\0" /* 2210 */
+    "CapabilityManager.list$Results" "\0" /* 2219 */
+    "maxSteps" "\0" /* 2250 */
+    "CapabilityManager.why$Params" "\0" /* 2259 */
+    "by the boot manifest\n" "\0" /* 2288 */
+    "manifest" "\0" /* 2310 */
+    "as a grant of the process that spawned the holder\n" "\0" /* 2319 */
+    "spawn" "\0" /* 2370 */
+    "as an argument of a call that the holder received\n" "\0" /* 2376 */
+    "transfer" "\0" /* 2427 */
+    "as a result of a call that the holder made\n" "\0" /* 2436 */
+    "result" "\0" /* 2480 */
+    "by DUP of another edge of the holder\n" "\0" /* 2487 */
+    "duplicate" "\0" /* 2525 */
+    "made by the kernel for this process itself\n" "\0" /* 2535 */
+    "kernel" "\0" /* 2579 */
+    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 2586 */
+    "EdgeOrigin" "\0" /* 2653 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xeac5dddf941bac8b), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 15, 0}, /* capability.capnp:ProvenanceStep.origin */
@@ -110,36 +110,36 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 655, 626, 1, 65535, 12, 0}, /* capability.capnp:EdgeInfo.objectName */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 718, 666, 224, 65535, 1, 0}, /* capability.capnp:EdgeInfo.revoked */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 786, 726, 15, 65535, 7, 0}, /* capability.capnp:EdgeInfo.grantDepth */
-    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 1984, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1990, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2029, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2039, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2078, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2088, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
+    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 1994, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2000, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2039, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2049, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2088, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2098, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 718, 0, 2, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.revoked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2101, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2110, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2118, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
-    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 2194, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2200, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2111, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2120, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2128, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
+    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 2204, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2210, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 595, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.why$Params.capId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 2240, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 2250, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {2300, 2278},
-    {2360, 2309},
-    {2417, 2366},
-    {2470, 2426},
-    {2515, 2477},
-    {2569, 2525},
+    {2310, 2288},
+    {2370, 2319},
+    {2427, 2376},
+    {2480, 2436},
+    {2525, 2487},
+    {2579, 2535},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 1184, 875}, /* capability.capnp:CapabilityManager.list */
-    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 1380, 1189}, /* capability.capnp:CapabilityManager.why */
-    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 1567, 1384}, /* capability.capnp:CapabilityManager.census */
-    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 1746, 1574}, /* capability.capnp:CapabilityManager.ledger */
+    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 1189, 875}, /* capability.capnp:CapabilityManager.list */
+    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 1390, 1194}, /* capability.capnp:CapabilityManager.why */
+    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 1577, 1394}, /* capability.capnp:CapabilityManager.census */
+    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 1756, 1584}, /* capability.capnp:CapabilityManager.ledger */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -148,14 +148,14 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x9ad87a3a7bd19f5f), 532, 495, 8, 5, 0, 0, 0, 0, {4, 1}, 1, false}, /* LedgerLine */
     {UINT64_C(0x9c746fd76a2df61b), 834, 797, 13, 9, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
     {UINT64_C(0x9e02f1ae991b13fb), 843, 0, 22, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
-    {UINT64_C(0xaf4980182dc3f7d1), 1966, 1753, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
-    {UINT64_C(0xb23a990f8428441d), 1999, 0, 22, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
-    {UINT64_C(0xbb3dfe526276fb22), 2048, 0, 24, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
-    {UINT64_C(0xc29144cfb669ede2), 2129, 0, 26, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
-    {UINT64_C(0xce3671cc095b3f8b), 2162, 0, 32, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
-    {UINT64_C(0xd32cd8405fabe14c), 2209, 0, 32, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
-    {UINT64_C(0xe9925ed8cd9db0f6), 2249, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
-    {UINT64_C(0xeac5dddf941bac8b), 2643, 2576, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
+    {UINT64_C(0xaf4980182dc3f7d1), 1976, 1763, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
+    {UINT64_C(0xb23a990f8428441d), 2009, 0, 22, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
+    {UINT64_C(0xbb3dfe526276fb22), 2058, 0, 24, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
+    {UINT64_C(0xc29144cfb669ede2), 2139, 0, 26, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
+    {UINT64_C(0xce3671cc095b3f8b), 2172, 0, 32, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
+    {UINT64_C(0xd32cd8405fabe14c), 2219, 0, 32, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
+    {UINT64_C(0xe9925ed8cd9db0f6), 2259, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
+    {UINT64_C(0xeac5dddf941bac8b), 2653, 2586, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
 };
 
 static const struct capn_meta_file *const imports[] = {

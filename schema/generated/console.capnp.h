@@ -21,8 +21,8 @@ extern const struct capn_meta_file console_meta;
 enum console_method {
     /*
      * Writes the bytes, whole, in order.
-     * Units: bytes; at most CONSOLE_WRITE_MAX (4096) in one call.
-     * Errors: missingArgument (bytes absent); limitExceeded (more than CONSOLE_WRITE_MAX);
+     * Units: bytes; at most writeMax in one call.
+     * Errors: missingArgument (bytes absent); limitExceeded (more than writeMax);
      * quotaExceeded (the caller's log bytes are used up).
      * Lifetime: the bytes are copied before the completion.
      * Minted by: the manifest; a facet of this method alone is what most programs hold.
@@ -31,7 +31,7 @@ enum console_method {
     /*
      * Waits until at least one byte has come and takes up to maxBytes.
      * Units: bytes, nanoseconds; timeoutNs 0 asks without waiting.
-     * Errors: outOfRange (maxBytes 0 or above 4096); wouldBlock (timeoutNs 0, nothing there);
+     * Errors: outOfRange (maxBytes 0 or above readMax); wouldBlock (timeoutNs 0, nothing there);
      * timedOut; busy (another reader waits); cancelled.
      * Lifetime: the bytes are taken from the stream and belong to the caller.
      * Minted by: the manifest, for at most one program at a time.
@@ -155,6 +155,12 @@ static inline struct console_info_results_builder console_info_results_init(stru
 }
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one Console.write. */
+#define CONSOLE_WRITE_MAX UINT32_C(4096)
+
+/* Most bytes of one Console.read. */
+#define CONSOLE_READ_MAX UINT32_C(4096)
 
 /* ---- console.capnp:Console.write$Params ---- */
 

@@ -14,18 +14,18 @@ static const char text[] =
     "interactive" "\0" /* 76 */
     "Console.info$Results" "\0" /* 88 */
     "Console.write$Params" "\0" /* 109 */
-    "Writes the bytes, whole, in order.\nUnits: bytes; at most CONSOLE_WRITE_MAX (4096) in one call.\nErrors: missingArgument (bytes absent); limitExceeded (more than CONSOLE_WRITE_MAX);\nquotaExceeded (the caller's log bytes are used up).\nLifetime: the bytes are copied before the completion.\nMinted by: the manifest; a facet of this method alone is what most programs hold.\n" "\0" /* 130 */
-    "write" "\0" /* 499 */
-    "Waits until at least one byte has come and takes up to maxBytes.\nUnits: bytes, nanoseconds; timeoutNs 0 asks without waiting.\nErrors: outOfRange (maxBytes 0 or above 4096); wouldBlock (timeoutNs 0, nothing there);\ntimedOut; busy (another reader waits); cancelled.\nLifetime: the bytes are taken from the stream and belong to the caller.\nMinted by: the manifest, for at most one program at a time.\n" "\0" /* 505 */
-    "read" "\0" /* 902 */
-    "What is known about the other side; 0 columns or rows when it is not known.\nUnits: characters.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 907 */
-    "info" "\0" /* 1105 */
-    "A stream of bytes towards a person. Output of one call is never interleaved with another's.\nLifetime: lives as long as the machine; an edge lives until it is released or revoked.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1110 */
-    "Console" "\0" /* 1359 */
-    "maxBytes" "\0" /* 1367 */
-    "timeoutNs" "\0" /* 1376 */
-    "Console.read$Params" "\0" /* 1386 */
-    "Console.info$Params" "\0" /* 1406 */;
+    "Writes the bytes, whole, in order.\nUnits: bytes; at most writeMax in one call.\nErrors: missingArgument (bytes absent); limitExceeded (more than writeMax);\nquotaExceeded (the caller's log bytes are used up).\nLifetime: the bytes are copied before the completion.\nMinted by: the manifest; a facet of this method alone is what most programs hold.\n" "\0" /* 130 */
+    "write" "\0" /* 474 */
+    "Waits until at least one byte has come and takes up to maxBytes.\nUnits: bytes, nanoseconds; timeoutNs 0 asks without waiting.\nErrors: outOfRange (maxBytes 0 or above readMax); wouldBlock (timeoutNs 0, nothing there);\ntimedOut; busy (another reader waits); cancelled.\nLifetime: the bytes are taken from the stream and belong to the caller.\nMinted by: the manifest, for at most one program at a time.\n" "\0" /* 480 */
+    "read" "\0" /* 880 */
+    "What is known about the other side; 0 columns or rows when it is not known.\nUnits: characters.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 885 */
+    "info" "\0" /* 1083 */
+    "A stream of bytes towards a person. Output of one call is never interleaved with another's.\nLifetime: lives as long as the machine; an edge lives until it is released or revoked.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1088 */
+    "Console" "\0" /* 1337 */
+    "maxBytes" "\0" /* 1345 */
+    "timeoutNs" "\0" /* 1354 */
+    "Console.read$Params" "\0" /* 1364 */
+    "Console.info$Params" "\0" /* 1384 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 8, 0}, /* console.capnp:Console.write$Results.writtenBytes */
@@ -34,14 +34,14 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 71, 0, 1, 65535, 7, 0}, /* console.capnp:Console.info$Results.rows */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 76, 0, 32, 65535, 1, 0}, /* console.capnp:Console.info$Results.interactive */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 36, 0, 0, 65535, 13, 0}, /* console.capnp:Console.write$Params.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1367, 0, 0, 65535, 8, 0}, /* console.capnp:Console.read$Params.maxBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1376, 0, 1, 65535, 9, 0}, /* console.capnp:Console.read$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1345, 0, 0, 65535, 8, 0}, /* console.capnp:Console.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1354, 0, 1, 65535, 9, 0}, /* console.capnp:Console.read$Params.timeoutNs */
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xcb544d272c5928ef), UINT64_C(0x87ef99ae8211257c), 499, 130}, /* console.capnp:Console.write */
-    {UINT64_C(0xd2b8e11a418475a3), UINT64_C(0x9abb5c98422accd4), 902, 505}, /* console.capnp:Console.read */
-    {UINT64_C(0xf7d79f017370ee81), UINT64_C(0xa5b29d36c7b410b0), 1105, 907}, /* console.capnp:Console.info */
+    {UINT64_C(0xcb544d272c5928ef), UINT64_C(0x87ef99ae8211257c), 474, 130}, /* console.capnp:Console.write */
+    {UINT64_C(0xd2b8e11a418475a3), UINT64_C(0x9abb5c98422accd4), 880, 480}, /* console.capnp:Console.read */
+    {UINT64_C(0xf7d79f017370ee81), UINT64_C(0xa5b29d36c7b410b0), 1083, 885}, /* console.capnp:Console.info */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -49,9 +49,9 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x9abb5c98422accd4), 42, 0, 1, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Console.read$Results */
     {UINT64_C(0xa5b29d36c7b410b0), 88, 0, 2, 3, 0, 0, 0, 0, {1, 0}, 1, false}, /* Console.info$Results */
     {UINT64_C(0xcb544d272c5928ef), 109, 0, 5, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Console.write$Params */
-    {UINT64_C(0xd167c2da040eaded), 1359, 1110, 0, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Console */
-    {UINT64_C(0xd2b8e11a418475a3), 1386, 0, 6, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* Console.read$Params */
-    {UINT64_C(0xf7d79f017370ee81), 1406, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Console.info$Params */
+    {UINT64_C(0xd167c2da040eaded), 1337, 1088, 0, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Console */
+    {UINT64_C(0xd2b8e11a418475a3), 1364, 0, 6, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* Console.read$Params */
+    {UINT64_C(0xf7d79f017370ee81), 1384, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Console.info$Params */
 };
 
 const struct capn_meta_file console_meta = {

@@ -21,8 +21,8 @@ extern const struct capn_meta_file entropy_meta;
 enum entropy_source_method {
     /*
      * Bytes that nobody else has been or will be given.
-     * Units: bytes; at most 4096 in one call.
-     * Errors: outOfRange (0 or above 4096); unsupported (the machine offers no seed).
+     * Units: bytes; at most sourceReadMax in one call.
+     * Errors: outOfRange (0 or above sourceReadMax); unsupported (the machine offers no seed).
      * Lifetime: the bytes belong to the caller; the kernel keeps no copy.
      * Minted by: the manifest.
      */
@@ -110,6 +110,9 @@ static inline struct entropy_source_quality_results_builder entropy_source_quali
 }
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one EntropySource.read. */
+#define ENTROPY_SOURCE_READ_MAX UINT32_C(4096)
 
 /* ---- entropy.capnp:EntropySource.read$Params ---- */
 

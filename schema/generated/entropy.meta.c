@@ -11,33 +11,33 @@ static const char text[] =
     "bytes" "\0" /* 49 */
     "EntropySource.read$Results" "\0" /* 55 */
     "EntropySource.quality$Params" "\0" /* 82 */
-    "Bytes that nobody else has been or will be given.\nUnits: bytes; at most 4096 in one call.\nErrors: outOfRange (0 or above 4096); unsupported (the machine offers no seed).\nLifetime: the bytes belong to the caller; the kernel keeps no copy.\nMinted by: the manifest.\n" "\0" /* 111 */
-    "read" "\0" /* 375 */
-    "How much the seed was worth, and whether an instruction of the processor fed it.\nUnits: bits.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 380 */
-    "quality" "\0" /* 577 */
-    "A cryptographic generator, seeded from what the machine offers.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 585 */
-    "EntropySource" "\0" /* 759 */
-    "sizeBytes" "\0" /* 773 */
-    "EntropySource.read$Params" "\0" /* 783 */;
+    "Bytes that nobody else has been or will be given.\nUnits: bytes; at most sourceReadMax in one call.\nErrors: outOfRange (0 or above sourceReadMax); unsupported (the machine offers no seed).\nLifetime: the bytes belong to the caller; the kernel keeps no copy.\nMinted by: the manifest.\n" "\0" /* 111 */
+    "read" "\0" /* 393 */
+    "How much the seed was worth, and whether an instruction of the processor fed it.\nUnits: bits.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 398 */
+    "quality" "\0" /* 595 */
+    "A cryptographic generator, seeded from what the machine offers.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 603 */
+    "EntropySource" "\0" /* 777 */
+    "sizeBytes" "\0" /* 791 */
+    "EntropySource.read$Params" "\0" /* 801 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 8, 0}, /* entropy.capnp:EntropySource.quality$Results.seedBits */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 10, 0, 32, 65535, 1, 0}, /* entropy.capnp:EntropySource.quality$Results.hardware */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 49, 0, 0, 65535, 13, 0}, /* entropy.capnp:EntropySource.read$Results.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 773, 0, 0, 65535, 8, 0}, /* entropy.capnp:EntropySource.read$Params.sizeBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 791, 0, 0, 65535, 8, 0}, /* entropy.capnp:EntropySource.read$Params.sizeBytes */
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xfaeeb920b063a82e), UINT64_C(0x944a0e761f58bc03), 375, 111}, /* entropy.capnp:EntropySource.read */
-    {UINT64_C(0xa3335356070bbdf7), UINT64_C(0x8eb7fd1759285892), 577, 380}, /* entropy.capnp:EntropySource.quality */
+    {UINT64_C(0xfaeeb920b063a82e), UINT64_C(0x944a0e761f58bc03), 393, 111}, /* entropy.capnp:EntropySource.read */
+    {UINT64_C(0xa3335356070bbdf7), UINT64_C(0x8eb7fd1759285892), 595, 398}, /* entropy.capnp:EntropySource.quality */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x8eb7fd1759285892), 19, 0, 0, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* EntropySource.quality$Results */
     {UINT64_C(0x944a0e761f58bc03), 55, 0, 2, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* EntropySource.read$Results */
     {UINT64_C(0xa3335356070bbdf7), 82, 0, 3, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* EntropySource.quality$Params */
-    {UINT64_C(0xf39cb54fad0e05ac), 759, 585, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* EntropySource */
-    {UINT64_C(0xfaeeb920b063a82e), 783, 0, 3, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* EntropySource.read$Params */
+    {UINT64_C(0xf39cb54fad0e05ac), 777, 603, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* EntropySource */
+    {UINT64_C(0xfaeeb920b063a82e), 801, 0, 3, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* EntropySource.read$Params */
 };
 
 const struct capn_meta_file entropy_meta = {

@@ -37,7 +37,7 @@ enum file_kind {
 enum file_method {
     /*
      * Bytes at the position, which moves behind them. No bytes means the end.
-     * Units: bytes; maxBytes 1 to 32768.
+     * Units: bytes; maxBytes 1 to readMax.
      * Errors: outOfRange (maxBytes); unsupported (a directory); wouldBlock; cancelled; interrupted.
      * Lifetime: the copy belongs to the caller.
      * Minted by: the file service.
@@ -45,7 +45,7 @@ enum file_method {
     FILE_METHOD_READ = 0,
     /*
      * Bytes at an offset; the position stays.
-     * Units: bytes; maxBytes 1 to 32768.
+     * Units: bytes; maxBytes 1 to readMax.
      * Errors: as read; notSeekable.
      * Lifetime: the copy belongs to the caller.
      * Minted by: the file service.
@@ -69,7 +69,7 @@ enum file_method {
     FILE_METHOD_STAT = 3,
     /*
      * Writes at the position, which moves behind the bytes.
-     * Units: bytes; at most 32768 in one call.
+     * Units: bytes; at most readMax in one call.
      * Errors: missingArgument; outOfRange; outOfMemory (no space); quotaExceeded; wouldBlock;
      * cancelled; interrupted.
      * Lifetime: the bytes are copied before the completion; sync makes them durable.
@@ -78,7 +78,7 @@ enum file_method {
     FILE_METHOD_WRITE = 4,
     /*
      * Writes at an offset; the position stays.
-     * Units: bytes; at most 32768 in one call.
+     * Units: bytes; at most readMax in one call.
      * Errors: as write; notSeekable.
      * Lifetime: as write.
      * Minted by: the file service; not in the facet of a read-only file.
@@ -385,6 +385,9 @@ static inline struct file_sync_results_builder file_sync_results_init(struct cap
 }
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one File.read, readAt, write or writeAt. */
+#define FILE_READ_MAX UINT32_C(32768)
 
 /* ---- file.capnp:File.read$Params ---- */
 

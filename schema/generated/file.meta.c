@@ -7,121 +7,121 @@ static const char text[] =
     "\0"
     "sizeBytes" "\0" /* 1 */
     "File.truncate$Params" "\0" /* 11 */
-    "Bytes at the position, which moves behind them. No bytes means the end.\nUnits: bytes; maxBytes 1 to 32768.\nErrors: outOfRange (maxBytes); unsupported (a directory); wouldBlock; cancelled; interrupted.\nLifetime: the copy belongs to the caller.\nMinted by: the file service.\n" "\0" /* 32 */
-    "read" "\0" /* 305 */
-    "Bytes at an offset; the position stays.\nUnits: bytes; maxBytes 1 to 32768.\nErrors: as read; notSeekable.\nLifetime: the copy belongs to the caller.\nMinted by: the file service.\n" "\0" /* 310 */
-    "readAt" "\0" /* 487 */
-    "Moves the position.\nUnits: bytes.\nErrors: notSeekable (directories, streams, synthetic devices); outOfRange (before the start).\nLifetime: until the next read, write or seek through any edge of this open.\nMinted by: the file service.\n" "\0" /* 494 */
-    "seek" "\0" /* 728 */
-    "What the file is.\nUnits: bytes; nanoseconds since 1970-01-01 UTC, 0 when not known.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the file service.\n" "\0" /* 733 */
-    "stat" "\0" /* 924 */
-    "Writes at the position, which moves behind the bytes.\nUnits: bytes; at most 32768 in one call.\nErrors: missingArgument; outOfRange; outOfMemory (no space); quotaExceeded; wouldBlock;\ncancelled; interrupted.\nLifetime: the bytes are copied before the completion; sync makes them durable.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 929 */
-    "write" "\0" /* 1283 */
-    "Writes at an offset; the position stays.\nUnits: bytes; at most 32768 in one call.\nErrors: as write; notSeekable.\nLifetime: as write.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1289 */
-    "writeAt" "\0" /* 1490 */
-    "Cuts or extends the file; new bytes are zero.\nUnits: bytes.\nErrors: notSeekable; outOfRange; outOfMemory (no space); quotaExceeded.\nLifetime: at once for every edge.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1498 */
-    "truncate" "\0" /* 1732 */
-    "Completes when all that was written before is durable.\nUnits: none.\nErrors: unsupported (the medium cannot promise it).\nLifetime: nothing is kept.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1741 */
-    "sync" "\0" /* 1956 */
-    "An open file: bytes, and a position that every edge of one open shares.\nLifetime: lives while an edge lives; the server hears of the last one by its badge.\nMinted by: a file service, by opening; the manifest, for files it names.\n" "\0" /* 1961 */
-    "File" "\0" /* 2191 */
-    "maxBytes" "\0" /* 2196 */
-    "File.read$Params" "\0" /* 2205 */
-    "writtenBytes" "\0" /* 2222 */
-    "File.writeAt$Results" "\0" /* 2235 */
-    "start" "\0" /* 2256 */
-    "current" "\0" /* 2262 */
-    "end" "\0" /* 2270 */
-    "SeekOrigin" "\0" /* 2274 */
-    "File.truncate$Results" "\0" /* 2285 */
-    "offset" "\0" /* 2307 */
-    "File.readAt$Params" "\0" /* 2314 */
-    "File.sync$Results" "\0" /* 2333 */
-    "bytes" "\0" /* 2351 */
-    "File.write$Params" "\0" /* 2357 */
-    "kind" "\0" /* 2375 */
-    "seekable" "\0" /* 2380 */
-    "modifiedNs" "\0" /* 2389 */
-    "File.stat$Results" "\0" /* 2400 */
-    "File.writeAt$Params" "\0" /* 2418 */
-    "position" "\0" /* 2438 */
-    "File.seek$Results" "\0" /* 2447 */
-    "File.stat$Params" "\0" /* 2465 */
-    "File.read$Results" "\0" /* 2482 */
-    "regular" "\0" /* 2500 */
-    "directory" "\0" /* 2508 */
-    "pipes, sockets, consoles: no position\n" "\0" /* 2518 */
-    "stream" "\0" /* 2557 */
-    "device" "\0" /* 2564 */
-    "FileKind" "\0" /* 2571 */
-    "File.readAt$Results" "\0" /* 2580 */
-    "origin" "\0" /* 2600 */
-    "File.seek$Params" "\0" /* 2607 */
-    "File.sync$Params" "\0" /* 2624 */
-    "File.write$Results" "\0" /* 2641 */;
+    "Bytes at the position, which moves behind them. No bytes means the end.\nUnits: bytes; maxBytes 1 to readMax.\nErrors: outOfRange (maxBytes); unsupported (a directory); wouldBlock; cancelled; interrupted.\nLifetime: the copy belongs to the caller.\nMinted by: the file service.\n" "\0" /* 32 */
+    "read" "\0" /* 307 */
+    "Bytes at an offset; the position stays.\nUnits: bytes; maxBytes 1 to readMax.\nErrors: as read; notSeekable.\nLifetime: the copy belongs to the caller.\nMinted by: the file service.\n" "\0" /* 312 */
+    "readAt" "\0" /* 491 */
+    "Moves the position.\nUnits: bytes.\nErrors: notSeekable (directories, streams, synthetic devices); outOfRange (before the start).\nLifetime: until the next read, write or seek through any edge of this open.\nMinted by: the file service.\n" "\0" /* 498 */
+    "seek" "\0" /* 732 */
+    "What the file is.\nUnits: bytes; nanoseconds since 1970-01-01 UTC, 0 when not known.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the file service.\n" "\0" /* 737 */
+    "stat" "\0" /* 928 */
+    "Writes at the position, which moves behind the bytes.\nUnits: bytes; at most readMax in one call.\nErrors: missingArgument; outOfRange; outOfMemory (no space); quotaExceeded; wouldBlock;\ncancelled; interrupted.\nLifetime: the bytes are copied before the completion; sync makes them durable.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 933 */
+    "write" "\0" /* 1289 */
+    "Writes at an offset; the position stays.\nUnits: bytes; at most readMax in one call.\nErrors: as write; notSeekable.\nLifetime: as write.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1295 */
+    "writeAt" "\0" /* 1498 */
+    "Cuts or extends the file; new bytes are zero.\nUnits: bytes.\nErrors: notSeekable; outOfRange; outOfMemory (no space); quotaExceeded.\nLifetime: at once for every edge.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1506 */
+    "truncate" "\0" /* 1740 */
+    "Completes when all that was written before is durable.\nUnits: none.\nErrors: unsupported (the medium cannot promise it).\nLifetime: nothing is kept.\nMinted by: the file service; not in the facet of a read-only file.\n" "\0" /* 1749 */
+    "sync" "\0" /* 1964 */
+    "An open file: bytes, and a position that every edge of one open shares.\nLifetime: lives while an edge lives; the server hears of the last one by its badge.\nMinted by: a file service, by opening; the manifest, for files it names.\n" "\0" /* 1969 */
+    "File" "\0" /* 2199 */
+    "maxBytes" "\0" /* 2204 */
+    "File.read$Params" "\0" /* 2213 */
+    "writtenBytes" "\0" /* 2230 */
+    "File.writeAt$Results" "\0" /* 2243 */
+    "start" "\0" /* 2264 */
+    "current" "\0" /* 2270 */
+    "end" "\0" /* 2278 */
+    "SeekOrigin" "\0" /* 2282 */
+    "File.truncate$Results" "\0" /* 2293 */
+    "offset" "\0" /* 2315 */
+    "File.readAt$Params" "\0" /* 2322 */
+    "File.sync$Results" "\0" /* 2341 */
+    "bytes" "\0" /* 2359 */
+    "File.write$Params" "\0" /* 2365 */
+    "kind" "\0" /* 2383 */
+    "seekable" "\0" /* 2388 */
+    "modifiedNs" "\0" /* 2397 */
+    "File.stat$Results" "\0" /* 2408 */
+    "File.writeAt$Params" "\0" /* 2426 */
+    "position" "\0" /* 2446 */
+    "File.seek$Results" "\0" /* 2455 */
+    "File.stat$Params" "\0" /* 2473 */
+    "File.read$Results" "\0" /* 2490 */
+    "regular" "\0" /* 2508 */
+    "directory" "\0" /* 2516 */
+    "pipes, sockets, consoles: no position\n" "\0" /* 2526 */
+    "stream" "\0" /* 2565 */
+    "device" "\0" /* 2572 */
+    "FileKind" "\0" /* 2579 */
+    "File.readAt$Results" "\0" /* 2588 */
+    "origin" "\0" /* 2608 */
+    "File.seek$Params" "\0" /* 2615 */
+    "File.sync$Params" "\0" /* 2632 */
+    "File.write$Results" "\0" /* 2649 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 9, 0}, /* file.capnp:File.truncate$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2196, 0, 0, 65535, 8, 0}, /* file.capnp:File.read$Params.maxBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2222, 0, 0, 65535, 8, 0}, /* file.capnp:File.writeAt$Results.writtenBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2307, 0, 0, 65535, 9, 0}, /* file.capnp:File.readAt$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2196, 0, 2, 65535, 8, 0}, /* file.capnp:File.readAt$Params.maxBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2351, 0, 0, 65535, 13, 0}, /* file.capnp:File.write$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2204, 0, 0, 65535, 8, 0}, /* file.capnp:File.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2230, 0, 0, 65535, 8, 0}, /* file.capnp:File.writeAt$Results.writtenBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2315, 0, 0, 65535, 9, 0}, /* file.capnp:File.readAt$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2204, 0, 2, 65535, 8, 0}, /* file.capnp:File.readAt$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2359, 0, 0, 65535, 13, 0}, /* file.capnp:File.write$Params.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 9, 0}, /* file.capnp:File.stat$Results.sizeBytes */
-    {UINT64_C(0xd31d892fe06adc67), UINT64_C(0x0), NULL, 2375, 0, 4, 65535, 15, 0}, /* file.capnp:File.stat$Results.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2380, 0, 80, 65535, 1, 0}, /* file.capnp:File.stat$Results.seekable */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2389, 0, 2, 65535, 9, 0}, /* file.capnp:File.stat$Results.modifiedNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2307, 0, 0, 65535, 9, 0}, /* file.capnp:File.writeAt$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2351, 0, 0, 65535, 13, 0}, /* file.capnp:File.writeAt$Params.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2438, 0, 0, 65535, 9, 0}, /* file.capnp:File.seek$Results.position */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2351, 0, 0, 65535, 13, 0}, /* file.capnp:File.read$Results.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2351, 0, 0, 65535, 13, 0}, /* file.capnp:File.readAt$Results.bytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2307, 0, 0, 65535, 5, 0}, /* file.capnp:File.seek$Params.offset */
-    {UINT64_C(0x91b2d71969ecc2d6), UINT64_C(0x0), NULL, 2600, 0, 4, 65535, 15, 0}, /* file.capnp:File.seek$Params.origin */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2222, 0, 0, 65535, 8, 0}, /* file.capnp:File.write$Results.writtenBytes */
+    {UINT64_C(0xd31d892fe06adc67), UINT64_C(0x0), NULL, 2383, 0, 4, 65535, 15, 0}, /* file.capnp:File.stat$Results.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2388, 0, 80, 65535, 1, 0}, /* file.capnp:File.stat$Results.seekable */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2397, 0, 2, 65535, 9, 0}, /* file.capnp:File.stat$Results.modifiedNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2315, 0, 0, 65535, 9, 0}, /* file.capnp:File.writeAt$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2359, 0, 0, 65535, 13, 0}, /* file.capnp:File.writeAt$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2446, 0, 0, 65535, 9, 0}, /* file.capnp:File.seek$Results.position */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2359, 0, 0, 65535, 13, 0}, /* file.capnp:File.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2359, 0, 0, 65535, 13, 0}, /* file.capnp:File.readAt$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2315, 0, 0, 65535, 5, 0}, /* file.capnp:File.seek$Params.offset */
+    {UINT64_C(0x91b2d71969ecc2d6), UINT64_C(0x0), NULL, 2608, 0, 4, 65535, 15, 0}, /* file.capnp:File.seek$Params.origin */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2230, 0, 0, 65535, 8, 0}, /* file.capnp:File.write$Results.writtenBytes */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {2256, 0},
-    {2262, 0},
+    {2264, 0},
     {2270, 0},
-    {2500, 0},
+    {2278, 0},
     {2508, 0},
-    {2557, 2518},
-    {2564, 0},
+    {2516, 0},
+    {2565, 2526},
+    {2572, 0},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x8ff77baa1bb8ca1b), UINT64_C(0xc776b7a4a2bcce18), 305, 32}, /* file.capnp:File.read */
-    {UINT64_C(0x9684bcc58b8c8bec), UINT64_C(0xe600652a074827da), 487, 310}, /* file.capnp:File.readAt */
-    {UINT64_C(0xed1d7f980de4026a), UINT64_C(0xb8276eb08817f2fa), 728, 494}, /* file.capnp:File.seek */
-    {UINT64_C(0xc07a6a92b3eb4540), UINT64_C(0xafb60f979ee8af82), 924, 733}, /* file.capnp:File.stat */
-    {UINT64_C(0x9be9d3d55a7c6edb), UINT64_C(0xffa17464dda7b7fe), 1283, 929}, /* file.capnp:File.write */
-    {UINT64_C(0xb7446dc7d4a1caf5), UINT64_C(0x904e3332ef9ab802), 1490, 1289}, /* file.capnp:File.writeAt */
-    {UINT64_C(0x843b2a875741c0e4), UINT64_C(0x9663a9e77529a955), 1732, 1498}, /* file.capnp:File.truncate */
-    {UINT64_C(0xf1ed79d8b12372f3), UINT64_C(0x9be6d726db17edf8), 1956, 1741}, /* file.capnp:File.sync */
+    {UINT64_C(0x8ff77baa1bb8ca1b), UINT64_C(0xc776b7a4a2bcce18), 307, 32}, /* file.capnp:File.read */
+    {UINT64_C(0x9684bcc58b8c8bec), UINT64_C(0xe600652a074827da), 491, 312}, /* file.capnp:File.readAt */
+    {UINT64_C(0xed1d7f980de4026a), UINT64_C(0xb8276eb08817f2fa), 732, 498}, /* file.capnp:File.seek */
+    {UINT64_C(0xc07a6a92b3eb4540), UINT64_C(0xafb60f979ee8af82), 928, 737}, /* file.capnp:File.stat */
+    {UINT64_C(0x9be9d3d55a7c6edb), UINT64_C(0xffa17464dda7b7fe), 1289, 933}, /* file.capnp:File.write */
+    {UINT64_C(0xb7446dc7d4a1caf5), UINT64_C(0x904e3332ef9ab802), 1498, 1295}, /* file.capnp:File.writeAt */
+    {UINT64_C(0x843b2a875741c0e4), UINT64_C(0x9663a9e77529a955), 1740, 1506}, /* file.capnp:File.truncate */
+    {UINT64_C(0xf1ed79d8b12372f3), UINT64_C(0x9be6d726db17edf8), 1964, 1749}, /* file.capnp:File.sync */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x843b2a875741c0e4), 11, 0, 0, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.truncate$Params */
-    {UINT64_C(0x8b7a814ed303fbf8), 2191, 1961, 0, 8, 0, 0, 0, 0, {0, 0}, 3, false}, /* File */
-    {UINT64_C(0x8ff77baa1bb8ca1b), 2205, 0, 1, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.read$Params */
-    {UINT64_C(0x904e3332ef9ab802), 2235, 0, 2, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.writeAt$Results */
-    {UINT64_C(0x91b2d71969ecc2d6), 2274, 0, 0, 3, 0, 0, 0, 0, {0, 0}, 2, false}, /* SeekOrigin */
-    {UINT64_C(0x9663a9e77529a955), 2285, 0, 3, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.truncate$Results */
-    {UINT64_C(0x9684bcc58b8c8bec), 2314, 0, 3, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* File.readAt$Params */
-    {UINT64_C(0x9be6d726db17edf8), 2333, 0, 5, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.sync$Results */
-    {UINT64_C(0x9be9d3d55a7c6edb), 2357, 0, 5, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.write$Params */
-    {UINT64_C(0xafb60f979ee8af82), 2400, 0, 6, 4, 0, 0, 0, 0, {3, 0}, 1, false}, /* File.stat$Results */
-    {UINT64_C(0xb7446dc7d4a1caf5), 2418, 0, 10, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* File.writeAt$Params */
-    {UINT64_C(0xb8276eb08817f2fa), 2447, 0, 12, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.seek$Results */
-    {UINT64_C(0xc07a6a92b3eb4540), 2465, 0, 13, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.stat$Params */
-    {UINT64_C(0xc776b7a4a2bcce18), 2482, 0, 13, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.read$Results */
-    {UINT64_C(0xd31d892fe06adc67), 2571, 0, 3, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* FileKind */
-    {UINT64_C(0xe600652a074827da), 2580, 0, 14, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.readAt$Results */
-    {UINT64_C(0xed1d7f980de4026a), 2607, 0, 15, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* File.seek$Params */
-    {UINT64_C(0xf1ed79d8b12372f3), 2624, 0, 17, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.sync$Params */
-    {UINT64_C(0xffa17464dda7b7fe), 2641, 0, 17, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.write$Results */
+    {UINT64_C(0x8b7a814ed303fbf8), 2199, 1969, 0, 8, 0, 0, 0, 0, {0, 0}, 3, false}, /* File */
+    {UINT64_C(0x8ff77baa1bb8ca1b), 2213, 0, 1, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.read$Params */
+    {UINT64_C(0x904e3332ef9ab802), 2243, 0, 2, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.writeAt$Results */
+    {UINT64_C(0x91b2d71969ecc2d6), 2282, 0, 0, 3, 0, 0, 0, 0, {0, 0}, 2, false}, /* SeekOrigin */
+    {UINT64_C(0x9663a9e77529a955), 2293, 0, 3, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.truncate$Results */
+    {UINT64_C(0x9684bcc58b8c8bec), 2322, 0, 3, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* File.readAt$Params */
+    {UINT64_C(0x9be6d726db17edf8), 2341, 0, 5, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.sync$Results */
+    {UINT64_C(0x9be9d3d55a7c6edb), 2365, 0, 5, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.write$Params */
+    {UINT64_C(0xafb60f979ee8af82), 2408, 0, 6, 4, 0, 0, 0, 0, {3, 0}, 1, false}, /* File.stat$Results */
+    {UINT64_C(0xb7446dc7d4a1caf5), 2426, 0, 10, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* File.writeAt$Params */
+    {UINT64_C(0xb8276eb08817f2fa), 2455, 0, 12, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.seek$Results */
+    {UINT64_C(0xc07a6a92b3eb4540), 2473, 0, 13, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.stat$Params */
+    {UINT64_C(0xc776b7a4a2bcce18), 2490, 0, 13, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.read$Results */
+    {UINT64_C(0xd31d892fe06adc67), 2579, 0, 3, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* FileKind */
+    {UINT64_C(0xe600652a074827da), 2588, 0, 14, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* File.readAt$Results */
+    {UINT64_C(0xed1d7f980de4026a), 2615, 0, 15, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* File.seek$Params */
+    {UINT64_C(0xf1ed79d8b12372f3), 2632, 0, 17, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* File.sync$Params */
+    {UINT64_C(0xffa17464dda7b7fe), 2649, 0, 17, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* File.write$Results */
 };
 
 const struct capn_meta_file file_meta = {

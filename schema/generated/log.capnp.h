@@ -69,15 +69,15 @@ static inline struct log_record_builder log_record_list_edit(struct log_record_b
 enum log_method {
     /*
      * Adds one line under the caller's manifest name.
-     * Units: bytes of UTF-8; at most 512. Control characters are shown escaped.
-     * Errors: missingArgument; limitExceeded (longer than 512); quotaExceeded (logBytes).
+     * Units: bytes of UTF-8; at most writeMax. Control characters are shown escaped.
+     * Errors: missingArgument; limitExceeded (longer than writeMax); quotaExceeded (logBytes).
      * Lifetime: until newer lines push it out; its bytes are refunded then.
      * Minted by: the manifest.
      */
     LOG_METHOD_WRITE = 0,
     /*
      * Records from firstSequence on, oldest first, as many as fit into maxBytes.
-     * Units: bytes; maxBytes 1024 to 32768. lost counts records that were pushed out before.
+     * Units: bytes; maxBytes readMin to readMax. lost counts records that were pushed out before.
      * Errors: outOfRange (maxBytes).
      * Lifetime: the answer is a snapshot.
      * Minted by: the manifest, for readers; a writer's facet lacks it.
@@ -158,6 +158,14 @@ static inline struct log_read_results_builder log_read_results_init(struct capn_
 }
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one Log.write. */
+#define LOG_WRITE_MAX UINT32_C(512)
+
+#define LOG_READ_MIN UINT32_C(1024)
+
+/* Least and most bytes that one Log.read may ask for. */
+#define LOG_READ_MAX UINT32_C(32768)
 
 /* ---- log.capnp:LogRecord ---- */
 

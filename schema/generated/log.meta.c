@@ -24,20 +24,20 @@ static const char text[] =
     "One line.\n" "\0" /* 264 */
     "LogRecord" "\0" /* 275 */
     "Log.write$Params" "\0" /* 285 */
-    "Adds one line under the caller's manifest name.\nUnits: bytes of UTF-8; at most 512. Control characters are shown escaped.\nErrors: missingArgument; limitExceeded (longer than 512); quotaExceeded (logBytes).\nLifetime: until newer lines push it out; its bytes are refunded then.\nMinted by: the manifest.\n" "\0" /* 302 */
-    "write" "\0" /* 604 */
-    "Records from firstSequence on, oldest first, as many as fit into maxBytes.\nUnits: bytes; maxBytes 1024 to 32768. lost counts records that were pushed out before.\nErrors: outOfRange (maxBytes).\nLifetime: the answer is a snapshot.\nMinted by: the manifest, for readers; a writer's facet lacks it.\n" "\0" /* 610 */
-    "read" "\0" /* 905 */
-    "Reads and writes the log. Writers and readers usually hold different facets.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 910 */
-    "Log" "\0" /* 1097 */
-    "firstSequence" "\0" /* 1101 */
-    "maxBytes" "\0" /* 1115 */
-    "Log.read$Params" "\0" /* 1124 */
-    "records" "\0" /* 1140 */
-    "nextSequence" "\0" /* 1148 */
-    "lost" "\0" /* 1161 */
-    "Log.read$Results" "\0" /* 1166 */
-    "Log.write$Results" "\0" /* 1183 */;
+    "Adds one line under the caller's manifest name.\nUnits: bytes of UTF-8; at most writeMax. Control characters are shown escaped.\nErrors: missingArgument; limitExceeded (longer than writeMax); quotaExceeded (logBytes).\nLifetime: until newer lines push it out; its bytes are refunded then.\nMinted by: the manifest.\n" "\0" /* 302 */
+    "write" "\0" /* 614 */
+    "Records from firstSequence on, oldest first, as many as fit into maxBytes.\nUnits: bytes; maxBytes readMin to readMax. lost counts records that were pushed out before.\nErrors: outOfRange (maxBytes).\nLifetime: the answer is a snapshot.\nMinted by: the manifest, for readers; a writer's facet lacks it.\n" "\0" /* 620 */
+    "read" "\0" /* 920 */
+    "Reads and writes the log. Writers and readers usually hold different facets.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 925 */
+    "Log" "\0" /* 1112 */
+    "firstSequence" "\0" /* 1116 */
+    "maxBytes" "\0" /* 1130 */
+    "Log.read$Params" "\0" /* 1139 */
+    "records" "\0" /* 1155 */
+    "nextSequence" "\0" /* 1163 */
+    "lost" "\0" /* 1176 */
+    "Log.read$Results" "\0" /* 1181 */
+    "Log.write$Results" "\0" /* 1198 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 79, 37, 0, 65535, 9, 0}, /* log.capnp:LogRecord.sequence */
@@ -49,11 +49,11 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 256, 193, 5, 65535, 8, 0}, /* log.capnp:LogRecord.repeats */
     {UINT64_C(0x90ce72e1b3140afa), UINT64_C(0x0), NULL, 121, 0, 0, 65535, 15, 0}, /* log.capnp:Log.write$Params.level */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 188, 0, 0, 65535, 12, 0}, /* log.capnp:Log.write$Params.text */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1101, 0, 0, 65535, 9, 0}, /* log.capnp:Log.read$Params.firstSequence */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1115, 0, 2, 65535, 8, 0}, /* log.capnp:Log.read$Params.maxBytes */
-    {UINT64_C(0xa7de76037e5bf7af), UINT64_C(0x0), NULL, 1140, 0, 0, 65535, 16, 1}, /* log.capnp:Log.read$Results.records */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1148, 0, 0, 65535, 9, 0}, /* log.capnp:Log.read$Results.nextSequence */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1161, 0, 1, 65535, 9, 0}, /* log.capnp:Log.read$Results.lost */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1116, 0, 0, 65535, 9, 0}, /* log.capnp:Log.read$Params.firstSequence */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1130, 0, 2, 65535, 8, 0}, /* log.capnp:Log.read$Params.maxBytes */
+    {UINT64_C(0xa7de76037e5bf7af), UINT64_C(0x0), NULL, 1155, 0, 0, 65535, 16, 1}, /* log.capnp:Log.read$Results.records */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1163, 0, 0, 65535, 9, 0}, /* log.capnp:Log.read$Results.nextSequence */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1176, 0, 1, 65535, 9, 0}, /* log.capnp:Log.read$Results.lost */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 79, 0, 0, 65535, 9, 0}, /* log.capnp:Log.write$Results.sequence */
 };
 
@@ -65,18 +65,18 @@ static const struct capn_meta_enumerant enumerants[] = {
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xc1c93b35b51b79d9), UINT64_C(0xfacdf3357a748d0f), 604, 302}, /* log.capnp:Log.write */
-    {UINT64_C(0xe5717da9a6001044), UINT64_C(0xedb85aa4a305d9a5), 905, 610}, /* log.capnp:Log.read */
+    {UINT64_C(0xc1c93b35b51b79d9), UINT64_C(0xfacdf3357a748d0f), 614, 302}, /* log.capnp:Log.write */
+    {UINT64_C(0xe5717da9a6001044), UINT64_C(0xedb85aa4a305d9a5), 920, 620}, /* log.capnp:Log.read */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x90ce72e1b3140afa), 28, 0, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* LogLevel */
     {UINT64_C(0xa7de76037e5bf7af), 275, 264, 0, 7, 0, 0, 0, 0, {3, 2}, 1, false}, /* LogRecord */
     {UINT64_C(0xc1c93b35b51b79d9), 285, 0, 7, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* Log.write$Params */
-    {UINT64_C(0xd7dbc5f409dcf4c7), 1097, 910, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* Log */
-    {UINT64_C(0xe5717da9a6001044), 1124, 0, 9, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* Log.read$Params */
-    {UINT64_C(0xedb85aa4a305d9a5), 1166, 0, 11, 3, 0, 0, 0, 0, {2, 1}, 1, false}, /* Log.read$Results */
-    {UINT64_C(0xfacdf3357a748d0f), 1183, 0, 14, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Log.write$Results */
+    {UINT64_C(0xd7dbc5f409dcf4c7), 1112, 925, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* Log */
+    {UINT64_C(0xe5717da9a6001044), 1139, 0, 9, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* Log.read$Params */
+    {UINT64_C(0xedb85aa4a305d9a5), 1181, 0, 11, 3, 0, 0, 0, 0, {2, 1}, 1, false}, /* Log.read$Results */
+    {UINT64_C(0xfacdf3357a748d0f), 1198, 0, 14, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Log.write$Results */
 };
 
 const struct capn_meta_file log_meta = {

@@ -140,7 +140,7 @@ enum memory_object_method {
     MEMORY_OBJECT_METHOD_INFO = 0,
     /*
      * Copies bytes out of the object; fewer than maxBytes only at its end.
-     * Units: bytes; maxBytes at most 32768.
+     * Units: bytes; maxBytes at most objectReadMax.
      * Errors: outOfRange (offset beyond the end, maxBytes 0 or too large).
      * Lifetime: the copy belongs to the caller.
      * Minted by: whoever minted the object.
@@ -148,7 +148,7 @@ enum memory_object_method {
     MEMORY_OBJECT_METHOD_READ = 1,
     /*
      * Copies bytes into the object, all or nothing.
-     * Units: bytes; at most 32768 in one call.
+     * Units: bytes; at most objectReadMax in one call.
      * Errors: missingArgument; outOfRange (the bytes would pass the end).
      * Lifetime: visible to every mapping when the call completes.
      * Minted by: whoever minted the object; boot images are minted without it.
@@ -795,6 +795,9 @@ static inline struct virtual_memory_query_results_builder virtual_memory_query_r
 }
 
 /* ---- Accessors ---- */
+
+/* Most bytes of one MemoryObject.read or write. */
+#define MEMORY_OBJECT_READ_MAX UINT32_C(32768)
 
 /* ---- memory.capnp:FrameAllocator.allocate$Params ---- */
 

@@ -71,39 +71,39 @@ static const char text[] =
     "MemoryObject.read$Params" "\0" /* 4065 */
     "VirtualMemory.map$Results" "\0" /* 4090 */
     "Size, layout, and how many mappings there are now.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4116 */
-    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most 32768.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4297 */
-    "read" "\0" /* 4554 */
-    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most 32768 in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4559 */
-    "write" "\0" /* 4848 */
-    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 4854 */
-    "mapRead" "\0" /* 5053 */
-    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5061 */
-    "mapWrite" "\0" /* 5288 */
-    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5297 */
-    "mapExecute" "\0" /* 5491 */
-    "A narrower object over the same frames, with the facet of the edge it was made through.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; quotaExceeded (slots).\nLifetime: keeps the frames of the whole object alive.\nMinted by: whoever minted the object.\n" "\0" /* 5502 */
-    "slice" "\0" /* 5771 */
-    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 5777 */
-    "MemoryObject" "\0" /* 6152 */
-    "MemoryObject.mapExecute$Results" "\0" /* 6165 */
-    "VirtualMemory.query$Params" "\0" /* 6197 */
-    "MemoryObject.slice$Params" "\0" /* 6224 */
-    "VirtualMemory.reserve$Results" "\0" /* 6250 */
-    "FrameAllocator.allocate$Params" "\0" /* 6280 */
-    "MemoryObject.mapRead$Results" "\0" /* 6311 */
-    "MemoryObject.mapRead$Params" "\0" /* 6340 */
-    "FrameAllocator.allocate$Results" "\0" /* 6368 */
-    "none" "\0" /* 6400 */
-    "readWrite" "\0" /* 6405 */
-    "readExecute" "\0" /* 6415 */
-    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 6427 */
-    "Protection" "\0" /* 6499 */
-    "bytes" "\0" /* 6510 */
-    "MemoryObject.read$Results" "\0" /* 6516 */
-    "VirtualMemory.unmap$Results" "\0" /* 6542 */
-    "VirtualMemory.reserve$Params" "\0" /* 6570 */
-    "VirtualMemory.protect$Params" "\0" /* 6599 */
-    "MemoryObject.write$Params" "\0" /* 6628 */;
+    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4297 */
+    "read" "\0" /* 4562 */
+    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4567 */
+    "write" "\0" /* 4864 */
+    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 4870 */
+    "mapRead" "\0" /* 5069 */
+    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5077 */
+    "mapWrite" "\0" /* 5304 */
+    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5313 */
+    "mapExecute" "\0" /* 5507 */
+    "A narrower object over the same frames, with the facet of the edge it was made through.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; quotaExceeded (slots).\nLifetime: keeps the frames of the whole object alive.\nMinted by: whoever minted the object.\n" "\0" /* 5518 */
+    "slice" "\0" /* 5787 */
+    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 5793 */
+    "MemoryObject" "\0" /* 6168 */
+    "MemoryObject.mapExecute$Results" "\0" /* 6181 */
+    "VirtualMemory.query$Params" "\0" /* 6213 */
+    "MemoryObject.slice$Params" "\0" /* 6240 */
+    "VirtualMemory.reserve$Results" "\0" /* 6266 */
+    "FrameAllocator.allocate$Params" "\0" /* 6296 */
+    "MemoryObject.mapRead$Results" "\0" /* 6327 */
+    "MemoryObject.mapRead$Params" "\0" /* 6356 */
+    "FrameAllocator.allocate$Results" "\0" /* 6384 */
+    "none" "\0" /* 6416 */
+    "readWrite" "\0" /* 6421 */
+    "readExecute" "\0" /* 6431 */
+    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 6443 */
+    "Protection" "\0" /* 6515 */
+    "bytes" "\0" /* 6526 */
+    "MemoryObject.read$Results" "\0" /* 6532 */
+    "VirtualMemory.unmap$Results" "\0" /* 6558 */
+    "VirtualMemory.reserve$Params" "\0" /* 6586 */
+    "VirtualMemory.protect$Params" "\0" /* 6615 */
+    "MemoryObject.write$Params" "\0" /* 6644 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.unmap$Params.address */
@@ -143,7 +143,7 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.allocate$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4003, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
     {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3051, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6510, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6526, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3058, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3070, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
@@ -151,14 +151,14 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.protect$Params.protection */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4049, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6510, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6526, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {6400, 0},
-    {4554, 0},
-    {6405, 0},
-    {6415, 0},
+    {6416, 0},
+    {4562, 0},
+    {6421, 0},
+    {6431, 0},
 };
 
 static const struct capn_meta_method methods[] = {
@@ -172,12 +172,12 @@ static const struct capn_meta_method methods[] = {
     {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3567, 3163}, /* memory.capnp:FrameAllocator.allocate */
     {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 3783, 3576}, /* memory.capnp:FrameAllocator.info */
     {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 3783, 4116}, /* memory.capnp:MemoryObject.info */
-    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4554, 4297}, /* memory.capnp:MemoryObject.read */
-    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 4848, 4559}, /* memory.capnp:MemoryObject.write */
-    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5053, 4854}, /* memory.capnp:MemoryObject.mapRead */
-    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5288, 5061}, /* memory.capnp:MemoryObject.mapWrite */
-    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5491, 5297}, /* memory.capnp:MemoryObject.mapExecute */
-    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 5771, 5502}, /* memory.capnp:MemoryObject.slice */
+    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4562, 4297}, /* memory.capnp:MemoryObject.read */
+    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 4864, 4567}, /* memory.capnp:MemoryObject.write */
+    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5069, 4870}, /* memory.capnp:MemoryObject.mapRead */
+    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5304, 5077}, /* memory.capnp:MemoryObject.mapWrite */
+    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5507, 5313}, /* memory.capnp:MemoryObject.mapExecute */
+    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 5787, 5518}, /* memory.capnp:MemoryObject.slice */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -203,21 +203,21 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xb97509c84a28c1e3), 4023, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
     {UINT64_C(0xbb1111fa0a2a62a3), 4065, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
     {UINT64_C(0xbc492a3df513bb94), 4090, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
-    {UINT64_C(0xc07d77a709fbeb25), 6152, 5777, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
-    {UINT64_C(0xc49c1362cf31b2a0), 6165, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
-    {UINT64_C(0xc9c43438c40cd1f7), 6197, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
-    {UINT64_C(0xd9bb5b45dc740fd0), 6224, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
-    {UINT64_C(0xda3e912e253d49e5), 6250, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
-    {UINT64_C(0xe02602593a02095c), 6280, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
-    {UINT64_C(0xe0aec88abb785ca8), 6311, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
-    {UINT64_C(0xe11c23f3294e3d9b), 6340, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
-    {UINT64_C(0xe3d0ca797ac7ea19), 6368, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
-    {UINT64_C(0xec0f5f112890f0a1), 6499, 6427, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
-    {UINT64_C(0xf45919d78a727cf4), 6516, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
-    {UINT64_C(0xf6e9043fd20140f7), 6542, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
-    {UINT64_C(0xf969f171450497bc), 6570, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
-    {UINT64_C(0xfc7c16d27fc7b6d1), 6599, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
-    {UINT64_C(0xfca0684c9f5e2b66), 6628, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
+    {UINT64_C(0xc07d77a709fbeb25), 6168, 5793, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
+    {UINT64_C(0xc49c1362cf31b2a0), 6181, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
+    {UINT64_C(0xc9c43438c40cd1f7), 6213, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
+    {UINT64_C(0xd9bb5b45dc740fd0), 6240, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
+    {UINT64_C(0xda3e912e253d49e5), 6266, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
+    {UINT64_C(0xe02602593a02095c), 6296, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
+    {UINT64_C(0xe0aec88abb785ca8), 6327, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
+    {UINT64_C(0xe11c23f3294e3d9b), 6356, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
+    {UINT64_C(0xe3d0ca797ac7ea19), 6384, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
+    {UINT64_C(0xec0f5f112890f0a1), 6515, 6443, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
+    {UINT64_C(0xf45919d78a727cf4), 6532, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
+    {UINT64_C(0xf6e9043fd20140f7), 6558, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
+    {UINT64_C(0xf969f171450497bc), 6586, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
+    {UINT64_C(0xfc7c16d27fc7b6d1), 6615, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
+    {UINT64_C(0xfca0684c9f5e2b66), 6644, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
 };
 
 const struct capn_meta_file memory_meta = {

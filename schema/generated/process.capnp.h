@@ -546,7 +546,7 @@ static inline struct process_spawn_request_image_builder process_spawn_request_i
     return (struct process_spawn_request_image_builder){b.raw};
 }
 
-/* At most 63 (LIMIT_CAPSET_ENTRIES); the child holds these and nothing else. */
+/* At most LIMIT_GRANTS; the child holds these and nothing else. */
 static inline struct capn_pointer process_spawn_request_at_grants(struct process_spawn_request_reader r)
 {
     return capn_get_pointer(r.raw, 2);
@@ -568,7 +568,7 @@ static inline struct process_spawn_grant_builder_list process_spawn_request_init
     return process_spawn_grant_list_init(process_spawn_request_place_grants(b), count);
 }
 
-/* Handed to the program as they are; with their list at most 2048 bytes. */
+/* Handed to the program as they are; with their list at most half a page. */
 static inline struct capn_pointer process_spawn_request_at_arguments(struct process_spawn_request_reader r)
 {
     return capn_get_pointer(r.raw, 3);

@@ -14,170 +14,170 @@ static const char text[] =
     "name" "\0" /* 177 */
     "Where its program comes from.\n" "\0" /* 182 */
     "image" "\0" /* 213 */
-    "At most 63 (LIMIT_CAPSET_ENTRIES); the child holds these and nothing else.\n" "\0" /* 219 */
-    "grants" "\0" /* 295 */
-    "Handed to the program as they are; with their list at most 2048 bytes.\n" "\0" /* 302 */
-    "arguments" "\0" /* 374 */
-    "Donated from the caller's ledger.\n" "\0" /* 384 */
-    "quotas" "\0" /* 419 */
-    "Of the first thread.\n" "\0" /* 426 */
-    "scheduling" "\0" /* 448 */
-    "Told about faults of the child's threads; null leaves them to end the process.\n" "\0" /* 459 */
-    "faultEndpoint" "\0" /* 539 */
-    "True: the caller's slots 0 to 255 are inherited as well, each without the right to grant.\n" "\0" /* 553 */
-    "inheritDescriptors" "\0" /* 644 */
-    "How often its supervisor has started this service before; shown in reports.\n" "\0" /* 663 */
-    "restartCount" "\0" /* 740 */
-    "All that a new process is made of.\n" "\0" /* 753 */
-    "SpawnRequest" "\0" /* 789 */
-    "timeoutNs" "\0" /* 802 */
-    "ProcessHandle.wait$Params" "\0" /* 812 */
-    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 838 */
-    "spawn" "\0" /* 1440 */
-    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1446 */
-    "ProcessSpawner" "\0" /* 1629 */
-    "ProcessHandle.kill$Results" "\0" /* 1644 */
-    "pid" "\0" /* 1671 */
-    "kind" "\0" /* 1675 */
-    "threads" "\0" /* 1680 */
-    "slots" "\0" /* 1688 */
-    "frames" "\0" /* 1694 */
-    "ProcessHandle.info$Results" "\0" /* 1701 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1728 */
-    "wait" "\0" /* 2022 */
-    "Ends the process; completes when no thread of it can run any more.\nUnits: none.\nErrors: none beyond those of every call; killing a process that has ended does nothing.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2027 */
-    "kill" "\0" /* 2246 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2251 */
-    "info" "\0" /* 2487 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2492 */
-    "ProcessHandle" "\0" /* 2704 */
-    "process" "\0" /* 2718 */
-    "ProcessSpawner.spawn$Results" "\0" /* 2726 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 2755 */
-    "code" "\0" /* 2808 */
-    "present when kind is faulted\n" "\0" /* 2813 */
-    "fault" "\0" /* 2843 */
-    "time charged to the process, nanoseconds\n" "\0" /* 2849 */
-    "cpuTimeNs" "\0" /* 2891 */
-    "most frames it held at one time\n" "\0" /* 2901 */
-    "peakFrames" "\0" /* 2934 */
-    "The end of a process.\n" "\0" /* 2945 */
-    "ExitReport" "\0" /* 2968 */
-    "it has not\n" "\0" /* 2979 */
-    "running" "\0" /* 2991 */
-    "by exit(), or by returning from main\n" "\0" /* 2999 */
-    "exited" "\0" /* 3037 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3044 */
-    "killed" "\0" /* 3110 */
-    "by a processor exception\n" "\0" /* 3117 */
-    "faulted" "\0" /* 3143 */
-    "How a process or thread ended.\n" "\0" /* 3151 */
-    "ExitKind" "\0" /* 3183 */
-    "ProcessHandle.kill$Params" "\0" /* 3192 */
-    "in words, like \"page fault\"\n" "\0" /* 3218 */
-    "the processor's number\n" "\0" /* 3247 */
-    "vector" "\0" /* 3271 */
-    "of the access, for page faults\n" "\0" /* 3278 */
-    "address" "\0" /* 3310 */
-    "instructionPointer" "\0" /* 3318 */
-    "stackPointer" "\0" /* 3337 */
-    "threadId" "\0" /* 3350 */
-    "What the processor said when a thread faulted.\n" "\0" /* 3359 */
-    "FaultReport" "\0" /* 3407 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 3419 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 3495 */
-    "capability" "\0" /* 3548 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 3559 */
-    "facet" "\0" /* 3651 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 3657 */
-    "badge" "\0" /* 3744 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 3750 */
-    "transferMode" "\0" /* 3804 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 3817 */
-    "exactSlot" "\0" /* 3904 */
-    "One capability that the child starts with.\n" "\0" /* 3914 */
-    "SpawnGrant" "\0" /* 3958 */
-    "index in the boot package's binaries\n" "\0" /* 3969 */
-    "bootBinary" "\0" /* 4007 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4018 */
-    "object" "\0" /* 4066 */
-    "SpawnRequest.image" "\0" /* 4073 */;
+    "At most LIMIT_GRANTS; the child holds these and nothing else.\n" "\0" /* 219 */
+    "grants" "\0" /* 282 */
+    "Handed to the program as they are; with their list at most half a page.\n" "\0" /* 289 */
+    "arguments" "\0" /* 362 */
+    "Donated from the caller's ledger.\n" "\0" /* 372 */
+    "quotas" "\0" /* 407 */
+    "Of the first thread.\n" "\0" /* 414 */
+    "scheduling" "\0" /* 436 */
+    "Told about faults of the child's threads; null leaves them to end the process.\n" "\0" /* 447 */
+    "faultEndpoint" "\0" /* 527 */
+    "True: the caller's slots 0 to 255 are inherited as well, each without the right to grant.\n" "\0" /* 541 */
+    "inheritDescriptors" "\0" /* 632 */
+    "How often its supervisor has started this service before; shown in reports.\n" "\0" /* 651 */
+    "restartCount" "\0" /* 728 */
+    "All that a new process is made of.\n" "\0" /* 741 */
+    "SpawnRequest" "\0" /* 777 */
+    "timeoutNs" "\0" /* 790 */
+    "ProcessHandle.wait$Params" "\0" /* 800 */
+    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 826 */
+    "spawn" "\0" /* 1428 */
+    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1434 */
+    "ProcessSpawner" "\0" /* 1617 */
+    "ProcessHandle.kill$Results" "\0" /* 1632 */
+    "pid" "\0" /* 1659 */
+    "kind" "\0" /* 1663 */
+    "threads" "\0" /* 1668 */
+    "slots" "\0" /* 1676 */
+    "frames" "\0" /* 1682 */
+    "ProcessHandle.info$Results" "\0" /* 1689 */
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1716 */
+    "wait" "\0" /* 2010 */
+    "Ends the process; completes when no thread of it can run any more.\nUnits: none.\nErrors: none beyond those of every call; killing a process that has ended does nothing.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2015 */
+    "kill" "\0" /* 2234 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2239 */
+    "info" "\0" /* 2475 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2480 */
+    "ProcessHandle" "\0" /* 2692 */
+    "process" "\0" /* 2706 */
+    "ProcessSpawner.spawn$Results" "\0" /* 2714 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 2743 */
+    "code" "\0" /* 2796 */
+    "present when kind is faulted\n" "\0" /* 2801 */
+    "fault" "\0" /* 2831 */
+    "time charged to the process, nanoseconds\n" "\0" /* 2837 */
+    "cpuTimeNs" "\0" /* 2879 */
+    "most frames it held at one time\n" "\0" /* 2889 */
+    "peakFrames" "\0" /* 2922 */
+    "The end of a process.\n" "\0" /* 2933 */
+    "ExitReport" "\0" /* 2956 */
+    "it has not\n" "\0" /* 2967 */
+    "running" "\0" /* 2979 */
+    "by exit(), or by returning from main\n" "\0" /* 2987 */
+    "exited" "\0" /* 3025 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3032 */
+    "killed" "\0" /* 3098 */
+    "by a processor exception\n" "\0" /* 3105 */
+    "faulted" "\0" /* 3131 */
+    "How a process or thread ended.\n" "\0" /* 3139 */
+    "ExitKind" "\0" /* 3171 */
+    "ProcessHandle.kill$Params" "\0" /* 3180 */
+    "in words, like \"page fault\"\n" "\0" /* 3206 */
+    "the processor's number\n" "\0" /* 3235 */
+    "vector" "\0" /* 3259 */
+    "of the access, for page faults\n" "\0" /* 3266 */
+    "address" "\0" /* 3298 */
+    "instructionPointer" "\0" /* 3306 */
+    "stackPointer" "\0" /* 3325 */
+    "threadId" "\0" /* 3338 */
+    "What the processor said when a thread faulted.\n" "\0" /* 3347 */
+    "FaultReport" "\0" /* 3395 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 3407 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 3483 */
+    "capability" "\0" /* 3536 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 3547 */
+    "facet" "\0" /* 3639 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 3645 */
+    "badge" "\0" /* 3732 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 3738 */
+    "transferMode" "\0" /* 3792 */
+    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 3805 */
+    "exactSlot" "\0" /* 3892 */
+    "One capability that the child starts with.\n" "\0" /* 3902 */
+    "SpawnGrant" "\0" /* 3946 */
+    "index in the boot package's binaries\n" "\0" /* 3957 */
+    "bootBinary" "\0" /* 3995 */
+    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4006 */
+    "object" "\0" /* 4054 */
+    "SpawnRequest.image" "\0" /* 4061 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
     {UINT64_C(0xcc58431cdf1af389), UINT64_C(0x0), NULL, 63, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessHandle.wait$Results.exit */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 95, 0, 65535, 12, 0}, /* process.capnp:SpawnRequest.name */
     {UINT64_C(0xf087aeebba52d765), UINT64_C(0x0), NULL, 213, 182, 0, 65535, 14, 0}, /* process.capnp:SpawnRequest.image */
-    {UINT64_C(0xe66d3b992be24908), UINT64_C(0x0), NULL, 295, 219, 2, 65535, 16, 1}, /* process.capnp:SpawnRequest.grants */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 374, 302, 3, 65535, 12, 1}, /* process.capnp:SpawnRequest.arguments */
-    {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 419, 384, 4, 65535, 16, 0}, /* process.capnp:SpawnRequest.quotas */
-    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 448, 426, 5, 65535, 16, 0}, /* process.capnp:SpawnRequest.scheduling */
-    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 539, 459, 6, 65535, 17, 0}, /* process.capnp:SpawnRequest.faultEndpoint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 644, 553, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 740, 663, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 802, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1671, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
+    {UINT64_C(0xe66d3b992be24908), UINT64_C(0x0), NULL, 282, 219, 2, 65535, 16, 1}, /* process.capnp:SpawnRequest.grants */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 362, 289, 3, 65535, 12, 1}, /* process.capnp:SpawnRequest.arguments */
+    {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 372, 4, 65535, 16, 0}, /* process.capnp:SpawnRequest.quotas */
+    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 436, 414, 5, 65535, 16, 0}, /* process.capnp:SpawnRequest.scheduling */
+    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 527, 447, 6, 65535, 17, 0}, /* process.capnp:SpawnRequest.faultEndpoint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 632, 541, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 651, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 790, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1659, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 0, 0, 65535, 12, 0}, /* process.capnp:ProcessHandle.info$Results.name */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1675, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1680, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1688, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1694, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 740, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
-    {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 419, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 2718, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1675, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2808, 2755, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 2843, 2813, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2891, 2849, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2934, 2901, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2808, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1675, 3218, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3271, 3247, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3310, 3278, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3318, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3337, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3350, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 3419, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3548, 3495, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 3651, 3559, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3744, 3657, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 3804, 3750, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 3904, 3817, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4007, 3969, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4066, 4018, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1663, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1668, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1676, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1682, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
+    {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 2706, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1663, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2796, 2743, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 2831, 2801, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2879, 2837, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2922, 2889, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2796, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1663, 3206, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3259, 3235, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3298, 3266, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3306, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3325, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3338, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 3407, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3536, 3483, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 3639, 3547, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3732, 3645, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 3792, 3738, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 3892, 3805, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3995, 3957, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4054, 4006, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {2991, 2979},
-    {3037, 2999},
-    {3110, 3044},
-    {3143, 3117},
+    {2979, 2967},
+    {3025, 2987},
+    {3098, 3032},
+    {3131, 3105},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1440, 838}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2022, 1728}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2246, 2027}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2487, 2251}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1428, 826}, /* process.capnp:ProcessSpawner.spawn */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2010, 1716}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2234, 2015}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2475, 2239}, /* process.capnp:ProcessHandle.info */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x86a8bed3cc50c952), 1, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.info$Params */
     {UINT64_C(0x8e58ecada7c84d83), 35, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Params */
     {UINT64_C(0x90722b5a2b9fcc05), 68, 0, 1, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessHandle.wait$Results */
-    {UINT64_C(0x9483f5d921d3923f), 789, 753, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
-    {UINT64_C(0x9771925462bf676b), 812, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
-    {UINT64_C(0x9c95b3655906fd97), 1629, 1446, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
-    {UINT64_C(0xa6861aef469d0a29), 1644, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
-    {UINT64_C(0xae80ab905155e114), 1701, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
-    {UINT64_C(0xbcd6754ac880ca2b), 2704, 2492, 1, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 2726, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 2968, 2945, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3183, 3151, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3192, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 3407, 3359, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 3958, 3914, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4073, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0x9483f5d921d3923f), 777, 741, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
+    {UINT64_C(0x9771925462bf676b), 800, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
+    {UINT64_C(0x9c95b3655906fd97), 1617, 1434, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
+    {UINT64_C(0xa6861aef469d0a29), 1632, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
+    {UINT64_C(0xae80ab905155e114), 1689, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
+    {UINT64_C(0xbcd6754ac880ca2b), 2692, 2480, 1, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 2714, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 2956, 2933, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 3171, 3139, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 3180, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 3395, 3347, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 3946, 3902, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 4061, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {

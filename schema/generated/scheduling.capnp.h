@@ -62,7 +62,7 @@ static inline struct scheduling_parameters_builder scheduling_parameters_list_ed
 enum scheduling_context_method {
     /*
      * Sets budget, period and priority; takes effect at the next replenishment.
-     * Units: nanoseconds, priority 0 to 31.
+     * Units: nanoseconds, priority below LIMIT_PRIORITIES.
      * Errors: outOfRange (budget above period, priority above the caller's own, empty CPU mask).
      * Lifetime: until the next configure.
      * Minted by: the manifest or a parent that holds this facet; a thread's own edge lacks it.
@@ -244,7 +244,7 @@ static inline struct scheduling_context_unbind_results_builder scheduling_contex
 
 /* ---- scheduling.capnp:SchedulingParameters ---- */
 
-/* 0 is the lowest, 31 the highest (LIMIT_PRIORITIES); never above the caller's own. */
+/* 0 is the lowest; below LIMIT_PRIORITIES and never above the caller's own. */
 static inline uint8_t scheduling_parameters_get_priority(struct scheduling_parameters_reader r)
 {
     return capn_get_u8(r.raw, 0, 0);

@@ -5,68 +5,68 @@
 
 static const char text[] =
     "\0"
-    "Sets budget, period and priority; takes effect at the next replenishment.\nUnits: nanoseconds, priority 0 to 31.\nErrors: outOfRange (budget above period, priority above the caller's own, empty CPU mask).\nLifetime: until the next configure.\nMinted by: the manifest or a parent that holds this facet; a thread's own edge lacks it.\n" "\0" /* 1 */
-    "configure" "\0" /* 330 */
-    "Time charged so far, and what is left of the current period.\nUnits: nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the context.\n" "\0" /* 340 */
-    "consumed" "\0" /* 538 */
-    "Makes the thread run on this context.\nUnits: none.\nErrors: missingCapability; busy (the context or the thread is bound already).\nLifetime: until unbind, or the end of either.\nMinted by: the manifest or a parent that holds this facet.\n" "\0" /* 547 */
-    "bind" "\0" /* 782 */
-    "Takes the context from its thread, which stops at once if it has no other.\nUnits: none.\nErrors: notFound (nothing is bound).\nLifetime: takes effect before the completion.\nMinted by: the manifest or a parent that holds this facet.\n" "\0" /* 787 */
-    "unbind" "\0" /* 1018 */
-    "A budget of CPU time that a thread runs on. It is lent along a blocking call and comes back at\nits return, cancellation or death.\nLifetime: lives while an edge to it or a thread bound to it lives.\nMinted by: the kernel, one for each thread; further ones for holders of ThreadControl.\n" "\0" /* 1025 */
-    "SchedulingContext" "\0" /* 1310 */
-    "totalNs" "\0" /* 1328 */
-    "remainingNs" "\0" /* 1336 */
-    "SchedulingContext.consumed$Results" "\0" /* 1348 */
-    "SchedulingContext.bind$Results" "\0" /* 1383 */
-    "thread" "\0" /* 1414 */
-    "SchedulingContext.bind$Params" "\0" /* 1421 */
-    "parameters" "\0" /* 1451 */
-    "SchedulingContext.configure$Params" "\0" /* 1462 */
-    "SchedulingContext.unbind$Results" "\0" /* 1497 */
-    "0 is the lowest, 31 the highest (LIMIT_PRIORITIES); never above the caller's own.\n" "\0" /* 1530 */
-    "priority" "\0" /* 1613 */
-    "Time that the thread may run in each period, nanoseconds. 0 means no budget of its own: it\nruns whenever its priority is served.\n" "\0" /* 1622 */
-    "budgetNs" "\0" /* 1752 */
-    "Length of a period, nanoseconds; at least budgetNs. Ignored when budgetNs is 0.\n" "\0" /* 1761 */
-    "periodNs" "\0" /* 1842 */
-    "Bit n allows CPU n. Bits beyond the machine's CPUs are ignored; no bit left is outOfRange.\n" "\0" /* 1851 */
-    "cpuMask" "\0" /* 1943 */
-    "How a thread competes for a CPU.\n" "\0" /* 1951 */
-    "SchedulingParameters" "\0" /* 1985 */
-    "SchedulingContext.unbind$Params" "\0" /* 2006 */
-    "SchedulingContext.configure$Results" "\0" /* 2038 */
-    "SchedulingContext.consumed$Params" "\0" /* 2074 */;
+    "Sets budget, period and priority; takes effect at the next replenishment.\nUnits: nanoseconds, priority below LIMIT_PRIORITIES.\nErrors: outOfRange (budget above period, priority above the caller's own, empty CPU mask).\nLifetime: until the next configure.\nMinted by: the manifest or a parent that holds this facet; a thread's own edge lacks it.\n" "\0" /* 1 */
+    "configure" "\0" /* 345 */
+    "Time charged so far, and what is left of the current period.\nUnits: nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the context.\n" "\0" /* 355 */
+    "consumed" "\0" /* 553 */
+    "Makes the thread run on this context.\nUnits: none.\nErrors: missingCapability; busy (the context or the thread is bound already).\nLifetime: until unbind, or the end of either.\nMinted by: the manifest or a parent that holds this facet.\n" "\0" /* 562 */
+    "bind" "\0" /* 797 */
+    "Takes the context from its thread, which stops at once if it has no other.\nUnits: none.\nErrors: notFound (nothing is bound).\nLifetime: takes effect before the completion.\nMinted by: the manifest or a parent that holds this facet.\n" "\0" /* 802 */
+    "unbind" "\0" /* 1033 */
+    "A budget of CPU time that a thread runs on. It is lent along a blocking call and comes back at\nits return, cancellation or death.\nLifetime: lives while an edge to it or a thread bound to it lives.\nMinted by: the kernel, one for each thread; further ones for holders of ThreadControl.\n" "\0" /* 1040 */
+    "SchedulingContext" "\0" /* 1325 */
+    "totalNs" "\0" /* 1343 */
+    "remainingNs" "\0" /* 1351 */
+    "SchedulingContext.consumed$Results" "\0" /* 1363 */
+    "SchedulingContext.bind$Results" "\0" /* 1398 */
+    "thread" "\0" /* 1429 */
+    "SchedulingContext.bind$Params" "\0" /* 1436 */
+    "parameters" "\0" /* 1466 */
+    "SchedulingContext.configure$Params" "\0" /* 1477 */
+    "SchedulingContext.unbind$Results" "\0" /* 1512 */
+    "0 is the lowest; below LIMIT_PRIORITIES and never above the caller's own.\n" "\0" /* 1545 */
+    "priority" "\0" /* 1620 */
+    "Time that the thread may run in each period, nanoseconds. 0 means no budget of its own: it\nruns whenever its priority is served.\n" "\0" /* 1629 */
+    "budgetNs" "\0" /* 1759 */
+    "Length of a period, nanoseconds; at least budgetNs. Ignored when budgetNs is 0.\n" "\0" /* 1768 */
+    "periodNs" "\0" /* 1849 */
+    "Bit n allows CPU n. Bits beyond the machine's CPUs are ignored; no bit left is outOfRange.\n" "\0" /* 1858 */
+    "cpuMask" "\0" /* 1950 */
+    "How a thread competes for a CPU.\n" "\0" /* 1958 */
+    "SchedulingParameters" "\0" /* 1992 */
+    "SchedulingContext.unbind$Params" "\0" /* 2013 */
+    "SchedulingContext.configure$Results" "\0" /* 2045 */
+    "SchedulingContext.consumed$Params" "\0" /* 2081 */;
 
 static const struct capn_meta_field fields[] = {
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1328, 0, 0, 65535, 9, 0}, /* scheduling.capnp:SchedulingContext.consumed$Results.totalNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1336, 0, 1, 65535, 9, 0}, /* scheduling.capnp:SchedulingContext.consumed$Results.remainingNs */
-    {UINT64_C(0xaa242cbe9d67db36), UINT64_C(0x0), NULL, 1414, 0, 0, 65535, 17, 0}, /* scheduling.capnp:SchedulingContext.bind$Params.thread */
-    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 1451, 0, 0, 65535, 16, 0}, /* scheduling.capnp:SchedulingContext.configure$Params.parameters */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1613, 1530, 0, 65535, 6, 0}, /* scheduling.capnp:SchedulingParameters.priority */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1752, 1622, 1, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.budgetNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1842, 1761, 2, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.periodNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 1943, 1851, 3, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.cpuMask */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1343, 0, 0, 65535, 9, 0}, /* scheduling.capnp:SchedulingContext.consumed$Results.totalNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1351, 0, 1, 65535, 9, 0}, /* scheduling.capnp:SchedulingContext.consumed$Results.remainingNs */
+    {UINT64_C(0xaa242cbe9d67db36), UINT64_C(0x0), NULL, 1429, 0, 0, 65535, 17, 0}, /* scheduling.capnp:SchedulingContext.bind$Params.thread */
+    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 1466, 0, 0, 65535, 16, 0}, /* scheduling.capnp:SchedulingContext.configure$Params.parameters */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1620, 1545, 0, 65535, 6, 0}, /* scheduling.capnp:SchedulingParameters.priority */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1759, 1629, 1, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.budgetNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1849, 1768, 2, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.periodNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 1950, 1858, 3, 65535, 9, 0}, /* scheduling.capnp:SchedulingParameters.cpuMask */
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xce03e1071b2714c8), UINT64_C(0xf66faf660ed8083d), 330, 1}, /* scheduling.capnp:SchedulingContext.configure */
-    {UINT64_C(0xfc49a5d3c1d0a5b5), UINT64_C(0x8a1d69660b0a19c4), 538, 340}, /* scheduling.capnp:SchedulingContext.consumed */
-    {UINT64_C(0xa344b119bb5e8c96), UINT64_C(0xa01b0d654206e61e), 782, 547}, /* scheduling.capnp:SchedulingContext.bind */
-    {UINT64_C(0xf128bdb2857cd3de), UINT64_C(0xe878318a99634b34), 1018, 787}, /* scheduling.capnp:SchedulingContext.unbind */
+    {UINT64_C(0xce03e1071b2714c8), UINT64_C(0xf66faf660ed8083d), 345, 1}, /* scheduling.capnp:SchedulingContext.configure */
+    {UINT64_C(0xfc49a5d3c1d0a5b5), UINT64_C(0x8a1d69660b0a19c4), 553, 355}, /* scheduling.capnp:SchedulingContext.consumed */
+    {UINT64_C(0xa344b119bb5e8c96), UINT64_C(0xa01b0d654206e61e), 797, 562}, /* scheduling.capnp:SchedulingContext.bind */
+    {UINT64_C(0xf128bdb2857cd3de), UINT64_C(0xe878318a99634b34), 1033, 802}, /* scheduling.capnp:SchedulingContext.unbind */
 };
 
 static const struct capn_meta_node nodes[] = {
-    {UINT64_C(0x85999913c88dc243), 1310, 1025, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* SchedulingContext */
-    {UINT64_C(0x8a1d69660b0a19c4), 1348, 0, 0, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* SchedulingContext.consumed$Results */
-    {UINT64_C(0xa01b0d654206e61e), 1383, 0, 2, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.bind$Results */
-    {UINT64_C(0xa344b119bb5e8c96), 1421, 0, 2, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SchedulingContext.bind$Params */
-    {UINT64_C(0xce03e1071b2714c8), 1462, 0, 3, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SchedulingContext.configure$Params */
-    {UINT64_C(0xe878318a99634b34), 1497, 0, 4, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.unbind$Results */
-    {UINT64_C(0xf06e52c873ed696d), 1985, 1951, 4, 4, 0, 0, 0, 0, {4, 0}, 1, false}, /* SchedulingParameters */
-    {UINT64_C(0xf128bdb2857cd3de), 2006, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.unbind$Params */
-    {UINT64_C(0xf66faf660ed8083d), 2038, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.configure$Results */
-    {UINT64_C(0xfc49a5d3c1d0a5b5), 2074, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.consumed$Params */
+    {UINT64_C(0x85999913c88dc243), 1325, 1040, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* SchedulingContext */
+    {UINT64_C(0x8a1d69660b0a19c4), 1363, 0, 0, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* SchedulingContext.consumed$Results */
+    {UINT64_C(0xa01b0d654206e61e), 1398, 0, 2, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.bind$Results */
+    {UINT64_C(0xa344b119bb5e8c96), 1436, 0, 2, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SchedulingContext.bind$Params */
+    {UINT64_C(0xce03e1071b2714c8), 1477, 0, 3, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SchedulingContext.configure$Params */
+    {UINT64_C(0xe878318a99634b34), 1512, 0, 4, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.unbind$Results */
+    {UINT64_C(0xf06e52c873ed696d), 1992, 1958, 4, 4, 0, 0, 0, 0, {4, 0}, 1, false}, /* SchedulingParameters */
+    {UINT64_C(0xf128bdb2857cd3de), 2013, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.unbind$Params */
+    {UINT64_C(0xf66faf660ed8083d), 2045, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.configure$Results */
+    {UINT64_C(0xfc49a5d3c1d0a5b5), 2081, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SchedulingContext.consumed$Params */
 };
 
 static const struct capn_meta_file *const imports[] = {

@@ -38,14 +38,14 @@ enum sync_factory_method {
     /*
      * A new semaphore.
      * Units: permits.
-     * Errors: outOfRange (maximum 0 or above 0x7fffffff, initial above maximum); quotaExceeded.
+     * Errors: outOfRange (maximum 0 or above permitsMax, initial above maximum); quotaExceeded.
      * Lifetime: until its last edge and use are gone.
      * Minted by: the manifest.
      */
     SYNC_FACTORY_METHOD_CREATE_SEMAPHORE = 2,
     /*
      * A new message queue; all of its memory is charged now.
-     * Units: messages, bytes; messageBytes at most 4096.
+     * Units: messages, bytes; messageBytes at most messageBytesMax.
      * Errors: outOfRange; quotaExceeded (slots, scratchBytes).
      * Lifetime: until its last edge and use are gone.
      * Minted by: the manifest.
@@ -766,6 +766,12 @@ static inline struct sync_message_queue_info_results_builder sync_message_queue_
 }
 
 /* ---- Accessors ---- */
+
+/* Most permits of a Semaphore. */
+#define SYNC_PERMITS_MAX UINT32_C(2147483647)
+
+/* Longest message of a MessageQueue. */
+#define SYNC_MESSAGE_BYTES_MAX UINT32_C(4096)
 
 /* ---- sync.capnp:SyncFactory.createMutex$Params ---- */
 

@@ -21,80 +21,80 @@ static const char text[] =
     "createMutex" "\0" /* 397 */
     "A new condition variable.\nUnits: none.\nErrors: quotaExceeded (slots, scratchBytes).\nLifetime: until its last edge and use are gone.\nMinted by: the manifest.\n" "\0" /* 409 */
     "createCondvar" "\0" /* 567 */
-    "A new semaphore.\nUnits: permits.\nErrors: outOfRange (maximum 0 or above 0x7fffffff, initial above maximum); quotaExceeded.\nLifetime: until its last edge and use are gone.\nMinted by: the manifest.\n" "\0" /* 581 */
+    "A new semaphore.\nUnits: permits.\nErrors: outOfRange (maximum 0 or above permitsMax, initial above maximum); quotaExceeded.\nLifetime: until its last edge and use are gone.\nMinted by: the manifest.\n" "\0" /* 581 */
     "createSemaphore" "\0" /* 778 */
-    "A new message queue; all of its memory is charged now.\nUnits: messages, bytes; messageBytes at most 4096.\nErrors: outOfRange; quotaExceeded (slots, scratchBytes).\nLifetime: until its last edge and use are gone.\nMinted by: the manifest.\n" "\0" /* 794 */
-    "createQueue" "\0" /* 1031 */
-    "Makes synchronisation objects, charged to the caller.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1043 */
-    "SyncFactory" "\0" /* 1207 */
-    "initial" "\0" /* 1219 */
-    "maximum" "\0" /* 1227 */
-    "SyncFactory.createSemaphore$Params" "\0" /* 1235 */
-    "permits" "\0" /* 1270 */
-    "Semaphore.post$Params" "\0" /* 1278 */
-    "ownerDied" "\0" /* 1300 */
-    "Mutex.lock$Results" "\0" /* 1310 */
-    "SyncFactory.createCondvar$Params" "\0" /* 1329 */
-    "Condvar.signal$Params" "\0" /* 1362 */
-    "Condvar.wait$Results" "\0" /* 1384 */
-    "woken" "\0" /* 1405 */
-    "Condvar.signal$Results" "\0" /* 1411 */
-    "Mutex.info$Params" "\0" /* 1434 */
-    "Waits until the mutex is the caller's. ownerDied tells that the last owner ended holding it.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; deadlock (the caller owns it); cancelled; interrupted.\nLifetime: until unlock or the end of the thread.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 1452 */
-    "lock" "\0" /* 1788 */
-    "Gives the mutex to the thread that has waited longest at the highest priority.\nUnits: none.\nErrors: notOwner.\nLifetime: takes effect before the completion.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 1793 */
-    "unlock" "\0" /* 1986 */
-    "Its state now.\nUnits: waiting calls.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 1993 */
-    "info" "\0" /* 2144 */
-    "Mutual exclusion between threads; the owner is a thread, and its death unlocks the mutex.\nLifetime: lives while an edge, the owner or a waiting call lives.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 2149 */
-    "Mutex" "\0" /* 2342 */
-    "Semaphore.wait$Results" "\0" /* 2348 */
-    "maxBytes" "\0" /* 2371 */
-    "timeoutNs" "\0" /* 2380 */
-    "MessageQueue.receive$Params" "\0" /* 2390 */
-    "Condvar.broadcast$Results" "\0" /* 2418 */
-    "Semaphore.wait$Params" "\0" /* 2444 */
-    "Puts a message into the queue, waiting for room.\nUnits: bytes, nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: missingArgument; messageTooLarge; wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the bytes are copied before the completion.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 2466 */
-    "send" "\0" /* 2773 */
-    "Takes the first message, waiting for one.\nUnits: bytes, nanoseconds.\nErrors: messageTooLarge (the first message is longer than maxBytes, and stays); wouldBlock;\ntimedOut; cancelled; interrupted.\nLifetime: the bytes belong to the caller.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 2778 */
-    "receive" "\0" /* 3052 */
-    "Its state and its limits.\nUnits: messages, bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 3060 */
-    "A bounded queue of messages, the highest priority first, then in order of sending.\nLifetime: lives while an edge or a waiting call lives; messages in it go with it.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 3224 */
-    "MessageQueue" "\0" /* 3426 */
-    "MessageQueue.send$Params" "\0" /* 3439 */
-    "value" "\0" /* 3464 */
-    "Semaphore.post$Results" "\0" /* 3470 */
-    "waiters" "\0" /* 3493 */
-    "Semaphore.value$Results" "\0" /* 3501 */
-    "locked" "\0" /* 3525 */
-    "Mutex.info$Results" "\0" /* 3532 */
-    "semaphore" "\0" /* 3551 */
-    "SyncFactory.createSemaphore$Results" "\0" /* 3561 */
-    "Mutex.lock$Params" "\0" /* 3597 */
-    "Mutex.unlock$Params" "\0" /* 3615 */
-    "messages" "\0" /* 3635 */
-    "MessageQueue.info$Results" "\0" /* 3644 */
-    "MessageQueue.info$Params" "\0" /* 3670 */
-    "Unlocks the mutex, waits for a signal and locks it again; unlocking and waiting are one step.\nUnits: nanoseconds.\nErrors: missingCapability; notOwner (of the mutex); busy (waiters use another mutex);\ntimedOut, cancelled, interrupted (the mutex is locked again in all three).\nLifetime: one record, reserved at submission.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 3695 */
-    "wait" "\0" /* 4055 */
-    "Wakes one waiting thread, if there is one.\nUnits: threads.\nErrors: none beyond those of every call.\nLifetime: a signal that nobody waits for is lost.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4060 */
-    "signal" "\0" /* 4249 */
-    "Wakes all threads that wait now.\nUnits: threads.\nErrors: none beyond those of every call.\nLifetime: as signal.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4256 */
-    "broadcast" "\0" /* 4406 */
-    "A place to wait until somebody says that a condition may have changed.\nLifetime: lives while an edge or a waiting call lives.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4416 */
-    "Condvar" "\0" /* 4581 */
-    "Takes one permit, waiting for it if there is none.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: a permit is not tied to who took it.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 4589 */
-    "Adds permits, and tells how many there are after waiting threads took theirs.\nUnits: permits.\nErrors: outOfRange (0, or beyond the maximum; nothing is added then).\nLifetime: until taken.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 4854 */
-    "post" "\0" /* 5082 */
-    "Its state now.\nUnits: permits, waiting calls.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 5087 */
-    "A counter of permits.\nLifetime: lives while an edge or a waiting call lives.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 5251 */
-    "Semaphore" "\0" /* 5369 */
-    "Condvar.wait$Params" "\0" /* 5379 */
-    "queue" "\0" /* 5399 */
-    "SyncFactory.createQueue$Results" "\0" /* 5405 */
-    "condvar" "\0" /* 5437 */
-    "SyncFactory.createCondvar$Results" "\0" /* 5445 */
-    "Semaphore.value$Params" "\0" /* 5479 */;
+    "A new message queue; all of its memory is charged now.\nUnits: messages, bytes; messageBytes at most messageBytesMax.\nErrors: outOfRange; quotaExceeded (slots, scratchBytes).\nLifetime: until its last edge and use are gone.\nMinted by: the manifest.\n" "\0" /* 794 */
+    "createQueue" "\0" /* 1042 */
+    "Makes synchronisation objects, charged to the caller.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1054 */
+    "SyncFactory" "\0" /* 1218 */
+    "initial" "\0" /* 1230 */
+    "maximum" "\0" /* 1238 */
+    "SyncFactory.createSemaphore$Params" "\0" /* 1246 */
+    "permits" "\0" /* 1281 */
+    "Semaphore.post$Params" "\0" /* 1289 */
+    "ownerDied" "\0" /* 1311 */
+    "Mutex.lock$Results" "\0" /* 1321 */
+    "SyncFactory.createCondvar$Params" "\0" /* 1340 */
+    "Condvar.signal$Params" "\0" /* 1373 */
+    "Condvar.wait$Results" "\0" /* 1395 */
+    "woken" "\0" /* 1416 */
+    "Condvar.signal$Results" "\0" /* 1422 */
+    "Mutex.info$Params" "\0" /* 1445 */
+    "Waits until the mutex is the caller's. ownerDied tells that the last owner ended holding it.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; deadlock (the caller owns it); cancelled; interrupted.\nLifetime: until unlock or the end of the thread.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 1463 */
+    "lock" "\0" /* 1799 */
+    "Gives the mutex to the thread that has waited longest at the highest priority.\nUnits: none.\nErrors: notOwner.\nLifetime: takes effect before the completion.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 1804 */
+    "unlock" "\0" /* 1997 */
+    "Its state now.\nUnits: waiting calls.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 2004 */
+    "info" "\0" /* 2155 */
+    "Mutual exclusion between threads; the owner is a thread, and its death unlocks the mutex.\nLifetime: lives while an edge, the owner or a waiting call lives.\nMinted by: SyncFactory.createMutex.\n" "\0" /* 2160 */
+    "Mutex" "\0" /* 2353 */
+    "Semaphore.wait$Results" "\0" /* 2359 */
+    "maxBytes" "\0" /* 2382 */
+    "timeoutNs" "\0" /* 2391 */
+    "MessageQueue.receive$Params" "\0" /* 2401 */
+    "Condvar.broadcast$Results" "\0" /* 2429 */
+    "Semaphore.wait$Params" "\0" /* 2455 */
+    "Puts a message into the queue, waiting for room.\nUnits: bytes, nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: missingArgument; messageTooLarge; wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the bytes are copied before the completion.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 2477 */
+    "send" "\0" /* 2784 */
+    "Takes the first message, waiting for one.\nUnits: bytes, nanoseconds.\nErrors: messageTooLarge (the first message is longer than maxBytes, and stays); wouldBlock;\ntimedOut; cancelled; interrupted.\nLifetime: the bytes belong to the caller.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 2789 */
+    "receive" "\0" /* 3063 */
+    "Its state and its limits.\nUnits: messages, bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 3071 */
+    "A bounded queue of messages, the highest priority first, then in order of sending.\nLifetime: lives while an edge or a waiting call lives; messages in it go with it.\nMinted by: SyncFactory.createQueue.\n" "\0" /* 3235 */
+    "MessageQueue" "\0" /* 3437 */
+    "MessageQueue.send$Params" "\0" /* 3450 */
+    "value" "\0" /* 3475 */
+    "Semaphore.post$Results" "\0" /* 3481 */
+    "waiters" "\0" /* 3504 */
+    "Semaphore.value$Results" "\0" /* 3512 */
+    "locked" "\0" /* 3536 */
+    "Mutex.info$Results" "\0" /* 3543 */
+    "semaphore" "\0" /* 3562 */
+    "SyncFactory.createSemaphore$Results" "\0" /* 3572 */
+    "Mutex.lock$Params" "\0" /* 3608 */
+    "Mutex.unlock$Params" "\0" /* 3626 */
+    "messages" "\0" /* 3646 */
+    "MessageQueue.info$Results" "\0" /* 3655 */
+    "MessageQueue.info$Params" "\0" /* 3681 */
+    "Unlocks the mutex, waits for a signal and locks it again; unlocking and waiting are one step.\nUnits: nanoseconds.\nErrors: missingCapability; notOwner (of the mutex); busy (waiters use another mutex);\ntimedOut, cancelled, interrupted (the mutex is locked again in all three).\nLifetime: one record, reserved at submission.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 3706 */
+    "wait" "\0" /* 4066 */
+    "Wakes one waiting thread, if there is one.\nUnits: threads.\nErrors: none beyond those of every call.\nLifetime: a signal that nobody waits for is lost.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4071 */
+    "signal" "\0" /* 4260 */
+    "Wakes all threads that wait now.\nUnits: threads.\nErrors: none beyond those of every call.\nLifetime: as signal.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4267 */
+    "broadcast" "\0" /* 4417 */
+    "A place to wait until somebody says that a condition may have changed.\nLifetime: lives while an edge or a waiting call lives.\nMinted by: SyncFactory.createCondvar.\n" "\0" /* 4427 */
+    "Condvar" "\0" /* 4592 */
+    "Takes one permit, waiting for it if there is none.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: a permit is not tied to who took it.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 4600 */
+    "Adds permits, and tells how many there are after waiting threads took theirs.\nUnits: permits.\nErrors: outOfRange (0, or beyond the maximum; nothing is added then).\nLifetime: until taken.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 4865 */
+    "post" "\0" /* 5093 */
+    "Its state now.\nUnits: permits, waiting calls.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 5098 */
+    "A counter of permits.\nLifetime: lives while an edge or a waiting call lives.\nMinted by: SyncFactory.createSemaphore.\n" "\0" /* 5262 */
+    "Semaphore" "\0" /* 5380 */
+    "Condvar.wait$Params" "\0" /* 5390 */
+    "queue" "\0" /* 5410 */
+    "SyncFactory.createQueue$Results" "\0" /* 5416 */
+    "condvar" "\0" /* 5448 */
+    "SyncFactory.createCondvar$Results" "\0" /* 5456 */
+    "Semaphore.value$Params" "\0" /* 5490 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 13, 0}, /* sync.capnp:MessageQueue.receive$Results.bytes */
@@ -102,51 +102,51 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 123, 0, 0, 65535, 8, 0}, /* sync.capnp:SyncFactory.createQueue$Params.maxMessages */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 135, 0, 1, 65535, 8, 0}, /* sync.capnp:SyncFactory.createQueue$Params.messageBytes */
     {UINT64_C(0xbb84279736f36be6), UINT64_C(0x0), NULL, 179, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createMutex$Results.mutex */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1219, 0, 0, 65535, 8, 0}, /* sync.capnp:SyncFactory.createSemaphore$Params.initial */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x7fffffff), NULL, 1227, 0, 1, 65535, 8, 0}, /* sync.capnp:SyncFactory.createSemaphore$Params.maximum */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x1), NULL, 1270, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.post$Params.permits */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1300, 0, 0, 65535, 1, 0}, /* sync.capnp:Mutex.lock$Results.ownerDied */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1405, 0, 0, 65535, 8, 0}, /* sync.capnp:Condvar.signal$Results.woken */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2371, 0, 0, 65535, 8, 0}, /* sync.capnp:MessageQueue.receive$Params.maxBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2380, 0, 1, 65535, 9, 0}, /* sync.capnp:MessageQueue.receive$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1405, 0, 0, 65535, 8, 0}, /* sync.capnp:Condvar.broadcast$Results.woken */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2380, 0, 0, 65535, 9, 0}, /* sync.capnp:Semaphore.wait$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1230, 0, 0, 65535, 8, 0}, /* sync.capnp:SyncFactory.createSemaphore$Params.initial */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x7fffffff), NULL, 1238, 0, 1, 65535, 8, 0}, /* sync.capnp:SyncFactory.createSemaphore$Params.maximum */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x1), NULL, 1281, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.post$Params.permits */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1311, 0, 0, 65535, 1, 0}, /* sync.capnp:Mutex.lock$Results.ownerDied */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1416, 0, 0, 65535, 8, 0}, /* sync.capnp:Condvar.signal$Results.woken */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2382, 0, 0, 65535, 8, 0}, /* sync.capnp:MessageQueue.receive$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2391, 0, 1, 65535, 9, 0}, /* sync.capnp:MessageQueue.receive$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1416, 0, 0, 65535, 8, 0}, /* sync.capnp:Condvar.broadcast$Results.woken */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2391, 0, 0, 65535, 9, 0}, /* sync.capnp:Semaphore.wait$Params.timeoutNs */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 13, 0}, /* sync.capnp:MessageQueue.send$Params.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7, 0, 0, 65535, 6, 0}, /* sync.capnp:MessageQueue.send$Params.priority */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2380, 0, 1, 65535, 9, 0}, /* sync.capnp:MessageQueue.send$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3464, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.post$Results.value */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3464, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.value$Results.value */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3493, 0, 1, 65535, 8, 0}, /* sync.capnp:Semaphore.value$Results.waiters */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3525, 0, 0, 65535, 1, 0}, /* sync.capnp:Mutex.info$Results.locked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3493, 0, 1, 65535, 8, 0}, /* sync.capnp:Mutex.info$Results.waiters */
-    {UINT64_C(0xea7d4f9200707c74), UINT64_C(0x0), NULL, 3551, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createSemaphore$Results.semaphore */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2380, 0, 0, 65535, 9, 0}, /* sync.capnp:Mutex.lock$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3635, 0, 0, 65535, 8, 0}, /* sync.capnp:MessageQueue.info$Results.messages */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2391, 0, 1, 65535, 9, 0}, /* sync.capnp:MessageQueue.send$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3475, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.post$Results.value */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3475, 0, 0, 65535, 8, 0}, /* sync.capnp:Semaphore.value$Results.value */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3504, 0, 1, 65535, 8, 0}, /* sync.capnp:Semaphore.value$Results.waiters */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3536, 0, 0, 65535, 1, 0}, /* sync.capnp:Mutex.info$Results.locked */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3504, 0, 1, 65535, 8, 0}, /* sync.capnp:Mutex.info$Results.waiters */
+    {UINT64_C(0xea7d4f9200707c74), UINT64_C(0x0), NULL, 3562, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createSemaphore$Results.semaphore */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2391, 0, 0, 65535, 9, 0}, /* sync.capnp:Mutex.lock$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3646, 0, 0, 65535, 8, 0}, /* sync.capnp:MessageQueue.info$Results.messages */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 123, 0, 1, 65535, 8, 0}, /* sync.capnp:MessageQueue.info$Results.maxMessages */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 135, 0, 2, 65535, 8, 0}, /* sync.capnp:MessageQueue.info$Results.messageBytes */
     {UINT64_C(0xbb84279736f36be6), UINT64_C(0x0), NULL, 179, 0, 0, 65535, 17, 0}, /* sync.capnp:Condvar.wait$Params.mutex */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2380, 0, 0, 65535, 9, 0}, /* sync.capnp:Condvar.wait$Params.timeoutNs */
-    {UINT64_C(0xc6c47964f643d921), UINT64_C(0x0), NULL, 5399, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createQueue$Results.queue */
-    {UINT64_C(0xe88681bc60de12c6), UINT64_C(0x0), NULL, 5437, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createCondvar$Results.condvar */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 2391, 0, 0, 65535, 9, 0}, /* sync.capnp:Condvar.wait$Params.timeoutNs */
+    {UINT64_C(0xc6c47964f643d921), UINT64_C(0x0), NULL, 5410, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createQueue$Results.queue */
+    {UINT64_C(0xe88681bc60de12c6), UINT64_C(0x0), NULL, 5448, 0, 0, 65535, 17, 0}, /* sync.capnp:SyncFactory.createCondvar$Results.condvar */
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x93222bcbc0172eab), UINT64_C(0x9b94806bcef3f3c5), 397, 242}, /* sync.capnp:SyncFactory.createMutex */
     {UINT64_C(0xb528d7685224c4b8), UINT64_C(0xfc2196d315496a75), 567, 409}, /* sync.capnp:SyncFactory.createCondvar */
     {UINT64_C(0xa54b68b2059b302b), UINT64_C(0xde6deadf081fc13b), 778, 581}, /* sync.capnp:SyncFactory.createSemaphore */
-    {UINT64_C(0x990ab04c1a893744), UINT64_C(0xfb17e296e158d5e5), 1031, 794}, /* sync.capnp:SyncFactory.createQueue */
-    {UINT64_C(0xdebc341517999219), UINT64_C(0xaefc82dd546d5c78), 1788, 1452}, /* sync.capnp:Mutex.lock */
-    {UINT64_C(0xdec53c9604f0d8a2), UINT64_C(0x965cfa4fafd92598), 1986, 1793}, /* sync.capnp:Mutex.unlock */
-    {UINT64_C(0xbb37aefc8a62f4cd), UINT64_C(0xd8188fe5e0d20f2a), 2144, 1993}, /* sync.capnp:Mutex.info */
-    {UINT64_C(0xcc3b03effea77b37), UINT64_C(0x877e7d7c9316aa18), 2773, 2466}, /* sync.capnp:MessageQueue.send */
-    {UINT64_C(0xc1c6c0cb80201f0d), UINT64_C(0x8313fe170ce79ac7), 3052, 2778}, /* sync.capnp:MessageQueue.receive */
-    {UINT64_C(0xe56439772c5bb9d1), UINT64_C(0xdfb273545ea762f7), 2144, 3060}, /* sync.capnp:MessageQueue.info */
-    {UINT64_C(0xee9a1501b89333b2), UINT64_C(0xb710033115e8b4e1), 4055, 3695}, /* sync.capnp:Condvar.wait */
-    {UINT64_C(0xb56e5639f59a8e43), UINT64_C(0xb9fd4f052cb636ac), 4249, 4060}, /* sync.capnp:Condvar.signal */
-    {UINT64_C(0x9dd2d9c1a7bc823a), UINT64_C(0xc550811c57201f32), 4406, 4256}, /* sync.capnp:Condvar.broadcast */
-    {UINT64_C(0xc65b9828d4cee429), UINT64_C(0xc13c87d97d93f109), 4055, 4589}, /* sync.capnp:Semaphore.wait */
-    {UINT64_C(0xa917203c8f1e7d64), UINT64_C(0xd6690ae43fe6d5f1), 5082, 4854}, /* sync.capnp:Semaphore.post */
-    {UINT64_C(0xfde1e11e7938d296), UINT64_C(0xd791b5edb7d27ae5), 3464, 5087}, /* sync.capnp:Semaphore.value */
+    {UINT64_C(0x990ab04c1a893744), UINT64_C(0xfb17e296e158d5e5), 1042, 794}, /* sync.capnp:SyncFactory.createQueue */
+    {UINT64_C(0xdebc341517999219), UINT64_C(0xaefc82dd546d5c78), 1799, 1463}, /* sync.capnp:Mutex.lock */
+    {UINT64_C(0xdec53c9604f0d8a2), UINT64_C(0x965cfa4fafd92598), 1997, 1804}, /* sync.capnp:Mutex.unlock */
+    {UINT64_C(0xbb37aefc8a62f4cd), UINT64_C(0xd8188fe5e0d20f2a), 2155, 2004}, /* sync.capnp:Mutex.info */
+    {UINT64_C(0xcc3b03effea77b37), UINT64_C(0x877e7d7c9316aa18), 2784, 2477}, /* sync.capnp:MessageQueue.send */
+    {UINT64_C(0xc1c6c0cb80201f0d), UINT64_C(0x8313fe170ce79ac7), 3063, 2789}, /* sync.capnp:MessageQueue.receive */
+    {UINT64_C(0xe56439772c5bb9d1), UINT64_C(0xdfb273545ea762f7), 2155, 3071}, /* sync.capnp:MessageQueue.info */
+    {UINT64_C(0xee9a1501b89333b2), UINT64_C(0xb710033115e8b4e1), 4066, 3706}, /* sync.capnp:Condvar.wait */
+    {UINT64_C(0xb56e5639f59a8e43), UINT64_C(0xb9fd4f052cb636ac), 4260, 4071}, /* sync.capnp:Condvar.signal */
+    {UINT64_C(0x9dd2d9c1a7bc823a), UINT64_C(0xc550811c57201f32), 4417, 4267}, /* sync.capnp:Condvar.broadcast */
+    {UINT64_C(0xc65b9828d4cee429), UINT64_C(0xc13c87d97d93f109), 4066, 4600}, /* sync.capnp:Semaphore.wait */
+    {UINT64_C(0xa917203c8f1e7d64), UINT64_C(0xd6690ae43fe6d5f1), 5093, 4865}, /* sync.capnp:Semaphore.post */
+    {UINT64_C(0xfde1e11e7938d296), UINT64_C(0xd791b5edb7d27ae5), 3475, 5098}, /* sync.capnp:Semaphore.value */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -157,36 +157,36 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x990ab04c1a893744), 148, 0, 2, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* SyncFactory.createQueue$Params */
     {UINT64_C(0x9b94806bcef3f3c5), 185, 0, 4, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createMutex$Results */
     {UINT64_C(0x9dd2d9c1a7bc823a), 217, 0, 5, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Condvar.broadcast$Params */
-    {UINT64_C(0x9fcee02b8594649f), 1207, 1043, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* SyncFactory */
-    {UINT64_C(0xa54b68b2059b302b), 1235, 0, 5, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* SyncFactory.createSemaphore$Params */
-    {UINT64_C(0xa917203c8f1e7d64), 1278, 0, 7, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.post$Params */
-    {UINT64_C(0xaefc82dd546d5c78), 1310, 0, 8, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.lock$Results */
-    {UINT64_C(0xb528d7685224c4b8), 1329, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SyncFactory.createCondvar$Params */
-    {UINT64_C(0xb56e5639f59a8e43), 1362, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Condvar.signal$Params */
-    {UINT64_C(0xb710033115e8b4e1), 1384, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Condvar.wait$Results */
-    {UINT64_C(0xb9fd4f052cb636ac), 1411, 0, 9, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Condvar.signal$Results */
-    {UINT64_C(0xbb37aefc8a62f4cd), 1434, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Mutex.info$Params */
-    {UINT64_C(0xbb84279736f36be6), 2342, 2149, 4, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Mutex */
-    {UINT64_C(0xc13c87d97d93f109), 2348, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Semaphore.wait$Results */
-    {UINT64_C(0xc1c6c0cb80201f0d), 2390, 0, 10, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MessageQueue.receive$Params */
-    {UINT64_C(0xc550811c57201f32), 2418, 0, 12, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Condvar.broadcast$Results */
-    {UINT64_C(0xc65b9828d4cee429), 2444, 0, 13, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.wait$Params */
-    {UINT64_C(0xc6c47964f643d921), 3426, 3224, 7, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* MessageQueue */
-    {UINT64_C(0xcc3b03effea77b37), 3439, 0, 14, 3, 0, 0, 0, 0, {2, 1}, 1, false}, /* MessageQueue.send$Params */
-    {UINT64_C(0xd6690ae43fe6d5f1), 3470, 0, 17, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.post$Results */
-    {UINT64_C(0xd791b5edb7d27ae5), 3501, 0, 18, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.value$Results */
-    {UINT64_C(0xd8188fe5e0d20f2a), 3532, 0, 20, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.info$Results */
-    {UINT64_C(0xde6deadf081fc13b), 3561, 0, 22, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createSemaphore$Results */
-    {UINT64_C(0xdebc341517999219), 3597, 0, 23, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.lock$Params */
-    {UINT64_C(0xdec53c9604f0d8a2), 3615, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Mutex.unlock$Params */
-    {UINT64_C(0xdfb273545ea762f7), 3644, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MessageQueue.info$Results */
-    {UINT64_C(0xe56439772c5bb9d1), 3670, 0, 27, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MessageQueue.info$Params */
-    {UINT64_C(0xe88681bc60de12c6), 4581, 4416, 10, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Condvar */
-    {UINT64_C(0xea7d4f9200707c74), 5369, 5251, 13, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Semaphore */
-    {UINT64_C(0xee9a1501b89333b2), 5379, 0, 27, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* Condvar.wait$Params */
-    {UINT64_C(0xfb17e296e158d5e5), 5405, 0, 29, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createQueue$Results */
-    {UINT64_C(0xfc2196d315496a75), 5445, 0, 30, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createCondvar$Results */
-    {UINT64_C(0xfde1e11e7938d296), 5479, 0, 31, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Semaphore.value$Params */
+    {UINT64_C(0x9fcee02b8594649f), 1218, 1054, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* SyncFactory */
+    {UINT64_C(0xa54b68b2059b302b), 1246, 0, 5, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* SyncFactory.createSemaphore$Params */
+    {UINT64_C(0xa917203c8f1e7d64), 1289, 0, 7, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.post$Params */
+    {UINT64_C(0xaefc82dd546d5c78), 1321, 0, 8, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.lock$Results */
+    {UINT64_C(0xb528d7685224c4b8), 1340, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* SyncFactory.createCondvar$Params */
+    {UINT64_C(0xb56e5639f59a8e43), 1373, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Condvar.signal$Params */
+    {UINT64_C(0xb710033115e8b4e1), 1395, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Condvar.wait$Results */
+    {UINT64_C(0xb9fd4f052cb636ac), 1422, 0, 9, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Condvar.signal$Results */
+    {UINT64_C(0xbb37aefc8a62f4cd), 1445, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Mutex.info$Params */
+    {UINT64_C(0xbb84279736f36be6), 2353, 2160, 4, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Mutex */
+    {UINT64_C(0xc13c87d97d93f109), 2359, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Semaphore.wait$Results */
+    {UINT64_C(0xc1c6c0cb80201f0d), 2401, 0, 10, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MessageQueue.receive$Params */
+    {UINT64_C(0xc550811c57201f32), 2429, 0, 12, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Condvar.broadcast$Results */
+    {UINT64_C(0xc65b9828d4cee429), 2455, 0, 13, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.wait$Params */
+    {UINT64_C(0xc6c47964f643d921), 3437, 3235, 7, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* MessageQueue */
+    {UINT64_C(0xcc3b03effea77b37), 3450, 0, 14, 3, 0, 0, 0, 0, {2, 1}, 1, false}, /* MessageQueue.send$Params */
+    {UINT64_C(0xd6690ae43fe6d5f1), 3481, 0, 17, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.post$Results */
+    {UINT64_C(0xd791b5edb7d27ae5), 3512, 0, 18, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* Semaphore.value$Results */
+    {UINT64_C(0xd8188fe5e0d20f2a), 3543, 0, 20, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.info$Results */
+    {UINT64_C(0xde6deadf081fc13b), 3572, 0, 22, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createSemaphore$Results */
+    {UINT64_C(0xdebc341517999219), 3608, 0, 23, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Mutex.lock$Params */
+    {UINT64_C(0xdec53c9604f0d8a2), 3626, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Mutex.unlock$Params */
+    {UINT64_C(0xdfb273545ea762f7), 3655, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MessageQueue.info$Results */
+    {UINT64_C(0xe56439772c5bb9d1), 3681, 0, 27, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MessageQueue.info$Params */
+    {UINT64_C(0xe88681bc60de12c6), 4592, 4427, 10, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Condvar */
+    {UINT64_C(0xea7d4f9200707c74), 5380, 5262, 13, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* Semaphore */
+    {UINT64_C(0xee9a1501b89333b2), 5390, 0, 27, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* Condvar.wait$Params */
+    {UINT64_C(0xfb17e296e158d5e5), 5416, 0, 29, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createQueue$Results */
+    {UINT64_C(0xfc2196d315496a75), 5456, 0, 30, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* SyncFactory.createCondvar$Results */
+    {UINT64_C(0xfde1e11e7938d296), 5490, 0, 31, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Semaphore.value$Params */
 };
 
 const struct capn_meta_file sync_meta = {

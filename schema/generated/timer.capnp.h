@@ -164,7 +164,7 @@ enum timer_object_method {
     /*
      * Arms the timer, or disarms it with firstNs 0. Forgets expirations that nobody waited for.
      * Units: firstNs in nanoseconds since boot; intervalNs in nanoseconds, 0 for once.
-     * Errors: outOfRange (intervalNs below 1000 and not 0).
+     * Errors: outOfRange (intervalNs below intervalMinNs and not 0).
      * Lifetime: until the next set.
      * Minted by: Timer.create.
      */
@@ -339,6 +339,9 @@ static inline struct timer_object_overrun_results_builder timer_object_overrun_r
 }
 
 /* ---- Accessors ---- */
+
+/* Shortest interval of a TimerObject. */
+#define TIMER_INTERVAL_MIN_NS UINT64_C(1000)
 
 /* ---- timer.capnp:Timer.now$Params ---- */
 

@@ -30,22 +30,22 @@ static const char text[] =
     "nextNs" "\0" /* 1026 */
     "TimerObject.get$Results" "\0" /* 1033 */
     "Timer.create$Params" "\0" /* 1057 */
-    "Arms the timer, or disarms it with firstNs 0. Forgets expirations that nobody waited for.\nUnits: firstNs in nanoseconds since boot; intervalNs in nanoseconds, 0 for once.\nErrors: outOfRange (intervalNs below 1000 and not 0).\nLifetime: until the next set.\nMinted by: Timer.create.\n" "\0" /* 1077 */
-    "set" "\0" /* 1358 */
-    "When it fires next; nextNs 0 when it is disarmed.\nUnits: nanoseconds since boot; nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: Timer.create.\n" "\0" /* 1362 */
-    "get" "\0" /* 1559 */
-    "Completes at the next expiration, or at once if one has come since the last wait; tells how\nmany there were.\nUnits: expirations.\nErrors: busy (another call waits); cancelled; interrupted; closed.\nLifetime: one record, reserved at submission.\nMinted by: Timer.create.\n" "\0" /* 1563 */
-    "wait" "\0" /* 1831 */
-    "How many expirations came in addition to the one that the last wait reported.\nUnits: expirations.\nErrors: none beyond those of every call.\nLifetime: reset by wait and set.\nMinted by: Timer.create.\n" "\0" /* 1836 */
-    "overrun" "\0" /* 2034 */
-    "A timer that may fire again and again.\nLifetime: lives while an edge to it or a waiting call lives.\nMinted by: Timer.create.\n" "\0" /* 2042 */
-    "TimerObject" "\0" /* 2168 */
-    "timer" "\0" /* 2180 */
-    "Timer.create$Results" "\0" /* 2186 */
-    "TimerObject.wait$Results" "\0" /* 2207 */
-    "Timer.now$Results" "\0" /* 2232 */
-    "TimerObject.get$Params" "\0" /* 2250 */
-    "Timer.now$Params" "\0" /* 2273 */;
+    "Arms the timer, or disarms it with firstNs 0. Forgets expirations that nobody waited for.\nUnits: firstNs in nanoseconds since boot; intervalNs in nanoseconds, 0 for once.\nErrors: outOfRange (intervalNs below intervalMinNs and not 0).\nLifetime: until the next set.\nMinted by: Timer.create.\n" "\0" /* 1077 */
+    "set" "\0" /* 1367 */
+    "When it fires next; nextNs 0 when it is disarmed.\nUnits: nanoseconds since boot; nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: Timer.create.\n" "\0" /* 1371 */
+    "get" "\0" /* 1568 */
+    "Completes at the next expiration, or at once if one has come since the last wait; tells how\nmany there were.\nUnits: expirations.\nErrors: busy (another call waits); cancelled; interrupted; closed.\nLifetime: one record, reserved at submission.\nMinted by: Timer.create.\n" "\0" /* 1572 */
+    "wait" "\0" /* 1840 */
+    "How many expirations came in addition to the one that the last wait reported.\nUnits: expirations.\nErrors: none beyond those of every call.\nLifetime: reset by wait and set.\nMinted by: Timer.create.\n" "\0" /* 1845 */
+    "overrun" "\0" /* 2043 */
+    "A timer that may fire again and again.\nLifetime: lives while an edge to it or a waiting call lives.\nMinted by: Timer.create.\n" "\0" /* 2051 */
+    "TimerObject" "\0" /* 2177 */
+    "timer" "\0" /* 2189 */
+    "Timer.create$Results" "\0" /* 2195 */
+    "TimerObject.wait$Results" "\0" /* 2216 */
+    "Timer.now$Results" "\0" /* 2241 */
+    "TimerObject.get$Params" "\0" /* 2259 */
+    "Timer.now$Params" "\0" /* 2282 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 9, 0}, /* timer.capnp:TimerObject.set$Results.previousFirstNs */
@@ -57,7 +57,7 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 999, 0, 0, 65535, 9, 0}, /* timer.capnp:Timer.sleep$Params.untilNs */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1026, 0, 0, 65535, 9, 0}, /* timer.capnp:TimerObject.get$Results.nextNs */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 914, 0, 1, 65535, 9, 0}, /* timer.capnp:TimerObject.get$Results.intervalNs */
-    {UINT64_C(0xe22137f13724e942), UINT64_C(0x0), NULL, 2180, 0, 0, 65535, 17, 0}, /* timer.capnp:Timer.create$Results.timer */
+    {UINT64_C(0xe22137f13724e942), UINT64_C(0x0), NULL, 2189, 0, 0, 65535, 17, 0}, /* timer.capnp:Timer.create$Results.timer */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 60, 0, 0, 65535, 9, 0}, /* timer.capnp:TimerObject.wait$Results.expirations */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 880, 0, 0, 65535, 9, 0}, /* timer.capnp:Timer.now$Results.nowNs */
 };
@@ -66,10 +66,10 @@ static const struct capn_meta_method methods[] = {
     {UINT64_C(0xee8cac8e0c4bdd27), UINT64_C(0xebd71ecd8b76a669), 244, 100}, /* timer.capnp:Timer.now */
     {UINT64_C(0xc8bdb369952892eb), UINT64_C(0x921240b3a2c8af9c), 510, 248}, /* timer.capnp:Timer.sleep */
     {UINT64_C(0xd82e73c3229d44ac), UINT64_C(0xe795c315d3110949), 672, 516}, /* timer.capnp:Timer.create */
-    {UINT64_C(0x9f78aecfdf75860e), UINT64_C(0x825518c0270b4621), 1358, 1077}, /* timer.capnp:TimerObject.set */
-    {UINT64_C(0xed5a7ba2c3b8f97e), UINT64_C(0xd61953ef45344df7), 1559, 1362}, /* timer.capnp:TimerObject.get */
-    {UINT64_C(0xaadcba33c90ff34a), UINT64_C(0xeae24b939c8dbbc3), 1831, 1563}, /* timer.capnp:TimerObject.wait */
-    {UINT64_C(0xb97507ee3e714309), UINT64_C(0x8aad33179b2c2e88), 2034, 1836}, /* timer.capnp:TimerObject.overrun */
+    {UINT64_C(0x9f78aecfdf75860e), UINT64_C(0x825518c0270b4621), 1367, 1077}, /* timer.capnp:TimerObject.set */
+    {UINT64_C(0xed5a7ba2c3b8f97e), UINT64_C(0xd61953ef45344df7), 1568, 1371}, /* timer.capnp:TimerObject.get */
+    {UINT64_C(0xaadcba33c90ff34a), UINT64_C(0xeae24b939c8dbbc3), 1840, 1572}, /* timer.capnp:TimerObject.wait */
+    {UINT64_C(0xb97507ee3e714309), UINT64_C(0x8aad33179b2c2e88), 2043, 1845}, /* timer.capnp:TimerObject.overrun */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -83,12 +83,12 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xc8bdb369952892eb), 1007, 0, 6, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Timer.sleep$Params */
     {UINT64_C(0xd61953ef45344df7), 1033, 0, 7, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* TimerObject.get$Results */
     {UINT64_C(0xd82e73c3229d44ac), 1057, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Timer.create$Params */
-    {UINT64_C(0xe22137f13724e942), 2168, 2042, 3, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* TimerObject */
-    {UINT64_C(0xe795c315d3110949), 2186, 0, 9, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Timer.create$Results */
-    {UINT64_C(0xeae24b939c8dbbc3), 2207, 0, 10, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* TimerObject.wait$Results */
-    {UINT64_C(0xebd71ecd8b76a669), 2232, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Timer.now$Results */
-    {UINT64_C(0xed5a7ba2c3b8f97e), 2250, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* TimerObject.get$Params */
-    {UINT64_C(0xee8cac8e0c4bdd27), 2273, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Timer.now$Params */
+    {UINT64_C(0xe22137f13724e942), 2177, 2051, 3, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* TimerObject */
+    {UINT64_C(0xe795c315d3110949), 2195, 0, 9, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Timer.create$Results */
+    {UINT64_C(0xeae24b939c8dbbc3), 2216, 0, 10, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* TimerObject.wait$Results */
+    {UINT64_C(0xebd71ecd8b76a669), 2241, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* Timer.now$Results */
+    {UINT64_C(0xed5a7ba2c3b8f97e), 2259, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* TimerObject.get$Params */
+    {UINT64_C(0xee8cac8e0c4bdd27), 2282, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Timer.now$Params */
 };
 
 const struct capn_meta_file timer_meta = {

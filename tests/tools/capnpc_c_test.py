@@ -314,6 +314,16 @@ class Schemas(unittest.TestCase):
                           path)
             self.assertIn('$C.interfaceDocs(["Lifetime:", "Minted by:"]);', text, path)
 
+    def test_limits_in_comments_exist(self):
+        with open(os.path.join(ROOT, "abi", "limits.h")) as file:
+            limits = set(re.findall(r"LIMIT_\w+", file.read()))
+        found = set()
+        for path in glob.glob(os.path.join(ROOT, "schema", "*.capnp")):
+            with open(path) as file:
+                found |= set(re.findall(r"LIMIT_\w+", file.read()))
+        self.assertTrue(found)
+        self.assertEqual(found - limits, set())
+
     def test_errors_in_comments_are_reasons(self):
         with open(os.path.join(ROOT, "schema", "exception.capnp")) as file:
             reasons = set(re.findall(r"^  (\w+) @\d+;", file.read(), re.M))

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Where schema and ABI say the same thing twice, they say the same. */
+#include "tests/host/support.h"
+
+#include "abi/capset.h"
+#include "abi/ring.h"
+#include "schema/generated/authority.capnp.h"
+#include "schema/generated/boot.capnp.h"
+#include "schema/generated/console.capnp.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/manifest.capnp.h"
+
+static void transfer_modes(void **state)
+{
+    (void)state;
+    assert_int_equal((int)AUTHORITY_TRANSFER_MODE_COPY, (int)TRANSFER_COPY);
+    assert_int_equal((int)AUTHORITY_TRANSFER_MODE_MOVE, (int)TRANSFER_MOVE);
+}
+
+/* A descriptor beside a message carries what a Grant's fields carry; a received one, what EdgeInfo
+ * says of an edge: ids and facets of 64 bits. */
+static void widths(void **state)
+{
+    (void)state;
+    struct transfer transfer;
+    struct received_cap received;
+    assert_int_equal(sizeof(transfer.cap), sizeof(uint64_t));
+    assert_int_equal(sizeof(received.interface_id), sizeof(CONSOLE_INTERFACE_ID));
+    assert_int_equal(sizeof(received.facet), sizeof(CONSOLE_FACET_WRITE));
+    assert_int_equal(sizeof(received.badge), sizeof(uint64_t));
+    struct capset_entry entry;
+    assert_int_equal(sizeof(entry.facet), sizeof(CONSOLE_FACET_WRITE));
+    assert_int_equal(sizeof(entry.name), MANIFEST_NAME_BYTES_MAX);
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    assert_int_equal(MANIFEST_NAME_BYTES_MAX, LIMIT_NAME_BYTES);
+    /* The largest calls and answers of kernel objects fit what dispatch has room for. */
+    assert_in_range(CONSOLE_WRITE_MAX, 1, LIMIT_CALL_BYTES - 64);
+    assert_in_range(BOOT_PACKAGE_READ_MAX, 1, LIMIT_ANSWER_BYTES - 64);
+}
+
+/* The reason of a refusal travels in 16 bits of a completion, in a reader's own and in a call's. */
+static void reasons(void **state)
+{
+    (void)state;
+    struct refusal refusal;
+    struct capn_refuse_reason reason;
+    assert_int_equal(sizeof(refusal.reason), sizeof(uint16_t));
+    assert_int_equal(sizeof(reason.reason), sizeof(uint16_t));
+    assert_true(EXCEPTION_REASON_COUNT < UINT16_MAX);
+    assert_int_equal(EXCEPTION_REASON_NONE, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(transfer_modes),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(reasons),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
