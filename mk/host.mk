@@ -34,10 +34,13 @@ HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))
 HOST_PROGRAM_STUBS := $(addprefix $(HOST_USER_DIR)/stubs/,$(HOST_PROGRAMS))
 HOST_RT_SOURCES := $(filter-out user/rt/syscall.S,$(RT_SOURCES))
-# Systems whose every binary is such a program.
-HOST_SYSTEMS := $(foreach s,$(wildcard systems/*.json),$(if $(filter-out $(HOST_PROGRAMS),$(shell \
-    $(PYTHON) -c 'import json, sys; print(*[b.get("path", b["name"]) for b in json.load(open(sys.argv[1]))["binaries"]])' \
-    $(s))),,$(patsubst systems/%.json,$(HOST_USER_DIR)/systems/%.bin,$(s))))
+# Systems whose every process runs such a program. Their `"binary": "NAME"` pairs are read by make
+# itself, because a make that has yet to install Python reads this too.
+comma := ,
+system_binaries = $(sort $(patsubst @@%,%,$(filter @@%,$(subst $(comma), ,$(subst ", ,$(subst \
+    "binary": ",@@,$(file < $(1))))))))
+HOST_SYSTEMS := $(foreach s,$(sort $(wildcard systems/*.json)),$(if $(filter-out $(HOST_PROGRAMS), \
+    $(or $(call system_binaries,$(s)),none)),,$(patsubst systems/%.json,$(HOST_USER_DIR)/systems/%.bin,$(s))))
 
 $(eval $(call variant,$(HOST_USER_DIR),HOST_USER_FLAGS,$(CC)))
 $(eval $(call archive,$(HOST_USER_DIR)/librt.a,$(call objects,$(HOST_USER_DIR),$(HOST_RT_SOURCES))))
