@@ -143,6 +143,7 @@ enum acpi_error acpi_root_find(struct acpi_root *root, const struct boot_memory 
     if (error != ACPI_OK) {
         return error;
     }
+    ASSERT(table.length >= TABLE_HEADER_SIZE); /* table_read */
     root->address = table.address;
     root->entry_size = xsdt != 0 ? 8 : 4;
     if ((table.length - TABLE_HEADER_SIZE) % root->entry_size != 0) {

@@ -67,6 +67,7 @@ static enum acpi_error cpu_add(struct acpi_madt *madt, const struct acpi_cpu *cp
         madt->cpus_ignored++;
         return ACPI_OK;
     }
+    ASSERT(madt->cpu_count < ACPI_CPUS_MAX);
     madt->cpu[madt->cpu_count] = *cpu;
     madt->cpu[madt->cpu_count].enabled = (flags & CPU_ENABLED) != 0;
     madt->cpu_count++;
@@ -235,6 +236,7 @@ static enum acpi_error entries_read(struct acpi_madt *madt, const struct acpi_ta
         uint8_t length;
         enum acpi_error error;
 
+        ASSERT(rest <= table->length - MADT_ENTRIES);
         if (rest < ENTRY_HEADER_SIZE) {
             return ACPI_ERROR_BAD_ENTRY;
         }
@@ -283,6 +285,9 @@ enum acpi_error acpi_madt_parse(const struct acpi_table *table, struct acpi_madt
         !is_aligned(madt->lapic_address, PAGE_SIZE)) {
         return ACPI_ERROR_BAD_ADDRESS;
     }
+    ASSERT(madt->io_apic_count <= ACPI_IO_APICS_MAX);
+    ASSERT(madt->override_count <= ACPI_OVERRIDES_MAX);
+    ASSERT(madt->nmi_count <= ACPI_NMI_SOURCES_MAX);
     return any_cpu_enabled(madt) ? ACPI_OK : ACPI_ERROR_NO_CPU;
 }
 

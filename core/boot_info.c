@@ -124,6 +124,7 @@ static enum boot_error range_cut(struct boot_info *info, uint64_t address)
     if (index == info->range_count || range->start >= address) {
         return BOOT_OK;
     }
+    ASSERT(address < range_end(range));
     upper = *range;
     upper.length = range_end(range) - address;
     upper.start = address;
@@ -136,6 +137,7 @@ static bool range_join(struct boot_info *info, uint32_t index)
 {
     struct boot_range *range = &info->range[index];
 
+    ASSERT(index == 0 || index >= info->range_count || range_end(&range[-1]) <= range->start);
     if (index == 0 || index >= info->range_count || range[-1].type != range->type ||
         range_end(&range[-1]) != range->start) {
         return false;
@@ -209,6 +211,7 @@ enum boot_error boot_info_set_root_pointer(struct boot_info *info, const uint8_t
         return BOOT_ERROR_BAD_ROOT_POINTER;
     }
     info->rsdp_length = length < BOOT_RSDP_SIZE ? BOOT_RSDP_SIZE_1 : BOOT_RSDP_SIZE;
+    ASSERT(info->rsdp_length <= length && info->rsdp_length <= sizeof(info->rsdp));
     memcpy(info->rsdp, bytes, info->rsdp_length);
     return BOOT_OK;
 }

@@ -61,6 +61,7 @@ static enum boot_error module_read(struct tag_walk *walk, const struct tag *tag)
     uint32_t start;
     uint32_t end;
 
+    ASSERT(tag->type == TAG_MODULE);
     if (tag->length < MODULE_FIELDS_SIZE) {
         return BOOT_ERROR_BAD_TAG;
     }
@@ -152,6 +153,7 @@ static enum boot_error tags_read(struct tag_walk *walk, const uint8_t *blob, uin
         uint32_t size = read_u32(blob + offset + 4);
         enum boot_error error;
 
+        ASSERT(is_aligned(offset, TAG_ALIGN));
         if (size < TAG_HEADER_SIZE) {
             return BOOT_ERROR_BAD_TAG;
         }
@@ -164,6 +166,7 @@ static enum boot_error tags_read(struct tag_walk *walk, const uint8_t *blob, uin
         tag.body = blob + offset + TAG_HEADER_SIZE;
         tag.length = size - TAG_HEADER_SIZE;
         error = tag_read(walk, &tag);
+        ASSERT(boot_info_check(walk->info) == 0 || error != BOOT_OK);
         if (error != BOOT_OK) {
             return error;
         }

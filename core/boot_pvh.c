@@ -127,5 +127,6 @@ enum boot_error boot_pvh_parse(struct boot_info *info, const struct boot_memory 
         error = memory_map_read(info, memory, read_u64(start + START_MAP),
                                 read_u32(start + START_MAP_COUNT));
     }
+    ASSERT(boot_info_check(info) == 0 || error != BOOT_OK);
     return error;
 }

@@ -6,6 +6,7 @@
  */
 #include "core/command_line.h"
 
+#include "core/assert.h"
 #include "core/checked.h"
 #include "core/string.h"
 
@@ -34,6 +35,7 @@ bool command_line_next(const char *line, size_t *position, struct command_line_w
             at++;
         }
     }
+    ASSERT(at >= *position && word->key_length <= at - *position);
     *position = at;
     return word->key_length != 0 || word->value != NULL;
 }

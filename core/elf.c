@@ -174,6 +174,7 @@ static enum elf_error table_find(const struct parse *parse, const uint8_t **tabl
     if (!range_fits(offset, (uint64_t)*count * PROGRAM_SIZE, parse->length)) {
         return ELF_ERROR_BAD_HEADER_TABLE;
     }
+    ASSERT(offset < parse->length);
     *table = parse->bytes + offset;
     return ELF_OK;
 }
@@ -229,6 +230,7 @@ static enum elf_error segment_append(struct parse *parse, const struct elf_segme
     struct elf_image *image = parse->image;
     uint64_t pages_size = page_end(segment) - page_down(segment->address);
 
+    ASSERT(segment->memory_size != 0 && pages_size >= segment->memory_size);
     if (image->segment_count == ELF_SEGMENTS_MAX) {
         return ELF_ERROR_TOO_MANY_SEGMENTS;
     }

@@ -57,6 +57,7 @@ struct arguments {
 static void sink_put(struct sink *sink, char character)
 {
     if (sink->size != 0 && sink->length < sink->size - 1) {
+        ASSERT(sink->buffer != NULL);
         sink->buffer[sink->length] = character;
     }
     sink->length++;
@@ -113,6 +114,7 @@ static void number_print(struct sink *sink, const struct spec *spec, const char 
         value /= base;
     }
     length = DIGITS_MAX - first;
+    ASSERT(spec->precision <= FORMAT_FIELD_MAX);
     if (spec->has_precision) {
         zeros = length < (size_t)spec->precision ? (size_t)spec->precision - length : 0;
     } else if (length == 0) {

@@ -220,6 +220,7 @@ enum status frame_bitmap_mark_used(struct frame_bitmap *bitmap, uint64_t first, 
 /* The next search begins behind the run that ends at `end`. */
 static void hint_set(struct frame_bitmap *bitmap, uint64_t end)
 {
+    ASSERT(end <= bitmap->frame_count);
     bitmap->next = end < bitmap->frame_count ? end : 0;
 }
 
@@ -273,6 +274,7 @@ enum status frame_bitmap_alloc_contiguous(struct frame_bitmap *bitmap,
         candidate = used + 1;
         tries++;
     }
+    ASSERT(request->count <= bitmap->free_count); /* invariant 4 */
     range_store(bitmap, candidate, candidate + request->count, true);
     *first = candidate;
     return STATUS_OK;

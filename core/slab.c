@@ -119,6 +119,7 @@ static void page_sort(struct slab_cache *cache, struct slab_page *page, uint32_t
         return; /* partial before and after */
     }
     if (before == 0) {
+        ASSERT(cache->empty_count > 0);
         cache->empty_count--;
     }
     list_remove(&page->node);
@@ -167,6 +168,7 @@ enum status slab_alloc(struct slab_cache *cache, void **object)
     }
     page = page_of_node(node);
     bytes = object_at(cache, page, page_take(page));
+    ASSERT(page->cache == cache && page->used < cache->objects_in_page);
     page->used++;
     cache->used_count++;
     if (cache->used_count > cache->used_peak) {
@@ -205,6 +207,7 @@ enum status slab_free(struct slab_cache *cache, void *object)
     if (cache->config.poison) {
         memset(object, SLAB_POISON, cache->stride);
     }
+    ASSERT(page->used > 0 && cache->used_count > 0);
     page->in_use[index / 64] &= ~bit;
     page->used--;
     cache->used_count--;
