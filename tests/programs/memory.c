@@ -110,6 +110,20 @@ static void protect(struct check *check, struct virtual_memory memory)
     CHECK_EQUAL(check, *byte_at(PLACE), 0xc3);
 }
 
+/* `syscall` in the last two bytes of the user half: the next address is LIMIT_USER_MAX. */
+static void edge(struct check *check, struct virtual_memory memory)
+{
+    struct memory_range range = {.address = LIMIT_USER_MAX - LIMIT_PAGE_BYTES,
+                                 .bytes = LIMIT_PAGE_BYTES};
+    uint64_t last = LIMIT_USER_MAX - 2;
+
+    (void)map(check, memory, MEMORY_PROTECTION_READ_WRITE, range.address, range.bytes);
+    *byte_at(last) = 0x0f;
+    *byte_at(last + 1) = 0x05;
+    (void)memory_client_protect(check->rt, memory, MEMORY_PROTECTION_READ_EXECUTE, range);
+    ((void (*)(void))(uintptr_t)last)();
+}
+
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
@@ -128,6 +142,10 @@ int main(struct rt *rt)
         *byte_at(PLACE) = 1;
         (void)memory_client_protect(rt, memory, MEMORY_PROTECTION_READ, range);
         *byte_at(PLACE) = 1;
+        return 1;
+    }
+    if (name_is(rt, "memory-edge")) {
+        edge(&check, memory);
         return 1;
     }
     use(&check, memory);

@@ -154,5 +154,9 @@ int32_t client_close(struct client *client)
 
     rt_buffer_free(&client->rt->ring, client->request);
     rt_buffer_free(&client->rt->ring, client->answer);
-    return status == CAPN_CALL_BAD_REQUEST ? TRANSPORT_TOO_LARGE : status;
+    if (status == CAPN_CALL_BAD_REQUEST) {
+        return client->call.invoke == client_invoke_without_room ? TRANSPORT_LIMIT
+                                                                 : TRANSPORT_TOO_LARGE;
+    }
+    return status;
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Using up what is limited: each limit is met with its own error, nothing that was there before is
+ * harmed, and what is given back can be had again. By its name in the manifest:
+ *
+ *   exhaust-slots        capability slots, by endpoints
+ *   exhaust-operations   operations under way, by receives that nobody answers
+ *   exhaust-arena        the ring's arena
+ *   exhaust-frames       the machine's memory; spawns are refused meanwhile and work afterwards
+ *
+ * Needs "endpoint-factory", "virtual-memory", "process-spawner" and "null".
+ */
+#include "core/string.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/null.capnp.h"
+#include "tests/programs/support/check.h"
+#include "user/lib/endpoint.h"
+#include "user/lib/memory.h"
+#include "user/lib/process.h"
+
+enum {
+    ROUNDS = 3,
+    PAGES = 16,
+    BINARY_QUIET = 1, /* spin, which as "quiet" only sleeps for a while */
+    MESSAGE_BYTES = 4096,
+};
+
+#define PLACE UINT64_C(0x0000300000000000)
+#define BYTES ((uint64_t)PAGES * LIMIT_PAGE_BYTES)
+
+static bool name_is(const struct rt *rt, const char *name)
+{
+    const char *own = rt->start->process_name;
+
+    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
+}
+
+static struct cap_id held(struct check *check, const char *name)
+{
+    struct cap_id cap = {.raw = 0};
+
+    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
+    return cap;
+}
+
+/* A call that must work whatever is used up. */
+static void null_works(struct check *check)
+{
+    struct client client;
+
+    client_open(&client, check->rt, held(check, "null"), CLIENT_ROOM_SMALL);
+    (void)null_object_nothing_request(&client.call);
+    (void)null_object_nothing_invoke(&client.call);
+    CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
+}
+
+static int32_t endpoint_make(struct check *check, struct endpoint_owner *owner)
+{
+    struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
+    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 32};
+
+    return endpoint_client_create(check->rt, factory, &limits, owner);
+}
+
+static void slots(struct check *check)
+{
+    static struct endpoint_owner owners[LIMIT_TABLE_SLOTS];
+    uint32_t most = 0;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint32_t count = 0;
+        int32_t outcome = TRANSPORT_OK;
+
+        while (outcome == TRANSPORT_OK && count < LIMIT_TABLE_SLOTS) {
+            outcome = endpoint_make(check, &owners[count]);
+            count += outcome == TRANSPORT_OK;
+        }
+        CHECK_EQUAL(check, outcome, TRANSPORT_LIMIT);
+        CHECK(check, count > 8 && (round == 0 || count == most));
+        most = count;
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK_EQUAL(check, rt_release(&check->rt->ring, owners[i].cap), TRANSPORT_OK);
+        }
+        null_works(check);
+    }
+}
+
+static void operations(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_buffer inbox = rt_buffer_alloc(ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_operation operation[LIMIT_OPERATIONS];
+    struct endpoint_owner owner;
+    struct cqe completion;
+    struct sqe entry;
+
+    CHECK_EQUAL(check, endpoint_make(check, &owner), TRANSPORT_OK);
+    entry = (struct sqe){.opcode = OPCODE_RECV,
+                         .cap = owner.cap,
+                         .result = (uint64_t)(uintptr_t)inbox.bytes,
+                         .result_bytes = inbox.size};
+    ring->checks = false; /* one buffer for all of them: none is ever written */
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        CHECK_EQUAL(check, rt_ring_submit(ring, &entry, &operation[i]), TRANSPORT_OK);
+        CHECK_EQUAL(check, rt_ring_enter(ring, 0, 0), TRANSPORT_OK);
+        CHECK(check, !rt_ring_poll(ring, operation[i], &completion));
+    }
+    CHECK_EQUAL(check, rt_ring_do(ring, &entry, &completion), TRANSPORT_OK);
+    CHECK_EQUAL(check, completion.result, TRANSPORT_LIMIT);
+    CHECK_EQUAL(check, completion.refusal.limit, LIMIT_OPERATIONS);
+    null_works(check);
+    /* The owner's end answers all of them, and the operations can be had again. */
+    CHECK_EQUAL(check, rt_release(ring, owner.cap), TRANSPORT_OK);
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        CHECK_EQUAL(check, rt_ring_wait(ring, operation[i], TIMEOUT_NONE, &completion),
+                    TRANSPORT_OK);
+        CHECK_EQUAL(check, completion.result, TRANSPORT_PEER_GONE);
+    }
+    null_works(check);
+}
+
+static void arena(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_buffer all = rt_buffer_alloc(ring, LIMIT_ARENA_BYTES);
+    struct client client;
+
+    CHECK(check, all.bytes != NULL);
+    client_open(&client, check->rt, held(check, "null"), CLIENT_ROOM_SMALL);
+    (void)null_object_nothing_request(&client.call);
+    (void)null_object_nothing_invoke(&client.call);
+    CHECK_EQUAL(check, client_close(&client), TRANSPORT_LIMIT);
+    rt_buffer_free(ring, all);
+    null_works(check);
+}
+
+static int32_t spawn(struct check *check, struct process_handle *handle)
+{
+    struct process_spawner spawner = {.cap = held(check, "process-spawner")};
+    struct process_request request = {
+        .name = {"quiet", 5}, .boot_binary = BINARY_QUIET, .scheduling = {.cpu_mask = UINT64_MAX}};
+
+    return process_client_spawn(check->rt, spawner, &request, handle);
+}
+
+/* A spawn that works, to its end. */
+static void spawn_works(struct check *check)
+{
+    struct process_handle handle;
+    struct process_end end;
+
+    CHECK_EQUAL(check, spawn(check, &handle), TRANSPORT_OK);
+    CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
+    CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
+    CHECK_EQUAL(check, rt_release(&check->rt->ring, handle.cap), TRANSPORT_OK);
+}
+
+static void frames(struct check *check)
+{
+    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct process_handle handle;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t mapped = 0;
+        int32_t outcome = TRANSPORT_OK;
+
+        spawn_works(check);
+        while (outcome == TRANSPORT_OK) {
+            struct memory_range range = {.address = PLACE + mapped, .bytes = BYTES};
+
+            outcome = memory_client_map(check->rt, memory, MEMORY_PROTECTION_READ_WRITE, &range);
+            mapped += outcome == TRANSPORT_OK ? BYTES : 0;
+        }
+        CHECK_EQUAL(check, outcome, EXCEPTION_REASON_OUT_OF_MEMORY);
+        CHECK(check, mapped > BYTES);
+        CHECK_EQUAL(check, spawn(check, &handle), EXCEPTION_REASON_OUT_OF_MEMORY);
+        null_works(check);
+        for (uint64_t offset = 0; offset < mapped; offset += BYTES) {
+            CHECK_EQUAL(check,
+                        memory_client_unmap(check->rt, memory,
+                                            (struct memory_range){PLACE + offset, BYTES}),
+                        TRANSPORT_OK);
+        }
+    }
+    spawn_works(check);
+}
+
+int main(struct rt *rt)
+{
+    struct check check = {.rt = rt};
+
+    if (name_is(rt, "exhaust-slots")) {
+        slots(&check);
+    } else if (name_is(rt, "exhaust-operations")) {
+        operations(&check);
+    } else if (name_is(rt, "exhaust-arena")) {
+        arena(&check);
+    } else {
+        frames(&check);
+    }
+    return check_end(&check);
+}
