@@ -43,8 +43,9 @@ def pins_read(path):
             elif fields[0] in ("file", "tree") and len(fields) == 6:
                 boot = boots.setdefault(fields[1], Boot(*fields[:3]))
                 boot.accepted.append((fields[3], fields[4], fields[5]))
-            else:
-                sys.exit("%s:%d: neither a package, a file nor a tree row" % (path, number))
+            elif fields[0] != "module" or len(fields) != 5:
+                sys.exit("%s:%d: neither a package, a file, a tree nor a module row"
+                         % (path, number))
     return packages, list(boots.values())
 
 
