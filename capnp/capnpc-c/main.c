@@ -15,32 +15,28 @@
 #include "capnp/capnpc-c/emit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define REQUEST_SEGMENTS_MAX 512u
 
 static unsigned char *input_read(size_t *length)
 {
     size_t capacity = 1u << 20;
-    size_t used = 0;
     unsigned char *bytes = memory_take(capacity, 1);
+    *length = 0;
     for (;;) {
-        size_t got = fread(bytes + used, 1, capacity - used, stdin);
-        used += got;
+        size_t got = fread(bytes + *length, 1, capacity - *length, stdin);
+        *length += got;
         if (got == 0) {
-            break;
+            return bytes;
         }
-        if (used == capacity) {
+        if (*length == capacity) {
+            unsigned char *larger = memory_take(capacity, 2);
+            memcpy(larger, bytes, capacity);
+            bytes = larger;
             capacity *= 2;
-            bytes = realloc(bytes, capacity);
-            if (!bytes) {
-                fprintf(stderr, "capnpc-c: out of memory\n");
-                exit(1);
-            }
         }
     }
-    *length = used;
-    return bytes;
 }
 
 static int refuse_input(const char *why)
@@ -92,8 +88,10 @@ int main(int argc, char **argv)
     }
     if (model.error_count == 0) {
         names_assign(&model);
+    }
+    if (model.error_count == 0) {
         docs_check(&model);
-        files_emit(&model);
+        files_emit(&model); /* in spite of those, to tell of names that fall together as well */
     }
     if (model.error_count != 0) {
         fprintf(stderr, "capnpc-c: %zu error%s, nothing written\n", model.error_count,

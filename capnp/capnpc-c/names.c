@@ -7,7 +7,6 @@
 #include "capnp/capnpc-c/model.h"
 #include "capnp/capnpc-c/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* C11, and what C23 adds and the headers of C11 define as macros. */
@@ -62,7 +61,6 @@ static void claims_grow(void)
             *claim_slot(table, capacity, claims[i].identifier) = claims[i];
         }
     }
-    free(claims);
     claims = table;
     claim_capacity = capacity;
 }
@@ -181,6 +179,38 @@ static const char *file_prefix(const struct model *model, const struct node *fil
     return text_snake(text_copy(base, dot ? (size_t)(dot - base) : strlen(base)));
 }
 
+/* What a node refers to must be of the kind that is meant, and in some file. */
+static void reference_check(struct model *model, const struct node *from, const struct node *to,
+                            enum node_kind kind)
+{
+    if (to && (!to->c_name || to->kind != kind)) {
+        model_error(model, from->display_name, "it refers to %s, which is in no file or no %s",
+                    to->display_name,
+                    kind == NODE_STRUCT ? "struct"
+                    : kind == NODE_ENUM ? "enum"
+                                        : "interface");
+    }
+}
+
+static void references_check(struct model *model, const struct node *node)
+{
+    static const enum node_kind kinds[TYPE_KIND_COUNT] = {
+        [TYPE_ENUM] = NODE_ENUM, [TYPE_STRUCT] = NODE_STRUCT, [TYPE_INTERFACE] = NODE_INTERFACE};
+    for (size_t i = 0; i < node->field_count; i++) {
+        const struct field *field = &node->fields[i];
+        reference_check(model, node, field->group, NODE_STRUCT);
+        reference_check(model, node, field->type.node, kinds[field->type.kind]);
+    }
+    for (size_t i = 0; i < node->method_count; i++) {
+        reference_check(model, node, node->methods[i].params, NODE_STRUCT);
+        reference_check(model, node, node->methods[i].results, NODE_STRUCT);
+    }
+    for (size_t i = 0; i < node->superclass_count; i++) {
+        reference_check(model, node, node->superclasses[i], NODE_INTERFACE);
+    }
+    reference_check(model, node, node->type.node, kinds[node->type.kind]);
+}
+
 void names_assign(struct model *model)
 {
     for (size_t i = 0; i < model->node_count; i++) {
@@ -193,5 +223,10 @@ void names_assign(struct model *model)
     struct node *stream = model_find(model, STREAM_RESULT_ID);
     if (stream) {
         stream->c_name = "capn_stream_result";
+    }
+    for (size_t i = 0; i < model->node_count; i++) {
+        if (model->nodes[i].c_name) {
+            references_check(model, &model->nodes[i]);
+        }
     }
 }

@@ -12,13 +12,34 @@
 static struct output *outputs;
 static struct output **outputs_end = &outputs;
 
+/* Memory comes in blocks that are kept to the end, so that nothing needs to be given back. */
+struct block {
+    struct block *next;
+    size_t used;
+    size_t size;
+    max_align_t bytes[];
+};
+static struct block *blocks;
+
 void *memory_take(size_t count, size_t size)
 {
-    void *memory = calloc(count ? count : 1, size ? size : 1);
-    if (!memory) {
-        fprintf(stderr, "capnpc-c: out of memory\n");
-        exit(1);
+    const size_t align = sizeof(max_align_t);
+    if (size != 0 && count > SIZE_MAX / 4 / size) {
+        count = SIZE_MAX / 4 / size; /* more than there is: refused below */
     }
+    size_t bytes = (count * size / align + 1) * align;
+    if (!blocks || blocks->size - blocks->used < bytes) {
+        size_t room = bytes > (1u << 20) ? bytes : 1u << 20;
+        struct block *block = calloc(1, sizeof(*block) + room);
+        if (!block) {
+            fprintf(stderr, "capnpc-c: out of memory\n");
+            exit(1);
+        }
+        *block = (struct block){.next = blocks, .size = room};
+        blocks = block;
+    }
+    void *memory = (char *)blocks->bytes + blocks->used;
+    blocks->used += bytes;
     return memory;
 }
 
@@ -114,20 +135,26 @@ struct output *output_open(const char *path)
     return output;
 }
 
-static void output_append(struct output *output, const char *bytes, size_t length)
+/* Makes room for `length` bytes and a NUL. */
+static char *output_room(struct output *output, size_t length)
 {
-    if (output->capacity - output->length < length) {
+    if (output->capacity - output->length <= length) {
         size_t capacity = 2 * (output->capacity + length) + 4096;
         char *larger = memory_take(capacity, 1);
         if (output->length) {
             memcpy(larger, output->bytes, output->length);
         }
-        free(output->bytes);
         output->bytes = larger;
         output->capacity = capacity;
     }
+    return output->bytes + output->length;
+}
+
+static void output_append(struct output *output, const char *bytes, size_t length)
+{
+    char *to = output_room(output, length);
     if (length) {
-        memcpy(output->bytes + output->length, bytes, length);
+        memcpy(to, bytes, length);
     }
     output->length += length;
 }
@@ -136,10 +163,15 @@ void output_print(struct output *output, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = text_vformat(format, arguments);
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length >= 0) {
+        vsnprintf(output_room(output, (size_t)length), (size_t)length + 1, format, arguments);
+        output->length += (size_t)length;
+    }
     va_end(arguments);
-    output_append(output, text, strlen(text));
-    free(text);
 }
 
 /* One line of a comment; what would end or nest a comment gets a blank in the middle. */
