@@ -199,6 +199,9 @@ static void references_check(struct model *model, const struct node *node)
     for (size_t i = 0; i < node->field_count; i++) {
         const struct field *field = &node->fields[i];
         reference_check(model, node, field->group, NODE_STRUCT);
+        if (field->group && (!field->group->is_group || field->group->scope_id != node->id)) {
+            model_error(model, node->display_name, "its group %s is not its own", field->name);
+        }
         reference_check(model, node, field->type.node, kinds[field->type.kind]);
     }
     for (size_t i = 0; i < node->method_count; i++) {
