@@ -12,6 +12,17 @@ enum host_cpu_state {
     HOST_CPU_HALTED,  /* never again */
 };
 
+enum {
+    HOST_TRANSLATIONS = 16,
+};
+
+/* What one CPU remembers of one page, until it flushes. */
+struct host_translation {
+    uint64_t page; /* 0: nothing */
+    uint64_t frame;
+    unsigned flags;
+};
+
 /* A virtual CPU: a coroutine with a kernel stack of its own. */
 struct arch_cpu {
     enum host_cpu_state state;
@@ -23,6 +34,7 @@ struct arch_cpu {
     void *stack_pointer;        /* where the coroutine stopped, while another one runs */
     void *sanitizer_stack;      /* AddressSanitizer's, kept over a switch */
     struct arch_vspace *vspace; /* active; NULL: the kernel's alone */
+    struct host_translation translation[HOST_TRANSLATIONS]; /* by page number, modulo */
 };
 
 /* A thread's program as it stopped: callee-saved registers lie on its own stack. */

@@ -27,9 +27,12 @@
  * mapped with their protection, so that a program's pointers are user addresses. Execution is data
  * only: programs are C functions of this process, and no page is ever executable for the host.
  *
- * What this does not show: translation buffers (a page that is unmapped is gone at once), memory
- * ordering weaker than one thread's, and one program reaching into another or into the kernel by
- * host pointers that nobody gave it.
+ * The kernel's copies use a translation buffer for each CPU (copy.c), so that a frame given back
+ * too early is seen.
+ *
+ * What this does not show: stale translations in programs (a page that is unmapped is gone for them
+ * at once), memory ordering weaker than one thread's, and one program reaching into another or into
+ * the kernel by host pointers that nobody gave it.
  *
  * Invariants (host_check):
  *  1. machine.current is RUNNING, or on its way into idle or halt.

@@ -83,4 +83,7 @@ void host_memory_init(void);
 bool host_page_show(vaddr_t page, paddr_t frame, bool write) MUST_USE;
 void host_page_hide(vaddr_t page);
 
+/* Makes this CPU forget one page of the active space. */
+void host_translation_forget(vaddr_t page);
+
 #endif

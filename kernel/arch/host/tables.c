@@ -126,6 +126,14 @@ vaddr_t arch_vspace_base(const struct arch_vspace *vspace)
     return vspace->window << WINDOW_SHIFT;
 }
 
+/* Flushes as a processor would: this CPU, if the space is active here. */
+static void page_flush(const struct arch_vspace *vspace, vaddr_t page)
+{
+    if (machine.current->arch.vspace == vspace) {
+        host_translation_forget(page);
+    }
+}
+
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 void arch_vspace_init(struct arch_vspace *vspace, paddr_t root)
@@ -179,6 +187,7 @@ bool arch_vspace_unmap(struct arch_vspace *vspace, vaddr_t page, struct arch_map
     *mapping = entry_mapping(*entry);
     *entry = 0;
     host_page_hide(page);
+    page_flush(vspace, page);
     return true;
 }
 
@@ -197,6 +206,7 @@ bool arch_vspace_protect(struct arch_vspace *vspace, vaddr_t page, unsigned flag
     if (!host_page_show(page, mapping.frame, (flags & ARCH_PAGE_WRITE) != 0)) {
         host_fatal("a page cannot be protected");
     }
+    page_flush(vspace, page);
     return true;
 }
 
@@ -324,13 +334,4 @@ void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspac
         table[level] = table_at(entry);
         index[level] = 0;
     }
-}
-
-void arch_vspace_activate(struct arch_vspace *vspace)
-{
-    machine.current->arch.vspace = vspace;
-}
-
-void arch_tlb_flush(void)
-{
 }
