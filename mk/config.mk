@@ -4,6 +4,7 @@
 #
 #   CC=gcc (default) | clang    clang builds into out/clang/
 #   V=1                         show every command
+#   ORIGINS=1                   MSan tells where an uninitialised value came from (slow)
 #   KERNEL=release | debug      which kernel the interactive commands boot
 
 SHELL := /bin/sh
@@ -98,4 +99,4 @@ SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all $(INSTRU
 # gcc warns that its thread sanitizer does not follow fences; kernel/mem/shootdown.c, which has them,
 # is explored by seeded schedules on one host thread instead.
 SANITIZE_tsan := -fsanitize=thread $(if $(filter gcc,$(COMPILER)),-Wno-tsan)
-SANITIZE_msan := -fsanitize=memory -fsanitize-memory-track-origins -fno-sanitize-recover=all
+SANITIZE_msan := -fsanitize=memory -fno-sanitize-recover=all $(if $(ORIGINS),-fsanitize-memory-track-origins)

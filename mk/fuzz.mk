@@ -7,8 +7,8 @@
 FUZZ_DIR := $(OUT)/fuzz
 FUZZ_CC := clang-14
 FUZZ_FLAGS = $(HOST_FLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_RUNS ?= 20000
-FUZZ_SECONDS ?= 10
+FUZZ_RUNS ?= 10000
+FUZZ_SECONDS ?= 5
 FUZZ_SOURCES := $(sort $(wildcard fuzz/*_fuzz.c))
 FUZZ_SUPPORT := $(sort $(filter-out %_fuzz.c,$(wildcard fuzz/*.c)) $(SCHEMA_TEST_SOURCES))
 FUZZ_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_DIR)/bin/%,$(FUZZ_SOURCES))

@@ -9,14 +9,24 @@ CAPNP_SOURCES := $(sort $(wildcard capnp/runtime/*.c schema/generated/*.c))
 KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_PORTABLE_SOURCES) \
     $(wildcard kernel/arch/host/*.c kernel/arch/host/*.S kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
-HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)) \
-    $(SCHEMA_TEST_SOURCES))
+HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
 SIM_SOURCES := $(sort $(wildcard sim/*.c))
 
-# The host kernel changes stacks and maps memory where these two sanitizers keep their own.
-HOST_TESTS_WITHOUT_tsan := tests/host/machine_%
-# MemorySanitizer knows nothing of what Debian's libjansson writes.
-HOST_TESTS_WITHOUT_msan := tests/host/machine_% tests/host/manifest_json_%
+# Which tests a sanitizer runs. TSan watches threads, so it runs the tests that have some. MSan wants
+# every library instrumented, which jansson is not; and the host kernel changes stacks and maps
+# memory where MSan keeps its own.
+HOST_TESTS_OF_asan := $(HOST_TEST_SOURCES)
+HOST_TESTS_OF_tsan := $(filter %_threads_test.c,$(HOST_TEST_SOURCES))
+HOST_TESTS_OF_msan := $(filter-out tests/host/machine_% tests/host/manifest_json_%, \
+    $(HOST_TEST_SOURCES))
+HOST_TESTS_OF_plain := $(HOST_TEST_SOURCES)
+
+# What its tests are linked with; the little that those with threads need, so that no more is built.
+HOST_TEST_LIBRARIES_plain := libtestsupport.a libtestschema.a libmkmanifest.a libkernel_host.a \
+    libcore.a libcapnp.a
+HOST_TEST_LIBRARIES_asan := $(HOST_TEST_LIBRARIES_plain)
+HOST_TEST_LIBRARIES_msan := $(HOST_TEST_LIBRARIES_plain)
+HOST_TEST_LIBRARIES_tsan := libtestsupport.a libcore.a libcapnp.a
 
 HOST_asan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_asan)
 HOST_tsan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_tsan)
@@ -89,18 +99,17 @@ $(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) 
 $(call archive,$(1)/libhost.a,$(call objects,$(1),tools/host_assert.c))
 $(call archive,$(1)/libmkmanifest.a,$(call objects,$(1),$(filter-out %/main.c,$(wildcard tools/mkmanifest/*.c))))
 $(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT)))
+$(call archive,$(1)/libtestschema.a,$(call objects,$(1),$(SCHEMA_TEST_SOURCES)))
 HOST_LIBRARIES_$(4) := $(addprefix $(1)/,libcore.a libcapnp.a libkernel_host.a)
-HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(filter-out \
-    $(HOST_TESTS_WITHOUT_$(4)),$(HOST_TEST_SOURCES)))
+HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(HOST_TESTS_OF_$(4)))
 HOST_SIMS_$(4) := $(patsubst sim/%.c,$(1)/sim/%,$(filter sim/%_main.c sim/sim.c,$(SIM_SOURCES)))
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(1),$(HOST_TEST_SOURCES)))
 
-$(1)/tests/%: $(1)/tests/host/%.o $(1)/libtestsupport.a $(1)/libkernel_host.a $(1)/libcore.a \
-    $(1)/libcapnp.a $(1)/libmkmanifest.a $(HOST_PROGRAM_LIBRARY)
+$(1)/tests/%: $(1)/tests/host/%.o $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4))) $(HOST_PROGRAM_LIBRARY)
 	$$(call say,LINK,$$@)
-	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group $(1)/libtestsupport.a \
-	    $(1)/libmkmanifest.a $(1)/libkernel_host.a $(1)/libcore.a $(1)/libcapnp.a \
-	    $(HOST_PROGRAM_LIBRARY) -Wl,--end-group -lcmocka -ljansson $(HOST_LIBS)
+	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group \
+	    $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4))) $(HOST_PROGRAM_LIBRARY) -Wl,--end-group \
+	    -lcmocka -ljansson $(HOST_LIBS)
 endef
 $(eval $(call host_variant,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))

@@ -37,7 +37,9 @@ $(eval $(call kernel,release,KERNEL_RELEASE_FLAGS))
 KERNEL_SHARED_measure := $(filter-out %/irq_probe.c,$(wildcard kernel/release/*.c))
 $(eval $(call kernel,measure,KERNEL_MEASURE_FLAGS))
 
-.PHONY: kernel kernel-objects
+.PHONY: kernel kernel-objects kernel-release
+kernel-release: $(filter %/release/kernel.elf,$(KERNELS))
+	@:
 kernel-objects: $(KERNEL_OBJECTS)
 	@:
 ifneq ($(wildcard $(KERNEL_SCRIPT)),)

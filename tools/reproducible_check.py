@@ -17,7 +17,7 @@ import tempfile
 
 import suite
 
-SHIPPED = ("kernel/debug/kernel.elf", "kernel/release/kernel.elf", "capos.iso")
+SHIPPED = ("kernel/release/kernel.elf", "capos.iso")
 SHIPPED_FOLDERS = ("user/bin", "systems")
 LEFT_OUT = shutil.ignore_patterns("out", ".git", "__pycache__")
 
