@@ -20,7 +20,7 @@
  *       binary, arguments, grants, exports (names legal, and new among the service's grants and
  *       exports), quotas, restart, scheduling. Fields that are absent (null) are refused, lists
  * too.
- *    6. The CapSet of the service fits its page.
+ *    6. The CapSet of the service fits its page, and one spawn can pass what is in it.
  *    7. For each service in order: its binary exists; each grant's source exists, belongs to a
  *       service that starts earlier, has the interface, holds the facet and, for kernel objects, is
  *       held by init in a mode that lets it be passed on. init is granted kernel objects only.

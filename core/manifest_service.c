@@ -283,8 +283,11 @@ static bool policies_check(struct manifest *m, uint32_t index, struct manifest_s
         return false;
     }
     entries = service.grant_count + service.export_count;
-    return entries <= LIMIT_CAPSET_ENTRIES ||
-           manifest_refuse(m, MANIFEST_ERROR_CAPSET, entries, LIMIT_CAPSET_ENTRIES);
+    if (entries > LIMIT_CAPSET_ENTRIES) {
+        return manifest_refuse(m, MANIFEST_ERROR_CAPSET, entries, LIMIT_CAPSET_ENTRIES);
+    }
+    return entries <= LIMIT_GRANTS ||
+           manifest_refuse(m, MANIFEST_ERROR_GRANTS, entries, LIMIT_GRANTS);
 }
 
 bool manifest_service_check(struct manifest *m, uint32_t index)

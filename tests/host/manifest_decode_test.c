@@ -214,6 +214,7 @@ SPOIL(priority_over, server->scheduling.priority = LIMIT_PRIORITIES)
 SPOIL(period_short, server->scheduling.budget_ns = 10; server->scheduling.period_ns = 9)
 SPOIL(no_cpu, server->scheduling.cpu_mask = 0)
 SPOIL(capset_over, fill_capset(server, LIMIT_CAPSET_ENTRIES))
+SPOIL(spawn_over, fill_capset(server, LIMIT_GRANTS))
 SPOIL(binary_unknown, client->binary = "clientt")
 SPOIL(kernel_unknown, client->grant[1].source = "consol")
 SPOIL(kernel_interface, client->grant[1].interface_id++)
@@ -294,6 +295,7 @@ static const struct refusal_case cases[] = {
     {period_short, MANIFEST_ERROR_RANGE, "services[1].scheduling.periodNs"},
     {no_cpu, MANIFEST_ERROR_RANGE, "services[1].scheduling.cpuMask"},
     {capset_over, MANIFEST_ERROR_CAPSET, "services[1]"},
+    {spawn_over, MANIFEST_ERROR_GRANTS, "services[1]"},
     {service_twice, MANIFEST_ERROR_DUPLICATE, "services[2].name"},
     {service_binary_absent, MANIFEST_ERROR_MISSING, "services[2].binary"},
     {no_grants, MANIFEST_ERROR_MISSING, "services[2].grants"},
@@ -490,7 +492,7 @@ static void survives_changed_bytes(void **state)
     free(fixture);
 }
 
-/* At the limits, not beyond them: 64 services, a CapSet of 63 entries. */
+/* At the limits, not beyond them. */
 static void accepts_the_largest(void **state)
 {
     struct fixture *fixture = fixture_make();
@@ -498,7 +500,7 @@ static void accepts_the_largest(void **state)
     uint8_t *bytes;
 
     (void)state;
-    fill_capset(&fixture->service[1], LIMIT_CAPSET_ENTRIES - 1);
+    fill_capset(&fixture->service[1], LIMIT_GRANTS - 1);
     many_services(fixture, MANIFEST_SERVICES_MAX);
     fixture->service[0].quotas.threads = 64;
     bytes = fixture_encode(fixture, &length);

@@ -182,6 +182,7 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
     case MANIFEST_ERROR_RANGE:
     case MANIFEST_ERROR_QUOTA:
     case MANIFEST_ERROR_CAPSET:
+    case MANIFEST_ERROR_GRANTS:
     case MANIFEST_ERROR_TOO_LARGE:
     case MANIFEST_ERROR_TOO_MANY:
         return pool_format(pool, "the limit is %" PRIu64, refusal->limit);
