@@ -16,16 +16,18 @@ enum {
     LIMIT_TABLE_SLOTS = 1024,        /* capabilities a process may hold; 64 bytes each */
     LIMIT_TRANSFERS = 16,            /* descriptors beside one message */
     LIMIT_MESSAGE_BYTES = 60 * 1024, /* an endpoint message fits an arena with its header */
-    LIMIT_CALL_BYTES = 4352,       /* message to a kernel object: CONSOLE_WRITE_MAX and its frame */
-    LIMIT_ANSWER_ROOM = 256,       /* least room for the answer of one: any exception fits */
-    LIMIT_ANSWER_BYTES = 33024,    /* answer of one: a boot package chunk of 32768 and its frame */
-    LIMIT_CAPSET_ENTRIES = 63,     /* entries of 64 bytes in one page beside its header */
-    LIMIT_THREADS = 64,            /* threads of one process */
-    LIMIT_PRIORITIES = 32,         /* one 32-bit word names the queues in use */
-    LIMIT_DISPATCH_BATCH = 32,     /* submissions drained before the ring's owner yields */
-    LIMIT_TOKEN_SLOTS = 32,        /* calls in flight at one endpoint */
-    LIMIT_ENDPOINT_QUEUE = 32,     /* calls that wait at one endpoint, all ended when it closes */
-    LIMIT_OPERATIONS = 64,         /* operations of one thread that are not complete */
+    LIMIT_CALL_BYTES = 4352,    /* message to a kernel object: CONSOLE_WRITE_MAX and its frame */
+    LIMIT_ANSWER_ROOM = 256,    /* least room for the answer of one: any exception fits */
+    LIMIT_ANSWER_BYTES = 33024, /* answer of one: a boot package chunk of 32768 and its frame */
+    LIMIT_CAPSET_ENTRIES = 63,  /* entries of 64 bytes in one page beside its header */
+    LIMIT_THREADS = 64,         /* threads of one process */
+    LIMIT_PRIORITIES = 32,      /* one 32-bit word names the queues in use */
+    LIMIT_DISPATCH_BATCH = 32,  /* submissions drained before the ring's owner yields */
+    LIMIT_TOKEN_SLOTS = 32,     /* calls in flight at one endpoint */
+    LIMIT_ENDPOINT_QUEUE = 32,  /* calls that wait at one endpoint, all ended when it closes */
+    LIMIT_ENDPOINT_RECEIVERS =
+        64,                /* receivers that wait at one endpoint: as many as one thread has */
+    LIMIT_OPERATIONS = 64, /* operations of one thread that are not complete */
     LIMIT_STACK_BYTES = 64 * 1024, /* user stack; its guard page lies below */
     LIMIT_GRANTS = 16,             /* capabilities a spawn passes: LIMIT_TRANSFERS */
 };

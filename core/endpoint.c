@@ -9,7 +9,8 @@
  *
  * Invariants:
  *  1. Each record's `place` says which structure holds it, and it is in that one alone.
- *  2. call_count is the length of `calls` and at most LIMIT_ENDPOINT_QUEUE.
+ *  2. call_count and receiver_count are the lengths of their lists, at most
+ *     LIMIT_ENDPOINT_QUEUE and LIMIT_ENDPOINT_RECEIVERS.
  *  3. in_flight is the number of token slots in use; the record of each names its slot.
  *  4. No generation is 0.
  */
@@ -44,11 +45,16 @@ bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *c
     return true;
 }
 
-void endpoint_add_receiver(struct endpoint_queues *queues, struct endpoint_record *receiver)
+bool endpoint_add_receiver(struct endpoint_queues *queues, struct endpoint_record *receiver)
 {
     ASSERT(receiver->place == ENDPOINT_NOWHERE);
+    if (queues->receiver_count >= LIMIT_ENDPOINT_RECEIVERS) {
+        return false;
+    }
     list_push_back(&queues->receivers, &receiver->node);
     receiver->place = ENDPOINT_RECEIVER_WAITS;
+    queues->receiver_count++;
+    return true;
 }
 
 static uint32_t token_slot_free(const struct endpoint_queues *queues)
@@ -78,6 +84,7 @@ bool endpoint_match(struct endpoint_queues *queues, struct endpoint_record **cal
     ASSERT((*call)->place == ENDPOINT_CALL_WAITS);
     ASSERT((*receiver)->place == ENDPOINT_RECEIVER_WAITS);
     queues->call_count--;
+    queues->receiver_count--;
     queues->in_flight++;
     queues->token[slot].call = *call;
     (*call)->place = ENDPOINT_IN_FLIGHT;
@@ -131,6 +138,7 @@ void endpoint_remove(struct endpoint_queues *queues, struct endpoint_record *rec
         queues->call_count--;
         break;
     case ENDPOINT_RECEIVER_WAITS:
+        queues->receiver_count--;
         break;
     }
     list_remove(&record->node);
@@ -176,7 +184,8 @@ unsigned endpoint_check(const struct endpoint_queues *queues)
         !list_holds(&queues->receivers, ENDPOINT_RECEIVER_WAITS, &receivers)) {
         return 1;
     }
-    if (calls != queues->call_count || calls > LIMIT_ENDPOINT_QUEUE) {
+    if (calls != queues->call_count || calls > LIMIT_ENDPOINT_QUEUE ||
+        receivers != queues->receiver_count || receivers > LIMIT_ENDPOINT_RECEIVERS) {
         return 2;
     }
     for (uint32_t i = 0; i < LIMIT_TOKEN_SLOTS; i++) {

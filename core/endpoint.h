@@ -32,6 +32,7 @@ struct endpoint_queues {
     struct list calls;
     struct list receivers;
     uint32_t call_count;
+    uint32_t receiver_count;
     uint32_t in_flight;
     struct endpoint_token token[LIMIT_TOKEN_SLOTS];
 };
@@ -41,8 +42,9 @@ void endpoint_queues_init(struct endpoint_queues *queues);
 /* Adds a call at the end; false: LIMIT_ENDPOINT_QUEUE calls wait already. */
 MUST_USE bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *call);
 
-/* Adds a receiver at the end. */
-void endpoint_add_receiver(struct endpoint_queues *queues, struct endpoint_record *receiver);
+/* Adds a receiver at the end; false: LIMIT_ENDPOINT_RECEIVERS wait already. */
+MUST_USE bool endpoint_add_receiver(struct endpoint_queues *queues,
+                                    struct endpoint_record *receiver);
 
 /*
  * Takes the oldest call and the oldest receiver if there are both and a token slot is free: the

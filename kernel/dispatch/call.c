@@ -94,6 +94,11 @@ static enum transport_error call_load(struct cpu *cpu, struct call *call, const 
                                          call->transfer, descriptors)) {
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_TRANSFERS, sqe->transfers);
     }
+    for (uint32_t i = 0; i < sqe->transfers; i++) {
+        if (call->transfer[i].mode != TRANSFER_COPY || call->transfer[i].spare != 0) {
+            return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_TRANSFERS, i);
+        }
+    }
     call->transfers = sqe->transfers;
     call->result_room = sqe->result_bytes;
     call->result_in_arena =

@@ -199,7 +199,8 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
             return DRAIN_EMPTY;
         }
         dispatch_one(cpu, thread, &sqe);
-        work += DISPATCH_BASE + sqe.message_bytes + sqe.result_bytes;
+        work += DISPATCH_BASE + sqe.message_bytes +
+                (sqe.result_bytes < DISPATCH_WORK ? sqe.result_bytes : DISPATCH_WORK);
     }
     return DRAIN_MORE;
 }
@@ -225,37 +226,39 @@ static bool enter_finish(struct thread *thread, int64_t *result)
         }
     }
     spinlock_unlock(&thread->ring_lock);
+    if (!over && process_is_dying(thread->process)) {
+        thread_wake(thread, false); /* the kill may have looked before the thread waited */
+    }
     return over;
 }
 
-/* One stretch of the cap_enter of the current thread; does not return when it is not over. */
-static int64_t enter_stretch(struct cpu *cpu, struct thread *thread)
+/* One stretch of the cap_enter of the current thread. false: it is not over, and the thread was
+ * queued or waits. */
+static bool enter_stretch(struct cpu *cpu, struct thread *thread, int64_t *result)
 {
     enum drain drain = DRAIN_EMPTY;
-    int64_t result = TRANSPORT_RING_CORRUPT;
 
     if (ring_has_submissions(&thread->ring) || thread->ring.corrupt) {
         drain = ring_drain(cpu, thread);
     }
-    thread->entering = false;
-    if (process_is_dying(thread->process)) {
+    *result = TRANSPORT_RING_CORRUPT;
+    thread->entering = drain == DRAIN_MORE || sched_should_yield(cpu);
+    if (thread->entering || process_is_dying(thread->process)) {
         sched_requeue(cpu, thread);
-        cpu_run(cpu);
+        return false;
     }
-    if (drain == DRAIN_MORE || sched_should_yield(cpu)) {
-        thread->entering = true;
-        sched_requeue(cpu, thread);
-        cpu_run(cpu);
-    }
-    if (drain == DRAIN_EMPTY && !enter_finish(thread, &result)) {
-        cpu_run(cpu);
-    }
-    return result;
+    return drain != DRAIN_EMPTY || enter_finish(thread, result);
 }
 
-void dispatch_continue(struct cpu *cpu, struct thread *thread)
+bool dispatch_continue(struct cpu *cpu, struct thread *thread)
 {
-    arch_context_set_result(&thread->context, enter_stretch(cpu, thread));
+    int64_t result;
+
+    if (!enter_stretch(cpu, thread, &result)) {
+        return false;
+    }
+    arch_context_set_result(&thread->context, result);
+    return true;
 }
 
 /* A cap_enter that has nothing to drain and nothing to wait for: no lock, since only completions
@@ -269,6 +272,7 @@ static bool enter_is_empty(const struct cpu *cpu, const struct thread *thread)
 static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
+    int64_t result;
 
     if (min_complete == 0 && enter_is_empty(cpu, thread)) {
         uint32_t count = ring_completions(&thread->ring);
@@ -289,7 +293,10 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
         thread->deadline_ns =
             timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE : now_ns + timeout_ns;
     }
-    return enter_stretch(cpu, thread);
+    if (!enter_stretch(cpu, thread, &result)) {
+        cpu_run(cpu);
+    }
+    return result;
 }
 
 static int64_t syscall_exit(struct cpu *cpu, uint64_t code, uint64_t scope)

@@ -7,9 +7,10 @@
 
 /*
  * Goes on with the cap_enter of `thread`, which is current and loaded: drains, posts, and returns
- * when the system call is to return to the user (its result is set); else the thread waits or has
- * given way, and this does not return (cpu_run).
+ * true when the system call is to return to the user (its result is set); false: the thread waits
+ * or has given way, and the caller takes it off the CPU. Never nests cpu_run, whose depth on the
+ * kernel stack is bounded by that.
  */
-void dispatch_continue(struct cpu *cpu, struct thread *thread);
+MUST_USE bool dispatch_continue(struct cpu *cpu, struct thread *thread);
 
 #endif

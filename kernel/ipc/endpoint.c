@@ -26,6 +26,10 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
 
+enum {
+    RECEIVED_PER_STEP = 8, /* each may deliver a waiting call of ENDPOINT_MESSAGE_BYTES */
+};
+
 static struct kmem_cache endpoint_cache;
 
 void endpoints_init(void)
@@ -196,6 +200,7 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
     uint32_t room = (uint32_t)sizeof(struct endpoint_message) + ENDPOINT_MESSAGE_BYTES;
     struct operation *operation;
     uint32_t result;
+    bool queued = false;
     bool closed;
 
     if (sqe->result_bytes < room) {
@@ -215,17 +220,18 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
     object_ref(&endpoint->object);
     spinlock_lock(&endpoint->lock);
     closed = endpoint->closed;
-    if (!closed) {
-        endpoint_add_receiver(&endpoint->queues, &operation->endpoint_record);
+    if (!closed && endpoint_add_receiver(&endpoint->queues, &operation->endpoint_record)) {
+        queued = true;
         endpoint_pump(endpoint);
     }
     spinlock_unlock(&endpoint->lock);
-    if (closed) {
-        operation_release(operation);
-        object_unref(&endpoint->object);
-        return refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0);
+    if (queued) {
+        return TRANSPORT_OK;
     }
-    return TRANSPORT_OK;
+    operation_release(operation);
+    object_unref(&endpoint->object);
+    return closed ? refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0)
+                  : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, LIMIT_ENDPOINT_RECEIVERS);
 }
 
 enum transport_error endpoint_return(struct thread *thread, const struct hold_edge *edge,
@@ -279,8 +285,7 @@ static void endpoint_edge_added(struct object *object, const struct hold_edge *e
 }
 
 /* The last owner is gone: everything that waits is told. At most LIMIT_ENDPOINT_QUEUE calls,
- * LIMIT_TOKEN_SLOTS in flight, and no receiver, for a receiver's thread holds an owner edge or is
- * retired. */
+ * LIMIT_ENDPOINT_RECEIVERS and LIMIT_TOKEN_SLOTS in flight. */
 static void endpoint_close(struct endpoint *endpoint)
 {
     struct endpoint_record *record;
@@ -320,9 +325,8 @@ static void endpoint_destroy(struct object *object)
 }
 
 /* An endpoint's operation of a retiring thread, if nobody completed it meanwhile. */
-static void endpoint_operation_cancel(struct operation *operation)
+static void endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation)
 {
-    struct endpoint *endpoint = operation->endpoint;
     bool pending;
 
     spinlock_lock(&endpoint->lock);
@@ -361,7 +365,7 @@ void operations_cancel(struct thread *thread)
             *operation->holder = NULL;
             operation_release(operation);
         } else if (endpoint != NULL) {
-            endpoint_operation_cancel(operation);
+            endpoint_operation_cancel(endpoint, operation);
         }
         if (endpoint != NULL) {
             object_unref(&endpoint->object);
@@ -369,9 +373,9 @@ void operations_cancel(struct thread *thread)
     }
 }
 
-void received_cancel(struct thread *thread)
+bool received_cancel(struct thread *thread)
 {
-    for (;;) {
+    for (unsigned i = 0; i < RECEIVED_PER_STEP; i++) {
         struct endpoint_record *record;
         struct endpoint *endpoint;
         struct list_node *node;
@@ -381,7 +385,7 @@ void received_cancel(struct thread *thread)
         node = list_first(&thread->received);
         if (node == NULL) {
             spinlock_unlock(&thread->ring_lock);
-            return;
+            return true;
         }
         endpoint = CONTAINER_OF(node, struct operation, received_node)->endpoint;
         token = CONTAINER_OF(node, struct operation, received_node)->token;
@@ -397,6 +401,7 @@ void received_cancel(struct thread *thread)
         spinlock_unlock(&endpoint->lock);
         object_unref(&endpoint->object);
     }
+    return false;
 }
 
 const struct object_type endpoint_type = {

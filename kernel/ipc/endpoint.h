@@ -45,7 +45,8 @@ enum transport_error endpoint_return(struct thread *thread, const struct hold_ed
 /* Ends every operation that `thread` has begun and not completed; without completions. */
 void operations_cancel(struct thread *thread);
 
-/* Cancels every call that `thread` received and did not return: PEER_GONE to the callers. */
-void received_cancel(struct thread *thread);
+/* Cancels calls that `thread` received and did not return: PEER_GONE to the callers. A bounded
+ * number; false: some are left. */
+MUST_USE bool received_cancel(struct thread *thread);
 
 #endif

@@ -24,12 +24,12 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
     return operation;
 }
 
-void operation_release(struct operation *operation)
+/* Owner's ring lock held. */
+static void release_locked(struct operation *operation)
 {
     struct thread *thread = operation->owner;
 
     ASSERT(operation->endpoint_record.place == ENDPOINT_NOWHERE);
-    spinlock_lock(&thread->ring_lock);
     ASSERT(operation->kind != OPERATION_FREE);
     operation->kind = OPERATION_FREE;
     operation->endpoint = NULL;
@@ -37,6 +37,14 @@ void operation_release(struct operation *operation)
     operation->receiver = NULL;
     thread->operations_used--;
     list_push_back(&thread->operations_free, &operation->free_node);
+}
+
+void operation_release(struct operation *operation)
+{
+    struct thread *thread = operation->owner;
+
+    spinlock_lock(&thread->ring_lock);
+    release_locked(operation);
     spinlock_unlock(&thread->ring_lock);
 }
 
@@ -49,6 +57,9 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
     if (refusal != NULL) {
         cqe.refusal = *refusal;
     }
-    operation_release(operation);
-    thread_post(thread, &cqe);
+    /* In one section: once it is over the owner may retire and be freed. */
+    spinlock_lock(&thread->ring_lock);
+    release_locked(operation);
+    thread_post_locked(thread, &cqe);
+    spinlock_unlock(&thread->ring_lock);
 }

@@ -191,7 +191,8 @@ static bool plan_reserve(struct capn_request *request, struct spawn *spawn)
         return false;
     }
     spawn->operation->holder = &spawn->operation;
-    spawn->has_caller = true;
+    spawn->caller = process;
+    object_ref(&process->object);
     return true;
 }
 

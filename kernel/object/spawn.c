@@ -102,6 +102,9 @@ static void spawn_free(struct spawn *spawn)
     if (spawn->argument_frame != 0) {
         frame_free(spawn->argument_frame);
     }
+    if (spawn->caller != NULL) {
+        object_unref(&spawn->caller->object);
+    }
     object_unref(&spawn->process->object);
     kmem_free(&spawn_cache, spawn);
 }
@@ -225,9 +228,11 @@ static enum status step_thread(struct spawn *spawn)
                          &spawn->thread);
 }
 
-static void caller_unreserve(struct spawn *spawn, struct process *caller)
+static void caller_unreserve(struct spawn *spawn)
 {
-    if (spawn->has_caller) {
+    struct process *caller = spawn->caller;
+
+    if (caller != NULL) {
         spinlock_lock(&caller->lock);
         cap_table_unreserve(&caller->table, 1);
         spinlock_unlock(&caller->lock);
@@ -271,8 +276,8 @@ static void spawn_fail(struct spawn *spawn, enum status status)
     } else {
         process_abandon(spawn->process, EXIT_KIND_KILLED);
     }
+    caller_unreserve(spawn);
     if (operation != NULL) {
-        caller_unreserve(spawn, operation->owner->process);
         answer.cap.object = NULL;
         deferred_refuse(&answer, operation,
                         (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
@@ -314,7 +319,7 @@ static bool spawn_step(struct job *job)
     enum status status;
     bool done;
 
-    if ((spawn->has_caller && spawn->operation == NULL) || process_is_dying(spawn->process)) {
+    if ((spawn->caller != NULL && spawn->operation == NULL) || process_is_dying(spawn->process)) {
         spawn_fail(spawn, STATUS_CANCELLED);
         return false;
     }

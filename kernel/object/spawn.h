@@ -23,7 +23,7 @@ enum spawn_phase {
 struct spawn {
     struct job job;
     struct operation *operation; /* of the caller; NULL: none, or it is gone */
-    bool has_caller;             /* a slot of the caller's table was reserved for the handle */
+    struct process *caller;      /* in whose table a slot for the handle is reserved; referenced */
     struct process *process;     /* its first reference is the spawn's */
     struct thread *thread;
     enum spawn_phase phase;

@@ -71,13 +71,19 @@ static bool thread_spawn_step(struct job *job)
 
 static enum capn_dispatch start(struct capn_request *request, const struct thread_plan *plan)
 {
-    struct thread_spawn *spawn = kmem_alloc(&thread_spawn_cache);
+    struct operation *operation = call_defer(request, OPERATION_JOB);
+    struct thread_spawn *spawn;
     enum status status = STATUS_NO_MEMORY;
 
+    if (operation == NULL) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    spawn = kmem_alloc(&thread_spawn_cache);
     if (spawn != NULL) {
         status = thread_create(plan, &spawn->thread);
     }
     if (status != STATUS_OK) {
+        operation_release(operation);
         if (spawn != NULL) {
             kmem_free(&thread_spawn_cache, spawn);
         }
@@ -85,13 +91,8 @@ static enum capn_dispatch start(struct capn_request *request, const struct threa
                                                     LIMIT_THREADS, LIMIT_THREADS)
                                       : call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }
-    spawn->operation = call_defer(request, OPERATION_JOB);
-    if (spawn->operation == NULL) {
-        thread_abandon(spawn->thread);
-        kmem_free(&thread_spawn_cache, spawn);
-        return CAPN_DISPATCH_REFUSED;
-    }
-    spawn->operation->holder = &spawn->operation;
+    spawn->operation = operation;
+    operation->holder = &spawn->operation;
     spawn->job.step = thread_spawn_step;
     job_start(&spawn->job, arch_cpu_this(), plan->priority);
     return CAPN_DISPATCH_LATER;

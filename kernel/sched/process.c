@@ -10,7 +10,7 @@
  * Invariants (process_check):
  *  1. The capability table's own.
  *  2. live_count is the length of `threads`; thread_count is at least live_count.
- *  3. Nobody waits for a process that has ended.
+ *  3. Nobody waits for a process that has ended and left the list of all.
  *
  * Locks: processes_lock for the list of all, then one process's, then ring locks below it.
  */
@@ -25,6 +25,7 @@
 #include "kernel/object/process_handle.h"
 
 enum {
+    TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
 };
@@ -194,20 +195,32 @@ static bool teardown_thread(struct process *process)
     return true;
 }
 
-/* The end: waiters learn it, the process leaves the list and drops itself. It counts until nothing
- * of it is left, and who waits for its end is told after that: the machine's end takes a census. */
-static void teardown_finish(struct process *process)
+/* From now on the process has ended; a few of those who wait are told. false: all are. */
+static bool teardown_waiters(struct process *process)
 {
-    void (*ended)(void) = process->ended;
-    struct list_node *node;
+    bool left;
 
     cap_table_free(&process->table);
     spinlock_lock(&process->lock);
     atomic_store_release_u32(&process->state, PROCESS_ENDED);
-    while ((node = list_pop_front(&process->waiters)) != NULL) {
-        process_wait_complete(process, CONTAINER_OF(node, struct operation, wait_node));
+    for (unsigned i = 0; i < TEARDOWN_WAITERS; i++) {
+        struct list_node *node = list_pop_front(&process->waiters);
+
+        if (node != NULL) {
+            process_wait_complete(process, CONTAINER_OF(node, struct operation, wait_node));
+        }
     }
+    left = !list_is_empty(&process->waiters);
     spinlock_unlock(&process->lock);
+    return left;
+}
+
+/* The end: the process leaves the list and drops itself. It counts until nothing of it is left, and
+ * who set `ended` is told after that: the machine's end takes a census. */
+static void teardown_finish(struct process *process)
+{
+    void (*ended)(void) = process->ended;
+
     spinlock_lock(&processes_lock);
     list_remove(&process->all_node);
     spinlock_unlock(&processes_lock);
@@ -232,6 +245,9 @@ static bool teardown_step(struct job *job)
         return true;
     }
     if (teardown_thread(process)) {
+        return true;
+    }
+    if (teardown_waiters(process)) {
         return true;
     }
     teardown_finish(process);
@@ -313,7 +329,8 @@ unsigned process_check(struct process *process)
     } else if (list_check(&process->threads, LIMIT_THREADS, &live) != 0 ||
                live != process->live_count || process->thread_count < live) {
         broken = 2;
-    } else if (process->state == PROCESS_ENDED && !list_is_empty(&process->waiters)) {
+    } else if (process->state == PROCESS_ENDED && !list_node_is_linked(&process->all_node) &&
+               !list_is_empty(&process->waiters)) {
         broken = 3;
     }
     spinlock_unlock(&process->lock);

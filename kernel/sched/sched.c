@@ -210,7 +210,9 @@ static void current_leave(struct cpu *cpu)
     }
 }
 
-static NORETURN void thread_run(struct cpu *cpu, struct thread *thread)
+/* Runs the thread, or goes on with its cap_enter; returns only if that left it queued or waiting.
+ */
+static void thread_run(struct cpu *cpu, struct thread *thread)
 {
     cpu->current = thread;
     cpu->context = &thread->context;
@@ -219,8 +221,9 @@ static NORETURN void thread_run(struct cpu *cpu, struct thread *thread)
     }
     arch_context_load(&thread->context);
     irq_probe_arrive(&thread->process->vspace);
-    if (thread->entering) {
-        dispatch_continue(cpu, thread);
+    if (thread->entering && !dispatch_continue(cpu, thread)) {
+        current_leave(cpu);
+        return;
     }
     lock_check_none_held();
     irq_probe_end();
@@ -284,8 +287,9 @@ void cpu_run(struct cpu *cpu)
 
             if (!process_is_dying(thread->process) && !thread->exiting) {
                 thread_run(cpu, thread);
+            } else {
+                thread_retire(thread);
             }
-            thread_retire(thread);
         }
     }
 }

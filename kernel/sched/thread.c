@@ -284,14 +284,20 @@ void thread_arena_write(struct thread *thread, uint32_t offset, const void *from
     }
 }
 
-void thread_post(struct thread *thread, const struct cqe *cqe)
+void thread_post_locked(struct thread *thread, const struct cqe *cqe)
 {
-    spinlock_lock(&thread->ring_lock);
     ring_post(&thread->ring, cqe);
-    if (thread->waiting && ring_completions(&thread->ring) >= thread->wait_for) {
+    if (thread->waiting &&
+        (ring_completions(&thread->ring) >= thread->wait_for || thread->ring.corrupt)) {
         thread->waiting = false;
         sched_thread_ready(thread);
     }
+}
+
+void thread_post(struct thread *thread, const struct cqe *cqe)
+{
+    spinlock_lock(&thread->ring_lock);
+    thread_post_locked(thread, cqe);
     spinlock_unlock(&thread->ring_lock);
 }
 
@@ -368,7 +374,10 @@ void thread_retire(struct thread *thread)
         vspace_activate(NULL);
     }
     operations_cancel(thread);
-    received_cancel(thread);
+    if (!received_cancel(thread)) {
+        sched_requeue(thread->task.cpu, thread);
+        return;
+    }
     spinlock_lock(&process->lock);
     list_remove(&thread->process_node);
     last = --process->live_count == 0;

@@ -108,14 +108,18 @@ bool thread_arena_offset(const struct thread *thread, uint64_t address, uint64_t
  * endpoint and process locks may be. */
 void thread_post(struct thread *thread, const struct cqe *cqe);
 
+/* The same with the ring_lock held. */
+void thread_post_locked(struct thread *thread, const struct cqe *cqe);
+
 /* Makes a waiting thread ready without a completion (kill, timeout). */
 void thread_wake(struct thread *thread, bool timed_out);
 
 /* exit(code, EXIT_THREAD) of the current thread. */
 NORETURN void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code);
 
-/* Ends the thread on its home CPU: it is not current any more. Cancels what it began and what it
- * took; the last thread starts its process's teardown. */
+/* One step of ending the thread on its home CPU, which picks it again until nothing is left: it is
+ * not current any more. Cancels what it began and what it took; the last thread starts its
+ * process's teardown. */
 void thread_retire(struct thread *thread);
 
 #endif

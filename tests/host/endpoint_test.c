@@ -7,7 +7,7 @@
 
 #include "core/endpoint.h"
 
-#define RECORDS 80u
+#define RECORDS 112u
 
 static struct endpoint_queues queues;
 static struct endpoint_record records[RECORDS];
@@ -36,8 +36,8 @@ static void test_order(void **state)
     assert_true(endpoint_add_call(&queues, &records[0]));
     assert_true(endpoint_add_call(&queues, &records[1]));
     assert_false(endpoint_match(&queues, &call, &receiver, &token));
-    endpoint_add_receiver(&queues, &records[2]);
-    endpoint_add_receiver(&queues, &records[3]);
+    assert_true(endpoint_add_receiver(&queues, &records[2]));
+    assert_true(endpoint_add_receiver(&queues, &records[3]));
     assert_true(endpoint_match(&queues, &call, &receiver, &token));
     assert_ptr_equal(call, &records[0]);
     assert_ptr_equal(receiver, &records[2]);
@@ -57,7 +57,7 @@ static void test_token_is_good_once(void **state)
 
     (void)state;
     assert_true(endpoint_add_call(&queues, &records[0]));
-    endpoint_add_receiver(&queues, &records[1]);
+    assert_true(endpoint_add_receiver(&queues, &records[1]));
     assert_true(endpoint_match(&queues, &call, &receiver, &token));
     assert_null(endpoint_finish(&queues, token + 1));
     assert_null(endpoint_finish(&queues, token + (UINT64_C(1) << 32)));
@@ -66,7 +66,7 @@ static void test_token_is_good_once(void **state)
     assert_ptr_equal(endpoint_finish(&queues, token), call);
     assert_null(endpoint_finish(&queues, token));
     assert_true(endpoint_add_call(&queues, &records[0]));
-    endpoint_add_receiver(&queues, &records[1]);
+    assert_true(endpoint_add_receiver(&queues, &records[1]));
     assert_true(endpoint_match(&queues, &call, &receiver, &second));
     assert_true(second != token);
     assert_null(endpoint_finish(&queues, token));
@@ -86,13 +86,15 @@ static void test_limits(void **state)
         assert_true(endpoint_add_call(&queues, &records[i]));
     }
     assert_false(endpoint_add_call(&queues, &records[LIMIT_ENDPOINT_QUEUE]));
-    for (unsigned i = 0; i < LIMIT_TOKEN_SLOTS + 1; i++) {
-        endpoint_add_receiver(&queues, &records[LIMIT_TOKEN_SLOTS + i]);
+    for (unsigned i = 0; i < LIMIT_ENDPOINT_RECEIVERS; i++) {
+        assert_true(endpoint_add_receiver(&queues, &records[LIMIT_TOKEN_SLOTS + i]));
     }
+    assert_false(endpoint_add_receiver(&queues, &records[RECORDS - 2]));
     while (endpoint_match(&queues, &call, &receiver, &token)) {
         matched++;
     }
     assert_int_equal(matched, LIMIT_TOKEN_SLOTS);
+    assert_true(endpoint_add_receiver(&queues, &records[RECORDS - 2]));
     assert_true(endpoint_add_call(&queues, &records[RECORDS - 1]));
     assert_false(endpoint_match(&queues, &call, &receiver, &token));
     assert_non_null(endpoint_finish(&queues, token));
@@ -115,8 +117,8 @@ static void step(struct test_random *random)
         }
         break;
     case 1:
-        if (before == ENDPOINT_NOWHERE) {
-            endpoint_add_receiver(&queues, record);
+        if (before == ENDPOINT_NOWHERE && endpoint_add_receiver(&queues, record)) {
+            assert_int_equal(record->place, ENDPOINT_RECEIVER_WAITS);
         }
         break;
     case 2:
