@@ -71,3 +71,9 @@ debug-check: ## check that make debug shows frames of programs and of the kernel
 	$(call setup,build run debug)
 	$(Q)$(MAKE) boot-files KERNEL=debug
 	@$(PYTHON) tools/debug_check.py $(result) --make '$(MAKE)'
+
+.PHONY: run-check
+run-check: ## check make run with a terminal, without one, and with guests that fail
+	$(call setup,build run)
+	$(Q)$(MAKE) build
+	@$(PYTHON) tools/run_check.py $(result) --make '$(MAKE)' --out $(OUT)

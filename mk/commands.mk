@@ -69,7 +69,7 @@ iso-file: $(ISO)
 # the last line boot the default system.
 SUITES ?= fmt-check edges-check pins-check manifests-check generated-code-check rt-check test-tools test-host \
     test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) reproducible-check test-boot \
-    $(if $(filter %/default.bin,$(SYSTEMS)),debug-check readme-check demos-check bench-exact)
+    $(if $(filter %/default.bin,$(SYSTEMS)),debug-check run-check readme-check demos-check bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
