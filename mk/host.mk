@@ -156,7 +156,7 @@ host-tools: $(HOST_TOOLS)
 	@:
 host-tests: $(HOST_TESTS_plain)
 	@:
-sim: $(HOST_SIMS_plain)
+sim: $(HOST_SIMS_plain) ## build out/host/sim/sim, which runs systems on the host kernel under many seeds
 	@:
 
 # The tests of core/ are those named after one of its files.

@@ -35,7 +35,7 @@
  * the kernel by host pointers that nobody gave it.
  *
  * Invariants (host_check):
- *  1. machine.current is RUNNING, or on its way into idle or halt.
+ *  1. machine.current was started.
  *  2. A RUNNING or IDLE CPU that is not current has a stopped stack.
  *  3. in_user is set for the current CPU alone.
  *

@@ -50,6 +50,9 @@ void host_cpu_start(struct cpu *cpu, void (*start)(struct cpu *cpu));
  * useful until another has run. */
 void host_switch_point(bool waiting);
 
+/* 0, or the number of the first broken invariant of machine.c. */
+unsigned host_check(void) MUST_USE;
+
 /* An interrupt that waits for this CPU, taken; false: none. */
 bool host_interrupt_take(struct cpu *cpu, enum arch_interrupt *kind);
 

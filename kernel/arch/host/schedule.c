@@ -71,6 +71,35 @@ void host_cpu_start(struct cpu *cpu, void (*start)(struct cpu *cpu))
     cpu->arch.state = HOST_CPU_RUNNING;
 }
 
+static bool has_stopped_stack(const struct cpu *cpu)
+{
+    const uint8_t *stopped = cpu->arch.stack_pointer;
+
+    return stopped > cpu->arch.stack_low && stopped < cpu->arch.stack_top;
+}
+
+unsigned host_check(void)
+{
+    for (unsigned i = 0; i < machine.count; i++) {
+        const struct cpu *cpu = cpus[i];
+
+        if (cpu == machine.current) {
+            if (cpu->arch.state == HOST_CPU_OFF) {
+                return 1;
+            }
+            continue;
+        }
+        if ((cpu->arch.state == HOST_CPU_RUNNING || cpu->arch.state == HOST_CPU_IDLE) &&
+            !has_stopped_stack(cpu)) {
+            return 2;
+        }
+        if (cpu->arch.in_user) {
+            return 3;
+        }
+    }
+    return 0;
+}
+
 static void cpu_switch(struct cpu *to)
 {
     struct cpu *from = machine.current;
@@ -79,6 +108,7 @@ static void cpu_switch(struct cpu *to)
         return;
     }
     ASSERT(!from->arch.in_user);
+    ASSERT(host_check() == 0);
     machine.switches++;
     machine.current = to;
     sanitizer_switch_begin(&from->arch.sanitizer_stack, to->arch.stack_low, to->arch.stack_top);
