@@ -149,8 +149,15 @@ HOST_TOOL_LIBS_mkmanifest := -ljansson
 $(foreach f,$(HOST_TOOL_FOLDERS),$(eval $(call host_tool,$(notdir $(patsubst %/,%,$(f))),$(strip \
     $(sort $(wildcard $(f)*.c))))))
 
+# The emulator's plugin that tallies costly instructions for the bench rows.
+TALLY := $(HOST_DIR)/tally.so
+$(TALLY): bench/tally.c $(HOST_DIR)/flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -shared -fPIC -MMD -MP -MF $(@:.so=.d) -o $@ $<
+DEPENDENCIES += $(TALLY:.so=.d)
+
 .PHONY: host host-tests host-tools sim
-host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS)
+host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS) $(TALLY)
 	@:
 host-tools: $(HOST_TOOLS)
 	@:

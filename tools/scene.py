@@ -290,10 +290,11 @@ class Builder:
         return machine
 
 
-def run_scene(scene, builder, scale):
-    """(what is wrong or None, seconds, output)"""
+def run_scene(scene, builder, scale, extra=()):
+    """(what is wrong or None, seconds, output); `extra` arguments for the emulator"""
     try:
         machine = builder.machine(scene)
+        machine.extra += extra
     except (SceneError, OSError) as problem:
         return str(problem), 0.0, b""
     stop = None

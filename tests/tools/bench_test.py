@@ -12,6 +12,7 @@ import bench  # noqa: E402
 ROWS = [
     {"name": "enter", "unit": "instructions", "method": "m", "reach": 200, "aim": 120},
     {"name": "calls", "unit": "instructions", "method": "m", "reach": 10, "aim": 20, "more": True},
+    {"name": "owed", "unit": "instructions", "method": "m", "reach": 10, "aim": 5, "behind": 30},
     {"name": "build", "unit": "seconds", "method": "m", "reach": 60, "aim": 30},
 ]
 
@@ -35,6 +36,12 @@ class Rows(unittest.TestCase):
         self.assertEqual(self.judged(("calls", 10, "instructions")), (1, []))
         self.assertIn("at least 10", self.judged(("calls", 9, "instructions"))[1][0])
 
+    def test_behind_its_reach(self):
+        self.assertEqual(self.judged(("owed", 30, "instructions")), (1, []))
+        self.assertIn("behind its reach, and was 30",
+                      self.judged(("owed", 31, "instructions"))[1][0])
+        self.assertIn("take `behind` out", self.judged(("owed", 10, "instructions"))[1][0])
+
     def test_wall_time_never_fails(self):
         self.assertEqual(self.judged(("build", 1000.0, "seconds")), (0, []))
 
@@ -50,7 +57,20 @@ class Rows(unittest.TestCase):
 
     def test_exact_wants_every_exact_row(self):
         bad = self.judged(("enter", 1, "instructions"), exact=True)[1]
-        self.assertEqual(bad, ["calls was not measured"])
+        self.assertEqual(bad, ["calls was not measured", "owed was not measured"])
+
+    def test_tally(self):
+        sections = bench.parse_tally("section 900\nclass locked 200\nclass swapgs 1\nsection 7\n"
+                                     "class locked 3\nwatch frame_alloc 2\n")
+        self.assertEqual(sections, [{"locked": 200, "swapgs": 1}, {"locked": 3, "frame_alloc": 2}])
+        table = bench.Table(ROWS)
+        table.tally("enter", 100, sections[0])
+        self.assertEqual(table.rows["enter"]["tally"], {"locked": 2.0, "swapgs": 0.01})
+        self.assertEqual(table.problems, [])
+        table.tally("calls", 1, sections[1])
+        self.assertEqual(table.problems, ["calls: 2 times frame_alloc"])
+        table.tally("nobody", 1, {})
+        self.assertIn("nobody is tallied", table.problems[1])
 
     def test_lines(self):
         lines = ["[0.1] bench enter 123 instructions", "bench wall 0.25 seconds", "benchmark x 1 y",

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What calls cost. The manifest makes two processes of this program: the one that owns an endpoint
+ * serves, the other measures and prints `bench NAME VALUE UNIT`. One cycle is one instruction on
+ * the deterministic clock of the scene that reads it, and the stubs of both programs are in it;
+ * the ring client's own checks of lent buffers are off, as they would be in a program that is sold.
+ *
+ * For the tally of costly instructions, each row's last batch runs between tally_begin and
+ * tally_end, whose addresses bench.py gives to the emulator's plugin.
+ */
+#include "core/string.h"
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/greeter.capnp.h"
+#include "schema/generated/null.capnp.h"
+#include "user/rt/call.h"
+#include "user/rt/rt.h"
+#include "user/rt/syscall.h"
+
+enum {
+    BATCHES = 21,
+    ROUNDS = 1000,
+    AT_ONCE = 32,
+    SMALL_BYTES = 64,
+    LARGE_BYTES = 1024,
+    MESSAGE_BYTES = 4096,
+    ANSWER_BYTES = 256, /* least room for the answer of a kernel object */
+    METHOD_ECHO = 0,    /* answered with as many bytes as came */
+    METHOD_STOP = 1,
+};
+
+struct bench {
+    struct rt *rt;
+    struct cap_id null;
+    struct cap_id stale;
+    struct cap_id server;
+    struct rt_buffer message;
+    struct rt_buffer answer;
+    struct rt_call null_call;
+    struct rt_call failed_call;
+    struct rt_call call_64;
+    struct rt_call call_1k;
+};
+
+struct row {
+    const char *name;
+    unsigned each; /* operations in one round */
+    bool (*round)(struct bench *bench);
+};
+
+/* Where the plugin begins and ends counting. */
+NOINLINE void tally_begin(void);
+NOINLINE void tally_end(void);
+
+void tally_begin(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
+void tally_end(void)
+{
+    __asm__ volatile("nop" : : : "memory");
+}
+
+static bool null_call(struct bench *bench)
+{
+    return rt_call(&bench->rt->ring, &bench->null_call).status >= 0;
+}
+
+static bool failed_lookup(struct bench *bench)
+{
+    return rt_call(&bench->rt->ring, &bench->failed_call).status == TRANSPORT_STALE_CAP;
+}
+
+static bool call_64(struct bench *bench)
+{
+    return rt_call(&bench->rt->ring, &bench->call_64).status == SMALL_BYTES;
+}
+
+static bool call_1k(struct bench *bench)
+{
+    return rt_call(&bench->rt->ring, &bench->call_1k).status == LARGE_BYTES;
+}
+
+/* AT_ONCE calls in one submission, then all their answers. */
+static bool calls_at_once(struct bench *bench, const struct rt_call *call)
+{
+    struct rt_ring *ring = &bench->rt->ring;
+    struct rt_operation operation[AT_ONCE];
+    const struct sqe entry = rt_call_entry(call);
+    struct cqe completion;
+
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        if (rt_ring_submit(ring, &entry, &operation[i]) != TRANSPORT_OK) {
+            return false;
+        }
+    }
+    if (rt_ring_enter(ring, AT_ONCE, TIMEOUT_NONE) != TRANSPORT_OK) {
+        return false;
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        if (!rt_ring_poll(ring, operation[i], &completion) || completion.result < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool null_call_batch32(struct bench *bench)
+{
+    return calls_at_once(bench, &bench->null_call);
+}
+
+static bool call_64_batch32(struct bench *bench)
+{
+    return calls_at_once(bench, &bench->call_64);
+}
+
+static const struct row rows[] = {
+    {"null_call", 1, null_call},
+    {"null_call_batch32", AT_ONCE, null_call_batch32},
+    {"failed_lookup", 1, failed_lookup},
+    {"call_64", 1, call_64},
+    {"call_1k", 1, call_1k},
+    {"call_64_batch32", AT_ONCE, call_64_batch32},
+};
+
+/* Cycles of one batch; UINT64_MAX: a round failed. */
+static uint64_t batch_run(struct bench *bench, const struct row *row)
+{
+    uint64_t start = rt_cycle_counter();
+
+    for (unsigned i = 0; i < ROUNDS / row->each; i++) {
+        if (!row->round(bench)) {
+            return UINT64_MAX;
+        }
+    }
+    return rt_cycle_counter() - start;
+}
+
+static bool row_measure(struct bench *bench, const struct row *row)
+{
+    unsigned operations = ROUNDS / row->each * row->each;
+    uint64_t least = UINT64_MAX;
+
+    for (unsigned batch = 0; batch < BATCHES; batch++) {
+        uint64_t took = batch_run(bench, row);
+
+        if (took == UINT64_MAX) {
+            (void)rt_print(bench->rt, "FAILED: %s\n", row->name);
+            return false;
+        }
+        least = took < least ? took : least;
+    }
+    tally_begin();
+    (void)batch_run(bench, row);
+    tally_end();
+    (void)rt_print(bench->rt, "bench %s %llu instructions\n", row->name,
+                   (unsigned long long)(least / operations));
+    (void)rt_print(bench->rt, "tallied %s %u\n", row->name, operations);
+    return true;
+}
+
+static struct rt_call call_make(const struct bench *bench, struct cap_id cap, uint64_t interface_id,
+                                uint32_t bytes)
+{
+    return (struct rt_call){
+        .cap = cap,
+        .interface_id = interface_id,
+        .message = bench->message.bytes,
+        .message_bytes = bytes,
+        .result = bench->answer.bytes,
+        .result_bytes = bytes < ANSWER_BYTES ? ANSWER_BYTES : bytes,
+    };
+}
+
+/* An id that was good once. */
+static bool stale_make(struct bench *bench)
+{
+    return rt_find(bench->rt, "stale", NULL_OBJECT_INTERFACE_ID, &bench->stale) == TRANSPORT_OK &&
+           rt_release(&bench->rt->ring, bench->stale) == TRANSPORT_OK;
+}
+
+static int measure(struct rt *rt)
+{
+    struct bench bench = {.rt = rt};
+    struct rt_call stop;
+
+    if (rt_find(rt, "null", NULL_OBJECT_INTERFACE_ID, &bench.null) != TRANSPORT_OK ||
+        rt_find(rt, "server", GREETER_INTERFACE_ID, &bench.server) != TRANSPORT_OK ||
+        !stale_make(&bench)) {
+        return 1;
+    }
+    bench.message = rt_buffer_alloc(&rt->ring, MESSAGE_BYTES);
+    bench.answer = rt_buffer_alloc(&rt->ring, MESSAGE_BYTES);
+    rt->ring.checks = false;
+    bench.null_call = call_make(&bench, bench.null, NULL_OBJECT_INTERFACE_ID, 8);
+    bench.failed_call = call_make(&bench, bench.stale, NULL_OBJECT_INTERFACE_ID, 8);
+    bench.call_64 = call_make(&bench, bench.server, GREETER_INTERFACE_ID, SMALL_BYTES);
+    bench.call_1k = call_make(&bench, bench.server, GREETER_INTERFACE_ID, LARGE_BYTES);
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (!row_measure(&bench, &rows[i])) {
+            return 2;
+        }
+    }
+    stop = bench.call_64;
+    stop.method = METHOD_STOP;
+    return rt_call(&rt->ring, &stop).status == SMALL_BYTES ? 0 : 3;
+}
+
+/* Answers every call with the bytes that came, until one says stop. */
+static int serve(struct rt *rt, struct cap_id endpoint)
+{
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_request request = rt_receive(&rt->ring, endpoint, inbox);
+
+    rt->ring.checks = false;
+    while (request.status >= 0) {
+        struct rt_reply reply = {.endpoint = endpoint,
+                                 .token = request.head->token,
+                                 .message = request.message,
+                                 .message_bytes = request.head->message_bytes};
+
+        if (request.head->method == METHOD_STOP) {
+            return rt_return(&rt->ring, &reply) == TRANSPORT_OK ? 0 : 4;
+        }
+        request = rt_return_receive(&rt->ring, &reply, inbox);
+    }
+    return 5;
+}
+
+int main(struct rt *rt)
+{
+    const struct capset_entry *owner = rt_find_interface(rt, ENDPOINT_INTERFACE_ID);
+
+    return owner != NULL ? serve(rt, owner->cap) : measure(rt);
+}
