@@ -7,7 +7,7 @@
 #include "abi/limits.h"
 
 #define CAPSET_MAGIC   UINT32_C(0x53504143) /* "CAPS" */
-#define CAPSET_VERSION 0
+#define CAPSET_VERSION 1
 
 struct capset_entry {
     char name[LIMIT_NAME_BYTES]; /* not terminated when it fills the field */

@@ -31,6 +31,13 @@ enum refusal_argument {
     ARGUMENT_IMAGE,
     ARGUMENT_COUNT,
     ARGUMENT_TIME,
+    ARGUMENT_ANSWER,
+    ARGUMENT_PATH,
+    ARGUMENT_SLOT,
+    ARGUMENT_FACET,
+    ARGUMENT_TARGET,
+    ARGUMENT_ADDRESS,
+    ARGUMENT_VALUE,
 };
 
 /* Sixteen bytes of every completion: zero on success. */

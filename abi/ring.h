@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring: version 0 of the memory that one thread and the kernel share. One header page, one
+ * The ring: version 1 of the memory that one thread and the kernel share. One header page, one
  * array of 64-byte submissions, one array of 32-byte completions, one arena for messages, each at a
  * page boundary of one contiguous region of the thread's address space.
  *
@@ -23,7 +23,7 @@
 #include "abi/limits.h"
 
 #define RING_MAGIC   UINT32_C(0x474e4952) /* "RING" */
-#define RING_VERSION 0
+#define RING_VERSION 1
 
 enum opcode {
     OPCODE_NOP = 0,
@@ -32,7 +32,6 @@ enum opcode {
     OPCODE_RETURN = 3,
     OPCODE_RETURN_RECV = 4,
     OPCODE_RELEASE = 5,
-    /* Reserved numbers: refused with BAD_OPCODE. */
     OPCODE_DUP = 6,
     OPCODE_TRANSFER = 7,
     OPCODE_DELEGATE = 8,
@@ -43,29 +42,80 @@ enum opcode {
     OPCODE_WATCH = 13,
     OPCODE_PARK = 14,
     OPCODE_UNPARK = 15,
-    OPCODE_FORWARD = 16,
+    OPCODE_FORWARD = 16, /* reserved: refused with BAD_OPCODE */
+    OPCODE_COUNT,
 };
 
 /* sqe.flags */
 enum {
-    SQE_EXCEPTION = 1, /* RETURN, RETURN_RECV: the message is a CapException */
+    SQE_EXCEPTION = 1,   /* RETURN, RETURN_RECV: the message is a CapException */
+    SQE_PROMISED = 2,    /* CALL: the target is a capability of an answer still to come */
+    SQE_EXACT_SLOT = 4,  /* DUP, TRANSFER: `slot` says where the edge goes */
+    SQE_WINDOW = 8,      /* DUP: into the lowest free slot of the descriptor window */
+    SQE_MOVE = 16,       /* TRANSFER: the caller's own edge goes away */
+    SQE_KEEP_GRANT = 32, /* TRANSFER: with the right to grant, if the caller has it */
 };
 
-/* One submission. A field that an opcode does not use must be zero. */
+enum {
+    PATH_STEPS = 4,
+    PATH_INDEX_MAX = 254,
+};
+
+/* Which capability of an answer: pointer indices from the root on, each plus one; 0 ends. All 0: no
+ * path. Cap'n Proto's promised-answer path, which schema evolution leaves as it is. */
+struct answer_path {
+    uint8_t step[PATH_STEPS];
+};
+
+/*
+ * A capability of an answer that the same thread asked for before. `answer` is the id that it gave
+ * that call: ANSWER_SLOT_BITS of slot, the rest a generation of its choice, so that an id of an
+ * earlier use of the slot names nothing. 0: no answer.
+ */
+struct promise {
+    uint32_t answer;
+    struct answer_path path;
+};
+
+enum {
+    ANSWER_SLOT_BITS = 8,
+};
+
+/* One submission. A field that an opcode does not use must be zero; the last eight bytes always. */
 struct sqe {
     uint8_t opcode;         /* enum opcode */
     uint8_t flags;          /* SQE_* */
-    uint16_t method;        /* CALL: method ordinal */
+    uint8_t method;         /* CALL: method ordinal */
+    uint8_t transfers;      /* CALL, RETURN, RETURN_RECV: descriptors behind the message, at its end
+                               rounded up to 8 */
     uint32_t message_bytes; /* CALL, RETURN, RETURN_RECV: length of the message */
     uint64_t user_data;     /* returned in the completion, never looked at */
-    struct cap_id cap;      /* CALL, RECV, RETURN_RECV, RELEASE: the capability meant */
-    uint64_t interface_id;  /* CALL: interface expected of the capability */
-    uint64_t token;         /* RETURN, RETURN_RECV: the return token of the call answered */
-    uint64_t message;       /* CALL, RETURN, RETURN_RECV: user address of the message */
-    uint64_t result; /* CALL: where the result goes; RECV, RETURN_RECV: where the next call goes */
+    union {
+        struct cap_id cap;      /* the capability meant: all but NOP, TOKEN, FINISH, CANCEL */
+        struct promise promise; /* CALL with SQE_PROMISED */
+    };
+    union {
+        uint64_t interface_id; /* CALL, TOKEN: interface expected of the capability */
+        uint64_t token;        /* RETURN, RETURN_RECV, WATCH: the return token of a call received;
+                                  CANCEL: user_data of the submission to cancel */
+        uint64_t facet;        /* DUP, DELEGATE: methods of the new edge */
+        struct cap_id target;  /* TRANSFER: ProcessHandle of the process that gets the edge */
+    };
+    union {
+        uint64_t message; /* CALL, RETURN, RETURN_RECV: user address of the message */
+        uint64_t address; /* PARK, UNPARK: user address, or offset in the MemoryObject `cap` */
+    };
+    union {
+        uint64_t result;     /* CALL: where the result goes; RECV, RETURN_RECV: the next call */
+        uint64_t timeout_ns; /* PARK: from now; TIMEOUT_NONE: for ever */
+    };
     uint32_t result_bytes; /* room at `result` */
-    uint16_t transfers;    /* descriptors behind the message, at its end rounded up to 8 */
-    uint16_t spare;        /* zero */
+    union {
+        uint32_t answer; /* CALL: id under which the answer is kept, 0: it is not; FINISH: its id */
+        uint32_t slot;   /* TOKEN; DUP and TRANSFER with SQE_EXACT_SLOT */
+        uint32_t value;  /* PARK: value expected at the address; UNPARK: threads to wake at most */
+    };
+    uint64_t spare; /* zero */
 };
 
 /* cqe.flags */
@@ -74,20 +124,35 @@ enum {
     CQE_CAPS_SHIFT = 16, /* CALL: flags >> 16 received_cap records stand behind the result */
 };
 
+/* What REVOKE ended besides edges. */
+struct receipt {
+    uint32_t calls;    /* queued or running */
+    uint32_t mappings; /* pages */
+    uint32_t events;   /* armed timers and waits */
+    uint32_t nodes;    /* delegations that hung below */
+};
+
 /* One completion. result >= 0: bytes of the message written at the submission's `result` (RECV: its
  * head included), the received_cap records behind it not counted; < 0: transport error. */
 struct cqe {
     uint64_t user_data;
     int32_t result;
     uint32_t flags;
-    struct refusal refusal;
+    union {
+        struct refusal refusal; /* result < 0; all zero where nothing below applies */
+        struct cap_id cap[2];   /* DUP, TOKEN: the edge; DELEGATE: the edge and its handle */
+        struct receipt receipt; /* REVOKE */
+    };
 };
 
 /* One capability that travels beside a message; sixteen bytes. */
 struct transfer {
     struct cap_id cap;
-    uint32_t mode; /* enum transfer_mode */
-    uint32_t spare;
+    uint8_t mode;            /* enum transfer_mode */
+    uint8_t flags;           /* zero */
+    struct answer_path path; /* RETURN, RETURN_RECV: where the message points at it; all 0: a call
+                                promised from this answer cannot name it. CALL: all 0 */
+    uint16_t spare;          /* zero */
 };
 
 enum transfer_mode {
@@ -95,12 +160,27 @@ enum transfer_mode {
     TRANSFER_MOVE = 2,
 };
 
+/* Whether every field beside capability and mode is zero, as a CALL's descriptor must be. */
+static inline bool transfer_is_plain(const struct transfer *transfer)
+{
+    const uint8_t *step = transfer->path.step;
+
+    return transfer->flags == 0 && transfer->spare == 0 &&
+           (step[0] | step[1] | step[2] | step[3]) == 0;
+}
+
 /* What arrived beside a message, behind it at its end rounded up to 8; thirty-two bytes. */
 struct received_cap {
     struct cap_id cap;
     uint64_t interface_id;
     uint64_t facet;
     uint64_t badge;
+};
+
+/* What a message delivered by RECV says. */
+enum endpoint_message_kind {
+    ENDPOINT_MESSAGE_CALL = 0,
+    ENDPOINT_MESSAGE_CLOSED = 1, /* the last edge and call of `badge` are gone; nothing to return */
 };
 
 /* Head of every message that RECV delivers, at `result`; the message follows. */
@@ -112,7 +192,8 @@ struct endpoint_message {
     uint16_t caps;          /* received_cap records behind the message */
     uint32_t message_bytes; /* bytes of the message behind this head */
     uint32_t result_bytes;  /* room the caller has for the answer */
-    uint32_t spare[3];
+    uint32_t kind;          /* enum endpoint_message_kind */
+    uint32_t spare[2];
 };
 
 struct ring_header {
@@ -168,11 +249,26 @@ static inline void ring_store_own(uint32_t *index, uint32_t value)
 
 _Static_assert(sizeof(struct sqe) == 64, "a submission is 64 bytes");
 _Static_assert(sizeof(struct cqe) == 32, "a completion is 32 bytes");
-_Static_assert(offsetof(struct sqe, user_data) == 8 && offsetof(struct sqe, cap) == 16 &&
-                   offsetof(struct sqe, interface_id) == 24 && offsetof(struct sqe, token) == 32 &&
-                   offsetof(struct sqe, message) == 40 && offsetof(struct sqe, result) == 48 &&
-                   offsetof(struct sqe, result_bytes) == 56,
+_Static_assert(offsetof(struct sqe, flags) == 1 && offsetof(struct sqe, method) == 2 &&
+                   offsetof(struct sqe, transfers) == 3 &&
+                   offsetof(struct sqe, message_bytes) == 4 && offsetof(struct sqe, user_data) == 8,
                "submission layout");
+_Static_assert(offsetof(struct sqe, cap) == 16 && offsetof(struct sqe, promise) == 16 &&
+                   offsetof(struct sqe, interface_id) == 24 && offsetof(struct sqe, token) == 24 &&
+                   offsetof(struct sqe, facet) == 24 && offsetof(struct sqe, target) == 24,
+               "submission layout");
+_Static_assert(offsetof(struct sqe, message) == 32 && offsetof(struct sqe, address) == 32 &&
+                   offsetof(struct sqe, result) == 40 && offsetof(struct sqe, timeout_ns) == 40 &&
+                   offsetof(struct sqe, result_bytes) == 48 && offsetof(struct sqe, answer) == 52 &&
+                   offsetof(struct sqe, slot) == 52 && offsetof(struct sqe, value) == 52,
+               "submission layout");
+_Static_assert(offsetof(struct sqe, spare) == 56 && sizeof(((struct sqe *)0)->spare) == 8,
+               "eight bytes are spare in every layout");
+_Static_assert(offsetof(struct cqe, result) == 8 && offsetof(struct cqe, flags) == 12 &&
+                   offsetof(struct cqe, refusal) == 16 && offsetof(struct cqe, cap) == 16 &&
+                   offsetof(struct cqe, receipt) == 16,
+               "completion layout");
+_Static_assert(sizeof(struct promise) == 8 && sizeof(struct receipt) == 16, "one field each");
 _Static_assert(sizeof(struct transfer) == 16, "a transfer descriptor is 16 bytes");
 _Static_assert(sizeof(struct received_cap) == 32, "a received capability is 32 bytes");
 _Static_assert(sizeof(struct endpoint_message) == 48, "an endpoint message head is 48 bytes");

@@ -10,7 +10,7 @@
 #include "abi/compiler.h"
 
 #define START_INFO_MAGIC   UINT32_C(0x54524154) /* "TART" */
-#define START_INFO_VERSION 0
+#define START_INFO_VERSION 1
 
 struct start_info {
     uint32_t magic;

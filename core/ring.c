@@ -103,27 +103,49 @@ uint32_t ring_completions(struct ring *ring)
     return atomic_load_relaxed_u32(&ring->cq_tail) - ring->cq_head;
 }
 
-/* Fields that an opcode may use; every other must be zero. */
+/* Fields that an opcode may use; every other must be zero. Those that share bytes share a bit. */
 enum {
-    USES_FLAGS = 1,
-    USES_METHOD = 2,
-    USES_MESSAGE = 4,
+    USES_METHOD = 1,
+    USES_TRANSFERS = 2,
+    USES_MESSAGE_BYTES = 4,
     USES_CAP = 8,
-    USES_INTERFACE = 16,
-    USES_TOKEN = 32,
+    USES_SECOND = 16, /* interface_id, token, facet, target */
+    USES_MESSAGE = 32,
     USES_RESULT = 64,
-    USES_TRANSFERS = 128,
+    USES_RESULT_BYTES = 128,
+    USES_ANSWER = 256, /* answer, slot, value */
+    USES_NEVER = 512,  /* spare */
+    USES_OUT = USES_MESSAGE | USES_MESSAGE_BYTES | USES_TRANSFERS,
+    USES_IN = USES_RESULT | USES_RESULT_BYTES,
+    KNOWN = 1024, /* the opcode exists */
 };
 
-static const uint8_t opcode_uses[] = {
-    [OPCODE_NOP] = 0,
-    [OPCODE_CALL] =
-        USES_METHOD | USES_MESSAGE | USES_CAP | USES_INTERFACE | USES_RESULT | USES_TRANSFERS,
-    [OPCODE_RECV] = USES_CAP | USES_RESULT,
-    [OPCODE_RETURN] = USES_FLAGS | USES_MESSAGE | USES_TOKEN | USES_CAP | USES_TRANSFERS,
-    [OPCODE_RETURN_RECV] =
-        USES_FLAGS | USES_MESSAGE | USES_TOKEN | USES_CAP | USES_RESULT | USES_TRANSFERS,
-    [OPCODE_RELEASE] = USES_CAP,
+/* The wire form of one opcode: its fields and its flags. */
+struct opcode_wire {
+    uint16_t uses;
+    uint8_t flags;
+};
+
+static const struct opcode_wire opcode_wire[OPCODE_COUNT] = {
+    [OPCODE_NOP] = {KNOWN, 0},
+    [OPCODE_CALL] = {KNOWN | USES_METHOD | USES_OUT | USES_CAP | USES_SECOND | USES_IN |
+                         USES_ANSWER,
+                     SQE_PROMISED},
+    [OPCODE_RECV] = {KNOWN | USES_CAP | USES_IN, 0},
+    [OPCODE_RETURN] = {KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION},
+    [OPCODE_RETURN_RECV] = {KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION},
+    [OPCODE_RELEASE] = {KNOWN | USES_CAP, 0},
+    [OPCODE_DUP] = {KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW},
+    [OPCODE_TRANSFER] = {KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,
+                         SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT},
+    [OPCODE_DELEGATE] = {KNOWN | USES_CAP | USES_SECOND, 0},
+    [OPCODE_REVOKE] = {KNOWN | USES_CAP, 0},
+    [OPCODE_TOKEN] = {KNOWN | USES_SECOND | USES_ANSWER, 0},
+    [OPCODE_FINISH] = {KNOWN | USES_ANSWER, 0},
+    [OPCODE_CANCEL] = {KNOWN | USES_SECOND, 0},
+    [OPCODE_WATCH] = {KNOWN | USES_CAP | USES_SECOND, 0},
+    [OPCODE_PARK] = {KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0},
+    [OPCODE_UNPARK] = {KNOWN | USES_CAP | USES_MESSAGE | USES_ANSWER, 0},
 };
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
@@ -135,42 +157,68 @@ static enum transport_error refuse(struct refusal *refusal, enum transport_error
     return error;
 }
 
-enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct refusal *refusal)
+/* Which fields are not zero. */
+static unsigned fields_present(const struct sqe *sqe)
 {
-    unsigned uses;
+    return (sqe->method != 0 ? USES_METHOD : 0U) | (sqe->transfers != 0 ? USES_TRANSFERS : 0U) |
+           (sqe->message_bytes != 0 ? USES_MESSAGE_BYTES : 0U) |
+           (sqe->cap.raw != 0 ? USES_CAP : 0U) | (sqe->interface_id != 0 ? USES_SECOND : 0U) |
+           (sqe->message != 0 ? USES_MESSAGE : 0U) | (sqe->result != 0 ? USES_RESULT : 0U) |
+           (sqe->result_bytes != 0 ? USES_RESULT_BYTES : 0U) |
+           (sqe->answer != 0 ? USES_ANSWER : 0U) | (sqe->spare != 0 ? USES_NEVER : 0U);
+}
 
-    memset(refusal, 0, sizeof(*refusal));
-    if (sqe->opcode >= ARRAY_COUNT(opcode_uses)) {
-        return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
+/* Names the first of the fields `wrong` that are not zero and should be. */
+static enum transport_error unused_field_error(const struct sqe *sqe, unsigned wrong,
+                                               struct refusal *refusal)
+{
+    const struct {
+        unsigned use;
+        enum refusal_argument argument;
+        uint64_t value;
+    } field[] = {
+        {USES_METHOD, ARGUMENT_METHOD, sqe->method},
+        {USES_CAP, ARGUMENT_CAP, sqe->cap.raw},
+        {USES_SECOND, ARGUMENT_INTERFACE, sqe->interface_id},
+        {USES_MESSAGE, ARGUMENT_MESSAGE, sqe->message},
+        {USES_MESSAGE_BYTES, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes},
+        {USES_RESULT, ARGUMENT_RESULT, sqe->result},
+        {USES_RESULT_BYTES, ARGUMENT_RESULT_BYTES, sqe->result_bytes},
+        {USES_TRANSFERS, ARGUMENT_TRANSFERS, sqe->transfers},
+        {USES_ANSWER, ARGUMENT_ANSWER, sqe->answer},
+        {USES_NEVER, ARGUMENT_SPARE, sqe->spare},
+    };
+    unsigned i = 0;
+
+    while ((wrong & field[i].use) == 0) {
+        i++;
+        ASSERT(i < ARRAY_COUNT(field));
     }
-    uses = opcode_uses[sqe->opcode];
-    if (((uses & USES_FLAGS) == 0 && sqe->flags != 0) || (sqe->flags & ~SQE_EXCEPTION) != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_FLAGS, sqe->flags);
+    return refuse(refusal, TRANSPORT_BAD_FIELD, field[i].argument, field[i].value);
+}
+
+/* A path is one step at least, and nothing stands behind its end. */
+static bool path_is_valid(const struct answer_path *path)
+{
+    bool ended = path->step[0] == 0;
+
+    if (ended) {
+        return false;
     }
-    if ((uses & USES_METHOD) == 0 && sqe->method != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_METHOD, sqe->method);
+    for (unsigned i = 1; i < PATH_STEPS; i++) {
+        if (ended && path->step[i] != 0) {
+            return false;
+        }
+        ended = path->step[i] == 0;
     }
-    if ((uses & USES_CAP) == 0 && sqe->cap.raw != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_CAP, sqe->cap.raw);
-    }
-    if ((uses & USES_INTERFACE) == 0 && sqe->interface_id != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_INTERFACE, sqe->interface_id);
-    }
-    if ((uses & USES_TOKEN) == 0 && sqe->token != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_TOKEN, sqe->token);
-    }
-    if ((uses & USES_MESSAGE) == 0 && (sqe->message != 0 || sqe->message_bytes != 0)) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_MESSAGE, sqe->message);
-    }
-    if ((uses & USES_RESULT) == 0 && (sqe->result != 0 || sqe->result_bytes != 0)) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_RESULT, sqe->result);
-    }
-    if ((uses & USES_TRANSFERS) == 0 && sqe->transfers != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_TRANSFERS, sqe->transfers);
-    }
-    if (sqe->spare != 0) {
-        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_SPARE, sqe->spare);
-    }
+    return true;
+}
+
+/* Fields whose value matters beyond zero or not. */
+static enum transport_error value_error(const struct sqe *sqe, struct refusal *refusal)
+{
+    bool placed = sqe->opcode == OPCODE_DUP || sqe->opcode == OPCODE_TRANSFER;
+
     if (sqe->message_bytes % 8 != 0 || sqe->message_bytes > LIMIT_MESSAGE_BYTES) {
         refusal->limit = LIMIT_MESSAGE_BYTES;
         return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes);
@@ -179,7 +227,36 @@ enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct ref
         refusal->limit = LIMIT_TRANSFERS;
         return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_TRANSFERS, sqe->transfers);
     }
+    if ((sqe->flags & SQE_PROMISED) != 0 && sqe->promise.answer == 0) {
+        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_ANSWER, 0);
+    }
+    if ((sqe->flags & SQE_PROMISED) != 0 && !path_is_valid(&sqe->promise.path)) {
+        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_PATH, sqe->cap.raw >> 32);
+    }
+    if ((sqe->flags & SQE_EXACT_SLOT) != 0 && (sqe->flags & SQE_WINDOW) != 0) {
+        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_FLAGS, sqe->flags);
+    }
+    if (placed && (sqe->flags & SQE_EXACT_SLOT) == 0 && sqe->slot != 0) {
+        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_SLOT, sqe->slot);
+    }
     return TRANSPORT_OK;
+}
+
+enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct refusal *refusal)
+{
+    const struct opcode_wire *wire;
+    unsigned wrong;
+
+    memset(refusal, 0, sizeof(*refusal));
+    if (sqe->opcode >= OPCODE_COUNT || opcode_wire[sqe->opcode].uses == 0) {
+        return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
+    }
+    wire = &opcode_wire[sqe->opcode];
+    if ((sqe->flags & ~wire->flags) != 0) {
+        return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_FLAGS, sqe->flags);
+    }
+    wrong = fields_present(sqe) & ~(unsigned)wire->uses;
+    return wrong != 0 ? unused_field_error(sqe, wrong, refusal) : value_error(sqe, refusal);
 }
 
 unsigned ring_check(const struct ring *ring)

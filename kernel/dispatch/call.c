@@ -95,7 +95,7 @@ static enum transport_error call_load(struct cpu *cpu, struct call *call, const 
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_TRANSFERS, sqe->transfers);
     }
     for (uint32_t i = 0; i < sqe->transfers; i++) {
-        if (call->transfer[i].mode != TRANSFER_COPY || call->transfer[i].spare != 0) {
+        if (call->transfer[i].mode != TRANSFER_COPY || !transfer_is_plain(&call->transfer[i])) {
             return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_TRANSFERS, i);
         }
     }

@@ -22,8 +22,7 @@
 #include "abi/syscall.h"
 #include "core/assert.h"
 #include "core/string.h"
-#include "kernel/dispatch/call.h"
-#include "kernel/ipc/endpoint.h"
+#include "kernel/dispatch/submission.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 
@@ -33,147 +32,6 @@ enum {
     DISPATCH_WORK = 32 * 1024,
     DISPATCH_BASE = 1024,
 };
-
-static void post(struct thread *thread, const struct sqe *sqe, int32_t result,
-                 const struct refusal *refusal)
-{
-    struct cqe cqe = {.user_data = sqe->user_data, .result = result};
-
-    if (refusal != NULL) {
-        cqe.refusal = *refusal;
-    }
-    thread_post(thread, &cqe);
-}
-
-/* The edge that `id` names, copied and pinned (object_unref it): BAD_CAP and the like. */
-static enum transport_error edge_pin(struct process *process, struct cap_id id,
-                                     struct hold_edge *pinned)
-{
-    const struct hold_edge *edge;
-    enum transport_error error;
-
-    spinlock_lock(&process->lock);
-    error = cap_table_lookup(&process->table, id, &edge);
-    if (error == TRANSPORT_OK) {
-        *pinned = *edge;
-        object_ref(pinned->object);
-    }
-    spinlock_unlock(&process->lock);
-    return error;
-}
-
-static enum transport_error dispatch_release(struct thread *thread, const struct sqe *sqe,
-                                             struct refusal *refusal)
-{
-    struct process *process = thread->process;
-    struct hold_edge edge;
-    enum transport_error error;
-
-    spinlock_lock(&process->lock);
-    error = cap_table_remove(&process->table, sqe->cap, &edge);
-    spinlock_unlock(&process->lock);
-    if (error == TRANSPORT_OK) {
-        edge_drop(&edge);
-        post(thread, sqe, 0, NULL);
-    } else {
-        refusal->argument = ARGUMENT_CAP;
-    }
-    return error;
-}
-
-/* CALL: on an endpoint it queues, on any other object it runs now. */
-static enum transport_error dispatch_call(struct cpu *cpu, struct thread *thread,
-                                          const struct sqe *sqe, struct refusal *refusal)
-{
-    struct hold_edge edge;
-    enum transport_error error = edge_pin(thread->process, sqe->cap, &edge);
-    struct object *object;
-
-    refusal->argument = ARGUMENT_CAP;
-    if (error != TRANSPORT_OK) {
-        return error;
-    }
-    object = edge.object;
-    error = hold_edge_permits(&edge, sqe->interface_id, sqe->method);
-    if (error != TRANSPORT_OK) {
-        refusal->argument =
-            error == TRANSPORT_WRONG_INTERFACE ? ARGUMENT_INTERFACE : ARGUMENT_METHOD;
-    } else if (object->type == &endpoint_type && edge.interface_id != ENDPOINT_INTERFACE_ID) {
-        memset(refusal, 0, sizeof(*refusal));
-        error = endpoint_call(thread, &edge, sqe, refusal);
-    } else {
-        error = call_kernel_object(cpu, thread, sqe, &edge, refusal);
-    }
-    object_unref(object);
-    return error;
-}
-
-/* RECV, RETURN and RETURN_RECV on an owner's edge. */
-static enum transport_error dispatch_endpoint(struct thread *thread, const struct sqe *sqe,
-                                              struct refusal *refusal)
-{
-    bool answers = sqe->opcode != OPCODE_RECV;
-    bool receives = sqe->opcode != OPCODE_RETURN;
-    struct hold_edge edge;
-    enum transport_error error = edge_pin(thread->process, sqe->cap, &edge);
-
-    refusal->argument = ARGUMENT_CAP;
-    if (error != TRANSPORT_OK) {
-        return error;
-    }
-    if (receives) {
-        error = hold_edge_permits(&edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_RECEIVE);
-    }
-    if (error == TRANSPORT_OK && answers) {
-        error = hold_edge_permits(&edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_ANSWER);
-    }
-    if (error == TRANSPORT_OK) {
-        memset(refusal, 0, sizeof(*refusal));
-        if (answers) {
-            error = endpoint_return(thread, &edge, sqe, refusal);
-        }
-        if (error == TRANSPORT_OK && receives) {
-            error = endpoint_receive(thread, &edge, sqe, refusal);
-        } else if (error == TRANSPORT_OK) {
-            post(thread, sqe, 0, NULL);
-        }
-    }
-    object_unref(edge.object);
-    return error;
-}
-
-static void dispatch_one(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
-{
-    struct refusal refusal;
-    enum transport_error error = sqe_wire_validation_error(sqe, &refusal);
-
-    if (error == TRANSPORT_OK) {
-        switch ((enum opcode)sqe->opcode) {
-        case OPCODE_NOP:
-            post(thread, sqe, 0, NULL);
-            break;
-        case OPCODE_CALL:
-            error = dispatch_call(cpu, thread, sqe, &refusal);
-            break;
-        case OPCODE_RECV:
-        case OPCODE_RETURN:
-        case OPCODE_RETURN_RECV:
-            error = dispatch_endpoint(thread, sqe, &refusal);
-            break;
-        case OPCODE_RELEASE:
-            error = dispatch_release(thread, sqe, &refusal);
-            break;
-        default:
-            ASSERT(false);
-        }
-    } else {
-        thread->ring.invalid++;
-    }
-    if (error != TRANSPORT_OK) {
-        refusal.reason = (uint16_t)-error;
-        post(thread, sqe, error, &refusal);
-    }
-}
 
 enum drain {
     DRAIN_EMPTY,
@@ -198,7 +56,7 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
         if (take != RING_TAKE_ENTRY) {
             return DRAIN_EMPTY;
         }
-        dispatch_one(cpu, thread, &sqe);
+        submission_dispatch(cpu, thread, &sqe);
         work += DISPATCH_BASE + sqe.message_bytes +
                 (sqe.result_bytes < DISPATCH_WORK ? sqe.result_bytes : DISPATCH_WORK);
     }

@@ -170,8 +170,12 @@ struct field {
 };
 
 #define BIT(opcode) (UINT32_C(1) << (opcode))
-#define ANSWERS     (BIT(OPCODE_RETURN) | BIT(OPCODE_RETURN_RECV))
-#define RECEIVES    (BIT(OPCODE_RECV) | BIT(OPCODE_RETURN_RECV))
+#define SENDS       (BIT(OPCODE_CALL) | BIT(OPCODE_RETURN) | BIT(OPCODE_RETURN_RECV))
+#define RECEIVES    (BIT(OPCODE_RECV) | BIT(OPCODE_RETURN_RECV) | BIT(OPCODE_CALL))
+#define PARKS       (BIT(OPCODE_PARK) | BIT(OPCODE_UNPARK))
+#define PLACES      (BIT(OPCODE_DUP) | BIT(OPCODE_TRANSFER))
+#define CAPLESS     (BIT(OPCODE_NOP) | BIT(OPCODE_TOKEN) | BIT(OPCODE_FINISH) | BIT(OPCODE_CANCEL))
+#define ALL_OPCODES (BIT(OPCODE_FORWARD) - 1)
 
 static void set_flags(struct sqe *sqe)
 {
@@ -185,11 +189,8 @@ static void set_cap(struct sqe *sqe)
 {
     sqe->cap.raw = 1;
 }
-static void set_interface(struct sqe *sqe)
-{
-    sqe->interface_id = 1;
-}
-static void set_token(struct sqe *sqe)
+/* The eight bytes of interface_id, token, facet and target. */
+static void set_second(struct sqe *sqe)
 {
     sqe->token = 1;
 }
@@ -213,29 +214,39 @@ static void set_transfers(struct sqe *sqe)
 {
     sqe->transfers = 1;
 }
+/* The four bytes of answer, slot and value. */
+static void set_answer(struct sqe *sqe)
+{
+    sqe->answer = 1;
+    sqe->flags |= (BIT(sqe->opcode) & PLACES) != 0 ? SQE_EXACT_SLOT : 0;
+}
 static void set_spare(struct sqe *sqe)
 {
     sqe->spare = 1;
 }
 
 static const struct field fields[] = {
-    {ARGUMENT_FLAGS, ANSWERS, set_flags},
+    {ARGUMENT_FLAGS, BIT(OPCODE_RETURN) | BIT(OPCODE_RETURN_RECV), set_flags},
     {ARGUMENT_METHOD, BIT(OPCODE_CALL), set_method},
-    {ARGUMENT_CAP, BIT(OPCODE_CALL) | ANSWERS | RECEIVES | BIT(OPCODE_RELEASE), set_cap},
-    {ARGUMENT_INTERFACE, BIT(OPCODE_CALL), set_interface},
-    {ARGUMENT_TOKEN, ANSWERS, set_token},
-    {ARGUMENT_MESSAGE, BIT(OPCODE_CALL) | ANSWERS, set_message},
-    {ARGUMENT_MESSAGE, BIT(OPCODE_CALL) | ANSWERS, set_message_bytes},
-    {ARGUMENT_RESULT, BIT(OPCODE_CALL) | RECEIVES, set_result},
-    {ARGUMENT_RESULT, BIT(OPCODE_CALL) | RECEIVES, set_result_bytes},
-    {ARGUMENT_TRANSFERS, BIT(OPCODE_CALL) | ANSWERS, set_transfers},
+    {ARGUMENT_CAP, ALL_OPCODES & ~CAPLESS, set_cap},
+    {ARGUMENT_INTERFACE,
+     SENDS | PLACES | BIT(OPCODE_DELEGATE) | BIT(OPCODE_TOKEN) | BIT(OPCODE_CANCEL) |
+         BIT(OPCODE_WATCH),
+     set_second},
+    {ARGUMENT_MESSAGE, SENDS | PARKS, set_message},
+    {ARGUMENT_MESSAGE_BYTES, SENDS, set_message_bytes},
+    {ARGUMENT_RESULT, RECEIVES | BIT(OPCODE_PARK), set_result},
+    {ARGUMENT_RESULT_BYTES, RECEIVES, set_result_bytes},
+    {ARGUMENT_TRANSFERS, SENDS, set_transfers},
+    {ARGUMENT_ANSWER, BIT(OPCODE_CALL) | BIT(OPCODE_FINISH) | BIT(OPCODE_TOKEN) | PLACES | PARKS,
+     set_answer},
     {ARGUMENT_SPARE, 0, set_spare},
 };
 
 static void test_unused_fields_are_refused(void **state)
 {
     (void)state;
-    for (unsigned opcode = OPCODE_NOP; opcode <= OPCODE_RELEASE; opcode++) {
+    for (unsigned opcode = OPCODE_NOP; opcode < OPCODE_FORWARD; opcode++) {
         for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
             struct sqe sqe = {.opcode = (uint8_t)opcode, .user_data = UINT64_MAX};
             bool allowed = (fields[i].users & BIT(opcode)) != 0;
@@ -267,14 +278,65 @@ static void test_limits_and_opcodes(void **state)
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
     sqe.transfers++;
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
-    sqe = (struct sqe){.opcode = OPCODE_RETURN, .flags = 2};
+    sqe = (struct sqe){.opcode = OPCODE_RETURN, .flags = SQE_PROMISED};
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
-    for (unsigned opcode = OPCODE_RELEASE + 1; opcode <= UINT8_MAX; opcode++) {
+    for (unsigned opcode = OPCODE_FORWARD; opcode <= UINT8_MAX; opcode++) {
         sqe = (struct sqe){.opcode = (uint8_t)opcode};
         assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_OPCODE);
         assert_int_equal(refusal.argument, ARGUMENT_OPCODE);
         assert_int_equal(refusal.amount, opcode);
     }
+}
+
+/* A promise names an answer and at least one step, and nothing stands behind the path's end. */
+static void test_promises(void **state)
+{
+    static const struct {
+        struct promise promise;
+        enum transport_error error;
+        enum refusal_argument argument;
+    } cases[] = {
+        {{1, {{1, 0, 0, 0}}}, TRANSPORT_OK, ARGUMENT_NONE},
+        {{UINT32_MAX, {{255, 255, 255, 255}}}, TRANSPORT_OK, ARGUMENT_NONE},
+        {{0, {{1, 0, 0, 0}}}, TRANSPORT_BAD_FIELD, ARGUMENT_ANSWER},
+        {{1, {{0, 0, 0, 0}}}, TRANSPORT_BAD_FIELD, ARGUMENT_PATH},
+        {{1, {{0, 1, 0, 0}}}, TRANSPORT_BAD_FIELD, ARGUMENT_PATH},
+        {{1, {{1, 0, 1, 0}}}, TRANSPORT_BAD_FIELD, ARGUMENT_PATH},
+        {{1, {{1, 1, 0, 1}}}, TRANSPORT_BAD_FIELD, ARGUMENT_PATH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct sqe sqe = {
+            .opcode = OPCODE_CALL, .flags = SQE_PROMISED, .promise = cases[i].promise};
+        struct refusal refusal;
+
+        assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), cases[i].error);
+        assert_int_equal(refusal.argument, cases[i].argument);
+    }
+}
+
+/* A slot is named when the submission says that it is, and in one way. */
+static void test_placement(void **state)
+{
+    struct sqe sqe = {.opcode = OPCODE_DUP, .slot = 7};
+    struct refusal refusal;
+
+    (void)state;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    assert_int_equal(refusal.argument, ARGUMENT_SLOT);
+    sqe.flags = SQE_WINDOW;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    sqe.flags = SQE_EXACT_SLOT;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+    sqe.flags = SQE_EXACT_SLOT | SQE_WINDOW;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    assert_int_equal(refusal.argument, ARGUMENT_FLAGS);
+    sqe.opcode = OPCODE_TRANSFER;
+    sqe.flags = SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+    sqe.flags = SQE_WINDOW;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
 }
 
 int main(void)
@@ -288,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup(test_promised_completions_survive_corruption, setup),
         cmocka_unit_test(test_unused_fields_are_refused),
         cmocka_unit_test(test_limits_and_opcodes),
+        cmocka_unit_test(test_promises),
+        cmocka_unit_test(test_placement),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

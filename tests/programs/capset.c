@@ -33,7 +33,7 @@ static struct cqe submit(struct check *check, const struct sqe *entry)
 
 /* A call of `method` with empty parameters. */
 static struct cqe call(struct check *check, struct cap_id cap, uint64_t interface_id,
-                       uint16_t method)
+                       uint8_t method)
 {
     struct sqe entry = {
         .opcode = OPCODE_CALL,
@@ -92,11 +92,11 @@ static void facets_enforced(struct check *check)
 
     CHECK_EQUAL(check, completion.result, TRANSPORT_NO_METHOD);
     CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_METHOD);
-    for (uint16_t method = CONSOLE_METHOD_READ; method < 70; method++) {
+    for (uint8_t method = CONSOLE_METHOD_READ; method < 70; method++) {
         CHECK_EQUAL(check, call(check, console, CONSOLE_INTERFACE_ID, method).result,
                     TRANSPORT_NO_METHOD);
     }
-    CHECK_EQUAL(check, call(check, console, CONSOLE_INTERFACE_ID, UINT16_MAX).result,
+    CHECK_EQUAL(check, call(check, console, CONSOLE_INTERFACE_ID, UINT8_MAX).result,
                 TRANSPORT_NO_METHOD);
     completion = call(check, console, NULL_OBJECT_INTERFACE_ID, 0);
     CHECK_EQUAL(check, completion.result, TRANSPORT_WRONG_INTERFACE);

@@ -36,7 +36,7 @@ static struct rt_call call_of(struct client *client)
     return (struct rt_call){
         .cap = client->cap,
         .interface_id = call->interface_id,
-        .method = call->method,
+        .method = (uint8_t)call->method, /* below 64: the generator refuses more */
         .transfers = client->transfer_count,
         .message = client->request.bytes,
         .message_bytes = message_bytes,

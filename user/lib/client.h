@@ -36,7 +36,7 @@ struct client {
     struct cap_id cap;
     struct rt_buffer request;
     struct rt_buffer answer;
-    uint16_t transfer_count;
+    uint8_t transfer_count;
     struct transfer transfer[LIMIT_TRANSFERS];
     struct rt_call wire_call;
     struct rt_operation operation; /* under way after client_submit */

@@ -13,8 +13,8 @@
 struct rt_call {
     struct cap_id cap;
     uint64_t interface_id;
-    uint16_t method;
-    uint16_t transfers; /* struct transfer records behind the message */
+    uint8_t method;
+    uint8_t transfers; /* struct transfer records behind the message */
     const void *message;
     uint32_t message_bytes; /* a multiple of 8 */
     uint32_t result_bytes;  /* room at `result` */
@@ -62,7 +62,7 @@ struct rt_reply {
     uint64_t token;
     const void *message;
     uint32_t message_bytes;
-    uint16_t transfers;
+    uint8_t transfers;
     bool exception;
 };
 

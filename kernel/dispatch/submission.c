@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of opcodes, the wire check before it, and what the handlers share. */
+#include "kernel/dispatch/submission.h"
+
+static enum transport_error submission_nop(struct cpu *cpu, struct thread *thread,
+                                           const struct sqe *sqe, struct refusal *refusal)
+{
+    (void)cpu;
+    (void)refusal;
+    submission_post(thread, sqe, 0);
+    return TRANSPORT_OK;
+}
+
+/* NULL: an opcode of the ABI that this kernel does not offer, refused as an unknown one is. */
+static submission_handler *const handler[OPCODE_COUNT] = {
+    [OPCODE_NOP] = submission_nop,
+    [OPCODE_CALL] = submission_call,
+    [OPCODE_RECV] = submission_receive,
+    [OPCODE_RETURN] = submission_return,
+    [OPCODE_RETURN_RECV] = submission_return_receive,
+    [OPCODE_RELEASE] = submission_release,
+};
+
+static void post_refusal(struct thread *thread, const struct sqe *sqe, enum transport_error error,
+                         struct refusal *refusal)
+{
+    struct cqe cqe = {.user_data = sqe->user_data, .result = error};
+
+    refusal->reason = (uint16_t)-error;
+    cqe.refusal = *refusal;
+    thread_post(thread, &cqe);
+}
+
+void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
+{
+    struct refusal refusal;
+    enum transport_error error = sqe_wire_validation_error(sqe, &refusal);
+
+    if (error != TRANSPORT_OK) {
+        thread->ring.invalid++;
+    } else if (handler[sqe->opcode] == NULL) {
+        refusal.argument = ARGUMENT_OPCODE;
+        refusal.amount = sqe->opcode;
+        error = TRANSPORT_BAD_OPCODE;
+    } else {
+        error = handler[sqe->opcode](cpu, thread, sqe, &refusal);
+    }
+    if (error != TRANSPORT_OK) {
+        post_refusal(thread, sqe, error, &refusal);
+    }
+}
+
+void submission_post(struct thread *thread, const struct sqe *sqe, int32_t result)
+{
+    thread_post(thread, &(struct cqe){.user_data = sqe->user_data, .result = result});
+}
+
+enum transport_error edge_pin(struct process *process, struct cap_id id, struct hold_edge *pinned,
+                              struct refusal *refusal)
+{
+    const struct hold_edge *edge;
+    enum transport_error error;
+
+    spinlock_lock(&process->lock);
+    error = cap_table_lookup(&process->table, id, &edge);
+    if (error == TRANSPORT_OK) {
+        *pinned = *edge;
+        object_ref(pinned->object);
+    } else {
+        refusal->argument = ARGUMENT_CAP;
+        refusal->amount = id.raw;
+    }
+    spinlock_unlock(&process->lock);
+    return error;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submissions: what each opcode does. One handler for each, in the file of its family; submission.c
+ * has the table.
+ */
+#ifndef KERNEL_DISPATCH_SUBMISSION_H
+#define KERNEL_DISPATCH_SUBMISSION_H
+
+#include "kernel/sched/process.h"
+
+/* Carries out one accepted submission, a private copy; its completion is posted or left to the
+ * operation it became. No lock is held. */
+void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+
+/*
+ * A handler. The submission passed the wire check. TRANSPORT_OK: its completion is posted or left
+ * to an operation. Else nothing happened, *refusal (all zero when the handler is called) names the
+ * argument, and the caller posts it.
+ */
+typedef enum transport_error submission_handler(struct cpu *cpu, struct thread *thread,
+                                                const struct sqe *sqe, struct refusal *refusal);
+
+/* table_ops.c */
+submission_handler submission_release;
+/* endpoint_ops.c */
+submission_handler submission_call;
+submission_handler submission_receive;
+submission_handler submission_return;
+submission_handler submission_return_receive;
+
+/* Posts the completion of `sqe` at once. */
+void submission_post(struct thread *thread, const struct sqe *sqe, int32_t result);
+
+/* The edge that `id` names, copied and pinned (object_unref it). Errors: cap_table_lookup's, with
+ * refusal->argument CAP. */
+MUST_USE enum transport_error edge_pin(struct process *process, struct cap_id id,
+                                       struct hold_edge *pinned, struct refusal *refusal);
+
+#endif
