@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers and promised calls: each transition, chains broken from end to end, misuse that asserts,
+ * and a random walk against a model of arrays, checked after each step, in tables of the real size
+ * and of two.
+ */
+#include "tests/host/support.h"
+
+#include "core/answer.h"
+
+#define CALLS   48u
+#define RESULTS 96u
+
+static struct answer answers[LIMIT_ANSWERS];
+static struct answer_result results[RESULTS];
+static struct answer_call calls[CALLS];
+static struct answer_table table;
+
+static void table_make(uint32_t answer_count, uint32_t result_count)
+{
+    memset(calls, 0, sizeof(calls));
+    answer_table_init(&table, (struct answer_memory){.answers = answers,
+                                                     .results = results,
+                                                     .answer_count = answer_count,
+                                                     .result_count = result_count});
+    assert_int_equal(answer_check(&table), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    table_make(LIMIT_ANSWERS, RESULTS);
+    return 0;
+}
+
+static uint32_t id_make(uint32_t slot, uint32_t generation)
+{
+    return generation << ANSWER_SLOT_BITS | slot;
+}
+
+static struct answer_path path_make(uint8_t first, uint8_t second)
+{
+    return (struct answer_path){.step = {first, second, 0, 0}};
+}
+
+static struct promise promise_make(uint32_t id, uint8_t first, uint8_t second)
+{
+    return (struct promise){.answer = id, .path = path_make(first, second)};
+}
+
+static struct answer *opened(uint32_t id, uint32_t room)
+{
+    struct answer *answer = NULL;
+
+    assert_int_equal(answer_open(&table, id, room, NULL, &answer), TRANSPORT_OK);
+    assert_non_null(answer);
+    return answer;
+}
+
+static enum answer_target target_of(uint32_t id, uint8_t first, uint8_t second, struct cap_id *cap)
+{
+    struct promise promise = promise_make(id, first, second);
+
+    return answer_target_find(&table, &promise, cap);
+}
+
+static void wait_for(uint32_t id, uint8_t first, struct answer_call *call)
+{
+    struct promise promise = promise_make(id, first, 0);
+    struct cap_id cap;
+
+    assert_int_equal(answer_target_find(&table, &promise, &cap), ANSWER_TARGET_WAITS);
+    answer_wait(&table, &promise, call);
+    assert_int_equal(answer_check(&table), 0);
+}
+
+/* covers: CALL/BAD_ANSWER, FINISH/BAD_ANSWER */
+static void test_ids(void **state)
+{
+    struct answer *answer;
+    struct cap_id cap;
+
+    (void)state;
+    assert_int_equal(answer_open(&table, id_make(LIMIT_ANSWERS, 1), 1, NULL, &answer),
+                     TRANSPORT_BAD_ANSWER);
+    assert_int_equal(answer_open(&table, id_make(3, 0), 1, NULL, &answer), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(answer_finish(&table, 0), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(answer_finish(&table, id_make(3, 7)), TRANSPORT_BAD_ANSWER);
+    answer = opened(id_make(3, 7), 1);
+    assert_int_equal(answer_open(&table, id_make(3, 8), 1, NULL, &answer), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(answer_finish(&table, id_make(3, 8)), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(target_of(id_make(3, 8), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
+    assert_int_equal(target_of(id_make(3, 7), 1, 0, &cap), ANSWER_TARGET_WAITS);
+    assert_true(answer_decide(&table, answer, false));
+    assert_int_equal(answer_finish(&table, id_make(3, 7)), TRANSPORT_OK);
+    assert_int_equal(answer_finish(&table, id_make(3, 7)), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(target_of(id_make(3, 7), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
+    (void)opened(id_make(3, 8), 1);
+    assert_int_equal(target_of(id_make(3, 7), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
+    assert_int_equal(answer_check(&table), 0);
+}
+
+static void test_paths(void **state)
+{
+    struct answer *answer = opened(id_make(0, 1), 4);
+    struct cap_id cap = {.raw = 0};
+
+    (void)state;
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 11});
+    answer_add(&table, answer, path_make(1, 1), (struct cap_id){.raw = 12});
+    answer_add(&table, answer, path_make(2, 0), (struct cap_id){.raw = 13});
+    answer_add(&table, answer, path_make(2, 0), (struct cap_id){.raw = 14});
+    assert_true(answer_decide(&table, answer, false));
+    assert_int_equal(target_of(id_make(0, 1), 1, 0, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(cap.raw, 11);
+    assert_int_equal(target_of(id_make(0, 1), 1, 1, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(cap.raw, 12);
+    assert_int_equal(target_of(id_make(0, 1), 2, 0, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(cap.raw, 13);
+    assert_int_equal(target_of(id_make(0, 1), 2, 1, &cap), ANSWER_TARGET_NO_PATH);
+    assert_int_equal(target_of(id_make(0, 1), 3, 0, &cap), ANSWER_TARGET_NO_PATH);
+    assert_int_equal(answer_check(&table), 0);
+}
+
+/* Results are promised when the answer is opened, so adding one cannot fail. */
+static void test_room(void **state)
+{
+    struct answer *first;
+    struct answer *second;
+
+    (void)state;
+    table_make(3, 4);
+    first = opened(id_make(0, 1), 3);
+    assert_int_equal(answer_open(&table, id_make(1, 1), 2, NULL, &second), TRANSPORT_LIMIT);
+    second = opened(id_make(1, 1), 1);
+    answer_add(&table, second, path_make(1, 0), (struct cap_id){.raw = 1});
+    answer_add(&table, first, path_make(1, 0), (struct cap_id){.raw = 2});
+    assert_int_equal(answer_check(&table), 0);
+    assert_true(answer_decide(&table, first, false));
+    /* What it did not use is free again, what it holds is not. */
+    assert_int_equal(answer_open(&table, id_make(2, 1), 3, NULL, &first), TRANSPORT_LIMIT);
+    first = opened(id_make(2, 1), 2);
+    assert_true(answer_decide(&table, first, true));
+    assert_int_equal(answer_finish(&table, id_make(0, 1)), TRANSPORT_OK);
+    assert_int_equal(table.result_count, 3);
+    assert_int_equal(table.result_reserved, 0);
+    assert_int_equal(answer_check(&table), 0);
+}
+
+/* Calls go out in their order, a late one behind the others, and the answer settles last. */
+static void test_order(void **state)
+{
+    uint32_t id = id_make(5, 9);
+    struct answer *answer = opened(id, 2);
+    struct answer_work work;
+    struct cap_id cap;
+
+    (void)state;
+    answer->owner = &cap;
+    wait_for(id, 1, &calls[0]);
+    wait_for(id, 9, &calls[1]);
+    wait_for(id, 1, &calls[2]);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 77});
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_NONE);
+    assert_false(answer_decide(&table, answer, false));
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_ptr_equal(work.call, &calls[0]);
+    assert_int_equal(work.target, ANSWER_TARGET_CAP);
+    assert_int_equal(work.cap.raw, 77);
+    wait_for(id, 1, &calls[3]);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_ptr_equal(work.call, &calls[1]);
+    assert_int_equal(work.target, ANSWER_TARGET_NO_PATH);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_ptr_equal(work.call, &calls[2]);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_ptr_equal(work.call, &calls[3]);
+    /* Until it is settled a promise still waits: nothing overtakes. */
+    assert_int_equal(target_of(id, 1, 0, &cap), ANSWER_TARGET_WAITS);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    assert_ptr_equal(work.owner, &cap);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_NONE);
+    assert_int_equal(target_of(id, 1, 0, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(answer_state_of(&table, id), ANSWER_ANSWERED);
+}
+
+/* FINISH of an answer that is under way: its id is gone, who waits gets what was promised. */
+static void test_finish_pending(void **state)
+{
+    uint32_t id = id_make(1, 2);
+    struct answer *answer = opened(id, 1);
+    struct answer_work work;
+    struct cap_id cap;
+
+    (void)state;
+    wait_for(id, 1, &calls[0]);
+    assert_int_equal(answer_finish(&table, id), TRANSPORT_OK);
+    assert_int_equal(target_of(id, 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
+    assert_int_equal(answer_open(&table, id_make(1, 3), 1, NULL, &answer), TRANSPORT_BAD_ANSWER);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 5});
+    assert_false(answer_decide(&table, answer, false));
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_int_equal(work.cap.raw, 5);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    assert_int_equal(table.used, 0);
+    (void)opened(id_make(1, 3), 1);
+}
+
+/* A call that is cancelled while it waits is not sent; its own answer is the caller's to break. */
+static void test_remove(void **state)
+{
+    uint32_t id = id_make(1, 2);
+    struct answer *answer = opened(id, 1);
+    struct answer_work work;
+
+    (void)state;
+    wait_for(id, 1, &calls[0]);
+    wait_for(id, 1, &calls[1]);
+    answer_call_remove(&table, &calls[0]);
+    assert_false(answer_decide(&table, answer, true));
+    answer_call_remove(&table, &calls[1]);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    assert_int_equal(answer_state_of(&table, id), ANSWER_BROKEN);
+    assert_int_equal(answer_check(&table), 0);
+}
+
+/* A chain as long as the table: call i waits for answer i and would make answer i + 1. */
+static void test_chain_breaks(void **state)
+{
+    struct answer *link[CALLS + 1];
+    struct answer_work work;
+    unsigned broken = 0;
+    unsigned settled = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i <= CALLS; i++) {
+        link[i] = opened(id_make(i, 4), 1);
+    }
+    for (uint32_t i = 0; i < CALLS; i++) {
+        wait_for(id_make(i, 4), 1, &calls[i]);
+    }
+    assert_false(answer_decide(&table, link[0], true));
+    for (;;) {
+        enum answer_step step = answer_next(&table, &work);
+
+        if (step == ANSWER_STEP_NONE) {
+            break;
+        }
+        if (step == ANSWER_STEP_SETTLED) {
+            settled++;
+            continue;
+        }
+        assert_int_equal(work.target, ANSWER_TARGET_BROKEN);
+        assert_ptr_equal(work.call, &calls[broken]);
+        broken++;
+        settled += answer_decide(&table, link[broken], true);
+        assert_int_equal(answer_check(&table), 0);
+    }
+    assert_int_equal(broken, CALLS);
+    assert_int_equal(settled, CALLS + 1);
+    for (uint32_t i = 0; i <= CALLS; i++) {
+        assert_int_equal(answer_state_of(&table, id_make(i, 4)), ANSWER_BROKEN);
+        assert_int_equal(answer_finish(&table, id_make(i, 4)), TRANSPORT_OK);
+    }
+    assert_int_equal(table.used, 0);
+    assert_int_equal(table.waiting, 0);
+}
+
+static void decide_again(void *answer)
+{
+    assert_true(answer_decide(&table, answer, false));
+}
+
+static void add_one(void *answer)
+{
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 1});
+}
+
+static void remove_call(void *call)
+{
+    answer_call_remove(&table, call);
+}
+
+static void test_misuse(void **state)
+{
+    struct answer *answer = opened(id_make(0, 1), 1);
+
+    (void)state;
+    add_one(answer);
+    assert_true(test_asserts(add_one, answer));
+    assert_true(answer_decide(&table, answer, false));
+    assert_true(test_asserts(decide_again, answer));
+    assert_true(test_asserts(remove_call, &calls[0]));
+}
+
+/* The check sees each kind of damage. */
+static void test_check(void **state)
+{
+    struct answer *answer = opened(id_make(2, 1), 2);
+
+    (void)state;
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 1});
+    assert_int_equal(answer_check(&table), 0);
+    answers[4].id = 9;
+    assert_int_equal(answer_check(&table), 1);
+    answers[4].id = 0;
+    answer->id = id_make(3, 1);
+    assert_int_equal(answer_check(&table), 2);
+    answer->id = id_make(2, 1);
+    table.used++;
+    assert_int_equal(answer_check(&table), 3);
+    table.used--;
+    answer->state = ANSWER_ANSWERED;
+    answer->room = 0;
+    answer->finished = true;
+    assert_int_equal(answer_check(&table), 4);
+    answer->finished = false;
+    assert_int_equal(answer_check(&table), 5);
+    table.result_reserved = 0;
+    assert_int_equal(answer_check(&table), 0);
+    answer->state = ANSWER_BROKEN;
+    assert_int_equal(answer_check(&table), 6);
+}
+
+/* ---- the model ---------------------------------------------------------------------------------
+ */
+
+struct model_answer {
+    uint32_t id; /* 0: free */
+    struct answer *answer;
+    bool finished;
+    bool decided;
+    bool broken;
+    bool working;
+    uint64_t order; /* when it was decided */
+    unsigned room;
+    unsigned held;
+    struct answer_path path[RESULTS];
+    uint64_t cap[RESULTS];
+    unsigned waiting;
+    unsigned call[CALLS];
+};
+
+static struct model_answer model[LIMIT_ANSWERS];
+static int model_waits[CALLS]; /* slot, or -1 */
+static uint64_t model_clock;
+static uint32_t model_generation;
+static unsigned model_answer_count;
+static unsigned model_result_count;
+
+static unsigned model_records(void)
+{
+    unsigned records = 0;
+
+    for (unsigned i = 0; i < model_answer_count; i++) {
+        records += model[i].room + model[i].held;
+    }
+    return records;
+}
+
+static void model_free_if_done(struct model_answer *it)
+{
+    if (it->finished && it->decided && !it->working) {
+        memset(it, 0, sizeof(*it));
+    }
+}
+
+static void step_open(struct test_random *random)
+{
+    uint32_t slot = (uint32_t)test_random_below(random, model_answer_count);
+    uint32_t id = id_make(slot, ++model_generation);
+    unsigned room = (unsigned)test_random_below(random, 4);
+    struct answer *answer = NULL;
+    enum transport_error error = answer_open(&table, id, room, &model[slot], &answer);
+
+    if (model[slot].id != 0) {
+        assert_int_equal(error, TRANSPORT_BAD_ANSWER);
+    } else if (model_records() + room > model_result_count) {
+        assert_int_equal(error, TRANSPORT_LIMIT);
+    } else {
+        assert_int_equal(error, TRANSPORT_OK);
+        model[slot] = (struct model_answer){.id = id, .answer = answer, .room = room};
+    }
+}
+
+static void step_add(struct test_random *random)
+{
+    struct model_answer *it = &model[test_random_below(random, model_answer_count)];
+
+    if (it->id != 0 && !it->decided && it->room > 0) {
+        it->path[it->held] = path_make((uint8_t)(1 + test_random_below(random, 3)),
+                                       (uint8_t)test_random_below(random, 2));
+        it->cap[it->held] = test_random_u64(random) | 1;
+        answer_add(&table, it->answer, it->path[it->held],
+                   (struct cap_id){.raw = it->cap[it->held]});
+        it->held++;
+        it->room--;
+    }
+}
+
+static void step_decide(struct test_random *random)
+{
+    struct model_answer *it = &model[test_random_below(random, model_answer_count)];
+
+    if (it->id != 0 && !it->decided) {
+        it->decided = true;
+        it->broken = test_random_one_in(random, 3);
+        it->working = it->waiting > 0;
+        it->order = ++model_clock;
+        it->room = 0;
+        it->held = it->broken ? 0 : it->held;
+        assert_int_equal(answer_decide(&table, it->answer, it->broken), !it->working);
+        model_free_if_done(it);
+    }
+}
+
+static enum answer_target model_target(const struct model_answer *it, uint32_t id,
+                                       struct answer_path path, uint64_t *cap)
+{
+    if (it->id == 0 || it->id != id || it->finished) {
+        return ANSWER_TARGET_UNKNOWN;
+    }
+    if (!it->decided || it->working) {
+        return ANSWER_TARGET_WAITS;
+    }
+    if (it->broken) {
+        return ANSWER_TARGET_BROKEN;
+    }
+    for (unsigned i = 0; i < it->held; i++) {
+        if (memcmp(&it->path[i], &path, sizeof(path)) == 0) {
+            *cap = it->cap[i];
+            return ANSWER_TARGET_CAP;
+        }
+    }
+    return ANSWER_TARGET_NO_PATH;
+}
+
+static void step_promise(struct test_random *random)
+{
+    uint32_t slot = (uint32_t)test_random_below(random, model_answer_count);
+    unsigned call = (unsigned)test_random_below(random, CALLS);
+    struct model_answer *it = &model[slot];
+    struct promise promise = promise_make(it->id, (uint8_t)(1 + test_random_below(random, 3)),
+                                          (uint8_t)test_random_below(random, 2));
+    struct cap_id cap = {.raw = 0};
+    uint64_t expected = 0;
+    enum answer_target target;
+
+    if (test_random_one_in(random, 8)) {
+        promise.answer += 1U << ANSWER_SLOT_BITS;
+    }
+    target = model_target(it, promise.answer, promise.path, &expected);
+    assert_int_equal(answer_target_find(&table, &promise, &cap), target);
+    assert_int_equal(cap.raw, expected);
+    if (target == ANSWER_TARGET_WAITS && model_waits[call] < 0) {
+        answer_wait(&table, &promise, &calls[call]);
+        model_waits[call] = (int)slot;
+        it->call[it->waiting++] = call;
+    }
+}
+
+static void model_call_take(struct model_answer *it, unsigned call)
+{
+    unsigned at = 0;
+
+    while (it->call[at] != call) {
+        at++;
+    }
+    it->waiting--;
+    memmove(&it->call[at], &it->call[at + 1], (it->waiting - at) * sizeof(it->call[0]));
+    model_waits[call] = -1;
+}
+
+static void step_remove(struct test_random *random)
+{
+    unsigned call = (unsigned)test_random_below(random, CALLS);
+
+    if (model_waits[call] >= 0) {
+        model_call_take(&model[model_waits[call]], call);
+        answer_call_remove(&table, &calls[call]);
+    }
+}
+
+static void step_finish(struct test_random *random)
+{
+    struct model_answer *it = &model[test_random_below(random, model_answer_count)];
+    uint32_t id = test_random_one_in(random, 8) ? it->id + (1U << ANSWER_SLOT_BITS) : it->id;
+    bool known = it->id != 0 && it->id == id && !it->finished;
+
+    assert_int_equal(answer_finish(&table, id), known ? TRANSPORT_OK : TRANSPORT_BAD_ANSWER);
+    if (known) {
+        it->finished = true;
+        model_free_if_done(it);
+    }
+}
+
+static void step_next(struct test_random *random)
+{
+    struct model_answer *oldest = NULL;
+    struct answer_work work;
+    enum answer_step step = answer_next(&table, &work);
+
+    (void)random;
+    for (unsigned i = 0; i < model_answer_count; i++) {
+        if (model[i].working && (oldest == NULL || model[i].order < oldest->order)) {
+            oldest = &model[i];
+        }
+    }
+    if (oldest == NULL) {
+        assert_int_equal(step, ANSWER_STEP_NONE);
+    } else if (oldest->waiting == 0) {
+        assert_int_equal(step, ANSWER_STEP_SETTLED);
+        assert_ptr_equal(work.owner, oldest);
+        oldest->working = false;
+        model_free_if_done(oldest);
+    } else {
+        struct model_answer settled = *oldest;
+        uint64_t cap = 0;
+
+        settled.working = false;
+        settled.finished = false;
+        assert_int_equal(step, ANSWER_STEP_CALL);
+        assert_ptr_equal(work.call, &calls[oldest->call[0]]);
+        assert_int_equal(work.target,
+                         model_target(&settled, settled.id, calls[oldest->call[0]].path, &cap));
+        assert_int_equal(work.cap.raw, cap);
+        assert_null(work.call->answer);
+        model_call_take(oldest, oldest->call[0]);
+    }
+}
+
+static void walk(uint64_t seed, unsigned answer_count, unsigned result_count, unsigned steps)
+{
+    static void (*const step[])(struct test_random * random) = {
+        step_open,    step_open,    step_add,    step_add,    step_decide, step_promise,
+        step_promise, step_promise, step_remove, step_finish, step_next,   step_next,
+    };
+    struct test_random random;
+
+    test_random_init(&random, seed);
+    memset(model, 0, sizeof(model));
+    for (unsigned i = 0; i < CALLS; i++) {
+        model_waits[i] = -1;
+    }
+    model_answer_count = answer_count;
+    model_result_count = result_count;
+    table_make(answer_count, result_count);
+    for (unsigned i = 0; i < steps; i++) {
+        step[test_random_below(&random, ARRAY_COUNT(step))](&random);
+        assert_int_equal(answer_check(&table), 0);
+    }
+}
+
+static void test_walk(void **state)
+{
+    (void)state;
+    walk(1, LIMIT_ANSWERS, RESULTS, 60000);
+    walk(2, 12, 20, 60000);
+    walk(3, 2, 2, 60000);
+    walk(4, 1, 0, 20000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_ids, setup),
+        cmocka_unit_test_setup(test_paths, setup),
+        cmocka_unit_test_setup(test_room, setup),
+        cmocka_unit_test_setup(test_order, setup),
+        cmocka_unit_test_setup(test_finish_pending, setup),
+        cmocka_unit_test_setup(test_remove, setup),
+        cmocka_unit_test_setup(test_chain_breaks, setup),
+        cmocka_unit_test_setup(test_misuse, setup),
+        cmocka_unit_test_setup(test_check, setup),
+        cmocka_unit_test(test_walk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
