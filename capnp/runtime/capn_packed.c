@@ -47,24 +47,21 @@ static bool tagged_bytes(struct capn_unpacker *unpacker, struct capn_input *inpu
     return true;
 }
 
-/* Copies words of a literal run: whole ones at once, one cut by the input's end by way of `word`.
- */
+/* Goes on with a literal run: whole words at once, or one that the input's end cut, by way of
+ * `word`. */
 static bool literals(struct capn_unpacker *unpacker, struct capn_input *input,
                      struct capn_output *output)
 {
-    while (unpacker->run_words != 0 && room_words(output) != 0) {
-        size_t left = input->length - input->used;
-        if (unpacker->have == 0 && left >= CAPN_WORD_BYTES) {
-            size_t words = left / CAPN_WORD_BYTES;
-            words = words < unpacker->run_words ? words : unpacker->run_words;
-            words = words < room_words(output) ? words : room_words(output);
-            __builtin_memcpy(output->bytes + output->used, input->bytes + input->used,
-                             words * CAPN_WORD_BYTES);
-            output->used += words * CAPN_WORD_BYTES;
-            input->used += words * CAPN_WORD_BYTES;
-            unpacker->run_words = (uint16_t)(unpacker->run_words - words);
-            continue;
-        }
+    size_t words = (input->length - input->used) / CAPN_WORD_BYTES;
+    size_t room = room_words(output);
+    if (unpacker->run_words == 0) {
+        unpacker->phase = TAG;
+        return true;
+    }
+    if (room == 0) {
+        return false;
+    }
+    if (unpacker->have != 0 || words == 0) {
         unpacker->tag = 0xff;
         if (!tagged_bytes(unpacker, input)) {
             return false;
@@ -72,8 +69,16 @@ static bool literals(struct capn_unpacker *unpacker, struct capn_input *input,
         word_write(output, unpacker->word);
         unpacker->have = 0;
         unpacker->run_words--;
+        return true;
     }
-    return unpacker->run_words == 0;
+    words = words < unpacker->run_words ? words : unpacker->run_words;
+    words = words < room ? words : room;
+    __builtin_memcpy(output->bytes + output->used, input->bytes + input->used,
+                     words * CAPN_WORD_BYTES);
+    output->used += words * CAPN_WORD_BYTES;
+    input->used += words * CAPN_WORD_BYTES;
+    unpacker->run_words = (uint16_t)(unpacker->run_words - words);
+    return true;
 }
 
 static bool zeroes(struct capn_unpacker *unpacker, struct capn_output *output)
@@ -135,11 +140,7 @@ static bool step(struct capn_unpacker *unpacker, struct capn_input *input,
         unpacker->phase = ZEROES;
         return true;
     case LITERALS:
-        if (!literals(unpacker, input, output)) {
-            return false;
-        }
-        unpacker->phase = TAG;
-        return true;
+        return literals(unpacker, input, output);
     case ZEROES:
         if (!zeroes(unpacker, output)) {
             return false;

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Prove the harnesses of verify/, and refute their twins.
+
+  prove.py [--result FILE] [--root DIR] [--jobs N] [NAME]...     NAME: a file of verify/ without .c
+
+A harness is a C file whose first comment says what to do with it:
+
+  cbmc: FILE...             the sources under proof, from the root of the tree; one that the harness
+                            includes itself, to reach what is static, is not compiled again
+  options: OPTION...        for CBMC, beside those that all get (may be absent)
+  prove: FUNCTION...        each is an entry point, and must be proved
+  twin: FUNCTION | FILE | TEXT | OTHER
+                            in a copy of FILE, TEXT (there exactly once) becomes OTHER; then the
+                            entry point FUNCTION must be refuted, and not by an unwinding bound
+
+A line indented by four more goes on with the one before.
+
+A proof without a twin proves nothing about itself, so that a harness with none is refused. CBMC comes
+from a folder of its own (tools/private_root.sh).
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import suite
+
+TIMEOUT_S = 900
+CHECKS = ["--bounds-check", "--pointer-check", "--pointer-overflow-check", "--signed-overflow-check",
+          "--undefined-shift-check", "--div-by-zero-check", "--unwinding-assertions",
+          "--drop-unused-functions"]
+# CBMC knows the memory functions by their names in the library.
+NAMES = ["-D__builtin_%s=%s" % (name, name) for name in ("memcpy", "memmove", "memset", "memcmp")]
+PROVED, REFUTED = 0, 10
+KEY = re.compile(r"^ \* (cbmc|options|prove|twin): (.*)$")
+FAILURE = re.compile(r"^\[.*\] (?:line \d+ )?(.*): FAILURE$", re.M)
+
+
+class Harness:
+    def __init__(self, name):
+        self.name, self.path = name, os.path.join("verify", name + ".c")
+        self.sources, self.options, self.entries, self.twins = [], [], [], []
+        with open(self.path) as file:
+            text = file.read()
+        comment = text.split("*/\n#", 1)[0]
+        # A line that is further in goes on with the one before.
+        for line in comment.replace("\n *     ", " ").splitlines():
+            match = KEY.match(line)
+            if not match:
+                continue
+            key, value = match.groups()
+            if key == "twin":
+                parts = [part.strip() for part in value.split(" | ")]
+                if len(parts) != 4:
+                    raise ValueError("%s: a twin has four parts: %s" % (self.path, value))
+                self.twins.append(parts)
+            else:
+                {"cbmc": self.sources, "options": self.options,
+                 "prove": self.entries}[key].extend(value.split())
+        if not self.sources or not self.entries or not self.twins:
+            raise ValueError("%s: wants cbmc:, prove: and twin: lines" % self.path)
+        self.compiled = [name for name in self.sources if '#include "%s"' % name not in text]
+        for twin in self.twins:
+            if twin[0] not in self.entries:
+                raise ValueError("%s: no entry point %s" % (self.path, twin[0]))
+
+
+def cbmc(root):
+    """How a program of the private root is started; what it starts itself is the machine's own."""
+    return [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"), "--library-path",
+            os.path.join(root, "usr/lib/x86_64-linux-gnu") + ":" + os.path.join(root, "usr/lib"),
+            "--argv0", "cbmc", os.path.join(root, "usr/bin/cbmc")]
+
+
+def run(command):
+    """(exit status, what failed, output)."""
+    try:
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return -1, [], "did not end in %d s\n" % TIMEOUT_S
+    output = result.stdout.decode(errors="replace")
+    return result.returncode, FAILURE.findall(output), output
+
+
+def tail(output, failures):
+    lines = ["  failed: " + failure for failure in failures] or output.splitlines()[-5:]
+    return "\n".join(lines)
+
+
+def prove(root, harness, entry):
+    command = cbmc(root) + CHECKS + NAMES + harness.options + ["-I", "."]
+    status, failures, output = run(command + ["--function", entry, harness.path] + harness.compiled)
+    good = status == PROVED
+    return good, "%s: %s %s" % (harness.name, entry, "proved" if good else
+                                "NOT PROVED (status %d)\n%s" % (status, tail(output, failures)))
+
+
+def refute(root, harness, number):
+    entry, path, text, other = harness.twins[number]
+    label = "%s: %s with `%s` for `%s`" % (harness.name, entry, other, text)
+    folder = os.path.join("out", "verify", "%s-twin%d" % (harness.name, number))
+    shutil.rmtree(folder, ignore_errors=True)
+    for top in sorted({os.path.dirname(name) for name in harness.sources + [path]}):
+        shutil.copytree(top, os.path.join(folder, top),
+                        ignore=lambda _, names: [n for n in names if not n.endswith((".c", ".h",
+                                                                                     ".def"))],
+                        dirs_exist_ok=True)
+    with open(os.path.join(folder, path)) as file:
+        source = file.read()
+    if source.count(text) != 1:
+        return False, "%s: FAILED, %s has it %d times" % (label, path, source.count(text))
+    with open(os.path.join(folder, path), "w") as file:
+        file.write(source.replace(text, other))
+    command = cbmc(root) + CHECKS + NAMES + harness.options + ["-I", folder, "-I", "."]
+    sources = [os.path.join(folder, name) for name in harness.compiled]
+    status, failures, output = run(command + ["--function", entry, harness.path] + sources)
+    real = [failure for failure in failures if not failure.startswith("unwinding assertion")]
+    good = status == REFUTED and bool(real)
+    return good, "%s %s" % (label, "refuted" if good else
+                            "NOT REFUTED (status %d)\n%s" % (status, tail(output, failures)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--result")
+    parser.add_argument("--root", default=os.path.join("out", "roots", "cbmc"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    os.chdir(suite.ROOT)
+    names = options.names or sorted(name[:-2] for name in os.listdir("verify")
+                                    if name.endswith(".c"))
+    subprocess.run(["tools/private_root.sh", "cbmc", options.root], check=True)
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        jobs = []
+        for harness in map(Harness, names):
+            jobs += [pool.submit(timed, prove, options.root, harness, entry)
+                     for entry in harness.entries]
+            jobs += [pool.submit(timed, refute, options.root, harness, number)
+                     for number in range(len(harness.twins))]
+        for job in jobs:
+            (good, text), seconds = job.result()
+            passed, failed = passed + good, failed + (not good)
+            print("  %s  %s (%.1f s)" % ("PASS" if good else "FAIL", text, seconds), flush=True)
+    suite.finish("proofs", passed, failed, options.result)
+    return 1 if failed or not passed else 0
+
+
+def timed(function, *arguments):
+    started = time.monotonic()
+    return function(*arguments), time.monotonic() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())
