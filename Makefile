@@ -13,5 +13,6 @@ include mk/schema.mk
 include mk/host.mk
 include mk/systems.mk
 include mk/fuzz.mk
+include mk/verify.mk
 include mk/checks.mk
 include mk/commands.mk
