@@ -7,19 +7,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-static struct capn_text text_of(const char *string)
-{
-    return (struct capn_text){string, strlen(string)};
-}
 
 /* ---- Building: every setter may be called without asking; the builder remembers the first error.
  */
 
 static void report_build(struct station_report_builder report)
 {
-    station_report_set_station(report, text_of("Zugspitze"));
+    station_report_set_station(report, CAPN_TEXT("Zugspitze"));
     station_report_set_hour(report, 481322);
     struct station_measurement_builder_list list = station_report_init_measurements(report, 2);
     struct station_measurement_builder first = station_measurement_list_edit(list, 0);
@@ -28,7 +22,7 @@ static void report_build(struct station_report_builder report)
     struct station_measurement_builder second = station_measurement_list_edit(list, 1);
     station_measurement_set_unit(second, STATION_UNIT_PERCENT);
     station_measurement_set_thousandths(second, 81000);
-    station_report_state_set_broken(station_report_init_state(report), text_of("ice"));
+    station_report_state_set_broken(station_report_init_state(report), CAPN_TEXT("ice"));
 }
 
 /* ---- Reading: nothing is copied; what a message does not have reads as its default. ---- */

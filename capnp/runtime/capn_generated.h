@@ -10,6 +10,9 @@
 
 #include "capn.h"
 
+/* A text from a string literal. */
+#define CAPN_TEXT(literal) ((struct capn_text){(literal), sizeof(literal) - 1})
+
 /* The place of a union member that is not the active one: reads as null or as its default. */
 static inline struct capn_pointer capn_absent_pointer(struct capn_struct s)
 {

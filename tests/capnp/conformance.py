@@ -130,6 +130,10 @@ class Run:
 
     def counts(self):
         total = {}
+        if not os.path.exists(os.path.join(self.folder, "counts")):
+            self.failed += 1
+            print("  FAIL  no counts: nothing was written")
+            return
         with open(os.path.join(self.folder, "counts")) as file:
             for line in file:
                 count, name = line.rstrip("\n").split("\t")
