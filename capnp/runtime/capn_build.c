@@ -29,13 +29,6 @@ void capn_builder_init(struct capn_builder *builder, struct capn_build_segment *
     segments[0].used_words = CAPN_ROOT_WORDS;
 }
 
-struct capn_pointer_builder capn_builder_root(struct capn_builder *builder)
-{
-    bool there = builder->segment_count != 0 && builder->segments[0].used_words != 0;
-    return (struct capn_pointer_builder){.builder = builder,
-                                         .word = there ? builder->segments[0].bytes : NULL};
-}
-
 uint32_t capn_builder_segments(const struct capn_builder *builder, struct capn_segment *segments)
 {
     uint32_t in_use = 0;
@@ -245,28 +238,25 @@ static uint64_t list_bits(enum capn_element_size element, uint64_t count)
     return CAPN_BITS_LIST | (uint64_t)element << 32 | count << 35;
 }
 
-struct capn_struct_builder capn_init_struct(struct capn_pointer_builder to, struct capn_size size)
+void capn_init_struct_at(const struct capn_pointer_builder *to, struct capn_size size,
+                         struct capn_struct_builder *out)
 {
-    struct capn_struct_builder s = {.builder = to.builder};
     struct placement object = {capn_struct_words(size), size_bits(size), "struct"};
-    struct placed placed;
-    if (object.words == 0) {
-        if (place_check(&to, "struct")) {
-            capn_store_u64(to.word, CAPN_EMPTY_STRUCT);
-            s.segment = to.segment;
-            s.data = to.word;
-        }
-        return s;
+    struct placed placed = {.bytes = to->word, .segment = to->segment};
+    bool empty = object.words == 0;
+    if (!(empty ? place_check(to, object.what) : place(to, &object, &placed))) {
+        *out = (struct capn_struct_builder){.builder = to->builder};
+        return;
     }
-    if (!place(&to, &object, &placed)) {
-        return s;
+    if (empty) {
+        capn_store_u64(to->word, CAPN_EMPTY_STRUCT);
     }
     placed_zero(&placed, object.words);
-    s.segment = placed.segment;
-    s.data = placed.bytes;
-    s.data_bytes = size.data_words * CAPN_WORD_BYTES;
-    s.pointer_count = size.pointers;
-    return s;
+    *out = (struct capn_struct_builder){.builder = to->builder,
+                                        .data = placed.bytes,
+                                        .segment = placed.segment,
+                                        .data_bytes = size.data_words * CAPN_WORD_BYTES,
+                                        .pointer_count = size.pointers};
 }
 
 /* A list of `count` elements of any size but COMPOSITE, not zeroed. */
@@ -282,54 +272,52 @@ static bool list_place(const struct capn_pointer_builder *to, enum capn_element_
     return place(to, &object, placed);
 }
 
-struct capn_list_builder capn_init_list(struct capn_pointer_builder to,
-                                        enum capn_element_size element, uint32_t count)
+void capn_init_list_at(const struct capn_pointer_builder *to, enum capn_element_size element,
+                       uint32_t count, struct capn_list_builder *out)
 {
-    struct capn_list_builder list = {.builder = to.builder};
     struct placed placed;
+    *out = (struct capn_list_builder){.builder = to->builder};
     if ((unsigned)element >= CAPN_ELEMENT_COMPOSITE) {
-        place_refuse(&to, (struct capn_refusal){CAPN_ELEMENT_SIZE, "list", (uint64_t)element,
-                                                CAPN_ELEMENT_POINTER});
-        return list;
+        place_refuse(to, (struct capn_refusal){CAPN_ELEMENT_SIZE, "list", (uint64_t)element,
+                                               CAPN_ELEMENT_POINTER});
+        return;
     }
-    if (!list_place(&to, element, count, &placed)) {
-        return list;
+    if (!list_place(to, element, count, &placed)) {
+        return;
     }
     placed_zero(&placed, capn_list_words(element, count));
-    list.segment = placed.segment;
-    list.data = placed.bytes;
-    list.count = count;
-    list.pointer_count = element == CAPN_ELEMENT_POINTER;
-    list.data_bytes = list.pointer_count != 0 ? 0 : capn_element_bits[element] / 8u;
-    list.element_size = (uint8_t)element;
-    return list;
+    out->segment = placed.segment;
+    out->data = placed.bytes;
+    out->count = count;
+    out->pointer_count = element == CAPN_ELEMENT_POINTER;
+    out->data_bytes = out->pointer_count != 0 ? 0 : capn_element_bits[element] / 8u;
+    out->element_size = (uint8_t)element;
 }
 
-struct capn_list_builder capn_init_struct_list(struct capn_pointer_builder to, uint32_t count,
-                                               struct capn_size size)
+void capn_init_struct_list_at(const struct capn_pointer_builder *to, uint32_t count,
+                              struct capn_size size, struct capn_list_builder *out)
 {
-    struct capn_list_builder list = {.builder = to.builder};
     uint64_t words = capn_struct_list_words(count, size);
     struct placement object = {words, list_bits(CAPN_ELEMENT_COMPOSITE, words - 1), "struct list"};
     struct placed placed;
+    *out = (struct capn_list_builder){.builder = to->builder};
     /* The count may be beyond what a list can say although elements of no size need no words. */
     if (count > CAPN_LIST_COUNT_MAX) {
         place_refuse(
-            &to, (struct capn_refusal){CAPN_TOO_LARGE, object.what, count, CAPN_LIST_COUNT_MAX});
-        return list;
+            to, (struct capn_refusal){CAPN_TOO_LARGE, object.what, count, CAPN_LIST_COUNT_MAX});
+        return;
     }
-    if (!place(&to, &object, &placed)) {
-        return list;
+    if (!place(to, &object, &placed)) {
+        return;
     }
     placed_zero(&placed, words);
     capn_store_u64(placed.bytes, size_bits(size) | (uint64_t)count << 2);
-    list.segment = placed.segment;
-    list.data = placed.bytes + CAPN_WORD_BYTES;
-    list.count = count;
-    list.data_bytes = size.data_words * CAPN_WORD_BYTES;
-    list.pointer_count = size.pointers;
-    list.element_size = CAPN_ELEMENT_COMPOSITE;
-    return list;
+    out->segment = placed.segment;
+    out->data = placed.bytes + CAPN_WORD_BYTES;
+    out->count = count;
+    out->data_bytes = size.data_words * CAPN_WORD_BYTES;
+    out->pointer_count = size.pointers;
+    out->element_size = CAPN_ELEMENT_COMPOSITE;
 }
 
 /* A list of `length` bytes, the last word of it zeroed. */
@@ -360,24 +348,24 @@ uint8_t *capn_init_data(struct capn_pointer_builder to, uint64_t length)
     return bytes;
 }
 
-void capn_write_text(struct capn_pointer_builder to, struct capn_text text)
+void capn_write_text_at(const struct capn_pointer_builder *to, struct capn_text text)
 {
     if (text.bytes == NULL) {
         return;
     }
     uint64_t length = text.length;
-    uint8_t *bytes = bytes_place(&to, length < UINT64_MAX ? length + 1 : length);
+    uint8_t *bytes = bytes_place(to, length < UINT64_MAX ? length + 1 : length);
     if (bytes != NULL) {
         __builtin_memcpy(bytes, text.bytes, text.length);
     }
 }
 
-void capn_write_data(struct capn_pointer_builder to, struct capn_data data)
+void capn_write_data_at(const struct capn_pointer_builder *to, struct capn_data data)
 {
     if (data.bytes == NULL) {
         return;
     }
-    uint8_t *bytes = bytes_place(&to, data.length);
+    uint8_t *bytes = bytes_place(to, data.length);
     if (bytes != NULL && data.length != 0) {
         __builtin_memcpy(bytes, data.bytes, data.length);
     }

@@ -60,7 +60,12 @@ void capn_builder_init(struct capn_builder *builder, struct capn_build_segment *
                        uint32_t segment_count);
 
 /* The place of the root pointer. */
-struct capn_pointer_builder capn_builder_root(struct capn_builder *builder);
+static inline struct capn_pointer_builder capn_builder_root(struct capn_builder *builder)
+{
+    bool there = builder->segment_count != 0 && builder->segments[0].used_words != 0;
+    return (struct capn_pointer_builder){.builder = builder,
+                                         .word = there ? builder->segments[0].bytes : NULL};
+}
 
 static inline CAPN_MUST_USE enum capn_status capn_builder_status(const struct capn_builder *builder)
 {
@@ -84,13 +89,44 @@ CAPN_COLD void capn_builder_refuse_index(struct capn_builder *builder, uint32_t 
 /* ---- Objects. Causes of a null handle: CAPN_NO_SPACE, CAPN_ALREADY_SET, CAPN_TOO_LARGE,
  * CAPN_NO_FIELD (no such pointer in the parent). What is built is zero. ---- */
 
-struct capn_struct_builder capn_init_struct(struct capn_pointer_builder to, struct capn_size size);
+/* The work behind what follows, which is inline so that handles stay in registers: for that the
+ * places are put together again, field by field. */
+void capn_init_struct_at(const struct capn_pointer_builder *to, struct capn_size size,
+                         struct capn_struct_builder *out);
+void capn_init_list_at(const struct capn_pointer_builder *to, enum capn_element_size element,
+                       uint32_t count, struct capn_list_builder *out);
+void capn_init_struct_list_at(const struct capn_pointer_builder *to, uint32_t count,
+                              struct capn_size size, struct capn_list_builder *out);
+void capn_write_text_at(const struct capn_pointer_builder *to, struct capn_text text);
+void capn_write_data_at(const struct capn_pointer_builder *to, struct capn_data data);
+
+static inline struct capn_struct_builder capn_init_struct(struct capn_pointer_builder to,
+                                                          struct capn_size size)
+{
+    struct capn_struct_builder s;
+    struct capn_pointer_builder place = {to.builder, to.word, to.segment};
+    capn_init_struct_at(&place, size, &s);
+    return s;
+}
 
 /* Any element size but COMPOSITE and ANY. */
-struct capn_list_builder capn_init_list(struct capn_pointer_builder to,
-                                        enum capn_element_size element, uint32_t count);
-struct capn_list_builder capn_init_struct_list(struct capn_pointer_builder to, uint32_t count,
-                                               struct capn_size size);
+static inline struct capn_list_builder
+capn_init_list(struct capn_pointer_builder to, enum capn_element_size element, uint32_t count)
+{
+    struct capn_list_builder list;
+    struct capn_pointer_builder place = {to.builder, to.word, to.segment};
+    capn_init_list_at(&place, element, count, &list);
+    return list;
+}
+
+static inline struct capn_list_builder capn_init_struct_list(struct capn_pointer_builder to,
+                                                             uint32_t count, struct capn_size size)
+{
+    struct capn_list_builder list;
+    struct capn_pointer_builder place = {to.builder, to.word, to.segment};
+    capn_init_struct_list_at(&place, count, size, &list);
+    return list;
+}
 
 /* Memory for a text (its NUL is there already) or data of `length` bytes, to be filled by the
  * caller; NULL after a refusal. */
@@ -98,8 +134,17 @@ char *capn_init_text(struct capn_pointer_builder to, uint64_t length);
 uint8_t *capn_init_data(struct capn_pointer_builder to, uint64_t length);
 
 /* Copies. A text with bytes == NULL stays a null pointer. */
-void capn_write_text(struct capn_pointer_builder to, struct capn_text text);
-void capn_write_data(struct capn_pointer_builder to, struct capn_data data);
+static inline void capn_write_text(struct capn_pointer_builder to, struct capn_text text)
+{
+    struct capn_pointer_builder place = {to.builder, to.word, to.segment};
+    capn_write_text_at(&place, text);
+}
+
+static inline void capn_write_data(struct capn_pointer_builder to, struct capn_data data)
+{
+    struct capn_pointer_builder place = {to.builder, to.word, to.segment};
+    capn_write_data_at(&place, data);
+}
 
 /* Sets a capability pointer; CAPN_NO_CAPABILITY leaves it null. */
 void capn_write_capability(struct capn_pointer_builder to, uint32_t index);

@@ -182,17 +182,14 @@ bool capn_resolve(const struct capn_pointer *pointer, struct capn_target *target
 
 /* ---- Objects ---- */
 
-struct capn_pointer capn_reader_root(struct capn_reader *reader)
+const uint8_t *capn_reader_root_word(struct capn_reader *reader)
 {
-    struct capn_pointer root = {.reader = reader, .depth_left = reader->depth_limit};
-    if (reader->segment_count != 0 && reader->segments[0].words != 0) {
-        root.segment = &reader->segments[0];
-        root.word = root.segment->bytes;
-        if (!budget_take(&root, CAPN_ROOT_WORDS, "root pointer")) {
-            root.word = NULL;
-        }
+    if (reader->segment_count == 0 || reader->segments[0].words == 0) {
+        return NULL;
     }
-    return root;
+    const struct capn_segment *first = &reader->segments[0];
+    struct capn_pointer root = {.reader = reader, .segment = first, .word = first->bytes};
+    return budget_take(&root, CAPN_ROOT_WORDS, "root pointer") ? first->bytes : NULL;
 }
 
 static bool kind_check(const struct capn_pointer *pointer, uint64_t bits, unsigned kind,
@@ -334,44 +331,48 @@ bool capn_target_list(const struct capn_pointer *pointer, const struct capn_targ
 
 /* ---- What the generated code calls ---- */
 
-/* The place itself, or, when it is null, the root of the default value; false for neither. */
-static bool pointer_or_default(struct capn_pointer *pointer,
-                               const struct capn_segment *default_value)
+/* The place itself, or, when it is null, the root of the default value, put together in `root`;
+ * NULL when both are null. */
+static const struct capn_pointer *pointer_or_default(const struct capn_pointer *pointer,
+                                                     const struct capn_segment *default_value,
+                                                     struct capn_pointer *root)
 {
     if (CAPN_LIKELY(!capn_pointer_is_null(*pointer))) {
-        return true;
+        return pointer;
     }
     if (default_value == NULL || default_value->words == 0) {
-        return false;
+        return NULL;
     }
-    pointer->segment = default_value;
-    pointer->word = default_value->bytes;
-    return !capn_pointer_is_null(*pointer);
+    *root = *pointer;
+    root->segment = default_value;
+    root->word = default_value->bytes;
+    return capn_pointer_is_null(*root) ? NULL : root;
 }
 
-struct capn_struct capn_read_struct(struct capn_pointer pointer,
-                                    const struct capn_segment *default_value)
+void capn_read_struct_at(const struct capn_pointer *pointer,
+                         const struct capn_segment *default_value, struct capn_struct *out)
 {
     struct capn_target target;
-    /* A null struct has depth left as well: the defaults of its pointers are read through it. */
-    struct capn_struct s = {.reader = pointer.reader,
-                            .depth_left =
-                                (uint16_t)(pointer.depth_left - (pointer.depth_left != 0))};
-    if (pointer_or_default(&pointer, default_value) && capn_resolve(&pointer, &target)) {
-        (void)capn_target_struct(&pointer, &target, &s);
+    struct capn_pointer root;
+    const struct capn_pointer *at = pointer_or_default(pointer, default_value, &root);
+    if (at == NULL || !capn_resolve(at, &target) || !capn_target_struct(at, &target, out)) {
+        /* A null struct has depth left as well: the defaults of its pointers are read through it.
+         */
+        *out = (struct capn_struct){
+            .reader = pointer->reader,
+            .depth_left = (uint16_t)(pointer->depth_left - (pointer->depth_left != 0))};
     }
-    return s;
 }
 
-struct capn_list capn_read_list(struct capn_pointer pointer, enum capn_element_size expected,
-                                const struct capn_segment *default_value)
+void capn_read_list_at(const struct capn_pointer *pointer, enum capn_element_size expected,
+                       const struct capn_segment *default_value, struct capn_list *out)
 {
     struct capn_target target;
-    struct capn_list list = {.reader = pointer.reader};
-    if (pointer_or_default(&pointer, default_value) && capn_resolve(&pointer, &target)) {
-        (void)capn_target_list(&pointer, &target, expected, &list);
+    struct capn_pointer root;
+    const struct capn_pointer *at = pointer_or_default(pointer, default_value, &root);
+    if (at == NULL || !capn_resolve(at, &target) || !capn_target_list(at, &target, expected, out)) {
+        *out = (struct capn_list){.reader = pointer->reader};
     }
-    return list;
 }
 
 /* The bytes of a list of bytes, NULL when the pointer is null or refused. Texts and data end a
@@ -394,16 +395,17 @@ static const uint8_t *bytes_read(const struct capn_pointer *pointer, const char 
     return words_at(pointer, &target, capn_data_words(*length), what);
 }
 
-struct capn_text capn_read_text(struct capn_pointer pointer, struct capn_text default_value)
+struct capn_text capn_read_text_at(const struct capn_pointer *pointer,
+                                   struct capn_text default_value)
 {
     uint32_t length = 0;
-    const uint8_t *bytes = bytes_read(&pointer, "text", &length);
+    const uint8_t *bytes = bytes_read(pointer, "text", &length);
     if (bytes != NULL && length != 0 && bytes[length - 1] == 0) {
         return (struct capn_text){(const char *)bytes, length - 1};
     }
     if (bytes != NULL) {
-        capn_refuse(&pointer, (struct capn_refusal){CAPN_TEXT_NOT_TERMINATED, "text",
-                                                    length != 0 ? bytes[length - 1] : 0, length});
+        capn_refuse(pointer, (struct capn_refusal){CAPN_TEXT_NOT_TERMINATED, "text",
+                                                   length != 0 ? bytes[length - 1] : 0, length});
     }
     return default_value.bytes != NULL ? default_value : (struct capn_text){"", 0};
 }

@@ -68,9 +68,20 @@ struct capn_list {
 void capn_reader_init(struct capn_reader *reader, const struct capn_segment *segments,
                       uint32_t segment_count, struct capn_limits limits);
 
+/* Takes the root pointer's word from the budget and gives where it lies; NULL when there is none,
+ * or after a refusal. */
+const uint8_t *capn_reader_root_word(struct capn_reader *reader);
+
 /* The place of the root pointer. Costs its word each time, so that a message without far pointers
  * that is read once costs exactly its words. */
-struct capn_pointer capn_reader_root(struct capn_reader *reader);
+static inline struct capn_pointer capn_reader_root(struct capn_reader *reader)
+{
+    const uint8_t *word = capn_reader_root_word(reader);
+    return (struct capn_pointer){.reader = reader,
+                                 .segment = word != NULL ? &reader->segments[0] : NULL,
+                                 .word = word,
+                                 .depth_left = reader->depth_limit};
+}
 
 /* The first refusal, CAPN_OK if there was none. Where and what: reader->error. */
 static inline CAPN_MUST_USE enum capn_status capn_reader_status(const struct capn_reader *reader)
@@ -102,24 +113,48 @@ static inline bool capn_pointer_is_null(struct capn_pointer pointer)
 /* What an AnyPointer holds; far pointers are looked through. CAPN_KIND_NULL after a refusal too. */
 enum capn_kind capn_pointer_kind(struct capn_pointer pointer);
 
+/* The work behind the three functions below. Those are inline so that handles stay in registers: a
+ * handle that is returned through memory is read back before its stores are done. */
+void capn_read_struct_at(const struct capn_pointer *pointer,
+                         const struct capn_segment *default_value, struct capn_struct *out);
+void capn_read_list_at(const struct capn_pointer *pointer, enum capn_element_size expected,
+                       const struct capn_segment *default_value, struct capn_list *out);
+struct capn_text capn_read_text_at(const struct capn_pointer *pointer,
+                                   struct capn_text default_value);
+
 /*
  * `default_value` is NULL or a flat one-segment message (root pointer first) that the generated
  * code supplies; it is used when the pointer is null. Errors leave a null object and note the
  * cause.
  */
-struct capn_struct capn_read_struct(struct capn_pointer pointer,
-                                    const struct capn_segment *default_value);
+static inline struct capn_struct capn_read_struct(struct capn_pointer pointer,
+                                                  const struct capn_segment *default_value)
+{
+    struct capn_struct s;
+    capn_read_struct_at(&pointer, default_value, &s);
+    return s;
+}
 
 /*
  * `expected` is what the schema says. Lists that grew by evolution are understood: a struct list is
  * read as a list of its first field, a list of anything but bits as a struct list, and elements may
  * be larger than expected. ANY takes every list.
  */
-struct capn_list capn_read_list(struct capn_pointer pointer, enum capn_element_size expected,
-                                const struct capn_segment *default_value);
+static inline struct capn_list capn_read_list(struct capn_pointer pointer,
+                                              enum capn_element_size expected,
+                                              const struct capn_segment *default_value)
+{
+    struct capn_list list;
+    capn_read_list_at(&pointer, expected, default_value, &list);
+    return list;
+}
 
 /* `default_value.bytes` is used as given when the pointer is null; if it is NULL too, "" is. */
-struct capn_text capn_read_text(struct capn_pointer pointer, struct capn_text default_value);
+static inline struct capn_text capn_read_text(struct capn_pointer pointer,
+                                              struct capn_text default_value)
+{
+    return capn_read_text_at(&pointer, default_value);
+}
 struct capn_data capn_read_data(struct capn_pointer pointer, struct capn_data default_value);
 
 /* The index in the message's capability table, CAPN_NO_CAPABILITY for null or after a refusal. */
