@@ -5,16 +5,15 @@
 #
 #   tools/private_root.sh NAME DIR
 #
-# The list of the archive's addresses is the machine's own, with the suite replaced, so that none is
-# stored here. Nothing outside of DIR and a temporary folder is written; no rights are needed. A package
-# whose contents are not pinned is refused, with what was found.
+# The archive is the one that this machine's apt knows, so that no address is stored here. Nothing
+# outside of DIR and a temporary folder is written; no rights are needed. A package whose contents are
+# not pinned is refused, with what was found; one pinned as `signed` may be any that the archive signed.
 
 set -eu
 LC_ALL=C
 export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
 pins=${PRIVATE_ROOTS:-$here/private_roots.txt}
-sources=${PRIVATE_ROOT_SOURCES:-/etc/apt/sources.list.d/debian.sources}
 
 say() { echo "private_root: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -27,16 +26,19 @@ suite=$(awk -v n="$name" '$1 == "root" && $2 == n { print $3 }' "$pins")
 stamp=$dir/.unpacked
 wanted=$(awk -v n="$name" '$1 == "deb" && $2 == n { print }' "$pins")
 [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
-[ -r "$sources" ] || die "$sources is missing: this needs a Debian system with its package lists"
+command -v apt-get >/dev/null || die "this is not a Debian system: '$name' cannot be fetched"
+archive=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)' \
+    'Created-By: Packages' | awk '$2 == "Debian" && $3 == "Debian" && $4 == "main" { print $1; exit }')
+[ -n "$archive" ] || die "apt on this machine knows no Debian archive (apt-get update?)"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/debs"
 : >"$work/status"
-awk -v s="$suite" 'BEGIN { RS = ""; ORS = "\n\n" }
-    NR == 1 { gsub(/Suites:[^\n]*/, "Suites: " s); print }' "$sources" >"$work/suite.sources"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
+    >"$work/suite.list"
 in_suite() {
-    apt-get -qq -o Dir::Etc::SourceList="$work/suite.sources" -o Dir::Etc::SourceParts=/dev/null \
+    apt-get -qq -o Dir::Etc::SourceList="$work/suite.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status" \
         -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root "$@"
 }
@@ -51,7 +53,7 @@ for package in $(echo "$wanted" | awk '{ print $3 }' | sort -u); do
         { cat "$work/log" >&2; die "cannot fetch $package from $suite"; }
     deb=$(echo "$work"/debs/*.deb)
     found=$(sha256sum "$deb" | cut -d' ' -f1)
-    echo "$wanted" | awk -v p="$package" -v h="$found" '$3 == p && $4 == h { ok = 1 }
+    echo "$wanted" | awk -v p="$package" -v h="$found" '$3 == p && ($4 == h || $4 == "signed") { ok = 1 }
         END { exit !ok }' || {
         version=$(dpkg-deb -f "$deb" Version)
         say "$package of $suite is not one that $pins accepts. The archive has moved on; after"

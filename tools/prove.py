@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Prove the harnesses of verify/, and refute their twins.
 
-  prove.py [--result FILE] [--root DIR] [--jobs N] [NAME]...     NAME: a file of verify/ without .c
+  prove.py [--result FILE] [--root DIR] [--jobs N] [--quick] [NAME]...
+                                                   NAME: a file of verify/ without .c
 
 A harness is a C file whose first comment says what to do with it:
 
@@ -10,6 +11,8 @@ A harness is a C file whose first comment says what to do with it:
                             includes itself, to reach what is static, is not compiled again
   options: OPTION...        for CBMC, beside those that all get (may be absent)
   prove: FUNCTION...        each is an entry point, and must be proved
+  quick: FUNCTION...        those of them that --quick is content with, and their twins: seconds each
+                            (may be absent)
   twin: FUNCTION | FILE | TEXT | OTHER
                             in a copy of FILE, TEXT (there exactly once) becomes OTHER; then the
                             entry point FUNCTION must be refuted, and not by an unwinding bound
@@ -23,6 +26,7 @@ import argparse
 import concurrent.futures
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,20 +35,22 @@ import time
 import suite
 
 TIMEOUT_S = 900
+MEMORY_BYTES = 6 << 30  # of each CBMC; one that wants more is not proved
 CHECKS = ["--bounds-check", "--pointer-check", "--pointer-overflow-check", "--signed-overflow-check",
           "--undefined-shift-check", "--div-by-zero-check", "--unwinding-assertions",
           "--drop-unused-functions"]
 # CBMC knows the memory functions by their names in the library.
 NAMES = ["-D__builtin_%s=%s" % (name, name) for name in ("memcpy", "memmove", "memset", "memcmp")]
 PROVED, REFUTED = 0, 10
-KEY = re.compile(r"^ \* (cbmc|options|prove|twin): (.*)$")
+KEY = re.compile(r"^ \* (cbmc|options|prove|quick|twin): (.*)$")
 FAILURE = re.compile(r"^\[.*\] (?:line \d+ )?(.*): FAILURE$", re.M)
 
 
 class Harness:
-    def __init__(self, name):
+    def __init__(self, name, quick=False):
         self.name, self.path = name, os.path.join("verify", name + ".c")
         self.sources, self.options, self.entries, self.twins = [], [], [], []
+        self.quick = []
         with open(self.path) as file:
             text = file.read()
         comment = text.split("*/\n#", 1)[0]
@@ -61,13 +67,21 @@ class Harness:
                 self.twins.append(parts)
             else:
                 {"cbmc": self.sources, "options": self.options,
-                 "prove": self.entries}[key].extend(value.split())
+                 "prove": self.entries, "quick": self.quick}[key].extend(value.split())
         if not self.sources or not self.entries or not self.twins:
             raise ValueError("%s: wants cbmc:, prove: and twin: lines" % self.path)
         self.compiled = [name for name in self.sources if '#include "%s"' % name not in text]
         for twin in self.twins:
             if twin[0] not in self.entries:
                 raise ValueError("%s: no entry point %s" % (self.path, twin[0]))
+        for entry in self.entries:
+            if entry not in [twin[0] for twin in self.twins]:
+                raise ValueError("%s: %s has no twin" % (self.path, entry))
+        if not set(self.quick) <= set(self.entries):
+            raise ValueError("%s: a quick entry point is none of those to prove" % self.path)
+        if quick:
+            self.entries = self.quick
+            self.twins = [twin for twin in self.twins if twin[0] in self.quick]
 
 
 def cbmc(root):
@@ -131,16 +145,19 @@ def main():
     parser.add_argument("--result")
     parser.add_argument("--root", default=os.path.join("out", "roots", "cbmc"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     os.chdir(suite.ROOT)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(
+        resource.RLIMIT_AS)[1]))
     names = options.names or sorted(name[:-2] for name in os.listdir("verify")
                                     if name.endswith(".c"))
     subprocess.run(["tools/private_root.sh", "cbmc", options.root], check=True)
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         jobs = []
-        for harness in map(Harness, names):
+        for harness in [Harness(name, options.quick) for name in names]:
             jobs += [pool.submit(timed, prove, options.root, harness, entry)
                      for entry in harness.entries]
             jobs += [pool.submit(timed, refute, options.root, harness, number)
@@ -149,7 +166,7 @@ def main():
             (good, text), seconds = job.result()
             passed, failed = passed + good, failed + (not good)
             print("  %s  %s (%.1f s)" % ("PASS" if good else "FAIL", text, seconds), flush=True)
-    suite.finish("proofs", passed, failed, options.result)
+    suite.finish("quick proofs" if options.quick else "proofs", passed, failed, options.result)
     return 1 if failed or not passed else 0
 
 

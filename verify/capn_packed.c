@@ -10,6 +10,14 @@
  * options: --unwind 10
  * prove: prove_tag prove_bytes prove_counts prove_literals prove_zeroes
  *     prove_pack prove_copy
+ * quick: prove_tag prove_bytes prove_counts prove_literals prove_zeroes
+ *     prove_pack prove_copy
+ * twin: prove_tag | capnp/runtime/capn_packed.c
+ *     | unpacker->tag == 0 ? ZERO_COUNT : BYTES;
+ *     | unpacker->tag == 0 ? ZERO_COUNT : ZEROES;
+ * twin: prove_counts | capnp/runtime/capn_packed.c
+ *     | (uint16_t)(count + 1u);
+ *     | (uint16_t)(count + 2u);
  * twin: prove_bytes | capnp/runtime/capn_packed.c
  *     | if (!tagged_bytes(unpacker, input) || room_words(output) == 0)
  *     | if (!tagged_bytes(unpacker, input))

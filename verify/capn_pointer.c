@@ -13,6 +13,7 @@
  * options: --unwind 3 --no-array-field-sensitivity
  * prove: prove_struct prove_list prove_struct_list prove_bytes prove_others
  *     prove_element prove_field
+ * quick: prove_struct prove_element prove_field
  * twin: prove_struct | capnp/runtime/capn_read.c
  *     | start > limit || words > limit - start
  *     | words > limit - start
