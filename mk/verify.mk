@@ -1,9 +1,39 @@
 # SPDX-License-Identifier: MIT
 #
-# Proofs: each verify/NAME.c is a harness for CBMC that says itself what it proves and what must be
+# Proofs, and the bench that needs the C++ library.
+#
+# Each verify/NAME.c is a harness for CBMC that says itself what it proves and what must be
 # refuted (tools/prove.py). CBMC lies in out/roots/cbmc, fetched at the first use.
 
-.PHONY: prove
+.PHONY: prove prove-quick
 prove: ## prove the harnesses of verify/ and refute their twins (TEST=name for one)
 	$(call setup,build)
 	@$(PYTHON) tools/prove.py $(result) $(TEST)
+
+prove-quick: ## the proofs that take seconds, as make test runs them
+	$(call setup,build)
+	@$(PYTHON) tools/prove.py --quick $(result) $(TEST)
+
+# ---- the Cap'n Proto runtime against the C++ library, ratios of time -----------------------------
+#
+# Both as a user would build them: generated code, plain -O2.
+
+CAPNP_BENCH := $(HOST_DIR)/capnp_bench
+$(CAPNP_BENCH)/bench: bench/capnp_bench.cc bench/capnp_bench.c bench/capnp_bench.h \
+    bench/capnp_bench.capnp $(CAPNPC_C) $(wildcard capnp/runtime/*)
+	$(call say,CXX,$@)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/cxx
+	$(Q)$(call schema_compile,$(CAPNPC_C),$(@D)/c,bench/capnp_bench.capnp)
+	$(Q)$(CAPNP_COMPILER) compile -oc++:$(@D)/cxx --src-prefix=bench bench/capnp_bench.capnp
+	$(Q)cd $(@D) && gcc -std=c11 -O2 -iquote $(CURDIR) -iquote c -c $(CURDIR)/bench/capnp_bench.c \
+	    $(CURDIR)/capnp/runtime/*.c
+	$(Q)g++ -std=c++17 -O2 -Wall -iquote . -I $(@D)/cxx -o $@ bench/capnp_bench.cc \
+	    $(@D)/cxx/capnp_bench.capnp.c++ $(@D)/*.o -lcapnp -lkj
+
+.PHONY: capnp-bench capnp-bench-build
+capnp-bench-build: $(CAPNP_BENCH)/bench
+	@:
+capnp-bench: ## time the Cap'n Proto runtime against the C++ library, as ratios
+	$(call setup,build test)
+	$(Q)$(MAKE) capnp-bench-build
+	@$(CAPNP_BENCH)/bench

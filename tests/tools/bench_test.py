@@ -13,6 +13,7 @@ ROWS = [
     {"name": "enter", "unit": "instructions", "method": "m", "reach": 200, "aim": 120},
     {"name": "calls", "unit": "instructions", "method": "m", "reach": 10, "aim": 20, "more": True},
     {"name": "owed", "unit": "instructions", "method": "m", "reach": 10, "aim": 5, "behind": 30},
+    {"name": "encode", "unit": "ratio", "method": "m", "reach": 1.0, "aim": 0.5},
     {"name": "build", "unit": "seconds", "method": "m", "reach": 60, "aim": 30},
 ]
 
@@ -44,6 +45,10 @@ class Rows(unittest.TestCase):
 
     def test_wall_time_never_fails(self):
         self.assertEqual(self.judged(("build", 1000.0, "seconds")), (0, []))
+
+    def test_ratio_fails_when_it_misses(self):
+        self.assertEqual(self.judged(("encode", 1.0, "ratio")), (1, []))
+        self.assertIn("at most 1.0", self.judged(("encode", 1.01, "ratio"))[1][0])
 
     def test_value_without_a_row(self):
         self.assertIn("no row", self.judged(("other", 1, "bytes"))[1][0])
