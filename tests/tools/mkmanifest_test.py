@@ -42,12 +42,23 @@ class MkmanifestTest(unittest.TestCase):
         for name in ("init", "sub/service"):
             self.put(name, host_programs.stub("x"))
         self.output = os.path.join(self.folder, "out.bin")
+        self.environment = None
 
     def put(self, name, data):
         path = os.path.join(self.bin, name)
         with open(path, "wb") as to:
             to.write(data)
         return path
+
+    def draw(self):
+        """Puts a stand-in for graphviz's `dot` first in the tool's PATH."""
+        folder = tempfile.mkdtemp(prefix="mkmanifest-test-dot-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "dot")
+        with open(path, "w", encoding="utf-8") as to:
+            to.write('#!/bin/sh\n[ "$*" = -Tsvg ] && echo "<svg>" && cat && echo "</svg>"\n')
+        os.chmod(path, 0o755)
+        self.environment = {"PATH": folder + ":/usr/bin:/bin"}
 
     def run_tool(self, description, *options):
         path = os.path.join(self.folder, "system.json")
@@ -57,7 +68,7 @@ class MkmanifestTest(unittest.TestCase):
         return subprocess.run(
             [TOOL, "--output", self.output, "--binaries", self.bin, *options, path],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            timeout=60, cwd=self.folder)
+            timeout=60, cwd=self.folder, env=self.environment)
 
     def accept(self, description, *options):
         result = self.run_tool(description, *options)
@@ -200,6 +211,7 @@ class MkmanifestTest(unittest.TestCase):
     # ---- no shell
 
     def test_shell_characters_do_nothing(self):
+        self.draw()
         mark = os.path.join(self.folder, "mark")
         evil = "x;touch %s;$(touch %s)`touch %s`" % (mark, mark, mark)
         self.refuse(self.binary_at(evil), "$.binaries[1].path")
@@ -216,8 +228,6 @@ class MkmanifestTest(unittest.TestCase):
 
     def test_init_has_the_same_decoder(self):
         program = os.path.join(suite.ROOT, "out", "user", "debug", "init")
-        if not os.path.exists(program):
-            self.skipTest("the programs are not built")
         names = subprocess.run(["nm", program], stdout=subprocess.PIPE, text=True, check=True)
         self.assertRegex(names.stdout, r"(?m) T manifest_open$")
 
@@ -241,11 +251,23 @@ class MkmanifestTest(unittest.TestCase):
             text = file.read()
         self.assertIn('"service" -> "kernel:console" [label="console: write"];', text)
         self.assertIn('"init" -> "kernel:console"', text)
-        if shutil.which("dot"):
-            svg = os.path.join(self.folder, "g.svg")
-            self.accept(system(), "--graph", svg)
-            with open(svg, encoding="utf-8") as file:
-                self.assertIn("</svg>", file.read())
+
+    def test_svg(self):
+        self.draw()
+        path = os.path.join(self.folder, "g.svg")
+        self.accept(system(), "--graph", path)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertTrue(text.startswith("<svg>\n"), text)
+        self.assertIn('"service" -> "kernel:console" [label="console: write"];', text)
+        self.assertTrue(text.endswith("</svg>\n"), text)
+
+    @unittest.skipUnless(shutil.which("dot"), "graphviz is not installed")
+    def test_svg_by_graphviz(self):
+        path = os.path.join(self.folder, "g.svg")
+        self.accept(system(), "--graph", path)
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("</svg>", file.read())
 
     def test_svg_without_dot(self):
         path = os.path.join(self.folder, "system.json")
