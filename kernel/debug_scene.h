@@ -4,7 +4,7 @@
 #define KERNEL_DEBUG_SCENE_H
 
 /* Looks for "debug=..." on the command line and does what it says: exec-user, read-user, panic,
- * stack-overflow. A release kernel refuses to boot with one. */
+ * assert, stack-overflow, undefined, lock-order. A release kernel refuses to boot with one. */
 void debug_scene_start(const char *command_line);
 
 #endif

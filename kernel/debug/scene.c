@@ -6,6 +6,7 @@
 #include "core/command_line.h"
 #include "core/string.h"
 #include "kernel/arch/arch.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/mem/vspace.h"
 
@@ -23,6 +24,25 @@ static void scene_page_map(unsigned flags)
         panic("debug scene: no memory");
     }
     vspace_activate(&vspace);
+}
+
+/* A sum beyond its type, which the debug build traps. */
+static void scene_undefined(void)
+{
+    volatile int32_t number = INT32_MAX;
+
+    number = number + 1;
+}
+
+/* Two locks against the order of kernel/lock.h, which the debug build asserts. */
+static void scene_lock_order(void)
+{
+    static struct spinlock first, second;
+
+    spinlock_init(&first, LOCK_RANK_FRAMES, 0);
+    spinlock_init(&second, LOCK_RANK_VSPACE, 0);
+    spinlock_lock(&first);
+    spinlock_lock(&second);
 }
 
 void debug_scene_start(const char *command_line)
@@ -44,8 +64,12 @@ void debug_scene_start(const char *command_line)
         ASSERT(word.value == NULL);
     } else if (string_matches(word.value, word.value_length, "stack-overflow")) {
         arch_debug_overflow();
+    } else if (string_matches(word.value, word.value_length, "undefined")) {
+        scene_undefined();
+    } else if (string_matches(word.value, word.value_length, "lock-order")) {
+        scene_lock_order();
     } else {
         kernel_boot_refused("debug= names no scene");
     }
-    panic("debug scene: the processor let it through");
+    panic("debug scene: it was let through");
 }
