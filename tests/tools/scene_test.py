@@ -2,6 +2,8 @@
 """The scene harness: what counts as met, what counts as failed, which files are refused."""
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -151,6 +153,73 @@ class Machines(unittest.TestCase):
         self.assertEqual(self.after(firmware, "-cdrom"), "I")
         self.assertTrue(any(part.endswith("file=V") for part in firmware))
         self.assertNotIn("-kernel", firmware)
+
+
+class WholeRun(unittest.TestCase):
+    """The harness with a stand-in for the emulator, which prints the guest's command line."""
+    SCENES = {
+        "good": {"expect": ["it says fine"], "cmdline": "fine"},
+        "bad": {"expect": ["it says fine"], "cmdline": "sorry"},
+        "pair": {"matrix": [{"cmdline": "fine"}, {"cmdline": "well"}]},
+    }
+    QEMU = ("#!/bin/sh\nwhile [ \"$1\" != -append ]; do shift; done\n"
+            "echo first; echo \"it says $2\"; echo last\nexit %d\n" % SUCCESS)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        shutil.copytree(TOOLS, os.path.join(self.root, "tools"),
+                        ignore=shutil.ignore_patterns("mkmanifest", "__pycache__"))
+        for name, text in self.SCENES.items():
+            self.write("tests/scenes/%s.json" % name,
+                       json.dumps(dict({"name": name, "module": "none"}, **text)))
+        self.write("out/kernel/debug/kernel.elf", "")
+        self.write("bin/" + qemu.QEMU, self.QEMU)
+        os.chmod(os.path.join(self.root, "bin", qemu.QEMU), 0o755)
+
+    def write(self, path, text):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w") as file:
+            file.write(text)
+
+    def run_scenes(self, *names):
+        result = subprocess.run(
+            [sys.executable, os.path.join(self.root, "tools", "scene.py")] + list(names),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={"PATH": os.path.join(self.root, "bin") + ":/usr/bin:/bin"})
+        return result.returncode, result.stdout
+
+    def test_failing_output_is_shown_whole(self):
+        status, said = self.run_scenes()
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"(?m)^  FAIL  bad \(.*did not print: it says fine ")
+        self.assertIn("---- output of bad ----\nfirst\nit says sorry\nlast\n"
+                      "---- end of output of bad ----\n", said)
+        self.assertEqual(said.count("---- output of"), 1)
+        self.assertRegex(said, r"(?m)^  PASS  good \(")
+        self.assertRegex(said, r"(?m)^  PASS  pair\[cmdline=well\] \(")
+        self.assertTrue(said.endswith("boot scenes: 3 passed, 1 failed\n"), said)
+
+    def test_one_by_name(self):
+        status, said = self.run_scenes("good")
+        self.assertEqual((status, said.splitlines()[-1]), (0, "boot scenes: 1 passed, 0 failed"))
+        self.assertEqual(self.run_scenes("pair")[1].splitlines()[-1],
+                         "boot scenes: 2 passed, 0 failed")
+        self.assertEqual(self.run_scenes("pair[cmdline=well]")[1].splitlines()[-1],
+                         "boot scenes: 1 passed, 0 failed")
+
+    def test_unknown_name(self):
+        status, said = self.run_scenes("god")
+        self.assertEqual(status, 1)
+        self.assertIn("no scene 'god'; there are: bad good pair", said)
+
+    def test_what_is_not_built_is_named(self):
+        os.remove(os.path.join(self.root, "out/kernel/debug/kernel.elf"))
+        status, said = self.run_scenes("good")
+        self.assertEqual(status, 1)
+        self.assertIn("kernel.elf is not built", said)
 
 
 if __name__ == "__main__":
