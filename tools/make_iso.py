@@ -3,14 +3,18 @@
 """Write a hybrid ISO that boots the kernel through GRUB, under BIOS and UEFI firmware alike.
 
 The bytes depend on the kernel, the modules, the command line and the pinned tools only: every time
-stamp is TIME, also the ones grub-mkrescue and mtools take from the clock.
+stamp is TIME, also the ones grub-mkrescue and mtools take from the clock. An input that differs from
+tools/pins.txt is refused before anything is made.
 """
 import argparse
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+
+import check_pins
 
 TIME = 1700000000
 TIME_TEXT = "2023-11-14 22:13:20"
@@ -24,8 +28,18 @@ def configuration(modules, cmdline):
     return "\n".join(lines + ["boot", ""])
 
 
+@functools.lru_cache(maxsize=None)
+def pins_refusal():
+    """What of the ISO's inputs differs from tools/pins.txt; "": nothing. Looked at once."""
+    found, _ = check_pins.problems(*check_pins.pins_read(check_pins.PINS), (check_pins.FILE_GROUP,))
+    return "\n".join("pins: %s: %s" % (name, problem) for name, problem in found if problem)
+
+
 def make_iso(kernel, modules, cmdline, output):
-    """`modules`: paths of boot modules, in order. Raises RuntimeError with the tool's output."""
+    """`modules`: paths of boot modules, in order. Raises RuntimeError with the tool's output, or with
+    the input that is not the pinned one."""
+    if pins_refusal():
+        raise RuntimeError(pins_refusal())
     folder = tempfile.mkdtemp(prefix="capos-iso-")
     try:
         tree = os.path.join(folder, "iso")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check how `make run` treats its user: with a terminal, without one, and when the guest fails.
+"""Check how `make run` treats its user: with a terminal, without one, and when the guest fails; and
+that what `make iso` writes boots.
 
   run_check.py [--result FILE] [--make MAKE] [--out OUT]
 """
@@ -43,6 +44,10 @@ class Bench:
         return [sys.executable, QEMU_TOOL, "--kernel",
                 os.path.join(self.out, "kernel", "release", "kernel.elf"), "--module", module,
                 "--smp", "2"] + list(arguments)
+
+    def iso(self, boot):
+        return [sys.executable, QEMU_TOOL, "--iso", os.path.join(self.out, "capos.iso"), "--boot", boot,
+                "--smp", "2"]
 
     def run_command(self):
         return [self.make, "--no-print-directory", "run", "SETUP=no"]
@@ -114,6 +119,11 @@ def check_failing_init_in_terminal(bench):
     return status != 0 and "the guest reported failure" in output, output
 
 
+def check_iso(bench, boot):
+    status, output = without_terminal(bench.iso(boot))
+    return status == 0 and "init ended by itself with code 0" in output, output
+
+
 def check_endless_guest(bench):
     command = bench.qemu(bench.module(init_only("spin", "spin")), "--timeout", "3")
     status, output = without_terminal(command)
@@ -127,6 +137,8 @@ CHECKS = [
     ("a failing init fails the command", check_failing_init),
     ("a failing init fails the command on a terminal too", check_failing_init_in_terminal),
     ("without a terminal an endless guest is ended", check_endless_guest),
+    ("out/capos.iso boots under BIOS", lambda bench: check_iso(bench, "bios")),
+    ("out/capos.iso boots under UEFI", lambda bench: check_iso(bench, "uefi")),
 ]
 
 

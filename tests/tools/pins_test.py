@@ -2,6 +2,7 @@
 """The pin check refuses a changed boot file, an old and a foreign package, naming each."""
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "to
 sys.path.insert(0, TOOLS)
 
 import check_pins  # noqa: E402
+import suite  # noqa: E402
 
 
 def sha256(data):
@@ -114,6 +116,50 @@ class Pins(unittest.TestCase):
         status, said, _ = self.check("package build dpkg\n")
         self.assertEqual(status, 1)
         self.assertIn("pins.txt:1", said)
+
+
+class Iso(unittest.TestCase):
+    """A tree whose pins name another firmware, and whose kernel and system are already built."""
+    BUILT = ("out/kernel/release/kernel.elf", "out/systems/default.bin")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = os.path.join(folder.name, "tree")
+        for path in ("mk", "tools"):
+            shutil.copytree(os.path.join(suite.ROOT, path), os.path.join(self.root, path))
+        shutil.copy(os.path.join(suite.ROOT, "Makefile"), self.root)
+        for path in self.BUILT:
+            full = os.path.join(self.root, path)
+            os.makedirs(os.path.dirname(full))
+            with open(full, "wb") as file:
+                file.write(b"built")
+        self.pins = os.path.join(self.root, "tools", "pins.txt")
+        with open(self.pins) as file:
+            lines = file.read().splitlines()
+        rows = [line.split() for line in lines if line.startswith("file ovmf-code ")]
+        with open(self.pins, "w") as file:
+            file.write("\n".join(line for line in lines if not line.startswith("file ovmf-code ")))
+            file.write("\nfile ovmf-code %s %s ovmf 1\n" % (rows[0][2], "0" * 64))
+        self.iso = os.path.join(self.root, "out", "capos.iso")
+
+    def refused(self, command):
+        result = subprocess.run(command, cwd=self.root, env=suite.make_environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        self.assertNotEqual(result.returncode, 0, result.stdout)
+        self.assertIn("pins: ovmf-code: /usr/share/OVMF/", result.stdout)
+        self.assertIn("accepts 000000000000", result.stdout)
+        self.assertNotIn("grub-mkrescue", result.stdout)
+        self.assertFalse(os.path.exists(self.iso))
+
+    def test_mismatch_fails_before_the_iso_is_made(self):
+        old = [word for path in self.BUILT for word in ("-o", path)]
+        self.refused(["make", "SETUP=no", "iso-file"] + old)
+
+    def test_the_tool_refuses_by_itself(self):
+        self.refused([sys.executable, "tools/make_iso.py", "--kernel", self.BUILT[0], "--module",
+                      self.BUILT[1], "--output", self.iso])
 
 
 if __name__ == "__main__":
