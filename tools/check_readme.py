@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check that README.md tells the truth.
+"""Check that README.md tells the truth, and the other pages where a machine can tell.
 
   check_readme.py [--result FILE] [--make MAKE] [--without-run]
 
-1. Every command `make NAME` in it is one that `make help` lists.
-2. Every path in it that ends in a slash or a known suffix is in the tree.
-3. Its block ```text is what `make run` prints without a terminal. Numbers may differ, and so may
+1. Every command `make NAME` in a page (README.md, ROADMAP.md, WORKPLAN.md, docs/, README.md of a
+   folder) is one that `make help` lists. In docs/targets.md the first column is another project's.
+2. Every path in it that ends in a slash or a known suffix is in the tree: from the root, or beside
+   the page, or, when it is a bare name, the name of some file. NAME in it stands for any.
+3. README.md says what capOS is in at most five lines.
+4. README.md's block ```text is what `make run` prints without a terminal. Numbers may differ, and so may
    the order (the CPUs print as they come); a line `...` stands for lines left out.
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
@@ -22,6 +26,10 @@ COMMAND = re.compile(r"`make ([a-z-]+)[^`]*`|^make ([a-z-]+)$", re.M)
 PATH = re.compile(r"`([\w./-]+(?:/|\.md|\.txt|\.json|\.h|\.sh))`")
 BLOCK = re.compile(r"^```text\n(.*?)^```", re.M | re.S)
 MADE = ("out/",)
+PAGES = ("README.md", "ROADMAP.md", "WORKPLAN.md", "docs/*.md", "*/README.md", "*/*/README.md")
+FOREIGN_COLUMN = re.compile(r"^\|[^|]*\|", re.M)
+TARGETS = os.path.join("docs", "targets.md")
+SUMMARY_LINES = 5
 NUMBER = re.compile(r"\b[0-9a-f]{16}\b|\d+(\.\d+)?")
 ELLIPSIS = "..."
 
@@ -31,7 +39,37 @@ def commands(text):
 
 
 def paths(text):
-    return {path for path in PATH.findall(text) if not path.startswith(MADE)}
+    return {path for path in PATH.findall(text) if not path.startswith(MADE) and "NAME" not in path}
+
+
+def summary_lines(text):
+    """How many lines the first paragraph after the title has."""
+    return len(text.split("\n\n")[1].splitlines())
+
+
+def page_commands(path, text):
+    if path == TARGETS:
+        text = FOREIGN_COLUMN.sub("|", text)
+    return commands(text)
+
+
+def page_problems(path, known, names):
+    """Commands that are none and paths that lead nowhere. `names`: of all files of the tree."""
+    with open(path) as file:
+        text = file.read()
+    found = ["`make %s` is no command" % name for name in sorted(page_commands(path, text) - known)]
+    found += ["there is no %s" % name for name in sorted(paths(text))
+              if not (os.path.exists(name) or os.path.exists(os.path.join(os.path.dirname(path), name))
+                      or name in names)]
+    return [path + ": " + problem for problem in found]
+
+
+def tree_names():
+    found = set()
+    for folder, folders, files in os.walk("."):
+        folders[:] = [name for name in folders if name != "out" and not name.startswith(".")]
+        found.update(files)
+    return found
 
 
 def shown_block(text):
@@ -77,10 +115,17 @@ def main():
     known = subprocess.run([options.make, "help"], env=environment, stdout=subprocess.PIPE,
                            text=True, check=True).stdout
     known = set(re.findall(r"^  make ([a-z-]+)", known, re.M))
-    problems = ["`make %s` is no command" % name for name in sorted(commands(text) - known)]
-    problems += ["there is no %s" % path for path in sorted(paths(text))
-                 if not os.path.exists(path)]
-    tests = 2
+    pages = sorted({path for pattern in PAGES for path in glob.glob(pattern)})
+    names = tree_names()
+    wrong = {path: page_problems(path, known, names) for path in pages}
+    passed = sum(1 for found in wrong.values() if not found)
+    failed = len(wrong) - passed
+    for problem in (problem for found in wrong.values() for problem in found):
+        print(problem)
+    problems = []
+    if summary_lines(text) > SUMMARY_LINES:
+        problems.append("says what capOS is in more than %d lines" % SUMMARY_LINES)
+    tests = 1
     shown = shown_block(text)
     if not options.without_run:
         tests += 1
@@ -99,9 +144,9 @@ def main():
                          for line in surplus_lines(shown, printed)]
     for problem in problems:
         print("README.md: " + problem)
-    failed = min(tests, len(problems))
-    suite.finish("README", tests - failed, failed, options.result)
-    return 1 if problems else 0
+    untrue = min(tests, len(problems))
+    suite.finish("README", passed + tests - untrue, failed + untrue, options.result)
+    return 1 if failed or untrue else 0
 
 
 if __name__ == "__main__":

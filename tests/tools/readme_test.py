@@ -2,6 +2,7 @@
 """The README check: what it takes for a command, a path, a line that was printed."""
 import os
 import sys
+import tempfile
 import unittest
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
@@ -32,6 +33,35 @@ class Readme(unittest.TestCase):
 
     def test_paths(self):
         self.assertEqual(check_readme.paths(TEXT), {"docs/a.md", "core/"})
+
+    def page(self, name, text, known=("run",), names=()):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            for there in (path, os.path.join(os.path.dirname(path), "beside.h")):
+                with open(there, "w") as file:
+                    file.write(text)
+            before = os.getcwd()
+            os.chdir(folder)
+            try:
+                return check_readme.page_problems(name, set(known), set(names))
+            finally:
+                os.chdir(before)
+
+    def test_pages(self):
+        self.assertEqual(self.page("docs/a.md", "`make run`, `beside.h`, `docs/a.md`, `far.h`, "
+                                                "`systems/NAME.json`", names=["far.h"]), [])
+        self.assertEqual(self.page("docs/a.md", "`make walk`, `far.h`"),
+                         ["docs/a.md: `make walk` is no command", "docs/a.md: there is no far.h"])
+
+    def test_names_of_another_project(self):
+        table = "| there | here |\n|---|---|\n| `make theirs` | `make %s` |\n"
+        self.assertEqual(self.page("docs/targets.md", table % "run"), [])
+        self.assertEqual(self.page("docs/targets.md", table % "ours"),
+                         ["docs/targets.md: `make ours` is no command"])
+
+    def test_summary(self):
+        self.assertEqual(check_readme.summary_lines("# x\n\na\nb\n\n## y\n"), 2)
 
     def test_block(self):
         self.assertEqual(check_readme.shown_block(TEXT),
