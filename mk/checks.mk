@@ -15,11 +15,14 @@ $(EDGES_STAMP): $(KERNEL_OBJECTS) $(USER_DIR)/librt.a $(USER_OBJECTS) $(EDGES_SO
 	$(Q)touch $@
 
 .PHONY: edges-check
-edges-check: $(EDGES_STAMP) ## check that each part uses only the parts below it
-	@:
+edges-check: ## check that each part uses only the parts below it
+	$(call setup,build)
+	$(Q)$(MAKE) $(EDGES_STAMP)
 
 .PHONY: test-tools
-test-tools: $(HOST_TOOLS) ## run the tests of the tools (TEST=name for one)
+test-tools: ## run the tests of the tools (TEST=name for one)
+	$(call setup,build run iso test)
+	$(Q)$(MAKE) build
 	@$(PYTHON) tools/run_tool_tests.py $(if $(RESULT),--result $(RESULT)) $(TEST)
 
 .PHONY: fmt-check fmt pins-check rt-check clang-check
@@ -28,6 +31,7 @@ fmt-check: ## check format, licence lines and marks of every source
 	@$(PYTHON) tools/check_format.py
 
 fmt: ## rewrite the C sources as fmt-check wants them
+	$(call setup,build test)
 	@$(PYTHON) tools/check_format.py --fix
 
 pins-check: ## compare this machine's inputs with tools/pins.txt
@@ -73,7 +77,7 @@ debug-check: ## check that make debug shows frames of programs and of the kernel
 	@$(PYTHON) tools/debug_check.py $(result) --make '$(MAKE)'
 
 .PHONY: run-check
-run-check: ## check make run with a terminal, without one, and with guests that fail
-	$(call setup,build run)
-	$(Q)$(MAKE) build
+run-check: ## check make run with a terminal, without one, with guests that fail; boot the ISO
+	$(call setup,build run iso)
+	$(Q)$(MAKE) build iso-file
 	@$(PYTHON) tools/run_check.py $(result) --make '$(MAKE)' --out $(OUT)

@@ -13,6 +13,7 @@ TIMEOUT ?= 120
 KERNEL_IMAGE = $(OUT)/kernel/$(KERNEL)/kernel.elf
 
 # $(call setup,GROUPS)
+ALL_GROUPS := build run iso debug test fresh
 setup = $(if $(filter no,$(SETUP)),@:,@tools/setup.sh $(1))
 
 .PHONY: all build
@@ -20,7 +21,7 @@ all: ## build the kernels, the programs, the tools and the systems
 	$(call setup,build)
 	$(Q)$(MAKE) build
 
-build: kernel user host systems edges-check
+build: kernel user host systems $(EDGES_STAMP)
 	@:
 
 # ---- booting -----------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ bench-exact: ## measure and judge the rows in instructions and bytes
 
 .PHONY: doctor pins-update clean help
 doctor: ## tell what is missing on this machine, by package and version
-	@command -v $(PYTHON) >/dev/null || { echo "  MISSING  python3 (tools/setup.sh build)"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { tools/setup.sh --list $(ALL_GROUPS); exit 1; }
 	@$(PYTHON) tools/check_pins.py --doctor
 
 pins-update: ## accept this machine's boot inputs in tools/pins.txt, showing the difference

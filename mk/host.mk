@@ -156,15 +156,18 @@ $(TALLY): bench/tally.c $(HOST_DIR)/flags
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -shared -fPIC -MMD -MP -MF $(@:.so=.d) -o $@ $<
 DEPENDENCIES += $(TALLY:.so=.d)
 
-.PHONY: host host-tests host-tools sim
-host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS) $(TALLY)
+.PHONY: host host-tests host-tools sim sim-build
+host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS) $(HOST_SIMS_plain) $(TALLY)
 	@:
 host-tools: $(HOST_TOOLS)
 	@:
 host-tests: $(HOST_TESTS_plain)
 	@:
-sim: $(HOST_SIMS_plain) ## build out/host/sim/sim, which runs systems on the host kernel under many seeds
+sim-build: $(HOST_SIMS_plain)
 	@:
+sim: ## build out/host/sim/sim, which runs systems on the host kernel under many seeds
+	$(call setup,build)
+	$(Q)$(MAKE) sim-build
 
 # The tests of core/ are those named after one of its files.
 CORE_TESTS := $(sort $(foreach s,$(CORE_SOURCES) $(wildcard core/*.h),$(filter \

@@ -40,8 +40,12 @@ SCHEMA_VISIT := CAPNPC_C_VISIT=tests/capnp/visit.h
 FEATURES_SOURCE := tests/capnp/features.capnp
 FEATURES_GOLDEN := tests/capnp/golden
 
-.PHONY: generated-code generated-code-check
-generated-code: $(CAPNPC_C) ## make schema/generated/ anew, and the generator's golden output
+.PHONY: generated-code generated-code-check capnpc-c
+capnpc-c: $(CAPNPC_C)
+	@:
+generated-code: ## make schema/generated/ anew, and the generator's golden output
+	$(call setup,build test)
+	$(Q)$(MAKE) capnpc-c
 	$(Q)rm -f $(SCHEMA_GENERATED)/*.[ch] $(FEATURES_GOLDEN)/*.[ch]
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(SCHEMA_GENERATED),$(SCHEMA_SOURCES))
 	$(Q)export $(SCHEMA_VISIT); $(call schema_compile,$(CAPNPC_C),$(FEATURES_GOLDEN),$(FEATURES_SOURCE))
@@ -50,7 +54,9 @@ generated-code: $(CAPNPC_C) ## make schema/generated/ anew, and the generator's 
 drift = diff -ru $(1) $(2) || { \
     echo "$(1) is not what capnpc-c makes of its schema today: run make generated-code" >&2; exit 1; }
 
-generated-code-check: $(CAPNPC_C) ## compare schema/generated/ with what the schemas give today
+generated-code-check: ## compare schema/generated/ with what the schemas give today
+	$(call setup,build test)
+	$(Q)$(MAKE) capnpc-c
 	$(Q)rm -rf $(OUT)/schema/check $(OUT)/schema/golden
 	$(Q)$(call schema_compile,$(CAPNPC_C),$(OUT)/schema/check,$(SCHEMA_SOURCES))
 	$(Q)$(call drift,$(SCHEMA_GENERATED),$(OUT)/schema/check)
@@ -112,7 +118,9 @@ $(CORPUS): $(call objects,$(SCHEMA_HOST),$(CORPUS_SOURCES))
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $^
 
 .PHONY: capn-schema-corpus
-capn-schema-corpus: $(CORPUS) ## write fuzz/corpus/capn_schema/ anew from the schemas
+capn-schema-corpus: ## write fuzz/corpus/capn_schema/ anew from the schemas
+	$(call setup,build test)
+	$(Q)$(MAKE) $(CORPUS)
 	$(Q)rm -rf fuzz/corpus/capn_schema && mkdir -p fuzz/corpus/capn_schema
 	$(Q)$(CORPUS) fuzz/corpus/capn_schema
 
@@ -127,5 +135,7 @@ $(VINTAGE): $(call objects,$(SCHEMA_HOST),$(VINTAGE_SOURCES))
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -o $@ $^
 
 .PHONY: schema-vintage
-schema-vintage: $(VINTAGE) ## add new declarations to tests/vintage/schema-1.txt, removing none
+schema-vintage: ## add new declarations to tests/vintage/schema-1.txt, removing none
+	$(call setup,build)
+	$(Q)$(MAKE) $(VINTAGE)
 	$(Q)$(VINTAGE) tests/vintage/schema-1.txt

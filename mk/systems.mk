@@ -16,7 +16,9 @@ systems: $(SYSTEMS)
 	@:
 
 manifests: ## evaluate systems/*.cue into systems/*.json with the pinned CUE (needs Go 1.25)
+	$(call setup,build)
 	@$(PYTHON) tools/make_manifests.py
 
 manifests-check: ## check that systems/*.json are what their CUE sources say (needs no CUE)
+	$(call setup,build)
 	@$(PYTHON) tools/check_manifests.py $(if $(RESULT),--result $(RESULT))

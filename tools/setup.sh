@@ -4,6 +4,7 @@
 # Installs the packages that the named groups of tools/pins.txt need and this machine lacks.
 #
 #   tools/setup.sh [--dry-run] GROUP...      groups: build run iso debug test fresh
+#   tools/setup.sh --list GROUP...           one line for each package that is missing or too old
 #
 # Says what it installs, asks nothing, works as root or through sudo, and fails with the package's
 # name. When nothing changed since the last time it returns at once.
@@ -24,8 +25,12 @@ say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 dry_run=
-[ "${1:-}" = --dry-run ] && { dry_run=1; shift; }
-[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run] GROUP... (build run iso debug test fresh)"
+list=
+case ${1:-} in
+--dry-run) dry_run=1; shift ;;
+--list) list=1; shift ;;
+esac
+[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run|--list] GROUP... (build run iso debug test fresh)"
 
 # Every group named must exist; then the packages wanted, one "name version" a line.
 for group in "$@"; do
@@ -39,7 +44,7 @@ up_to_date() {
         [ -e "$stamp" ] && [ "$stamp" -nt "$status_file" ] && [ "$stamp" -nt "$pins" ] || return 1
     done
 }
-[ -z "$dry_run" ] && up_to_date "$@" && exit 0
+[ -z "$dry_run$list" ] && up_to_date "$@" && exit 0
 
 wanted=$(awk -v groups=" $* " '$1 == "package" && index(groups, " " $2 " ") { print $3, $5 }' "$pins")
 
@@ -67,6 +72,14 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 lacking=$(missing | tr '\n' ' ')
 
+if [ -n "$list" ]; then
+    echo "$wanted" | while read -r name version; do
+        case " $lacking" in
+        *" $name "*) printf '  %-8s %-20s version %s or later is needed\n' MISSING "$name" "$version" ;;
+        esac
+    done
+    exit 0
+fi
 if [ -n "$dry_run" ]; then
     if [ -n "$lacking" ]; then
         say "would install: $lacking"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The build rules on a small tree: what is rebuilt, what is not, and what is refused."""
+import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -162,6 +164,38 @@ class Build(unittest.TestCase):
     def test_programs_are_stripped_copies(self):
         self.assertIn("main", self.symbols("out/user/debug/hello"))
         self.assertEqual(self.symbols("out/user/bin/hello"), "")
+
+    def commands(self):
+        """{name: the groups that its recipe sets up, None: it sets up nothing} of `make help`."""
+        found = {}
+        for path in sorted(glob.glob(os.path.join(ROOT, "mk", "*.mk"))):
+            with open(path) as file:
+                for name, recipe in re.findall(r"^([a-z-]+):.* ## .*\n((?:\t.*\n)*)", file.read(), re.M):
+                    groups = re.match(r"\t\$\(call setup,([a-z ]+)\)\n", recipe)
+                    delegated = re.match(r"\t@\$\(MAKE\) ([a-z]+) ", recipe)
+                    found[name] = (groups.group(1).split() if groups else
+                                   delegated.group(1) if delegated else None)
+        return {name: found[groups] if isinstance(groups, str) else groups
+                for name, groups in found.items()}
+
+    def test_every_command_installs_what_it_needs(self):
+        """Only those that tell about the machine, or need nothing, leave it as it is."""
+        commands = self.commands()
+        self.assertEqual({name for name, groups in commands.items() if groups is None},
+                         {"help", "clean", "doctor", "pins-check", "pins-update"})
+        self.assertEqual(set(commands), set(re.findall(r"(?m)^  make ([a-z-]+)", self.make("help"))))
+
+    def test_running_installs_nothing_that_only_tests_need(self):
+        commands = self.commands()
+        for name in ("run", "run-spawn", "run-smoke"):
+            self.assertEqual(commands[name], ["build", "run"])
+        for name, group in (("iso", "iso"), ("debug", "debug"), ("test", "test")):
+            self.assertIn(group, commands[name])
+        with open(os.path.join(ROOT, "tools", "pins.txt")) as file:
+            rows = [line.split() for line in file if line.startswith("package ")]
+        wanted = {row[2] for row in rows if row[1] in ("build", "run")}
+        for tool in ("clang", "llvm", "cmocka", "gdb", "cppcheck", "capnp", "g++", "grub"):
+            self.assertEqual([name for name in wanted if tool in name], [])
 
     def test_help_names_every_command(self):
         said = self.make("help")

@@ -41,6 +41,14 @@ class Setup(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("no-such-package", said)
 
+    def test_list_names_each_with_its_version(self):
+        for group, name, version in (("old", "dpkg", "999:1"), ("lack", "no-such-package", "1")):
+            status, said = self.run_setup("--list", group)
+            self.assertEqual(status, 0)
+            self.assertEqual(said.split(), ["MISSING", name, "version", version, "or", "later", "is",
+                                            "needed"])
+        self.assertEqual(self.run_setup("--list", "have"), (0, ""))
+
     def test_unknown_group(self):
         status, said = self.run_setup("--dry-run", "nonsense")
         self.assertEqual(status, 1)
