@@ -13,9 +13,7 @@
  */
 #include "kernel/lock.h"
 
-#include "abi/atomic.h"
 #include "core/assert.h"
-#include "kernel/arch/arch.h"
 
 void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order)
 {
@@ -25,27 +23,13 @@ void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order)
     lock->order = order;
 }
 
-void spinlock_lock(struct spinlock *lock)
+void spinlock_contend(struct spinlock *lock)
 {
-    arch_lock_point();
-    lock_check_acquire(lock);
-    while (atomic_exchange_u32(&lock->held, 1) != 0) {
+    do {
         while (atomic_load_relaxed_u32(&lock->held) != 0) {
             arch_spin_hint();
         }
-    }
-}
-
-void spinlock_unlock(struct spinlock *lock)
-{
-    ASSERT(atomic_load_relaxed_u32(&lock->held) == 1);
-    lock_check_release(lock);
-    atomic_store_release_u32(&lock->held, 0);
-}
-
-bool spinlock_is_held(const struct spinlock *lock)
-{
-    return atomic_load_relaxed_u32(&lock->held) != 0;
+    } while (atomic_exchange_u32(&lock->held, 1) != 0);
 }
 
 bool spinlock_try(struct spinlock *lock)

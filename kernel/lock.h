@@ -2,13 +2,14 @@
 /*
  * Spinlocks and their one total order. A CPU may take a lock only when every lock it holds has a
  * smaller rank (two process locks: the smaller pid first). kernel/debug/lock_check.c asserts it,
- * kernel/release/lock_check.c does nothing. Interrupts are off in the kernel, so no lock is ever
- * taken by an interrupt that came while it was held on the same CPU.
+ * the hooks of other kernels are empty. Interrupts are off in the kernel, so no lock is ever taken
+ * by an interrupt that came while it was held on the same CPU.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
 
-#include "abi/compiler.h"
+#include "abi/atomic.h"
+#include "kernel/arch/arch.h"
 
 enum lock_rank {
     LOCK_RANK_NONE = 0,
@@ -37,19 +38,43 @@ struct spinlock {
     }
 
 void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order);
-void spinlock_lock(struct spinlock *lock);
-void spinlock_unlock(struct spinlock *lock);
-bool spinlock_is_held(const struct spinlock *lock);
+
+/* Spins until the word is free and taken. */
+COLD void spinlock_contend(struct spinlock *lock);
+
+/*
+ * kernel/<variant>/lock_check_hooks.h: the order check, called with the CPU's interrupts off.
+ *   lock_check_acquire    before a lock is taken
+ *   lock_check_try        a lock was taken by spinlock_try, which cannot deadlock: recorded, its
+ *                         order not checked
+ *   lock_check_release    before it is given back
+ *   lock_check_none_held  asserts that this CPU holds nothing: at every return to a user and at
+ *                         idle
+ */
+#include "lock_check_hooks.h"
+
+static inline bool spinlock_is_held(const struct spinlock *lock)
+{
+    return atomic_load_relaxed_u32(&lock->held) != 0;
+}
+
+/* Taken without contention a lock is one exchange, given back it is one store. */
+static inline void spinlock_lock(struct spinlock *lock)
+{
+    arch_lock_point();
+    lock_check_acquire(lock);
+    if (UNLIKELY(atomic_exchange_u32(&lock->held, 1) != 0)) {
+        spinlock_contend(lock);
+    }
+}
+
+static inline void spinlock_unlock(struct spinlock *lock)
+{
+    lock_check_release(lock);
+    atomic_store_release_u32(&lock->held, 0);
+}
 
 /* For panic: takes the lock if it is free, goes on if not. */
 bool spinlock_try(struct spinlock *lock);
-
-/* kernel/debug or kernel/release: the order check, called with the CPU's interrupts off. */
-void lock_check_acquire(const struct spinlock *lock);
-/* The lock was taken by spinlock_try, which cannot deadlock: recorded, its order not checked. */
-void lock_check_try(const struct spinlock *lock);
-void lock_check_release(const struct spinlock *lock);
-/* Asserts that this CPU holds nothing: at every return to a user and at idle. */
-void lock_check_none_held(void);
 
 #endif

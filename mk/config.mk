@@ -63,6 +63,7 @@ COMMON_FLAGS := -std=gnu11 -pipe -g -iquote . $(WARNINGS) -ffile-prefix-map=$(CU
 
 # A freestanding file never calls a function it does not name: gcc would otherwise turn loops into
 # calls of memset and memcpy, inside memset and memcpy too.
+# -fbuiltin keeps the meaning of memcpy and its like known, so that a copy of a few words is moves.
 ifeq ($(COMPILER),gcc)
 NO_HIDDEN_CALLS := -fno-tree-loop-distribute-patterns
 UBSAN_TRAP := -fsanitize=undefined -fsanitize-undefined-trap-on-error
@@ -75,7 +76,7 @@ UBSAN_TRAP := -fsanitize=undefined -fsanitize-trap=undefined
 INSTRUMENTED :=
 endif
 
-FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fbuiltin -fno-pic -fno-pie -fno-stack-protector \
     -fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -fno-omit-frame-pointer $(NO_HIDDEN_CALLS)
 
@@ -83,7 +84,7 @@ FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fno-pic -fno-pie -fno-
 KERNEL_FLAGS := $(FREESTANDING_FLAGS) -iquote kernel/arch/$(ARCH) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
 # So is what a variant of the kernel does in the same place: kernel/<variant>/*_hooks.h.
 KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/release -momit-leaf-frame-pointer
-KERNEL_MEASURE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/measure -momit-leaf-frame-pointer
+KERNEL_MEASURE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/measure -iquote kernel/release -momit-leaf-frame-pointer
 KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) -iquote kernel/debug $(UBSAN_TRAP) $(INSTRUMENTED)
 KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --no-warn-rwx-segments --gc-sections

@@ -69,6 +69,7 @@ void lock_check_release(const struct spinlock *lock)
     struct cpu *cpu = arch_cpu_this();
     unsigned i = cpu->locks_held;
 
+    ASSERT(spinlock_is_held(lock));
     while (i > 0 && entry_lock(cpu->lock_held[i - 1]) != lock) {
         i--;
     }
