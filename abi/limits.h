@@ -24,7 +24,9 @@ enum {
     LIMIT_PRIORITIES = 32,      /* one 32-bit word names the queues in use */
     LIMIT_DISPATCH_BATCH = 32,  /* submissions drained before the ring's owner yields */
     LIMIT_TOKEN_SLOTS = 32,     /* calls in flight at one endpoint */
-    LIMIT_ENDPOINT_QUEUE = 32,  /* calls that wait at one endpoint, all ended when it closes */
+    LIMIT_ENDPOINT_QUEUE = 1024, /* calls that wait at one endpoint: 16 threads' operations */
+    LIMIT_ENDPOINT_CAPABILITIES = LIMIT_TRANSFERS, /* capabilities beside one message */
+    LIMIT_ENDPOINT_SESSIONS = 1024,                /* badges: the longest search for one */
     LIMIT_ENDPOINT_RECEIVERS =
         64,                 /* receivers that wait at one endpoint: as many as one thread has */
     LIMIT_OPERATIONS = 64,  /* operations of one thread that are not complete */

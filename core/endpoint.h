@@ -1,70 +1,193 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queues of one endpoint: calls that wait, receivers that wait, calls in flight by token. Pure;
- * the endpoint's lock is the caller's, and so is everything a record means besides its place.
+ * One endpoint: calls that wait, receivers that wait, calls in flight by token, watches on those,
+ * sessions by badge. Pure; the endpoint's lock is the caller's, and so is everything a record means
+ * besides its place.
  */
 #ifndef CORE_ENDPOINT_H
 #define CORE_ENDPOINT_H
 
+#include "abi/errors.h"
 #include "abi/limits.h"
 #include "core/list.h"
+
+/* Fixed when an endpoint is made. */
+struct endpoint_limits {
+    uint32_t message_bytes; /* largest message, either way; a multiple of 8, not 0 */
+    uint32_t capabilities;  /* most beside one message, either way; 0: none travel */
+    uint32_t queue_length;  /* calls that may wait; not 0 */
+};
 
 enum endpoint_place {
     ENDPOINT_NOWHERE = 0,
     ENDPOINT_CALL_WAITS,
     ENDPOINT_RECEIVER_WAITS,
     ENDPOINT_IN_FLIGHT,
+    ENDPOINT_WATCHES,
 };
 
-/* One call or one receiver; a member of the operation it stands for. Zeroed: nowhere. */
+/* One call, receiver or watch; a member of the operation it stands for. Zeroed: nowhere. */
 struct endpoint_record {
     struct list_node node;
     enum endpoint_place place;
-    uint32_t token_slot; /* IN_FLIGHT */
+    uint32_t token_slot; /* IN_FLIGHT, WATCHES */
 };
 
 struct endpoint_token {
-    struct endpoint_record *call; /* NULL: free */
-    uint32_t generation;          /* of the next token made in this slot; never 0 */
+    struct endpoint_record *call;  /* NULL: free */
+    struct endpoint_record *watch; /* who is told how the call ended; NULL: nobody */
+    uint64_t generation;           /* of the next token made in this slot; never 0 */
+    uint64_t cancelled;            /* generation of a call taken back and not yet heard of; or 0 */
+};
+
+enum endpoint_session_state {
+    ENDPOINT_SESSION_NONE = 0,
+    ENDPOINT_SESSION_OPEN,   /* an edge or a call of its badge exists, or may */
+    ENDPOINT_SESSION_CLOSED, /* none does; the owner has not been told */
+};
+
+/* One badge. Zeroed: none. Whoever makes and drops edges and calls counts them. */
+struct endpoint_session {
+    struct list_node node; /* in its bucket */
+    struct list_node closed_node;
+    uint64_t badge;
+    enum endpoint_session_state state;
+};
+
+enum {
+    ENDPOINT_BUCKETS = 32,
 };
 
 struct endpoint_queues {
+    struct endpoint_limits limits;
     struct list calls;
     struct list receivers;
+    struct list closed; /* sessions whose end the owner has not been told */
     uint32_t call_count;
     uint32_t receiver_count;
-    uint32_t in_flight;
+    uint32_t session_count;
+    uint32_t in_flight; /* mask of the token slots in use */
     struct endpoint_token token[LIMIT_TOKEN_SLOTS];
+    struct list bucket[ENDPOINT_BUCKETS]; /* sessions, open and closed */
 };
 
-void endpoint_queues_init(struct endpoint_queues *queues);
+/* Whether an endpoint may have these limits: none 0 but capabilities, none beyond the system's. */
+MUST_USE bool endpoint_limits_valid(const struct endpoint_limits *limits);
 
-/* Adds a call at the end; false: LIMIT_ENDPOINT_QUEUE calls wait already. */
+/* Bytes that a receiver's buffer must hold at least: head, largest message, all records. */
+MUST_USE uint32_t endpoint_receive_bytes(const struct endpoint_limits *limits);
+
+void endpoint_queues_init(struct endpoint_queues *queues, const struct endpoint_limits *limits);
+
+/* Adds a call at the end; false: limits.queue_length calls wait already. */
 MUST_USE bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *call);
 
 /* Adds a receiver at the end; false: LIMIT_ENDPOINT_RECEIVERS wait already. */
 MUST_USE bool endpoint_add_receiver(struct endpoint_queues *queues,
                                     struct endpoint_record *receiver);
 
+/* The call that endpoint_match would take next if it takes one; NULL: none can be taken now. */
+MUST_USE struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues);
+
+enum endpoint_delivery {
+    ENDPOINT_DELIVERS_NOTHING,
+    ENDPOINT_DELIVERS_CALL,
+    ENDPOINT_DELIVERS_CLOSED,
+};
+
+struct endpoint_match {
+    struct endpoint_record *receiver;
+    struct endpoint_record *call;     /* DELIVERS_CALL */
+    uint64_t token;                   /* of `call` */
+    struct endpoint_session *session; /* DELIVERS_CLOSED */
+};
+
 /*
- * Takes the oldest call and the oldest receiver if there are both and a token slot is free: the
- * call is then in flight under *token, the receiver nowhere. false: nothing changed.
+ * Takes the oldest receiver and what it gets: the oldest session whose end was not told, which is
+ * then none; else the oldest call, if a token slot is free, which is then in flight. The receiver
+ * is nowhere. DELIVERS_NOTHING: nothing changed.
  */
-MUST_USE bool endpoint_match(struct endpoint_queues *queues, struct endpoint_record **call,
-                             struct endpoint_record **receiver, uint64_t *token);
+MUST_USE enum endpoint_delivery endpoint_match(struct endpoint_queues *queues,
+                                               struct endpoint_match *match);
 
-/* The call in flight under `token`, which is used up; NULL: unknown or used before. */
-struct endpoint_record *endpoint_finish(struct endpoint_queues *queues, uint64_t token);
+/* A call that left the endpoint, and who watched it (NULL: nobody); both are nowhere. */
+struct endpoint_end {
+    struct endpoint_record *call;
+    struct endpoint_record *watch;
+};
 
-/* The same without using it up. */
+/*
+ * Uses up `token` and gives the call in flight under it. CANCELLED: the call was taken back after
+ * it was received; told once. BAD_TOKEN: never made, or used before.
+ */
+MUST_USE enum transport_error endpoint_finish(struct endpoint_queues *queues, uint64_t token,
+                                              struct endpoint_end *end);
+
+/* The call in flight under `token`, which stays good; NULL: none. */
 MUST_USE struct endpoint_record *endpoint_find(const struct endpoint_queues *queues,
                                                uint64_t token);
 
-/* Takes a record out wherever it is. */
-void endpoint_remove(struct endpoint_queues *queues, struct endpoint_record *record);
+/*
+ * Has `watch` told how the call in flight under `token` ends. CANCELLED: it was taken back already,
+ * and the token stays as it is; BAD_TOKEN; LIMIT: it is watched already. Nothing changed then.
+ */
+MUST_USE enum transport_error endpoint_watch(struct endpoint_queues *queues, uint64_t token,
+                                             struct endpoint_record *watch);
 
-/* Any record that is left, calls first; NULL: none. */
+/* Takes a record out wherever it is. Returns who watched it, if it was a call in flight; its token
+ * then answers CANCELLED once. */
+MUST_USE struct endpoint_record *endpoint_remove(struct endpoint_queues *queues,
+                                                 struct endpoint_record *record);
+
+/* Any call or receiver that is left, calls first; NULL: none. */
 MUST_USE struct endpoint_record *endpoint_any(const struct endpoint_queues *queues);
+
+/*
+ * For a walk over every call, waiting ones first: the one after `call` (NULL: the first). The walk
+ * may end the call it is at if it has taken the next one before.
+ */
+MUST_USE struct endpoint_record *endpoint_call_after(const struct endpoint_queues *queues,
+                                                     const struct endpoint_record *call);
+
+/* Opens a session. EXISTS: the badge is in use, or its end was not told; LIMIT:
+ * LIMIT_ENDPOINT_SESSIONS are there. */
+enum endpoint_session_refusal {
+    ENDPOINT_SESSION_OK = 0,
+    ENDPOINT_SESSION_EXISTS,
+    ENDPOINT_SESSION_LIMIT,
+};
+MUST_USE enum endpoint_session_refusal endpoint_session_open(struct endpoint_queues *queues,
+                                                             struct endpoint_session *session,
+                                                             uint64_t badge);
+
+/* The last edge and call of an open session are gone: its end waits for a receiver. */
+void endpoint_session_close(struct endpoint_queues *queues, struct endpoint_session *session);
+
+/* Takes a session out in whatever state. */
+void endpoint_session_remove(struct endpoint_queues *queues, struct endpoint_session *session);
+
+/* The oldest session whose end was not told; NULL: none. */
+MUST_USE struct endpoint_session *endpoint_session_closed(const struct endpoint_queues *queues);
+
+/* What decides whether a CALL that waits switches straight to its receiver. */
+struct endpoint_switch {
+    bool caller_waits;          /* its cap_enter will wait, and nothing is left to drain */
+    bool receiver_waits;        /* in cap_enter, and this delivery is what it waits for */
+    bool same_cpu;              /* both have this CPU as their home */
+    bool ending;                /* either process or thread is ending */
+    unsigned caller_priority;   /* lent to the receiver until it answers */
+    unsigned receiver_priority; /* its own */
+    unsigned ready_priority;    /* of the most urgent task that is ready here */
+    bool anyone_ready;          /* ready_priority holds */
+    uint64_t time_left_ns;      /* of the caller's quantum, lent with the priority */
+};
+
+/*
+ * Whether the kernel may go from the caller straight to the receiver without asking the run queue:
+ * the caller gives up the CPU anyway, the receiver can run here and now, on time the caller has,
+ * and nobody who is ready is more urgent than the pair.
+ */
+MUST_USE bool endpoint_may_switch(const struct endpoint_switch *facts);
 
 /* 0, or the number of the first broken invariant of endpoint.c. */
 MUST_USE unsigned endpoint_check(const struct endpoint_queues *queues);

@@ -37,14 +37,14 @@ void endpoints_init(void)
     kmem_cache_init(&endpoint_cache, "endpoint", sizeof(struct endpoint));
 }
 
-struct endpoint *endpoint_create(void)
+struct endpoint *endpoint_create(const struct endpoint_limits *limits)
 {
     struct endpoint *endpoint = kmem_alloc(&endpoint_cache);
 
     if (endpoint != NULL) {
         object_init(&endpoint->object, &endpoint_type);
         spinlock_init(&endpoint->lock, LOCK_RANK_ENDPOINT, 0);
-        endpoint_queues_init(&endpoint->queues);
+        endpoint_queues_init(&endpoint->queues, limits);
     }
     return endpoint;
 }
@@ -123,12 +123,10 @@ static void deliver(struct endpoint *endpoint, struct operation *call, struct op
 /* Delivers while calls meet receivers. Lock held. */
 static void endpoint_pump(struct endpoint *endpoint)
 {
-    struct endpoint_record *call;
-    struct endpoint_record *receiver;
-    uint64_t token;
+    struct endpoint_match match;
 
-    while (endpoint_match(&endpoint->queues, &call, &receiver, &token)) {
-        deliver(endpoint, operation_of(call), operation_of(receiver), token);
+    while (endpoint_match(&endpoint->queues, &match) == ENDPOINT_DELIVERS_CALL) {
+        deliver(endpoint, operation_of(match.call), operation_of(match.receiver), match.token);
     }
 }
 
@@ -154,9 +152,10 @@ enum transport_error endpoint_call(struct thread *thread, const struct hold_edge
         refusal->amount = sqe->transfers;
         return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_TRANSFERS, 0);
     }
-    if (sqe->message_bytes > ENDPOINT_MESSAGE_BYTES) {
+    if (sqe->message_bytes > endpoint->queues.limits.message_bytes) {
         refusal->amount = sqe->message_bytes;
-        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, ENDPOINT_MESSAGE_BYTES);
+        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES,
+                      endpoint->queues.limits.message_bytes);
     }
     if (!thread_arena_offset(thread, sqe->message, sqe->message_bytes, &message)) {
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
@@ -190,14 +189,15 @@ enum transport_error endpoint_call(struct thread *thread, const struct hold_edge
     operation_release(operation);
     object_unref(&endpoint->object);
     return endpoint->closed ? refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0)
-                            : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, LIMIT_ENDPOINT_QUEUE);
+                            : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP,
+                                     endpoint->queues.limits.queue_length);
 }
 
 enum transport_error endpoint_receive(struct thread *thread, const struct hold_edge *edge,
                                       const struct sqe *sqe, struct refusal *refusal)
 {
     struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
-    uint32_t room = (uint32_t)sizeof(struct endpoint_message) + ENDPOINT_MESSAGE_BYTES;
+    uint32_t room = endpoint_receive_bytes(&endpoint->queues.limits);
     struct operation *operation;
     uint32_t result;
     bool queued = false;
@@ -239,8 +239,8 @@ enum transport_error endpoint_return(struct thread *thread, const struct hold_ed
 {
     struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
     enum transport_error error = TRANSPORT_OK;
-    struct endpoint_record *record;
     struct operation *call;
+    struct endpoint_end end;
     uint32_t message;
 
     if (sqe->transfers != 0) {
@@ -251,13 +251,13 @@ enum transport_error endpoint_return(struct thread *thread, const struct hold_ed
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
     }
     spinlock_lock(&endpoint->lock);
-    record = endpoint_finish(&endpoint->queues, sqe->token);
-    if (record == NULL) {
+    error = endpoint_finish(&endpoint->queues, sqe->token, &end);
+    if (error != TRANSPORT_OK) {
         spinlock_unlock(&endpoint->lock);
         refusal->amount = sqe->token;
-        return refuse(refusal, TRANSPORT_BAD_TOKEN, ARGUMENT_TOKEN, 0);
+        return refuse(refusal, error, ARGUMENT_TOKEN, 0);
     }
-    call = operation_of(record);
+    call = operation_of(end.call);
     received_remove(call);
     if (sqe->message_bytes > call->result_bytes) {
         refusal->amount = sqe->message_bytes;
@@ -293,11 +293,13 @@ static void endpoint_close(struct endpoint *endpoint)
     endpoint->closed = true;
     while ((record = endpoint_any(&endpoint->queues)) != NULL) {
         struct operation *operation = operation_of(record);
+        struct endpoint_record *watch;
 
         if (record->place == ENDPOINT_IN_FLIGHT) {
             received_remove(operation);
         }
-        endpoint_remove(&endpoint->queues, record);
+        watch = endpoint_remove(&endpoint->queues, record);
+        ASSERT(watch == NULL);
         endpoint_complete(endpoint, operation, TRANSPORT_PEER_GONE, 0);
     }
 }
@@ -327,6 +329,7 @@ static void endpoint_destroy(struct object *object)
 /* An endpoint's operation of a retiring thread, if nobody completed it meanwhile. */
 static void endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation)
 {
+    struct endpoint_record *watch;
     bool pending;
 
     spinlock_lock(&endpoint->lock);
@@ -335,7 +338,8 @@ static void endpoint_operation_cancel(struct endpoint *endpoint, struct operatio
         if (operation->endpoint_record.place == ENDPOINT_IN_FLIGHT) {
             received_remove(operation);
         }
-        endpoint_remove(&endpoint->queues, &operation->endpoint_record);
+        watch = endpoint_remove(&endpoint->queues, &operation->endpoint_record);
+        ASSERT(watch == NULL);
         operation_release(operation);
         endpoint_pump(endpoint);
     }
@@ -376,9 +380,9 @@ void operations_cancel(struct thread *thread)
 bool received_cancel(struct thread *thread)
 {
     for (unsigned i = 0; i < RECEIVED_PER_STEP; i++) {
-        struct endpoint_record *record;
         struct endpoint *endpoint;
         struct list_node *node;
+        struct endpoint_end end;
         uint64_t token;
 
         spinlock_lock(&thread->ring_lock);
@@ -392,10 +396,9 @@ bool received_cancel(struct thread *thread)
         object_ref(&endpoint->object);
         spinlock_unlock(&thread->ring_lock);
         spinlock_lock(&endpoint->lock);
-        record = endpoint_finish(&endpoint->queues, token);
-        if (record != NULL) {
-            received_remove(operation_of(record));
-            endpoint_complete(endpoint, operation_of(record), TRANSPORT_PEER_GONE, 0);
+        if (endpoint_finish(&endpoint->queues, token, &end) == TRANSPORT_OK) {
+            received_remove(operation_of(end.call));
+            endpoint_complete(endpoint, operation_of(end.call), TRANSPORT_PEER_GONE, 0);
             endpoint_pump(endpoint);
         }
         spinlock_unlock(&endpoint->lock);

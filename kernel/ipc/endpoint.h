@@ -6,10 +6,6 @@
 #include "kernel/sched/thread.h"
 #include "schema/generated/endpoint.capnp.h"
 
-enum {
-    ENDPOINT_MESSAGE_BYTES = 4096,
-};
-
 struct endpoint {
     struct object object;
     struct spinlock lock;
@@ -26,8 +22,8 @@ enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_reques
 
 void endpoints_init(void);
 
-/* An endpoint with one reference, the caller's. NULL: no memory. */
-struct endpoint *endpoint_create(void);
+/* An endpoint of valid limits with one reference, the caller's. NULL: no memory. */
+struct endpoint *endpoint_create(const struct endpoint_limits *limits);
 
 /*
  * The four submissions on endpoints. `edge` was looked up, tested and pinned. Each posts its

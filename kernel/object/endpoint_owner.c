@@ -59,11 +59,13 @@ static enum capn_dispatch owner_info(void *object, struct capn_request *request,
 
     (void)request;
     (void)params;
-    endpoint_limits_set_message_bytes(limits, ENDPOINT_MESSAGE_BYTES);
-    endpoint_limits_set_capabilities(limits, 0);
-    endpoint_limits_set_queue_length(limits, LIMIT_ENDPOINT_QUEUE);
+    endpoint_limits_set_message_bytes(limits, endpoint->queues.limits.message_bytes);
+    endpoint_limits_set_capabilities(limits, (uint16_t)endpoint->queues.limits.capabilities);
+    endpoint_limits_set_queue_length(limits, endpoint->queues.limits.queue_length);
     spinlock_lock(&endpoint->lock);
     endpoint_info_results_set_waiting_calls(results, endpoint->queues.call_count);
+    endpoint_info_results_set_waiting_receivers(results, endpoint->queues.receiver_count);
+    endpoint_info_results_set_open_badges(results, endpoint->queues.session_count);
     spinlock_unlock(&endpoint->lock);
     return CAPN_DISPATCH_ANSWERED;
 }
@@ -76,25 +78,50 @@ enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_reques
     return endpoint_dispatch(&server, object, request);
 }
 
-/* Thin: every endpoint has the limits of ENDPOINT_MESSAGE_BYTES and LIMIT_ENDPOINT_QUEUE; asking
- * for more is refused, for less is granted in full. */
+/* The first limit that an endpoint may not have, with its bound; NULL: all are good. */
+static const char *limits_refused(const struct endpoint_limits *limits, uint64_t *limit,
+                                  uint64_t *amount)
+{
+    if (limits->message_bytes == 0 || limits->message_bytes % 8 != 0 ||
+        limits->message_bytes > LIMIT_MESSAGE_BYTES) {
+        *limit = LIMIT_MESSAGE_BYTES;
+        *amount = limits->message_bytes;
+        return "messageBytes";
+    }
+    if (limits->capabilities > LIMIT_ENDPOINT_CAPABILITIES) {
+        *limit = LIMIT_ENDPOINT_CAPABILITIES;
+        *amount = limits->capabilities;
+        return "capabilities";
+    }
+    *limit = LIMIT_ENDPOINT_QUEUE;
+    *amount = limits->queue_length;
+    return endpoint_limits_valid(limits) ? NULL : "queueLength";
+}
+
 static enum capn_dispatch factory_create(void *object, struct capn_request *request,
                                          struct endpoint_factory_create_params_reader params,
                                          struct endpoint_factory_create_results_builder results)
 {
-    struct endpoint_limits_reader limits = endpoint_factory_create_params_get_limits(params);
+    struct endpoint_limits_reader asked = endpoint_factory_create_params_get_limits(params);
+    struct endpoint_limits limits = {
+        .message_bytes = endpoint_limits_get_message_bytes(asked),
+        .capabilities = endpoint_limits_get_capabilities(asked),
+        .queue_length = endpoint_limits_get_queue_length(asked),
+    };
+    struct capn_refuse_reason reason = {.reason = EXCEPTION_REASON_OUT_OF_RANGE,
+                                        .argument = CAPN_NO_ARGUMENT};
     struct endpoint *endpoint;
     struct hold_edge edge;
 
     (void)object;
-    if (endpoint_limits_get_message_bytes(limits) > ENDPOINT_MESSAGE_BYTES) {
-        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, ENDPOINT_MESSAGE_BYTES,
-                           endpoint_limits_get_message_bytes(limits));
-    }
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
-    endpoint = endpoint_create();
+    reason.limit_name = limits_refused(&limits, &reason.limit, &reason.amount);
+    if (reason.limit_name != NULL) {
+        return capn_request_refuse(request, reason);
+    }
+    endpoint = endpoint_create(&limits);
     if (endpoint == NULL) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }

@@ -12,6 +12,7 @@
 enum {
     CHUNK_BYTES = 32768,
     MESSAGE_BYTES = 4096,
+    QUEUE_LENGTH = 32,
 };
 
 static bool write_much(struct rt *rt)
@@ -42,10 +43,10 @@ static bool read_much(struct rt *rt)
 static bool close_full(struct rt *rt)
 {
     const struct manifest_export limits = {.message_bytes = MESSAGE_BYTES,
-                                           .queue_length = LIMIT_ENDPOINT_QUEUE};
+                                           .queue_length = QUEUE_LENGTH};
     const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
                                              .facet = UINT64_MAX};
-    struct rt_operation call[LIMIT_ENDPOINT_QUEUE];
+    struct rt_operation call[QUEUE_LENGTH];
     struct endpoint_factory factory;
     struct endpoint_owner owner;
     struct cap_id client;
@@ -57,7 +58,7 @@ static bool close_full(struct rt *rt)
         endpoint_client_mint(rt, owner, &session, &client) != TRANSPORT_OK) {
         return false;
     }
-    for (unsigned i = 0; i < LIMIT_ENDPOINT_QUEUE; i++) {
+    for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
         struct rt_buffer message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
         const struct sqe entry = {.opcode = OPCODE_CALL,
                                   .cap = client,
@@ -73,7 +74,7 @@ static bool close_full(struct rt *rt)
                    &completion) != TRANSPORT_OK) {
         return false;
     }
-    for (unsigned i = 0; i < LIMIT_ENDPOINT_QUEUE; i++) {
+    for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
         if (rt_ring_wait(&rt->ring, call[i], UINT64_MAX, &completion) != TRANSPORT_OK ||
             completion.result != TRANSPORT_PEER_GONE) {
             return false;

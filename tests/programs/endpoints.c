@@ -13,6 +13,7 @@
 
 enum {
     MESSAGE_BYTES = 4096, /* the endpoint's largest */
+    QUEUE_LENGTH = 32,    /* calls that may wait there */
     WORDS = 8,
     BADGE = 77,
     ROUNDS = 100,
@@ -37,7 +38,7 @@ struct bench {
 static struct pair pair_make(struct check *check, uint64_t facet)
 {
     struct endpoint_factory factory;
-    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 32};
+    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = QUEUE_LENGTH};
     struct endpoint_session session = {
         .interface_id = GREETER_INTERFACE_ID, .facet = facet, .badge = BADGE};
     struct pair pair = {.client = {.raw = 0}};
@@ -228,19 +229,19 @@ static void facet_narrow(struct check *check)
 static void queue_limit(struct bench *bench)
 {
     struct check *check = bench->check;
-    struct rt_operation operation[LIMIT_ENDPOINT_QUEUE];
+    struct rt_operation operation[QUEUE_LENGTH];
     struct rt_call call = call_of(bench);
     struct cqe completion;
 
     bench->ring->checks = false; /* all of them share one message and one result */
-    for (unsigned i = 0; i < LIMIT_ENDPOINT_QUEUE; i++) {
+    for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
         call.method = (uint16_t)(i % GREETER_METHOD_COUNT);
         operation[i] = call_submit(bench, &call);
     }
     completion = taken(bench, call_submit(bench, &call));
     CHECK_EQUAL(check, completion.result, TRANSPORT_LIMIT);
-    CHECK_EQUAL(check, completion.refusal.limit, LIMIT_ENDPOINT_QUEUE);
-    for (unsigned i = 0; i < LIMIT_ENDPOINT_QUEUE; i++) {
+    CHECK_EQUAL(check, completion.refusal.limit, QUEUE_LENGTH);
+    for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
         struct rt_request request = rt_receive(bench->ring, bench->pair.owner.cap, bench->inbox);
 
         CHECK_EQUAL(check, request.head->method, i % GREETER_METHOD_COUNT);

@@ -48,9 +48,11 @@ struct rt_request {
     struct refusal refusal;
 };
 
-/* Room that a receive needs for messages of at most `message_bytes`, capabilities apart. */
+/* Room that a receive needs for messages of at most `message_bytes`, with as many capabilities as
+ * any endpoint lets through. */
 #define RT_RECEIVE_BYTES(message_bytes)                                                            \
-    ((uint32_t)sizeof(struct endpoint_message) + (message_bytes))
+    ((uint32_t)sizeof(struct endpoint_message) + (message_bytes) +                                 \
+     LIMIT_ENDPOINT_CAPABILITIES * (uint32_t)sizeof(struct received_cap))
 
 /* Waits for the next call of `endpoint` (an owner's edge). NO_ROOM: the buffer is smaller than the
  * endpoint's largest message. */
