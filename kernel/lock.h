@@ -21,7 +21,9 @@ enum lock_rank {
     LOCK_RANK_RUN_QUEUE,
     LOCK_RANK_VSPACE,
     LOCK_RANK_SHOOTDOWN,
-    LOCK_RANK_CACHE, /* kernel object caches */
+    LOCK_RANK_ACCOUNTS, /* the tree of accounts */
+    LOCK_RANK_ACCOUNT,  /* at most two, the parent first */
+    LOCK_RANK_CACHE,    /* kernel object caches */
     LOCK_RANK_FRAMES,
     LOCK_RANK_LOG,
 };
