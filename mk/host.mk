@@ -150,8 +150,8 @@ $(foreach f,$(HOST_TOOL_FOLDERS),$(eval $(call host_tool,$(notdir $(patsubst %/,
     $(sort $(wildcard $(f)*.c))))))
 
 # The emulator's plugin that tallies costly instructions for the bench rows.
-TALLY := $(HOST_DIR)/tally.so
-$(TALLY): bench/tally.c $(HOST_DIR)/flags
+TALLY := $(if $(wildcard bench/tally.c),$(HOST_DIR)/tally.so)
+$(HOST_DIR)/tally.so: bench/tally.c $(HOST_DIR)/flags
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -shared -fPIC -MMD -MP -MF $(@:.so=.d) -o $@ $<
 DEPENDENCIES += $(TALLY:.so=.d)
