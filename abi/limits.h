@@ -14,6 +14,7 @@ enum {
     LIMIT_CQ_ENTRIES = 128, /* one page of completion entries */
     LIMIT_ARENA_BYTES = 64 * 1024,
     LIMIT_TABLE_SLOTS = 1024,        /* capabilities a process may hold; 64 bytes each */
+    LIMIT_DESCRIPTORS = 256,         /* of these: the descriptor window, slots 0 to 255 */
     LIMIT_TRANSFERS = 16,            /* descriptors beside one message */
     LIMIT_MESSAGE_BYTES = 60 * 1024, /* an endpoint message fits an arena with its header */
     LIMIT_CALL_BYTES = 4352,    /* message to a kernel object: CONSOLE_WRITE_MAX and its frame */

@@ -2,23 +2,66 @@
 /*
  * Capability table.
  *
- * A slot passes through: fresh (never used) -> held -> free -> held ...; a slot whose generation
- * would pass CAP_GENERATION_MAX becomes retired instead of free and is never used again. Freed
- * slots are reused first in, first out. Insert takes the oldest free slot, or the first fresh one
- * of a page that is there.
+ * Purpose: what a process holds, each edge in a slot, found by its CapId in constant time; an id
+ * that was given out resolves to the edge it was made for or to nothing, for ever.
+ *
+ * A slot passes through
+ *
+ *   fresh -> held -> free -> held ...          generation + 1 each time an edge leaves
+ *            held -> moving -> free            the edge left with a transfer (move_commit)
+ *                    moving -> held            the transfer was cancelled, same id
+ *            held -> buried -> free            revoked: emptied by the sweep, then released
+ *   and becomes retired instead of free when its generation is CAP_GENERATION_MAX: never used
+ * again.
+ *
+ * `name` tells the states apart. Its upper 44 bits are the generation (of the edge here, or of the
+ * next one when the slot is free), its lower 20 are
+ *   the slot's own number    held; object NULL: buried
+ *   LINK_MOVING              on the move; object NULL: buried while it moved
+ *   another slot, LINK_END   free, above the window: the next free slot
+ *   LINK_FREE                free, in the window
+ *   LINK_RETIRED             retired
+ * so `name == id` is the whole check of slot, generation and state. 0 is a fresh slot.
+ *
+ * Slots below CAP_TABLE_WINDOW are descriptors: reached by their number, lowest free first, from a
+ * bitmap. Slots above are reused first in, first out, from a doubly linked list, so that an exact
+ * one can be taken. Memory grows by a page of slots with its page of provenance, never beyond what
+ * the quota needs, rounded up to a page; a process that holds no descriptor has no window pages.
+ *
+ * A revoked edge is not taken out of its holder's table behind its back: its slot number may be a
+ * descriptor that the holder still believes in. The sweep takes what the edge pins (object, grant);
+ * the slot stays, answers REVOKED, and is the holder's to release.
  *
  * Invariants:
- *  1. used + free_count + retired = fresh - CAP_TABLE_WINDOW: each slot once used is in one state.
- *  2. used + reserved <= quota, and that many slots exist in pages that are there.
- *  3. The generation of a slot only grows: it is raised when an edge leaves, so an id that was
- *     given out resolves to the edge it was made for or to nothing, for ever.
- *  4. The free list holds exactly the free slots, each once, and ends at free_tail.
- *  5. A held slot's object is not NULL; any other slot's is.
+ *  1. Above the window: held + moving + buried + free_count + retired there = fresh -
+ * CAP_TABLE_WINDOW, and the free list holds exactly the free slots, each once, linked both ways.
+ *  2. used + reserved <= quota; free_count and the slots from fresh to paged are at least reserved.
+ *  3. A slot that was used has a generation from 1 to CAP_GENERATION_MAX, which never falls.
+ *  4. used, moving, buried and retired count the slots in these states.
+ *  5. A window slot is free or fresh exactly when its bit in window_free is set.
+ *  6. A held edge's grant is sound (grant_check) and its remembered epoch is not of the future.
+ *
+ * Locks: the caller's, one for the whole table. What can fail: quota and memory, in reserve and the
+ * inserts that reserve themselves; ids that name nothing.
  */
 #include "core/cap_table.h"
 
 #include "core/assert.h"
 #include "core/string.h"
+
+enum {
+    LINK_END = (1 << CAP_SLOT_BITS) - 1,
+    LINK_RETIRED = LINK_END - 1,
+    LINK_MOVING = LINK_END - 2,
+    LINK_FREE = LINK_END - 3,
+};
+
+_Static_assert((uint32_t)LIMIT_TABLE_SLOTS <= (uint32_t)LINK_FREE,
+               "no slot has the number of a link");
+_Static_assert((uint32_t)LIMIT_TABLE_SLOTS > (uint32_t)CAP_TABLE_WINDOW,
+               "there are slots above the window");
+_Static_assert(sizeof(struct hold_edge) == 56 && sizeof(struct cap_slot) == 64,
+               "a slot is one cache line");
 
 static struct cap_slot *slot_at(const struct cap_table *table, uint32_t slot)
 {
@@ -27,37 +70,106 @@ static struct cap_slot *slot_at(const struct cap_table *table, uint32_t slot)
     return &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
 }
 
+static uint32_t slot_link(const struct cap_slot *entry)
+{
+    return (uint32_t)(entry->name & CAP_SLOT_MAX);
+}
+
+static uint64_t slot_generation(const struct cap_slot *entry)
+{
+    return entry->name >> CAP_SLOT_BITS;
+}
+
+static bool slot_is_held(const struct cap_slot *entry, uint32_t slot)
+{
+    return entry->name != 0 && slot_link(entry) == slot;
+}
+
+/* Held, buried or moving: what `used` counts. */
+static bool slot_is_used(const struct cap_slot *entry, uint32_t slot)
+{
+    return slot_is_held(entry, slot) || slot_link(entry) == LINK_MOVING;
+}
+
+static void window_set(struct cap_table *table, uint32_t slot, bool is_free)
+{
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+
+    ASSERT(slot < CAP_TABLE_WINDOW);
+    if (is_free) {
+        table->window_free[slot / 64] |= bit;
+    } else {
+        table->window_free[slot / 64] &= ~bit;
+    }
+}
+
+static bool window_is_free(const struct cap_table *table, uint32_t slot)
+{
+    return (table->window_free[slot / 64] >> (slot % 64) & 1) != 0;
+}
+
 void cap_table_init(struct cap_table *table, uint32_t quota, struct cap_table_memory memory)
 {
-    ASSERT(quota <= LIMIT_TABLE_SLOTS - CAP_TABLE_WINDOW);
+    ASSERT(quota <= LIMIT_TABLE_SLOTS);
     memset(table, 0, sizeof(*table));
     table->memory = memory;
     table->quota = quota;
     table->fresh = CAP_TABLE_WINDOW;
-    table->free_head = CAP_SLOT_MAX;
-    table->free_tail = CAP_SLOT_MAX;
+    table->paged = CAP_TABLE_WINDOW;
+    table->free_head = LINK_END;
+    table->free_tail = LINK_END;
+    for (uint32_t slot = 0; slot < CAP_TABLE_WINDOW; slot++) {
+        window_set(table, slot, true);
+    }
 }
 
-/* Slots that exist beyond those held: on the free list or fresh in a page that is there. */
-static uint32_t slots_ready(const struct cap_table *table)
+enum transport_error cap_table_set_quota(struct cap_table *table, uint32_t quota)
 {
-    uint32_t end = table->fresh;
-
-    while (end < LIMIT_TABLE_SLOTS && table->page[end / CAP_TABLE_PAGE_SLOTS] != NULL) {
-        end += CAP_TABLE_PAGE_SLOTS - end % CAP_TABLE_PAGE_SLOTS;
+    ASSERT(quota <= LIMIT_TABLE_SLOTS);
+    if (quota < table->used + table->reserved) {
+        return TRANSPORT_LIMIT;
     }
-    return table->free_count + (end - table->fresh);
+    table->quota = quota;
+    return TRANSPORT_OK;
+}
+
+/* ---- memory and reservations ---------------------------------------------------------------- */
+
+/* A page of slots and its page of provenance, both or none. */
+static bool page_ensure(struct cap_table *table, uint32_t index)
+{
+    const struct cap_table_memory *memory = &table->memory;
+
+    ASSERT(index < CAP_TABLE_PAGES);
+    if (table->page[index] != NULL) {
+        return true;
+    }
+    table->cold[index] = memory->page_alloc(memory->context);
+    if (table->cold[index] == NULL) {
+        return false;
+    }
+    table->page[index] = memory->page_alloc(memory->context);
+    if (table->page[index] == NULL) {
+        memory->page_free(memory->context, table->cold[index]);
+        table->cold[index] = NULL;
+        return false;
+    }
+    return true;
 }
 
 static bool page_add(struct cap_table *table)
 {
-    for (uint32_t i = table->fresh / CAP_TABLE_PAGE_SLOTS; i < CAP_TABLE_PAGES; i++) {
-        if (table->page[i] == NULL) {
-            table->page[i] = table->memory.page_alloc(table->memory.context);
-            return table->page[i] != NULL;
-        }
+    uint32_t index = table->paged / CAP_TABLE_PAGE_SLOTS;
+
+    ASSERT(table->paged < LIMIT_TABLE_SLOTS);
+    if (!page_ensure(table, index)) {
+        return false;
     }
-    return false;
+    table->paged = (index + 1) * CAP_TABLE_PAGE_SLOTS;
+    if (table->paged > LIMIT_TABLE_SLOTS) {
+        table->paged = LIMIT_TABLE_SLOTS;
+    }
+    return true;
 }
 
 enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count)
@@ -65,7 +177,10 @@ enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count)
     if (count > table->quota - table->used - table->reserved) {
         return TRANSPORT_LIMIT;
     }
-    while (slots_ready(table) < table->reserved + count) {
+    while (table->free_count + (table->paged - table->fresh) < table->reserved + count) {
+        if (table->paged == LIMIT_TABLE_SLOTS) {
+            return TRANSPORT_LIMIT;
+        }
         if (!page_add(table)) {
             return TRANSPORT_NO_MEMORY;
         }
@@ -80,76 +195,416 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count)
     table->reserved -= count;
 }
 
-struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge)
-{
-    uint32_t slot = table->free_head;
-    struct cap_slot *entry;
+/* ---- the free list above the window --------------------------------------------------------- */
 
-    ASSERT(table->reserved > 0);
-    ASSERT(edge->object != NULL);
-    if (slot != CAP_SLOT_MAX) {
-        entry = slot_at(table, slot);
-        table->free_head = entry->next_free;
-        if (table->free_head == CAP_SLOT_MAX) {
-            table->free_tail = CAP_SLOT_MAX;
-        }
-        table->free_count--;
+static void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+{
+    entry->name = slot_generation(entry) << CAP_SLOT_BITS | LINK_END;
+    entry->free.previous = table->free_tail;
+    if (table->free_tail == LINK_END) {
+        table->free_head = slot;
     } else {
-        slot = table->fresh++;
-        entry = slot_at(table, slot);
-        entry->generation = 1;
+        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
     }
+    table->free_tail = slot;
+    table->free_count++;
+}
+
+static void free_remove(struct cap_table *table, uint32_t slot, const struct cap_slot *entry)
+{
+    uint32_t next = slot_link(entry);
+    uint32_t previous = (uint32_t)entry->free.previous;
+
+    ASSERT(table->free_count > 0);
+    if (previous == LINK_END) {
+        ASSERT(table->free_head == slot);
+        table->free_head = next;
+    } else {
+        ASSERT(slot_link(slot_at(table, previous)) == slot);
+        slot_at(table, previous)->name ^= (uint64_t)slot ^ next;
+    }
+    if (next == LINK_END) {
+        ASSERT(table->free_tail == slot);
+        table->free_tail = previous;
+    } else {
+        slot_at(table, next)->free.previous = previous;
+    }
+    table->free_count--;
+}
+
+/* ---- filling and vacating ------------------------------------------------------------------- */
+
+/* Puts `edge` into `slot`, which is fresh or was taken off its list. */
+static struct cap_id slot_fill(struct cap_table *table, uint32_t slot, const struct hold_edge *edge,
+                               const struct provenance *origin)
+{
+    struct cap_slot *entry = slot_at(table, slot);
+    uint64_t generation = slot_generation(entry);
+
+    ASSERT(edge->object != NULL);
     ASSERT(entry->edge.object == NULL);
     entry->edge = *edge;
-    table->reserved--;
+    entry->name = cap_id_make(slot, generation == 0 ? 1 : generation).raw;
+    if (origin != NULL) {
+        table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS] = *origin;
+    } else {
+        table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS] =
+            (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
+    }
     table->used++;
-    return cap_id_make(slot, entry->generation);
+    return (struct cap_id){entry->name};
+}
+
+/* The edge has left `slot`: the generation goes up first, then the slot is free. */
+static void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+{
+    uint64_t generation = slot_generation(entry);
+
+    ASSERT(slot_is_used(entry, slot));
+    if (entry->edge.object == NULL) {
+        ASSERT(table->buried > 0);
+        table->buried--;
+    }
+    table->used--;
+    if (generation == CAP_GENERATION_MAX) {
+        entry->name = generation << CAP_SLOT_BITS | LINK_RETIRED;
+        memset(&entry->edge, 0, sizeof(entry->edge));
+        table->retired++;
+        return;
+    }
+    entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
+    memset(&entry->edge, 0, sizeof(entry->edge));
+    if (slot < CAP_TABLE_WINDOW) {
+        window_set(table, slot, true);
+    } else {
+        free_push(table, slot, entry);
+    }
+}
+
+struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
+                                        const struct provenance *origin)
+{
+    uint32_t slot = table->free_head;
+
+    ASSERT(table->reserved > 0);
+    if (slot != LINK_END) {
+        free_remove(table, slot, slot_at(table, slot));
+    } else {
+        ASSERT(table->fresh < table->paged);
+        slot = table->fresh++;
+    }
+    table->reserved--;
+    return slot_fill(table, slot, edge, origin);
 }
 
 enum transport_error cap_table_insert(struct cap_table *table, const struct hold_edge *edge,
-                                      struct cap_id *id)
+                                      const struct provenance *origin, struct cap_id *id)
 {
     enum transport_error error = cap_table_reserve(table, 1);
 
     if (error == TRANSPORT_OK) {
-        *id = cap_table_insert_reserved(table, edge);
+        *id = cap_table_insert_reserved(table, edge, origin);
     }
     return error;
 }
 
-/* The slot that `id` names if it is held in that generation. */
-static enum transport_error slot_resolve(const struct cap_table *table, struct cap_id id,
-                                         struct cap_slot **found)
+/* Into a window slot whose bit is set. */
+static enum transport_error window_insert(struct cap_table *table, uint32_t slot,
+                                          const struct hold_edge *edge,
+                                          const struct provenance *origin, struct cap_id *id)
+{
+    if (table->used + table->reserved == table->quota) {
+        return TRANSPORT_LIMIT;
+    }
+    if (!page_ensure(table, slot / CAP_TABLE_PAGE_SLOTS)) {
+        return TRANSPORT_NO_MEMORY;
+    }
+    window_set(table, slot, false);
+    *id = slot_fill(table, slot, edge, origin);
+    return TRANSPORT_OK;
+}
+
+enum transport_error cap_table_insert_window(struct cap_table *table, const struct hold_edge *edge,
+                                             const struct provenance *origin, struct cap_id *id)
+{
+    for (uint32_t word = 0; word < ARRAY_COUNT(table->window_free); word++) {
+        if (table->window_free[word] != 0) {
+            uint32_t bit = (uint32_t)COUNT_TRAILING_ZEROS_U64(table->window_free[word]);
+
+            return window_insert(table, word * 64 + bit, edge, origin, id);
+        }
+    }
+    return TRANSPORT_LIMIT;
+}
+
+enum transport_error cap_table_insert_at(struct cap_table *table, uint32_t slot,
+                                         const struct hold_edge *edge,
+                                         const struct provenance *origin, struct cap_id *id)
+{
+    struct cap_slot *entry;
+    enum transport_error error;
+
+    if (slot < CAP_TABLE_WINDOW && window_is_free(table, slot)) {
+        return window_insert(table, slot, edge, origin, id);
+    }
+    if (slot < CAP_TABLE_WINDOW || slot >= table->fresh) {
+        return TRANSPORT_SLOT_IN_USE;
+    }
+    entry = slot_at(table, slot);
+    if (slot_is_used(entry, slot) || slot_link(entry) == LINK_RETIRED) {
+        return TRANSPORT_SLOT_IN_USE;
+    }
+    error = cap_table_reserve(table, 1);
+    if (error == TRANSPORT_OK) {
+        free_remove(table, slot, entry);
+        table->reserved--;
+        *id = slot_fill(table, slot, edge, origin);
+    }
+    return error;
+}
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+/* Why `id` is not the name of an edge that is held. */
+static COLD NOINLINE enum transport_error id_error(const struct cap_table *table, struct cap_id id)
 {
     uint32_t slot = cap_id_slot(id);
-    struct cap_slot *entry;
+    uint64_t given; /* generations that ids of this slot were given out with */
+    const struct cap_slot *entry;
 
     if (slot >= LIMIT_TABLE_SLOTS || cap_id_generation(id) == 0 ||
         table->page[slot / CAP_TABLE_PAGE_SLOTS] == NULL) {
         return TRANSPORT_BAD_CAP;
     }
     entry = slot_at(table, slot);
-    if (cap_id_generation(id) > entry->generation) {
-        return TRANSPORT_BAD_CAP;
+    given = slot_generation(entry);
+    if (given != 0 && !slot_is_used(entry, slot) && slot_link(entry) != LINK_RETIRED) {
+        given--;
     }
-    if (cap_id_generation(id) < entry->generation || entry->edge.object == NULL) {
-        return entry->generation == 0 ? TRANSPORT_BAD_CAP : TRANSPORT_STALE_CAP;
+    return cap_id_generation(id) > given ? TRANSPORT_BAD_CAP : TRANSPORT_STALE_CAP;
+}
+
+/* The slot that `id` names, its edge held or buried; NULL: id_error tells why. */
+static struct cap_slot *slot_resolve(const struct cap_table *table, struct cap_id id)
+{
+    uint32_t slot = cap_id_slot(id);
+    struct cap_slot *entry;
+
+    if (slot >= LIMIT_TABLE_SLOTS || table->page[slot / CAP_TABLE_PAGE_SLOTS] == NULL) {
+        return NULL;
     }
-    *found = entry;
+    entry = &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+    return LIKELY(entry->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? entry : NULL;
+}
+
+enum transport_error cap_table_lookup(struct cap_table *table, struct cap_id id,
+                                      const struct hold_edge **edge)
+{
+    struct cap_slot *entry = slot_resolve(table, id);
+
+    if (UNLIKELY(entry == NULL)) {
+        return id_error(table, id);
+    }
+    if (UNLIKELY(entry->edge.object == NULL || !hold_edge_is_alive(&entry->edge))) {
+        return TRANSPORT_REVOKED;
+    }
+    *edge = &entry->edge;
     return TRANSPORT_OK;
 }
 
-enum transport_error cap_table_lookup(const struct cap_table *table, struct cap_id id,
-                                      const struct hold_edge **edge)
+enum transport_error cap_table_token(struct cap_table *table, uint32_t slot, uint64_t interface_id,
+                                     struct cap_id *id)
 {
     struct cap_slot *entry;
-    enum transport_error error = slot_resolve(table, id, &entry);
+
+    if (slot >= LIMIT_TABLE_SLOTS || table->page[slot / CAP_TABLE_PAGE_SLOTS] == NULL ||
+        !slot_is_held(slot_at(table, slot), slot)) {
+        return TRANSPORT_BAD_CAP;
+    }
+    entry = slot_at(table, slot);
+    if (entry->edge.object == NULL || !hold_edge_is_alive(&entry->edge)) {
+        return TRANSPORT_REVOKED;
+    }
+    if (entry->edge.interface_id != interface_id) {
+        return TRANSPORT_WRONG_INTERFACE;
+    }
+    *id = (struct cap_id){entry->name};
+    return TRANSPORT_OK;
+}
+
+enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
+                                      struct hold_edge *edge)
+{
+    struct cap_slot *entry = slot_resolve(table, id);
+
+    if (entry == NULL) {
+        return id_error(table, id);
+    }
+    *edge = entry->edge;
+    slot_vacate(table, cap_id_slot(id), entry);
+    return TRANSPORT_OK;
+}
+
+enum transport_error cap_table_set_flags(struct cap_table *table, struct cap_id id, uint8_t flags)
+{
+    const struct hold_edge *edge;
+    enum transport_error error = cap_table_lookup(table, id, &edge);
 
     if (error == TRANSPORT_OK) {
-        *edge = &entry->edge;
+        slot_resolve(table, id)->edge.flags = flags;
     }
     return error;
 }
+
+const struct provenance *cap_table_origin(const struct cap_table *table, struct cap_id id)
+{
+    uint32_t slot = cap_id_slot(id);
+
+    return slot_resolve(table, id) == NULL
+               ? NULL
+               : &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+}
+
+/* ---- moving --------------------------------------------------------------------------------- */
+
+enum transport_error cap_table_move_begin(struct cap_table *table, struct cap_id id,
+                                          struct hold_edge *edge)
+{
+    const struct hold_edge *found;
+    enum transport_error error = cap_table_lookup(table, id, &found);
+
+    if (error == TRANSPORT_OK) {
+        *edge = *found;
+        slot_at(table, cap_id_slot(id))->name = (id.raw & ~(uint64_t)CAP_SLOT_MAX) | LINK_MOVING;
+        table->moving++;
+    }
+    return error;
+}
+
+/* The slot whose edge left under the name `id`. */
+static struct cap_slot *slot_moving(struct cap_table *table, struct cap_id id)
+{
+    struct cap_slot *entry = slot_at(table, cap_id_slot(id));
+
+    ASSERT(slot_link(entry) == LINK_MOVING);
+    ASSERT(slot_generation(entry) == cap_id_generation(id));
+    ASSERT(table->moving > 0);
+    table->moving--;
+    return entry;
+}
+
+void cap_table_move_commit(struct cap_table *table, struct cap_id id, struct hold_edge *edge)
+{
+    struct cap_slot *entry = slot_moving(table, id);
+
+    *edge = entry->edge;
+    slot_vacate(table, cap_id_slot(id), entry);
+}
+
+void cap_table_move_cancel(struct cap_table *table, struct cap_id id)
+{
+    slot_moving(table, id)->name = id.raw;
+}
+
+/* ---- walking -------------------------------------------------------------------------------- */
+
+/* The next used slot at or after *cursor within `steps`, and *cursor behind it. NULL with true: the
+ * steps are over; NULL with false: the table is. */
+static bool slot_next(const struct cap_table *table, uint32_t *cursor, uint32_t steps,
+                      struct cap_slot **found)
+{
+    *found = NULL;
+    while (*cursor < LIMIT_TABLE_SLOTS) {
+        uint32_t slot = *cursor;
+
+        if (steps-- == 0) {
+            return true;
+        }
+        if (table->page[slot / CAP_TABLE_PAGE_SLOTS] == NULL) {
+            *cursor = (slot / CAP_TABLE_PAGE_SLOTS + 1) * CAP_TABLE_PAGE_SLOTS;
+            continue;
+        }
+        ++*cursor;
+        if (slot_is_used(slot_at(table, slot), slot)) {
+            *found = slot_at(table, slot);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
+                    struct cap_entry *entry, bool *found)
+{
+    struct cap_slot *slot;
+    uint32_t index;
+
+    *found = false;
+    if (!slot_next(table, cursor, steps, &slot)) {
+        return false;
+    }
+    if (slot == NULL) {
+        return true;
+    }
+    index = *cursor - 1;
+    entry->id = cap_id_make(index, slot_generation(slot));
+    entry->revoked = slot->edge.object == NULL || !hold_edge_is_alive(&slot->edge);
+    entry->edge = slot->edge;
+    entry->origin = table->cold[index / CAP_TABLE_PAGE_SLOTS][index % CAP_TABLE_PAGE_SLOTS];
+    *found = true;
+    return true;
+}
+
+bool cap_table_bury_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
+                         const struct grant_node *above, struct hold_edge *edge, bool *found)
+{
+    uint32_t begin = *cursor;
+    struct cap_slot *slot;
+
+    *found = false;
+    while (*cursor - begin < steps && slot_next(table, cursor, steps - (*cursor - begin), &slot)) {
+        if (slot == NULL) {
+            return true;
+        }
+        if (slot->edge.object != NULL && grant_is_below(slot->edge.grant, above)) {
+            *edge = slot->edge;
+            slot->edge.object = NULL;
+            slot->edge.grant = NULL;
+            table->buried++;
+            *found = true;
+            return true;
+        }
+    }
+    return *cursor < LIMIT_TABLE_SLOTS;
+}
+
+bool cap_table_remove_next(struct cap_table *table, uint32_t *cursor, struct hold_edge *edge)
+{
+    struct cap_slot *slot;
+
+    ASSERT(table->moving == 0);
+    if (!slot_next(table, cursor, UINT32_MAX, &slot)) {
+        return false;
+    }
+    *edge = slot->edge;
+    slot_vacate(table, *cursor - 1, slot);
+    return true;
+}
+
+void cap_table_free(struct cap_table *table)
+{
+    ASSERT(table->used == 0);
+    for (uint32_t i = 0; i < CAP_TABLE_PAGES; i++) {
+        if (table->page[i] != NULL) {
+            table->memory.page_free(table->memory.context, table->page[i]);
+            table->memory.page_free(table->memory.context, table->cold[i]);
+            table->page[i] = NULL;
+            table->cold[i] = NULL;
+        }
+    }
+}
+
+/* ---- edges ---------------------------------------------------------------------------------- */
 
 enum transport_error hold_edge_permits(const struct hold_edge *edge, uint64_t interface_id,
                                        uint16_t method)
@@ -166,80 +621,93 @@ enum transport_error hold_edge_permits(const struct hold_edge *edge, uint64_t in
     return TRANSPORT_OK;
 }
 
-static void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+bool facet_is_within(uint64_t facet, uint64_t within)
 {
-    memset(&entry->edge, 0, sizeof(entry->edge));
-    table->used--;
-    if (entry->generation == CAP_GENERATION_MAX) {
-        table->retired++;
-        return;
-    }
-    entry->generation++;
-    entry->next_free = CAP_SLOT_MAX;
-    if (table->free_tail == CAP_SLOT_MAX) {
-        table->free_head = slot;
-    } else {
-        slot_at(table, table->free_tail)->next_free = slot;
-    }
-    table->free_tail = slot;
-    table->free_count++;
+    return within == CAP_FACET_ALL || (facet != CAP_FACET_ALL && (facet & ~within) == 0);
 }
 
-enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
-                                      struct hold_edge *edge)
+enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
+                                         struct hold_edge *to)
 {
-    struct cap_slot *entry;
-    enum transport_error error = slot_resolve(table, id, &entry);
-
-    if (error == TRANSPORT_OK) {
-        *edge = entry->edge;
-        slot_vacate(table, cap_id_slot(id), entry);
+    if (!facet_is_within(facet, from->facet)) {
+        return TRANSPORT_NO_METHOD;
     }
-    return error;
+    *to = *from;
+    to->facet = facet;
+    to->flags = 0;
+    return TRANSPORT_OK;
 }
 
-bool cap_table_remove_next(struct cap_table *table, uint32_t *cursor, struct hold_edge *edge)
+enum transport_error hold_edge_pass(const struct hold_edge *from,
+                                    const struct edge_passing *passing, struct hold_edge *to)
 {
-    for (uint32_t slot = *cursor; slot < LIMIT_TABLE_SLOTS; slot++) {
-        uint32_t index = slot / CAP_TABLE_PAGE_SLOTS;
+    bool allowed =
+        from->mode == EDGE_MODE_COPY || (from->mode == EDGE_MODE_MOVE && passing->leaving);
 
-        if (table->page[index] == NULL) {
-            slot = (index + 1) * CAP_TABLE_PAGE_SLOTS - 1;
-            continue;
-        }
-        struct cap_slot *entry = slot_at(table, slot);
-        if (entry->edge.object != NULL) {
-            *edge = entry->edge;
-            slot_vacate(table, slot, entry);
-            *cursor = slot + 1;
-            return true;
-        }
+    if (!allowed || (passing->keep_grant && from->grantable == 0)) {
+        return TRANSPORT_NOT_GRANTABLE;
     }
-    *cursor = LIMIT_TABLE_SLOTS;
-    return false;
+    if (!facet_is_within(passing->facet, from->facet)) {
+        return TRANSPORT_NO_METHOD;
+    }
+    *to = *from;
+    to->facet = passing->facet;
+    to->flags = 0;
+    if (!passing->keep_grant) {
+        to->mode = EDGE_MODE_NONE;
+        to->grantable = 0;
+    }
+    return TRANSPORT_OK;
 }
 
-void cap_table_free(struct cap_table *table)
+/* ---- the check ------------------------------------------------------------------------------ */
+
+struct slot_counts {
+    uint32_t used, moving, buried, retired;
+    uint32_t above; /* slots above the window that are used, free or retired */
+};
+
+/* Invariants 3, 5 and 6 for one slot; counts it. */
+static unsigned slot_check(const struct cap_table *table, uint32_t slot, struct slot_counts *counts)
 {
-    ASSERT(table->used == 0);
-    for (uint32_t i = 0; i < CAP_TABLE_PAGES; i++) {
-        if (table->page[i] != NULL) {
-            table->memory.page_free(table->memory.context, table->page[i]);
-            table->page[i] = NULL;
-        }
+    const struct cap_slot *entry = slot_at(table, slot);
+    const struct hold_edge *edge = &entry->edge;
+    uint64_t generation = slot_generation(entry);
+    bool used = slot_is_used(entry, slot);
+
+    if (entry->name != 0 && (generation == 0 || generation > CAP_GENERATION_MAX)) {
+        return 3;
     }
+    if (slot < CAP_TABLE_WINDOW &&
+        window_is_free(table, slot) != (entry->name == 0 || slot_link(entry) == LINK_FREE)) {
+        return 5;
+    }
+    if (used && edge->object != NULL && edge->grant != NULL &&
+        (grant_check(edge->grant) != 0 ||
+         edge->epoch > atomic_load_relaxed_u64(&edge->grant->tree->epoch))) {
+        return 6;
+    }
+    counts->used += used;
+    counts->moving += slot_link(entry) == LINK_MOVING;
+    counts->buried += used && edge->object == NULL;
+    counts->retired += slot_link(entry) == LINK_RETIRED;
+    counts->above += slot >= CAP_TABLE_WINDOW && (used || slot_link(entry) == LINK_RETIRED);
+    return 0;
 }
 
-/* Invariant 4: counts the free list, or says 0xffffffff when it is broken. */
+/* Invariant 1: counts the free list, or says 0xffffffff when it is broken. */
 static uint32_t free_list_count(const struct cap_table *table)
 {
     uint32_t count = 0;
-    uint32_t last = CAP_SLOT_MAX;
+    uint32_t last = LINK_END;
+    const struct cap_slot *entry;
 
-    for (uint32_t slot = table->free_head; slot != CAP_SLOT_MAX;
-         slot = slot_at(table, slot)->next_free) {
-        if (slot >= table->fresh || slot < CAP_TABLE_WINDOW || count > table->free_count ||
-            slot_at(table, slot)->edge.object != NULL) {
+    for (uint32_t slot = table->free_head; slot != LINK_END; slot = slot_link(entry)) {
+        if (slot >= table->fresh || slot < CAP_TABLE_WINDOW || count > table->free_count) {
+            return UINT32_MAX;
+        }
+        entry = slot_at(table, slot);
+        if (entry->edge.object != NULL || entry->free.previous != last) {
             return UINT32_MAX;
         }
         last = slot;
@@ -250,24 +718,29 @@ static uint32_t free_list_count(const struct cap_table *table)
 
 unsigned cap_table_check(const struct cap_table *table)
 {
-    uint32_t held = 0;
+    struct slot_counts counts = {0};
 
-    if (table->used + table->free_count + table->retired != table->fresh - CAP_TABLE_WINDOW) {
+    for (uint32_t slot = 0; slot < LIMIT_TABLE_SLOTS; slot++) {
+        if (table->page[slot / CAP_TABLE_PAGE_SLOTS] != NULL) {
+            unsigned broken = slot_check(table, slot, &counts);
+
+            if (broken != 0) {
+                return broken;
+            }
+        }
+    }
+    if (table->fresh < CAP_TABLE_WINDOW || table->fresh > table->paged ||
+        free_list_count(table) != table->free_count ||
+        counts.above + table->free_count != table->fresh - CAP_TABLE_WINDOW) {
         return 1;
     }
-    if (table->used + table->reserved > table->quota || slots_ready(table) < table->reserved) {
+    if (table->used + table->reserved > table->quota ||
+        table->free_count + (table->paged - table->fresh) < table->reserved) {
         return 2;
     }
-    for (uint32_t slot = CAP_TABLE_WINDOW; slot < table->fresh; slot++) {
-        const struct cap_slot *entry = slot_at(table, slot);
-
-        if (entry->generation == 0 || entry->generation > CAP_GENERATION_MAX) {
-            return 3;
-        }
-        held += entry->edge.object != NULL;
-    }
-    if (free_list_count(table) != table->free_count) {
+    if (counts.used != table->used || counts.moving != table->moving ||
+        counts.buried != table->buried || counts.retired != table->retired) {
         return 4;
     }
-    return held == table->used ? 0 : 5;
+    return 0;
 }

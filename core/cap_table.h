@@ -2,6 +2,7 @@
 /*
  * The capability table of one process: hold edges by slot, found by CapId in constant time. Pure:
  * no lock (the process's lock is the caller's), pages come from the allocator that is passed in.
+ * Theory in cap_table.c.
  */
 #ifndef CORE_CAP_TABLE_H
 #define CORE_CAP_TABLE_H
@@ -9,85 +10,219 @@
 #include "abi/capid.h"
 #include "abi/errors.h"
 #include "abi/limits.h"
+#include "core/grant.h"
+#include "core/provenance.h"
 
 #define CAP_FACET_ALL UINT64_MAX /* every method, those added later too */
 
 enum {
     CAP_TABLE_PAGE_SLOTS = 64,
-    CAP_TABLE_PAGES = LIMIT_TABLE_SLOTS / CAP_TABLE_PAGE_SLOTS,
-    CAP_TABLE_WINDOW = 256, /* slots 0..255 are descriptors; ordinary inserts lie above */
+    CAP_TABLE_PAGES = (LIMIT_TABLE_SLOTS + CAP_TABLE_PAGE_SLOTS - 1) / CAP_TABLE_PAGE_SLOTS,
+    CAP_TABLE_WINDOW = LIMIT_DESCRIPTORS, /* slots below are descriptors, lowest free first */
 };
 
-/* What a slot holds. The table owns one reference of `object` for each edge; whoever removes the
- * edge takes that reference over. */
+/* How an edge may be passed on at all. */
+enum edge_mode {
+    EDGE_MODE_NONE = 0,
+    EDGE_MODE_COPY = 1, /* as a copy, or leaving its holder */
+    EDGE_MODE_MOVE = 2, /* only leaving its holder */
+};
+
+/* hold_edge.flags: metadata that the holder alone sees. */
+enum {
+    EDGE_CLOSE_ON_EXEC = 1, /* not inherited by a spawn that inherits descriptors */
+};
+
+/*
+ * What a slot holds. The table owns one reference of `object` and one of `grant` for each edge;
+ * whoever removes the edge takes both over.
+ */
 struct hold_edge {
     void *object;
     uint64_t interface_id;
     uint64_t facet; /* bit m: method m may be called; CAP_FACET_ALL */
     uint64_t badge;
-    uint32_t grantable; /* 1: may be transferred by copy, with the same right */
+    struct grant_node *grant; /* the youngest delegation it came through; NULL: none */
+    uint64_t epoch;           /* of the grant's tree when the edge was last found alive */
+    uint8_t mode;             /* enum edge_mode */
+    uint8_t grantable;        /* 1: may be passed on with the right to pass it on */
+    uint8_t flags;            /* EDGE_* */
+    uint8_t spare[5];
 };
 
 struct cap_slot {
-    struct hold_edge edge; /* edge.object NULL: the slot is free, reserved or retired */
-    uint64_t generation;   /* of the edge here, or of the next one */
-    uint32_t next_free;    /* slot after this one on the free list */
-    uint32_t spare;
+    union {
+        struct hold_edge edge;
+        struct {
+            void *object; /* NULL */
+            uint64_t previous;
+        } free; /* neighbour on the list of free slots */
+    };
+    uint64_t name; /* held: the edge's CapId, so that one compare is the whole check of an id; else
+                    * generation of the next edge, and how the slot is used (cap_table.c) */
 };
 
-/* Pages of CAP_TABLE_PAGE_SLOTS slots, zeroed. NULL: no memory. */
+/* Two frames' worth: CAP_TABLE_PAGE_SLOTS slots, and their provenance. Each zeroed, NULL: no
+ * memory. */
 struct cap_table_memory {
-    struct cap_slot *(*page_alloc)(void *context);
-    void (*page_free)(void *context, struct cap_slot *page);
+    void *(*page_alloc)(void *context);
+    void (*page_free)(void *context, void *page);
     void *context;
 };
 
 struct cap_table {
     struct cap_slot *page[CAP_TABLE_PAGES];
+    struct provenance *cold[CAP_TABLE_PAGES];
     struct cap_table_memory memory;
-    uint32_t quota;     /* edges and reservations at most */
-    uint32_t used;      /* edges */
+    uint64_t window_free[(CAP_TABLE_WINDOW + 63) / 64]; /* bit s: slot s holds nothing */
+    uint32_t quota;                                     /* edges and reservations at most */
+    uint32_t used;      /* slots that hold, held and wait for release, or move */
+    uint32_t moving;    /* of these: being moved */
+    uint32_t buried;    /* of these: revoked and emptied, waiting for release */
     uint32_t reserved;  /* promised to cap_table_insert_reserved */
     uint32_t retired;   /* slots whose generations are used up */
-    uint32_t fresh;     /* first slot that was never used */
-    uint32_t free_head; /* oldest free slot; CAP_SLOT_MAX: none */
+    uint32_t fresh;     /* first slot above the window that was never used */
+    uint32_t paged;     /* slots from `fresh` to here lie in pages that are there */
+    uint32_t free_head; /* oldest free slot above the window */
     uint32_t free_tail;
     uint32_t free_count;
 };
 
-/* An empty table of at most `quota` edges (at most LIMIT_TABLE_SLOTS - CAP_TABLE_WINDOW). */
-void cap_table_init(struct cap_table *table, uint32_t quota, struct cap_table_memory memory);
+/* ---- edges on their own --------------------------------------------------------------------- */
 
-/* Sets aside room for `count` edges, pages included. TRANSPORT_LIMIT (quota), TRANSPORT_NO_MEMORY;
- * nothing is reserved then. */
-MUST_USE enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count);
-
-/* Gives back a reservation. */
-void cap_table_unreserve(struct cap_table *table, uint32_t count);
-
-/* Puts an edge into a reserved slot; cannot fail. */
-struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge);
-
-/* Reserve and insert in one. */
-MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
-                                               const struct hold_edge *edge, struct cap_id *id);
-
-/*
- * The edge that `id` names; valid until the table changes. BAD_CAP: no such slot was ever used or
- * the id is malformed; STALE_CAP: the slot has moved on.
- */
-MUST_USE enum transport_error cap_table_lookup(const struct cap_table *table, struct cap_id id,
-                                               const struct hold_edge **edge);
+/* Whether no delegation that `edge` came through was revoked; remembers the epoch in it. */
+MUST_USE static inline bool hold_edge_is_alive(struct hold_edge *edge)
+{
+    return grant_is_alive(edge->grant, &edge->epoch);
+}
 
 /* Whether `edge` may be called as `interface_id`, method `method`. WRONG_INTERFACE, NO_METHOD. */
 MUST_USE enum transport_error hold_edge_permits(const struct hold_edge *edge, uint64_t interface_id,
                                                 uint16_t method);
 
-/* Takes the edge out; its reference is the caller's. Errors as lookup. */
+/* Whether `facet` allows no method that `within` does not. */
+MUST_USE bool facet_is_within(uint64_t facet, uint64_t within);
+
+/*
+ * The edge that a holder of `from` may make for itself (DUP): everything equal, facet `facet`, no
+ * flags. NO_METHOD: `facet` is wider than the source's.
+ */
+MUST_USE enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
+                                                  struct hold_edge *to);
+
+struct edge_passing {
+    uint64_t facet;  /* of the new edge: equal or narrower */
+    bool leaving;    /* the holder gives its own edge up: MOVE */
+    bool keep_grant; /* the new edge keeps the right to be passed on */
+};
+
+/*
+ * The edge that a receiver gets of `from`: needs the right to grant and strips it, unless
+ * keep_grant. NOT_GRANTABLE: the mode does not allow it, or keep_grant without `grantable`;
+ * NO_METHOD: wider facet.
+ */
+MUST_USE enum transport_error hold_edge_pass(const struct hold_edge *from,
+                                             const struct edge_passing *passing,
+                                             struct hold_edge *to);
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* An empty table of at most `quota` edges (at most LIMIT_TABLE_SLOTS). */
+void cap_table_init(struct cap_table *table, uint32_t quota, struct cap_table_memory memory);
+
+/* A new quota. LIMIT: more are used or reserved; nothing changed. */
+MUST_USE enum transport_error cap_table_set_quota(struct cap_table *table, uint32_t quota);
+
+/* Sets aside room above the window for `count` edges, pages included. LIMIT (quota, or no slot is
+ * left), NO_MEMORY; nothing is reserved then. */
+MUST_USE enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count);
+
+/* Gives back a reservation. */
+void cap_table_unreserve(struct cap_table *table, uint32_t count);
+
+/* Puts an edge into a reserved slot; cannot fail. `origin` is copied; NULL: the kernel made it. */
+struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
+                                        const struct provenance *origin);
+
+/* Reserve and insert in one. */
+MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
+                                               const struct hold_edge *edge,
+                                               const struct provenance *origin, struct cap_id *id);
+
+/* Into the lowest free slot of the window, quota permitting. LIMIT, NO_MEMORY. */
+MUST_USE enum transport_error cap_table_insert_window(struct cap_table *table,
+                                                      const struct hold_edge *edge,
+                                                      const struct provenance *origin,
+                                                      struct cap_id *id);
+
+/*
+ * Into slot `slot`: a free one of the window, or a free one above it that was used before.
+ * SLOT_IN_USE: held, retired or beyond the slots used so far; LIMIT, NO_MEMORY.
+ */
+MUST_USE enum transport_error cap_table_insert_at(struct cap_table *table, uint32_t slot,
+                                                  const struct hold_edge *edge,
+                                                  const struct provenance *origin,
+                                                  struct cap_id *id);
+
+/*
+ * The edge that `id` names; valid until the table changes. BAD_CAP: no such slot was ever used or
+ * the id is malformed; STALE_CAP: the slot has moved on, or its edge is being moved; REVOKED: a
+ * delegation that it came through was revoked.
+ */
+MUST_USE enum transport_error cap_table_lookup(struct cap_table *table, struct cap_id id,
+                                               const struct hold_edge **edge);
+
+/* The id of the edge in `slot`, if it has this interface. BAD_CAP (nothing is there),
+ * WRONG_INTERFACE, REVOKED. */
+MUST_USE enum transport_error cap_table_token(struct cap_table *table, uint32_t slot,
+                                              uint64_t interface_id, struct cap_id *id);
+
+/* Takes the edge out; its references are the caller's. A revoked edge comes out as well; object
+ * NULL: it was buried, there is nothing to drop. BAD_CAP, STALE_CAP. */
 MUST_USE enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
                                                struct hold_edge *edge);
 
-/* Takes out any edge; false: the table is empty. For teardown. `cursor` starts at 0. */
+/*
+ * Moving. begin: the id stops to resolve; *edge is a copy to check by, slot and references stay the
+ * table's. Then commit: the slot is free and *edge with its references is the caller's (object
+ * NULL: it was revoked and buried meanwhile); or cancel: everything is as before, with the same id.
+ * Errors of begin as lookup.
+ */
+MUST_USE enum transport_error cap_table_move_begin(struct cap_table *table, struct cap_id id,
+                                                   struct hold_edge *edge);
+void cap_table_move_commit(struct cap_table *table, struct cap_id id, struct hold_edge *edge);
+void cap_table_move_cancel(struct cap_table *table, struct cap_id id);
+
+/* Sets the flags of an edge (EDGE_*). Errors as lookup. */
+MUST_USE enum transport_error cap_table_set_flags(struct cap_table *table, struct cap_id id,
+                                                  uint8_t flags);
+
+struct cap_entry {
+    struct cap_id id;
+    struct hold_edge edge; /* object NULL: revoked and buried */
+    struct provenance origin;
+    bool revoked;
+};
+
+/* The next held slot at or after *cursor, in the order of slots; false: there is none. An edge that
+ * stays is seen once, whatever else changes between two calls; slots are looked at `steps` at a
+ * time at most, then *found is false with true returned. */
+MUST_USE bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
+                             struct cap_entry *entry, bool *found);
+
+/*
+ * The next edge at or after *cursor of which `above` or a node below it is the grant, emptied: its
+ * references are the caller's, its slot answers REVOKED until its holder releases it. Edges on the
+ * move are found too. Steps and *found as cap_table_next.
+ */
+MUST_USE bool cap_table_bury_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
+                                  const struct grant_node *above, struct hold_edge *edge,
+                                  bool *found);
+
+/* Where the edge (alive or revoked) came from; NULL: the id names none. Valid until it changes. */
+const struct provenance *cap_table_origin(const struct cap_table *table, struct cap_id id);
+
+/* Takes out any edge; false: the table is empty. For teardown: nothing moves. `cursor` from 0. */
 MUST_USE bool cap_table_remove_next(struct cap_table *table, uint32_t *cursor,
                                     struct hold_edge *edge);
 

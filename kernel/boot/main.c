@@ -26,6 +26,8 @@
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
 #include "kernel/object/boot_package.h"
+#include "kernel/object/facet.h"
+#include "kernel/object/grants.h"
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/spawn.h"
 #include "kernel/object/thread_spawner.h"
@@ -131,7 +133,7 @@ static void init_grants(struct manifest *manifest, const struct manifest_service
         }
         memcpy(target->name, grant.name.bytes, grant.name.length);
         target->edge = object_edge(object, grant.interface_id, grant.facet, grant.badge);
-        target->edge.grantable = grant.transfer != AUTHORITY_TRANSFER_MODE_NONE;
+        edge_mode_set(&target->edge, grant.transfer);
         spawn->grant_count++;
     }
 }
@@ -181,6 +183,7 @@ static void caches_init(void)
     threads_init();
     endpoints_init();
     spawns_init();
+    grants_init();
     thread_spawner_init();
     virtual_memory_init();
 }

@@ -156,7 +156,7 @@ static void result_caps_insert(struct call *call, uint8_t *records)
         struct received_cap record = {
             .interface_id = edge->interface_id, .facet = edge->facet, .badge = edge->badge};
 
-        record.cap = cap_table_insert_reserved(&process->table, edge);
+        record.cap = cap_table_insert_reserved(&process->table, edge, NULL);
         memcpy(records + i * sizeof(record), &record, sizeof(record));
     }
     spinlock_unlock(&process->lock);
@@ -322,7 +322,7 @@ bool call_argument(struct capn_request *request, uint32_t index, struct hold_edg
     error = cap_table_lookup(&process->table, call->transfer[index].cap, &found);
     if (error == TRANSPORT_OK) {
         *edge = *found;
-        object_ref(edge->object);
+        edge_ref(edge);
     }
     spinlock_unlock(&process->lock);
     if (error != TRANSPORT_OK) {
@@ -399,7 +399,7 @@ void deferred_complete(struct operation *operation, struct deferred_answer *answ
                                       .badge = answer->cap.badge};
 
         spinlock_lock(&owner->process->lock);
-        record.cap = cap_table_insert_reserved(&owner->process->table, &answer->cap);
+        record.cap = cap_table_insert_reserved(&owner->process->table, &answer->cap, NULL);
         spinlock_unlock(&owner->process->lock);
         memcpy(answer->bytes + message, &record, sizeof(record));
         total += (uint32_t)sizeof(record);

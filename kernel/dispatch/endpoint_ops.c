@@ -45,7 +45,7 @@ enum transport_error submission_call(struct cpu *cpu, struct thread *thread, con
     } else if (error == TRANSPORT_OK) {
         error = call_kernel_object(cpu, thread, sqe, &edge, refusal);
     }
-    object_unref(object);
+    edge_unpin(&edge);
     return error;
 }
 
@@ -66,7 +66,7 @@ static enum transport_error owner_pin(struct thread *thread, const struct sqe *s
     if (error != TRANSPORT_OK) {
         refusal->argument = ARGUMENT_CAP;
         refusal->amount = sqe->cap.raw;
-        object_unref(edge->object);
+        edge_unpin(edge);
     }
     return error;
 }
@@ -81,7 +81,7 @@ enum transport_error submission_receive(struct cpu *cpu, struct thread *thread,
     (void)cpu;
     if (error == TRANSPORT_OK) {
         error = endpoint_receive(thread, &edge, sqe, refusal);
-        object_unref(edge.object);
+        edge_unpin(&edge);
     }
     return error;
 }
@@ -101,7 +101,7 @@ enum transport_error submission_return(struct cpu *cpu, struct thread *thread,
     if (error == TRANSPORT_OK) {
         submission_post(thread, sqe, 0);
     }
-    object_unref(edge.object);
+    edge_unpin(&edge);
     return error;
 }
 
@@ -120,6 +120,6 @@ enum transport_error submission_return_receive(struct cpu *cpu, struct thread *t
     if (error == TRANSPORT_OK) {
         error = endpoint_receive(thread, &edge, sqe, refusal);
     }
-    object_unref(edge.object);
+    edge_unpin(&edge);
     return error;
 }

@@ -65,7 +65,7 @@ enum transport_error edge_pin(struct process *process, struct cap_id id, struct 
     error = cap_table_lookup(&process->table, id, &edge);
     if (error == TRANSPORT_OK) {
         *pinned = *edge;
-        object_ref(pinned->object);
+        edge_ref(pinned);
     } else {
         refusal->argument = ARGUMENT_CAP;
         refusal->amount = id.raw;

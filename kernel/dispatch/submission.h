@@ -31,7 +31,7 @@ submission_handler submission_return_receive;
 /* Posts the completion of `sqe` at once. */
 void submission_post(struct thread *thread, const struct sqe *sqe, int32_t result);
 
-/* The edge that `id` names, copied and pinned (object_unref it). Errors: cap_table_lookup's, with
+/* The edge that `id` names, copied and pinned (edge_unpin it). Errors: cap_table_lookup's, with
  * refusal->argument CAP. */
 MUST_USE enum transport_error edge_pin(struct process *process, struct cap_id id,
                                        struct hold_edge *pinned, struct refusal *refusal);

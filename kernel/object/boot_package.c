@@ -84,4 +84,4 @@ static enum capn_dispatch package_call(struct object *object, struct capn_reques
 
 static const struct object_type boot_package_type = {.name = "boot package", .call = package_call};
 
-struct object boot_package_object = {.type = &boot_package_type, .references = 1};
+struct object boot_package_object = OBJECT_STATIC(&boot_package_type);

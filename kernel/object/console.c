@@ -51,4 +51,4 @@ static enum capn_dispatch console_call(struct object *object, struct capn_reques
 
 static const struct object_type console_type = {.name = "console", .call = console_call};
 
-struct object console_object = {.type = &console_type, .references = 1};
+struct object console_object = OBJECT_STATIC(&console_type);

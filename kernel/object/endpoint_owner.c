@@ -45,7 +45,7 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
     edge = object_edge(object, interface_id, facet, endpoint_mint_params_get_badge(params));
-    edge.grantable = endpoint_mint_params_get_transfer_mode(params) != AUTHORITY_TRANSFER_MODE_NONE;
+    edge_mode_set(&edge, endpoint_mint_params_get_transfer_mode(params));
     endpoint_mint_results_set_client(results, call_result_cap(call_of(request), &edge));
     return CAPN_DISPATCH_ANSWERED;
 }
@@ -126,7 +126,7 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }
     edge = object_edge(&endpoint->object, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);
-    edge.grantable = 1;
+    edge_mode_set(&edge, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
     object_unref(&endpoint->object);
     endpoint_factory_create_results_set_endpoint(results, call_result_cap(call_of(request), &edge));
     return CAPN_DISPATCH_ANSWERED;
@@ -141,4 +141,4 @@ static enum capn_dispatch factory_call(struct object *object, struct capn_reques
 
 static const struct object_type factory_type = {.name = "endpoint factory", .call = factory_call};
 
-struct object endpoint_factory_object = {.type = &factory_type, .references = 1};
+struct object endpoint_factory_object = OBJECT_STATIC(&factory_type);

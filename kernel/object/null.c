@@ -38,4 +38,4 @@ static enum capn_dispatch null_call(struct object *object, struct capn_request *
 
 static const struct object_type null_type = {.name = "null", .call = null_call};
 
-struct object null_object = {.type = &null_type, .references = 1};
+struct object null_object = OBJECT_STATIC(&null_type);

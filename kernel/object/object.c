@@ -4,11 +4,13 @@
 
 #include "abi/atomic.h"
 #include "core/assert.h"
+#include "kernel/object/grants.h"
 
 void object_init(struct object *object, const struct object_type *type)
 {
     object->type = type;
     object->references = 1;
+    grant_tree_init(&object->grants);
 }
 
 void object_ref(struct object *object)
@@ -24,6 +26,7 @@ void object_unref(struct object *object)
 
     ASSERT(now != UINT64_MAX);
     if (now == 0 && object->type->destroy != NULL) {
+        ASSERT(atomic_load_relaxed_u64(&object->grants.nodes) == 0);
         object->type->destroy(object);
     }
 }
@@ -41,6 +44,18 @@ struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint6
     return edge;
 }
 
+void edge_ref(const struct hold_edge *edge)
+{
+    object_ref(edge->object);
+    grant_ref(edge->grant);
+}
+
+void edge_unpin(const struct hold_edge *edge)
+{
+    grant_unref(edge->grant, grant_node_free);
+    object_unref(edge->object);
+}
+
 void edge_adopt(const struct hold_edge *edge)
 {
     struct object *object = edge->object;
@@ -54,8 +69,11 @@ void edge_drop(const struct hold_edge *edge)
 {
     struct object *object = edge->object;
 
+    if (object == NULL) {
+        return;
+    }
     if (object->type->edge_removed != NULL) {
         object->type->edge_removed(object, edge);
     }
-    object_unref(object);
+    edge_unpin(edge);
 }

@@ -27,7 +27,14 @@ struct object_type {
 struct object {
     const struct object_type *type;
     uint64_t references; /* atomic */
+    struct grant_tree grants;
 };
+
+/* An object that exists once. */
+#define OBJECT_STATIC(object_type)                                                                 \
+    {                                                                                              \
+        .type = (object_type), .references = 1, .grants = {.epoch = 1 }                            \
+    }
 
 void object_init(struct object *object, const struct object_type *type);
 void object_ref(struct object *object);
@@ -37,11 +44,19 @@ void object_unref(struct object *object);
 struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint64_t facet,
                              uint64_t badge);
 
-/* An edge copied out of a table whose object was already pinned for it: makes the copy an edge of
+/* References of an edge's object and of its grant, for a copy that is used and then given up with
+ * edge_unpin, or becomes an edge of its own with edge_adopt. A table's lock may be held. */
+void edge_ref(const struct hold_edge *edge);
+
+/* Gives up what edge_ref took. No lock is held. */
+void edge_unpin(const struct hold_edge *edge);
+
+/* An edge copied out of a table and pinned by edge_ref: makes the copy an edge of
  * its own. No lock is held. */
 void edge_adopt(const struct hold_edge *edge);
 
-/* An edge that was taken out of its table: drops its reference. No lock is held. */
+/* An edge that was taken out of its table: drops its references. Object NULL: it was revoked and
+ * emptied before, nothing is left to drop. No lock is held. */
 void edge_drop(const struct hold_edge *edge);
 
 #endif

@@ -30,8 +30,9 @@ static bool grant_within(struct capn_request *request, const struct spawn_grant 
                          struct process_spawn_grant_reader message)
 {
     uint64_t badge = process_spawn_grant_get_badge(message);
+    enum authority_transfer_mode mode = process_spawn_grant_get_transfer_mode(message);
 
-    if (!grant->edge.grantable) {
+    if (grant->edge.mode != EDGE_MODE_COPY) {
         return refuse(request, EXCEPTION_REASON_NOT_GRANTABLE, "request.grants.capability",
                       grant->edge.interface_id);
     }
@@ -40,6 +41,11 @@ static bool grant_within(struct capn_request *request, const struct spawn_grant 
                                grant->edge.facet)) {
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.facet",
                       grant->edge.facet);
+    }
+    if (mode >= AUTHORITY_TRANSFER_MODE_COUNT ||
+        !manifest_transfer_within(mode, edge_mode_get(&grant->edge))) {
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.transferMode",
+                      mode);
     }
     if (badge != 0 && badge != grant->edge.badge) {
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.badge", badge);
@@ -66,6 +72,7 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
     if (!call_argument(request, process_spawn_grant_get_capability(message), &grant->edge)) {
         return false;
     }
+    grant->source = call_of(request)->transfer[process_spawn_grant_get_capability(message)].cap;
     spawn->grant_count++;
     if (!grant_within(request, grant, message)) {
         return false;
@@ -73,8 +80,7 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
     if (process_spawn_grant_has_facet(message)) {
         grant->edge.facet = facet_read(process_spawn_grant_get_facet(message));
     }
-    grant->edge.grantable =
-        process_spawn_grant_get_transfer_mode(message) != AUTHORITY_TRANSFER_MODE_NONE;
+    edge_mode_set(&grant->edge, process_spawn_grant_get_transfer_mode(message));
     return true;
 }
 
@@ -236,4 +242,4 @@ static enum capn_dispatch spawner_call(struct object *object, struct capn_reques
 
 static const struct object_type spawner_type = {.name = "process spawner", .call = spawner_call};
 
-struct object process_spawner_object = {.type = &spawner_type, .references = 1};
+struct object process_spawner_object = OBJECT_STATIC(&spawner_type);

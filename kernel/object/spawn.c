@@ -25,6 +25,7 @@
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/boot_package.h"
+#include "kernel/object/facet.h"
 #include "kernel/sched/layout.h"
 #include "abi/capset.h"
 #include "schema/generated/exception.capnp.h"
@@ -164,6 +165,20 @@ static enum status step_segments(struct spawn *spawn, bool *done)
     return STATUS_OK;
 }
 
+/* Where the child's edge `index` comes from: the spawner, or the manifest for init. */
+static struct provenance grant_origin(const struct spawn *spawn, unsigned index)
+{
+    struct provenance origin = {
+        .origin = EDGE_ORIGIN_MANIFEST, .detail = index, .at_ns = arch_clock_ns()};
+
+    if (spawn->caller != NULL) {
+        origin.origin = EDGE_ORIGIN_SPAWN;
+        provenance_from(&origin, spawn->caller->pid, spawn->caller->name);
+        origin.from_cap = spawn->grant[index].source;
+    }
+    return origin;
+}
+
 /* Puts the edges into the child's table and names them in its CapSet page. Cannot fail after the
  * reservation. */
 static void capset_fill(struct spawn *spawn, struct capset *capset)
@@ -177,9 +192,10 @@ static void capset_fill(struct spawn *spawn, struct capset *capset)
     for (unsigned i = 0; i < spawn->grant_count; i++) {
         const struct spawn_grant *grant = &spawn->grant[i];
         struct capset_entry *entry = &capset->entry[i];
+        struct provenance origin = grant_origin(spawn, i);
 
         memcpy(entry->name, grant->name, LIMIT_NAME_BYTES);
-        entry->cap = cap_table_insert_reserved(&process->table, &grant->edge);
+        entry->cap = cap_table_insert_reserved(&process->table, &grant->edge, &origin);
         entry->interface_id = grant->edge.interface_id;
         entry->facet = grant->edge.facet;
     }
@@ -256,7 +272,7 @@ static void spawn_commit(struct spawn *spawn)
 
         deferred_begin(&answer);
         answer.cap = object_edge(&process->object, PROCESS_HANDLE_INTERFACE_ID, CAP_FACET_ALL, 0);
-        answer.cap.grantable = 1;
+        edge_mode_set(&answer.cap, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
         results = process_spawner_spawn_results_init(capn_builder_root(&answer.results));
         process_spawner_spawn_results_set_process(results, 0);
         deferred_complete(spawn->operation, &answer);

@@ -9,6 +9,7 @@
 struct spawn_grant {
     char name[LIMIT_NAME_BYTES + 1];
     struct hold_edge edge; /* the child's edge, with its references */
+    struct cap_id source;  /* in the caller's table */
 };
 
 enum spawn_phase {

@@ -144,4 +144,4 @@ static enum capn_dispatch spawner_call(struct object *object, struct capn_reques
 
 static const struct object_type spawner_type = {.name = "thread spawner", .call = spawner_call};
 
-struct object thread_spawner_object = {.type = &spawner_type, .references = 1};
+struct object thread_spawner_object = OBJECT_STATIC(&spawner_type);

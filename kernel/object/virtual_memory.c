@@ -268,4 +268,4 @@ static enum capn_dispatch memory_call(struct object *object, struct capn_request
 
 static const struct object_type memory_type = {.name = "virtual memory", .call = memory_call};
 
-struct object virtual_memory_object = {.type = &memory_type, .references = 1};
+struct object virtual_memory_object = OBJECT_STATIC(&memory_type);

@@ -50,7 +50,7 @@ void processes_init(void)
     kmem_cache_init(&process_cache, "process", sizeof(struct process));
 }
 
-static struct cap_slot *table_page_alloc(void *context)
+static void *table_page_alloc(void *context)
 {
     paddr_t frame;
 
@@ -58,14 +58,15 @@ static struct cap_slot *table_page_alloc(void *context)
     return frame_alloc(&frame) == STATUS_OK ? arch_frame_pointer(frame) : NULL;
 }
 
-static void table_page_free(void *context, struct cap_slot *page)
+static void table_page_free(void *context, void *page)
 {
     (void)context;
     frame_free(arch_pointer_frame(page));
 }
 
-_Static_assert(sizeof(struct cap_slot) * CAP_TABLE_PAGE_SLOTS <= LIMIT_PAGE_BYTES,
-               "a page of slots is one frame");
+_Static_assert(sizeof(struct cap_slot) * CAP_TABLE_PAGE_SLOTS <= LIMIT_PAGE_BYTES &&
+                   sizeof(struct provenance) * CAP_TABLE_PAGE_SLOTS <= LIMIT_PAGE_BYTES,
+               "a page of slots is one frame, its provenance another");
 
 struct process *process_create(const char *name, size_t name_bytes, unsigned priority)
 {
@@ -83,7 +84,7 @@ struct process *process_create(const char *name, size_t name_bytes, unsigned pri
     process->state = PROCESS_BUILDING;
     spinlock_init(&process->lock, LOCK_RANK_PROCESS, process->pid);
     cap_table_init(
-        &process->table, LIMIT_TABLE_SLOTS - CAP_TABLE_WINDOW,
+        &process->table, LIMIT_TABLE_SLOTS,
         (struct cap_table_memory){.page_alloc = table_page_alloc, .page_free = table_page_free});
     list_init(&process->threads);
     list_init(&process->retired);

@@ -24,7 +24,7 @@ static int object;
 static unsigned pages_left;
 static unsigned pages_out;
 
-static struct cap_slot *page_alloc(void *context)
+static void *page_alloc(void *context)
 {
     (void)context;
     if (pages_left == 0) {
@@ -35,7 +35,7 @@ static struct cap_slot *page_alloc(void *context)
     return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
 }
 
-static void page_free(void *context, struct cap_slot *page)
+static void page_free(void *context, void *page)
 {
     (void)context;
     pages_out--;
@@ -66,7 +66,7 @@ static void teardown(void)
 static enum transport_error insert(uint64_t badge)
 {
     struct hold_edge edge = {.object = &object, .interface_id = 7, .facet = badge, .badge = badge};
-    enum transport_error error = cap_table_insert(&table, &edge, &given[given_count].id);
+    enum transport_error error = cap_table_insert(&table, &edge, NULL, &given[given_count].id);
 
     if (error == TRANSPORT_OK) {
         given[given_count].badge = badge;
@@ -95,7 +95,7 @@ static void test_model(void **state)
     struct test_random random;
 
     (void)state;
-    setup(QUOTA, CAP_TABLE_PAGES);
+    setup(QUOTA, 2 * CAP_TABLE_PAGES);
     test_random_init(&random, 5);
     while (given_count < IDS - 1) {
         if (held_count < QUOTA && test_random_below(&random, 100) < 55) {
@@ -127,7 +127,7 @@ static void test_ids_never_given(void **state)
     const struct hold_edge *edge;
 
     (void)state;
-    setup(QUOTA, CAP_TABLE_PAGES);
+    setup(QUOTA, 2 * CAP_TABLE_PAGES);
     assert_int_equal(insert(1), TRANSPORT_OK);
     assert_int_equal(cap_table_lookup(&table, (struct cap_id){0}, &edge), TRANSPORT_BAD_CAP);
     for (uint32_t slot = 0; slot < CAP_TABLE_WINDOW; slot++) {
@@ -155,7 +155,7 @@ static void test_ids_never_given(void **state)
 static void test_quota_and_memory(void **state)
 {
     (void)state;
-    setup(3, CAP_TABLE_PAGES);
+    setup(3, 2 * CAP_TABLE_PAGES);
     assert_int_equal(cap_table_reserve(&table, 2), TRANSPORT_OK);
     assert_int_equal(insert(1), TRANSPORT_OK);
     assert_int_equal(insert(2), TRANSPORT_LIMIT);
@@ -164,7 +164,7 @@ static void test_quota_and_memory(void **state)
     assert_int_equal(insert(2), TRANSPORT_OK);
     assert_int_equal(cap_table_check(&table), 0);
     teardown();
-    setup(QUOTA, 1);
+    setup(QUOTA, 2);
     assert_int_equal(cap_table_reserve(&table, CAP_TABLE_PAGE_SLOTS + 1), TRANSPORT_NO_MEMORY);
     assert_int_equal(table.reserved, 0);
     for (unsigned i = 0; i < CAP_TABLE_PAGE_SLOTS; i++) {
@@ -180,10 +180,12 @@ static void test_slot_retires(void **state)
     struct hold_edge edge;
 
     (void)state;
-    setup(QUOTA, CAP_TABLE_PAGES);
+    setup(QUOTA, 2 * CAP_TABLE_PAGES);
     assert_int_equal(insert(1), TRANSPORT_OK);
     assert_int_equal(cap_table_remove(&table, given[0].id, &edge), TRANSPORT_OK);
-    table.page[CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS][0].generation = CAP_GENERATION_MAX;
+    struct cap_slot *slot = &table.page[CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS][0];
+
+    slot->name = CAP_GENERATION_MAX << CAP_SLOT_BITS | (slot->name & CAP_SLOT_MAX);
     assert_int_equal(insert(2), TRANSPORT_OK);
     assert_int_equal(cap_id_slot(given[1].id), CAP_TABLE_WINDOW);
     assert_int_equal(cap_table_remove(&table, given[1].id, &edge), TRANSPORT_OK);
@@ -205,7 +207,7 @@ static void test_reuse_is_first_in_first_out(void **state)
     struct hold_edge edge;
 
     (void)state;
-    setup(QUOTA, CAP_TABLE_PAGES);
+    setup(QUOTA, 2 * CAP_TABLE_PAGES);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(insert(i), TRANSPORT_OK);
     }
