@@ -35,72 +35,10 @@ void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *
     header->arena_bytes = LIMIT_ARENA_BYTES;
 }
 
-static void ring_fail_closed(struct ring *ring)
+void ring_fail_closed(struct ring *ring)
 {
     ring->corrupt = true;
     ring_publish(&ring->header->corrupt, 1);
-}
-
-/* Believes the user's cq_head if it moved forward and not past what was posted. */
-static bool cq_head_read(struct ring *ring)
-{
-    uint32_t head = ring_load_peer(&ring->header->cq_head);
-    uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
-
-    if (head - ring->cq_head > tail - ring->cq_head) {
-        ring_fail_closed(ring);
-        return false;
-    }
-    ring->cq_head = head;
-    return true;
-}
-
-enum ring_take ring_take(struct ring *ring, struct sqe *sqe)
-{
-    uint32_t tail;
-
-    if (ring->corrupt) {
-        return RING_TAKE_CORRUPT;
-    }
-    tail = ring_load_peer(&ring->header->sq_tail);
-    if (tail == ring->sq_head) {
-        return RING_TAKE_EMPTY;
-    }
-    if (tail - ring->sq_head > ring->sq_entries) {
-        ring_fail_closed(ring);
-        return RING_TAKE_CORRUPT;
-    }
-    if (ring->cq_tail - ring->cq_head + ring->reserved >= ring->cq_entries) {
-        if (!cq_head_read(ring)) {
-            return RING_TAKE_CORRUPT;
-        }
-        if (ring->cq_tail - ring->cq_head + ring->reserved >= ring->cq_entries) {
-            return RING_TAKE_FULL;
-        }
-    }
-    memcpy(sqe, &ring->sq[ring->sq_head & (ring->sq_entries - 1)], sizeof(*sqe));
-    ring->sq_head++;
-    ring->reserved++;
-    ring_publish(&ring->header->sq_head, ring->sq_head);
-    ASSERT(ring->cq_tail - ring->cq_head + ring->reserved <= ring->cq_entries);
-    return RING_TAKE_ENTRY;
-}
-
-void ring_post(struct ring *ring, const struct cqe *cqe)
-{
-    ASSERT(ring->reserved > 0);
-    ring->cq[ring->cq_tail & (ring->cq_entries - 1)] = *cqe;
-    atomic_store_relaxed_u32(&ring->cq_tail, ring->cq_tail + 1);
-    ring->reserved--;
-    ring_publish(&ring->header->cq_tail, ring->cq_tail);
-}
-
-uint32_t ring_completions(struct ring *ring)
-{
-    if (!ring->corrupt && !cq_head_read(ring)) {
-        return 0;
-    }
-    return atomic_load_relaxed_u32(&ring->cq_tail) - ring->cq_head;
 }
 
 /* Fields that an opcode may use; every other must be zero. Those that share bytes share a bit. */
@@ -120,33 +58,78 @@ enum {
     KNOWN = 1024, /* the opcode exists */
 };
 
-/* The wire form of one opcode: its fields and its flags. */
+/*
+ * The wire form of one opcode: its fields and its flags. `clear` are the bits of the eight words of
+ * an entry that are zero in every entry whose check may end there: unused fields, flags and values
+ * that need a closer look. It follows from the other two.
+ */
 struct opcode_wire {
+    uint64_t clear[sizeof(struct sqe) / sizeof(uint64_t)];
     uint16_t uses;
     uint8_t flags;
 };
 
+/* All bits of a field of `bits` at `shift`, unless it is used; then those of `closer`. */
+#define CLEAR(used, closer, bits, shift)                                                           \
+    (((used) != 0 ? (uint64_t)(closer) : (UINT64_C(1) << (bits)) - 1) << (shift))
+#define CLEAR_WORD(used) ((used) != 0 ? 0 : UINT64_MAX)
+/* An answer, a slot and a value are one field; a slot's meaning depends on flags. */
+#define WIRE(fields, flag_bits)                                                                    \
+    {                                                                                              \
+        .clear = {CLEAR((flag_bits)&SQE_EXCEPTION, 0xff & ~SQE_EXCEPTION, 8, 8) |                  \
+                      CLEAR((fields)&USES_METHOD, 0, 8, 16) |                                      \
+                      CLEAR((fields)&USES_TRANSFERS, 0xf0, 8, 24) |                                \
+                      CLEAR((fields)&USES_MESSAGE_BYTES, 0xffff8007, 32, 32),                      \
+                  0,                                                                               \
+                  CLEAR_WORD((fields)&USES_CAP),                                                   \
+                  CLEAR_WORD((fields)&USES_SECOND),                                                \
+                  CLEAR_WORD((fields)&USES_MESSAGE),                                               \
+                  CLEAR_WORD((fields)&USES_RESULT),                                                \
+                  CLEAR((fields)&USES_RESULT_BYTES, 0, 32, 0) |                                    \
+                      CLEAR((fields)&USES_ANSWER,                                                  \
+                            ((flag_bits)&SQE_EXACT_SLOT) != 0 ? 0xffffffff : 0, 32, 32),           \
+                  UINT64_MAX},                                                                     \
+        .uses = (fields), .flags = (flag_bits)                                                     \
+    }
+
 static const struct opcode_wire opcode_wire[OPCODE_COUNT] = {
-    [OPCODE_NOP] = {KNOWN, 0},
-    [OPCODE_CALL] = {KNOWN | USES_METHOD | USES_OUT | USES_CAP | USES_SECOND | USES_IN |
-                         USES_ANSWER,
-                     SQE_PROMISED},
-    [OPCODE_RECV] = {KNOWN | USES_CAP | USES_IN, 0},
-    [OPCODE_RETURN] = {KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION},
-    [OPCODE_RETURN_RECV] = {KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION},
-    [OPCODE_RELEASE] = {KNOWN | USES_CAP, 0},
-    [OPCODE_DUP] = {KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW},
-    [OPCODE_TRANSFER] = {KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,
-                         SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT},
-    [OPCODE_DELEGATE] = {KNOWN | USES_CAP | USES_SECOND, 0},
-    [OPCODE_REVOKE] = {KNOWN | USES_CAP, 0},
-    [OPCODE_TOKEN] = {KNOWN | USES_SECOND | USES_ANSWER, 0},
-    [OPCODE_FINISH] = {KNOWN | USES_ANSWER, 0},
-    [OPCODE_CANCEL] = {KNOWN | USES_SECOND, 0},
-    [OPCODE_WATCH] = {KNOWN | USES_CAP | USES_SECOND, 0},
-    [OPCODE_PARK] = {KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0},
-    [OPCODE_UNPARK] = {KNOWN | USES_CAP | USES_MESSAGE | USES_ANSWER, 0},
+    [OPCODE_NOP] = WIRE(KNOWN, 0),
+    [OPCODE_CALL] =
+        WIRE(KNOWN | USES_METHOD | USES_OUT | USES_CAP | USES_SECOND | USES_IN | USES_ANSWER,
+             SQE_PROMISED),
+    [OPCODE_RECV] = WIRE(KNOWN | USES_CAP | USES_IN, 0),
+    [OPCODE_RETURN] = WIRE(KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION),
+    [OPCODE_RETURN_RECV] = WIRE(KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION),
+    [OPCODE_RELEASE] = WIRE(KNOWN | USES_CAP, 0),
+    [OPCODE_DUP] = WIRE(KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW),
+    [OPCODE_TRANSFER] = WIRE(KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,
+                             SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT),
+    [OPCODE_DELEGATE] = WIRE(KNOWN | USES_CAP | USES_SECOND, 0),
+    [OPCODE_REVOKE] = WIRE(KNOWN | USES_CAP, 0),
+    [OPCODE_TOKEN] = WIRE(KNOWN | USES_SECOND | USES_ANSWER, 0),
+    [OPCODE_FINISH] = WIRE(KNOWN | USES_ANSWER, 0),
+    [OPCODE_CANCEL] = WIRE(KNOWN | USES_SECOND, 0),
+    [OPCODE_WATCH] = WIRE(KNOWN | USES_CAP | USES_SECOND, 0),
+    [OPCODE_PARK] = WIRE(KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0),
+    [OPCODE_UNPARK] = WIRE(KNOWN | USES_CAP | USES_MESSAGE | USES_ANSWER, 0),
 };
+
+static uint64_t sqe_word(const struct sqe *sqe, unsigned index)
+{
+    uint64_t word;
+
+    memcpy(&word, (const uint8_t *)sqe + index * sizeof(word), sizeof(word));
+    return word;
+}
+
+/* Whether the entry is valid beyond doubt; false: it needs the closer look. */
+static bool sqe_is_plain(const struct sqe *sqe, const struct opcode_wire *wire)
+{
+    return ((sqe_word(sqe, 0) & wire->clear[0]) | (sqe_word(sqe, 2) & wire->clear[2]) |
+            (sqe_word(sqe, 3) & wire->clear[3]) | (sqe_word(sqe, 4) & wire->clear[4]) |
+            (sqe_word(sqe, 5) & wire->clear[5]) | (sqe_word(sqe, 6) & wire->clear[6]) |
+            (sqe_word(sqe, 7) & wire->clear[7])) == 0;
+}
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
                                    enum refusal_argument argument, uint64_t amount)
@@ -248,10 +231,16 @@ enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct ref
     unsigned wrong;
 
     memset(refusal, 0, sizeof(*refusal));
-    if (sqe->opcode >= OPCODE_COUNT || opcode_wire[sqe->opcode].uses == 0) {
+    if (UNLIKELY(sqe->opcode >= OPCODE_COUNT)) {
         return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
     }
     wire = &opcode_wire[sqe->opcode];
+    if (LIKELY(sqe_is_plain(sqe, wire)) && LIKELY(wire->uses != 0)) {
+        return TRANSPORT_OK;
+    }
+    if (wire->uses == 0) {
+        return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
+    }
     if ((sqe->flags & ~wire->flags) != 0) {
         return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_FLAGS, sqe->flags);
     }

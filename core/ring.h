@@ -7,6 +7,7 @@
 #define CORE_RING_H
 
 #include "abi/ring.h"
+#include "core/assert.h"
 
 /* The kernel's own copy of everything that decides; shared memory only mirrors it. */
 struct ring {
@@ -33,8 +34,29 @@ enum ring_take {
     RING_TAKE_CORRUPT, /* an index is impossible: the ring failed closed */
 };
 
-/* Takes the next submission. The completion queue's room is looked at before the submission. */
-MUST_USE enum ring_take ring_take(struct ring *ring, struct sqe *sqe);
+/* An index is impossible: takes nothing more from this ring. */
+COLD void ring_fail_closed(struct ring *ring);
+
+/* Believes the user's cq_head if it moved forward and not past what was posted; else false, and the
+ * ring has failed closed. */
+MUST_USE static inline bool ring_head_read(struct ring *ring)
+{
+    uint32_t head = ring_load_peer(&ring->header->cq_head);
+    uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
+
+    if (UNLIKELY(head - ring->cq_head > tail - ring->cq_head)) {
+        ring_fail_closed(ring);
+        return false;
+    }
+    ring->cq_head = head;
+    return true;
+}
+
+/* Whether one more completion has its place, by the index last believed. */
+static inline bool ring_has_place(const struct ring *ring)
+{
+    return ring->cq_tail - ring->cq_head + ring->reserved < ring->cq_entries;
+}
 
 /* Whether the user has submitted anything that was not taken, as far as one look tells. */
 static inline bool ring_has_submissions(const struct ring *ring)
@@ -42,14 +64,70 @@ static inline bool ring_has_submissions(const struct ring *ring)
     return ring_load_peer(&ring->header->sq_tail) != ring->sq_head;
 }
 
+/* Takes the next submission. The completion queue's room is looked at before the submission. */
+MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *sqe)
+{
+    uint32_t tail;
+
+    if (UNLIKELY(ring->corrupt)) {
+        return RING_TAKE_CORRUPT;
+    }
+    tail = ring_load_peer(&ring->header->sq_tail);
+    if (tail == ring->sq_head) {
+        return RING_TAKE_EMPTY;
+    }
+    if (UNLIKELY(tail - ring->sq_head > ring->sq_entries)) {
+        ring_fail_closed(ring);
+        return RING_TAKE_CORRUPT;
+    }
+    if (UNLIKELY(!ring_has_place(ring))) {
+        if (!ring_head_read(ring)) {
+            return RING_TAKE_CORRUPT;
+        }
+        if (!ring_has_place(ring)) {
+            return RING_TAKE_FULL;
+        }
+    }
+    *sqe = ring->sq[ring->sq_head & (ring->sq_entries - 1)];
+    ring->sq_head++;
+    ring->reserved++;
+    ring_publish(&ring->header->sq_head, ring->sq_head);
+    return RING_TAKE_ENTRY;
+}
+
+/* Where the completion of an accepted submission is to be written, whole, before ring_posted. */
+static inline struct cqe *ring_post_place(struct ring *ring)
+{
+    ASSERT(ring->reserved > 0);
+    return &ring->cq[ring->cq_tail & (ring->cq_entries - 1)];
+}
+
+/* Shows the user what was written there. */
+static inline void ring_posted(struct ring *ring)
+{
+    ring->reserved--;
+    atomic_store_relaxed_u32(&ring->cq_tail, ring->cq_tail + 1);
+    ring_publish(&ring->header->cq_tail, ring->cq_tail);
+}
+
 /* Posts the completion of an accepted submission; cannot fail. */
-void ring_post(struct ring *ring, const struct cqe *cqe);
+static inline void ring_post(struct ring *ring, const struct cqe *cqe)
+{
+    *ring_post_place(ring) = *cqe;
+    ring_posted(ring);
+}
 
 /* Completions that the user has not consumed, by the index last believed; reads the user's index
  * and fails closed when it is impossible. The ring's own thread may call it without the lock while
  * nobody else does: ring_post is the one change that may come at the same time, and a completion
  * that it just misses is counted next time. */
-uint32_t ring_completions(struct ring *ring);
+static inline uint32_t ring_completions(struct ring *ring)
+{
+    if (!ring->corrupt && !ring_head_read(ring)) {
+        return 0;
+    }
+    return atomic_load_relaxed_u32(&ring->cq_tail) - ring->cq_head;
+}
 
 /*
  * The one decision on wire validity: TRANSPORT_OK, or why `sqe` is refused, with `refusal` naming

@@ -13,24 +13,6 @@ void object_init(struct object *object, const struct object_type *type)
     grant_tree_init(&object->grants);
 }
 
-void object_ref(struct object *object)
-{
-    uint64_t now = atomic_add_u64(&object->references, 1);
-
-    ASSERT(now > 1);
-}
-
-void object_unref(struct object *object)
-{
-    uint64_t now = atomic_add_u64(&object->references, UINT64_MAX);
-
-    ASSERT(now != UINT64_MAX);
-    if (now == 0 && object->type->destroy != NULL) {
-        ASSERT(atomic_load_relaxed_u64(&object->grants.nodes) == 0);
-        object->type->destroy(object);
-    }
-}
-
 struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint64_t facet,
                              uint64_t badge)
 {

@@ -6,7 +6,9 @@
 #ifndef KERNEL_OBJECT_OBJECT_H
 #define KERNEL_OBJECT_OBJECT_H
 
+#include "abi/atomic.h"
 #include "capnp/runtime/capn_generated.h"
+#include "core/assert.h"
 #include "core/cap_table.h"
 
 struct capn_request;
@@ -37,8 +39,24 @@ struct object {
     }
 
 void object_init(struct object *object, const struct object_type *type);
-void object_ref(struct object *object);
-void object_unref(struct object *object);
+
+static inline void object_ref(struct object *object)
+{
+    uint64_t now = atomic_add_u64(&object->references, 1);
+
+    ASSERT(now > 1);
+}
+
+static inline void object_unref(struct object *object)
+{
+    uint64_t now = atomic_add_u64(&object->references, UINT64_MAX);
+
+    ASSERT(now != UINT64_MAX);
+    if (UNLIKELY(now == 0) && object->type->destroy != NULL) {
+        ASSERT(atomic_load_relaxed_u64(&object->grants.nodes) == 0);
+        object->type->destroy(object);
+    }
+}
 
 /* An edge to `object` about to be put into a table: takes the edge's reference. */
 struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint64_t facet,

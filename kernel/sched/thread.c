@@ -246,28 +246,6 @@ void thread_start(struct thread *thread)
     task_start(&thread->task);
 }
 
-uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous)
-{
-    uint32_t page = ARENA_FIRST_PAGE + offset / LIMIT_PAGE_BYTES;
-    uint32_t within = offset % LIMIT_PAGE_BYTES;
-
-    ASSERT(page < RING_PAGES);
-    *contiguous = LIMIT_PAGE_BYTES - within;
-    return (uint8_t *)arch_frame_pointer(thread->ring_frame[page]) + within;
-}
-
-bool thread_arena_offset(const struct thread *thread, uint64_t address, uint64_t bytes,
-                         uint32_t *offset)
-{
-    uint64_t start = address - (thread->ring_address + RING_ARENA_OFFSET);
-
-    if (start > LIMIT_ARENA_BYTES || bytes > LIMIT_ARENA_BYTES - start) {
-        return false;
-    }
-    *offset = (uint32_t)start;
-    return true;
-}
-
 void thread_arena_write(struct thread *thread, uint32_t offset, const void *from, uint32_t bytes)
 {
     const uint8_t *source = from;
@@ -284,21 +262,12 @@ void thread_arena_write(struct thread *thread, uint32_t offset, const void *from
     }
 }
 
-void thread_post_locked(struct thread *thread, const struct cqe *cqe)
+void thread_posted(struct thread *thread)
 {
-    ring_post(&thread->ring, cqe);
-    if (thread->waiting &&
-        (ring_completions(&thread->ring) >= thread->wait_for || thread->ring.corrupt)) {
+    if (ring_completions(&thread->ring) >= thread->wait_for || thread->ring.corrupt) {
         thread->waiting = false;
         sched_thread_ready(thread);
     }
-}
-
-void thread_post(struct thread *thread, const struct cqe *cqe)
-{
-    spinlock_lock(&thread->ring_lock);
-    thread_post_locked(thread, cqe);
-    spinlock_unlock(&thread->ring_lock);
 }
 
 void thread_wake(struct thread *thread, bool timed_out)

@@ -95,21 +95,53 @@ struct operation *thread_operation(struct thread *thread, unsigned index);
 void thread_free(struct thread *thread);
 
 /* The kernel's pointer to arena bytes of the thread, up to the end of their page. */
-uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous);
+static inline uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous)
+{
+    uint32_t page = ARENA_FIRST_PAGE + offset / LIMIT_PAGE_BYTES;
+    uint32_t within = offset % LIMIT_PAGE_BYTES;
+
+    ASSERT(page < RING_PAGES);
+    *contiguous = LIMIT_PAGE_BYTES - within;
+    return (uint8_t *)arch_frame_pointer(thread->ring_frame[page]) + within;
+}
 
 /* Copies into the arena; the range was checked. */
 void thread_arena_write(struct thread *thread, uint32_t offset, const void *from, uint32_t bytes);
 
 /* Whether [address, address + bytes) lies in the thread's arena; its offset there. */
-bool thread_arena_offset(const struct thread *thread, uint64_t address, uint64_t bytes,
-                         uint32_t *offset);
+static inline bool thread_arena_offset(const struct thread *thread, uint64_t address,
+                                       uint64_t bytes, uint32_t *offset)
+{
+    uint64_t start = address - (thread->ring_address + RING_ARENA_OFFSET);
 
-/* Posts a completion and wakes the thread if that satisfies its wait. ring_lock is not held;
+    if (UNLIKELY(start > LIMIT_ARENA_BYTES || bytes > LIMIT_ARENA_BYTES - start)) {
+        return false;
+    }
+    *offset = (uint32_t)start;
+    return true;
+}
+
+/* A completion was posted while the thread waits: makes it ready if that satisfies its wait.
+ * ring_lock held. */
+void thread_posted(struct thread *thread);
+
+/* Posts a completion and wakes the thread if that satisfies its wait. The ring_lock is held;
  * endpoint and process locks may be. */
-void thread_post(struct thread *thread, const struct cqe *cqe);
+static inline void thread_post_locked(struct thread *thread, const struct cqe *cqe)
+{
+    ring_post(&thread->ring, cqe);
+    if (thread->waiting) {
+        thread_posted(thread);
+    }
+}
 
-/* The same with the ring_lock held. */
-void thread_post_locked(struct thread *thread, const struct cqe *cqe);
+/* The same with the ring_lock not held. */
+static inline void thread_post(struct thread *thread, const struct cqe *cqe)
+{
+    spinlock_lock(&thread->ring_lock);
+    thread_post_locked(thread, cqe);
+    spinlock_unlock(&thread->ring_lock);
+}
 
 /* Makes a waiting thread ready without a completion (kill, timeout). */
 void thread_wake(struct thread *thread, bool timed_out);
