@@ -45,7 +45,7 @@
 enum {
     SLACK_WORDS = 1024, /* budget beyond the message: elements without size are charged too */
     SOURCE_HASH_BYTES = 32,
-    LOG_LEVEL_MAX = 4,
+    LOG_LEVEL_MAX = 3,
     TIMER_HERTZ_MIN = 10,
     TIMER_HERTZ_MAX = 10000,
     KERNEL_LOG_BYTES_MIN = 4096,

@@ -24,7 +24,7 @@ enum {
     PANIC_FRAMES = 24,
 };
 
-enum log_level log_threshold = LOG_INFO;
+enum kernel_log_level log_threshold = LOG_NOTICE;
 
 static struct spinlock log_lock = SPINLOCK_INIT(LOCK_RANK_LOG);
 static struct log_limit log_limit = {.window_ns = LOG_WINDOW_NS, .lines_max = LOG_LINES_MAX};
@@ -57,7 +57,7 @@ static void log_prefix(uint64_t now_ns)
             (unsigned long long)(now_ns / 1000 % 1000000), arch_cpu_this()->index);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+void log_line(enum kernel_log_level level, const char *format, ...)
 {
     uint64_t now_ns = arch_clock_ns();
     uint64_t suppressed = 0;

@@ -8,15 +8,14 @@
 
 #include "abi/compiler.h"
 
-enum log_level {
+enum kernel_log_level {
     LOG_ERROR,
     LOG_WARNING,
     LOG_NOTICE,
-    LOG_INFO,
     LOG_DEBUG,
-};
+}; /* as LogLevel in schema/log.capnp */
 
-void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+void log_line(enum kernel_log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Bytes of a program's console message, whole, prefixed by nothing; the caller bounds them. */
 void log_console(const char *bytes, size_t count);
@@ -31,6 +30,6 @@ void log_raw(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_report_begin(void);
 void log_report_end(void);
 
-extern enum log_level log_threshold;
+extern enum kernel_log_level log_threshold;
 
 #endif

@@ -4,10 +4,15 @@
  *
  *   memory -> caches -> manifest checked whole -> other CPUs -> init's plan -> cpu_run
  *
+ * The manifest's kernel parameters hold from the moment it was checked: the log level (a word of
+ * the command line goes before it), how many CPUs are started, the quantum, and whether the machine
+ * ends with init or only with the last process.
+ *
  * The kernel starts init alone, with the grants that the manifest gives init; everything else is
- * init's doing. When init has ended the machine does: a shutdown job kills what is left, waits for
- * its frames, compares the census with the one taken before init, and powers off with success only
- * if init ended with code 0 and every frame came back.
+ * init's doing. When init has ended the machine does (or, if the manifest says so, when nobody is
+ * left): a shutdown job kills what is left, waits for its frames, compares the census with the one
+ * taken before init, and powers off with success only if init ended with code 0 and every frame
+ * came back.
  *
  * What can fail here is boot-fatal and said in one line (kernel_boot_refused): no module or two, a
  * manifest that is refused, too little memory.
@@ -39,6 +44,7 @@ struct shutdown {
     struct process *init;
     uint64_t frames_before; /* in use before init's plan was made */
     unsigned rounds;
+    bool waits_for_all; /* the end of init is not the end of the others */
 };
 
 struct cpu *cpus[LIMIT_CPUS];
@@ -111,10 +117,20 @@ static bool shutdown_step(struct job *job)
     return true;
 }
 
-static void init_ended(void)
+static void shutdown_start(void)
 {
     shutdown.job.step = shutdown_step;
     job_start(&shutdown.job, cpus[0], 0);
+}
+
+static void init_ended(void)
+{
+    if (shutdown.waits_for_all) {
+        log_line(LOG_NOTICE, "init ended: the machine goes on until the last process has");
+        processes_when_empty(shutdown_start);
+    } else {
+        shutdown_start();
+    }
 }
 
 /* Init's grants, from the manifest: kernel objects only; the manifest's own rules say so. */
@@ -144,14 +160,17 @@ static void init_start(struct manifest *manifest)
     struct spawn_plan plan;
     struct spawn *spawn;
     enum elf_error image_error;
+    enum status status;
 
     manifest_service_get(manifest, MANIFEST_INIT_INDEX, &service);
     plan = (struct spawn_plan){.name = service.name.bytes,
                                .name_bytes = service.name.length,
                                .binary = service.binary,
                                .priority = service.scheduling.priority};
-    if (spawn_create(&plan, &spawn, &image_error) != STATUS_OK) {
-        kernel_boot_refused(elf_error_text(image_error));
+    status = spawn_create(&plan, &spawn, &image_error);
+    if (status != STATUS_OK) {
+        kernel_boot_refused(image_error != ELF_OK ? elf_error_text(image_error)
+                                                  : status_text(status));
     }
     init_grants(manifest, &service, spawn);
     shutdown.init = spawn->process;
@@ -176,6 +195,19 @@ static void manifest_load(const struct boot_info *info)
     }
 }
 
+/* What the manifest tells the kernel, for what comes after; returns how many CPUs it may start. Its
+ * log size is for the Log object. */
+static unsigned parameters_apply(struct manifest *manifest)
+{
+    struct manifest_kernel parameters;
+
+    manifest_kernel_get(manifest, &parameters);
+    log_threshold = (enum kernel_log_level)parameters.log_level;
+    sched_quantum_ns = UINT64_C(1000000000) / parameters.timer_hertz;
+    shutdown.waits_for_all = !parameters.halt_on_init_exit;
+    return parameters.cpus_max == 0 ? LIMIT_CPUS : parameters.cpus_max;
+}
+
 static void caches_init(void)
 {
     shootdown_init();
@@ -197,7 +229,7 @@ static void memory_report(void)
 
     frames_census_take(&census);
     at_rest = census.reserved + census.owned - frames_reserved_for_data();
-    log_line(LOG_INFO, "memory: %llu MiB, kernel at rest %llu KiB, bitmap %llu KiB",
+    log_line(LOG_NOTICE, "memory: %llu MiB, kernel at rest %llu KiB, bitmap %llu KiB",
              (unsigned long long)(census.total * FRAME_BYTES / (1024 * 1024)),
              (unsigned long long)(at_rest * FRAME_BYTES / 1024),
              (unsigned long long)(census.bitmap_bytes / 1024));
@@ -220,9 +252,9 @@ static void command_line_apply(const char *line)
     }
     if (command_line_find(line, "log", &word) == STATUS_OK) {
         if (command_line_number(&word, &level) != STATUS_OK || level > LOG_DEBUG) {
-            kernel_boot_refused("log= takes a level from 0 (errors) to 4 (debug)");
+            kernel_boot_refused("log= takes a level from 0 (errors) to 3 (debug)");
         }
-        log_threshold = (enum log_level)level;
+        log_threshold = (enum kernel_log_level)level;
     }
     user_copy_race_arm(line);
     debug_scene_start(line);
@@ -238,8 +270,8 @@ void kernel_main(const struct boot_info *info)
     arch_protection_report();
     caches_init();
     manifest_load(info);
-    cpu_count = arch_cpus_start(LIMIT_CPUS);
-    log_line(LOG_INFO, "%u CPU%s online", cpu_count, cpu_count == 1 ? "" : "s");
+    cpu_count = arch_cpus_start(parameters_apply(&boot_manifest));
+    log_line(LOG_NOTICE, "%u CPU%s online", cpu_count, cpu_count == 1 ? "" : "s");
     memory_report();
     command_line_apply(info->command_line);
     shutdown.frames_before = frames_in_use();

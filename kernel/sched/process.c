@@ -34,7 +34,8 @@ static struct kmem_cache process_cache;
 static struct spinlock processes_lock = SPINLOCK_INIT(LOCK_RANK_PROCESSES);
 static struct list processes;
 static unsigned processes_alive;
-static uint64_t last_pid; /* atomic */
+static void (*empty_hook)(void); /* called once, when none is alive */
+static uint64_t last_pid;        /* atomic */
 
 static void process_destroy(struct object *object);
 
@@ -221,16 +222,23 @@ static bool teardown_waiters(struct process *process)
 static void teardown_finish(struct process *process)
 {
     void (*ended)(void) = process->ended;
+    void (*empty)(void) = NULL;
 
     spinlock_lock(&processes_lock);
     list_remove(&process->all_node);
     spinlock_unlock(&processes_lock);
     object_unref(&process->object);
     spinlock_lock(&processes_lock);
-    processes_alive--;
+    if (--processes_alive == 0) {
+        empty = empty_hook;
+        empty_hook = NULL;
+    }
     spinlock_unlock(&processes_lock);
     if (ended != NULL) {
         ended();
+    }
+    if (empty != NULL) {
+        empty();
     }
 }
 
@@ -292,6 +300,21 @@ void process_wait_cancel(struct operation *operation)
     }
     spinlock_unlock(&process->lock);
     object_unref(&process->object);
+}
+
+void processes_when_empty(void (*hook)(void))
+{
+    bool empty;
+
+    spinlock_lock(&processes_lock);
+    empty = processes_alive == 0;
+    if (!empty) {
+        empty_hook = hook;
+    }
+    spinlock_unlock(&processes_lock);
+    if (empty) {
+        hook();
+    }
 }
 
 void process_kill_all(const struct process *except)

@@ -96,6 +96,9 @@ void process_wait(struct process *process, struct operation *operation);
 /* Takes a waiting operation of a retiring thread out, without a completion. */
 void process_wait_cancel(struct operation *operation);
 
+/* Calls `hook` once no process is left, from the last one's teardown or at once. */
+void processes_when_empty(void (*hook)(void));
+
 /* Kills every process but `except`. */
 void process_kill_all(const struct process *except);
 unsigned process_count(void);

@@ -29,6 +29,8 @@ enum {
     TIMERS_PER_INTERRUPT = 16,
 };
 
+uint64_t sched_quantum_ns = QUANTUM_NS;
+
 static uint64_t next_placement; /* atomic */
 
 static struct task *task_of(struct run_node *node)
@@ -186,7 +188,7 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
         leave = true;
     } else if (now_ns >= cpu->quantum_end_ns) {
         leave = highest == current->task.priority;
-        cpu->quantum_end_ns = now_ns + QUANTUM_NS;
+        cpu->quantum_end_ns = now_ns + sched_quantum_ns;
     }
     if (leave) {
         run_queue_push_back(&cpu->run_queue, &current->task.node, current->task.priority);
@@ -251,7 +253,7 @@ static struct task *task_pick(struct cpu *cpu)
     if (node == NULL) {
         timer_arm(cpu, UINT64_MAX);
     } else if (task_of(node)->kind == TASK_THREAD) {
-        cpu->quantum_end_ns = arch_clock_ns() + QUANTUM_NS;
+        cpu->quantum_end_ns = arch_clock_ns() + sched_quantum_ns;
         timer_arm(cpu, cpu->quantum_end_ns);
     }
     spinlock_unlock(&cpu->run_lock);

@@ -28,8 +28,11 @@ struct job {
 
 enum {
     PRIORITY_DEFAULT = 8,
-    QUANTUM_NS = 10 * 1000 * 1000,
+    QUANTUM_NS = 1000 * 1000, /* until the manifest says otherwise: its timerHz */
 };
+
+/* How long a thread runs before others of its priority. Set before the first program starts. */
+extern uint64_t sched_quantum_ns;
 
 /* Makes a task runnable on its CPU and interrupts that CPU if it should look. The task is in no
  * queue and not running. */

@@ -74,7 +74,7 @@ static const struct json_case cases[] = {
     {"\"logLevel\": 3", "\"logLevl\": 3", "$.kernel", "fields that this version knows",
      "\"logLevl\"", "\"logLevel\""},
     {"\"logLevel\": 3", "\"logLevel\": 9", "$.kernel.logLevel", "outside its range", "9",
-     "the limit is 4"},
+     "the limit is 3"},
     {"\"logLevel\": 3", "\"logLevel\": -1", "$.kernel.logLevel", "an integer from 0", "-1", NULL},
     {"\"logLevel\": 3", "\"logLevel\": 3.5", "$.kernel.logLevel", "an integer from 0",
      "3.5, which is no integer", NULL},

@@ -138,7 +138,7 @@ void cpu_notify(struct cpu *cpu, uint64_t reasons)
     arch_ipi_send(cpu);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+void log_line(enum kernel_log_level level, const char *format, ...)
 {
     size_t used = strlen(machine_log);
     va_list arguments;

@@ -4,10 +4,12 @@
 
 #include "abi/capset.h"
 #include "abi/ring.h"
+#include "kernel/log.h"
 #include "schema/generated/authority.capnp.h"
 #include "schema/generated/boot.capnp.h"
 #include "schema/generated/console.capnp.h"
 #include "schema/generated/exception.capnp.h"
+#include "schema/generated/log.capnp.h"
 #include "schema/generated/manifest.capnp.h"
 
 static void transfer_modes(void **state)
@@ -54,6 +56,16 @@ static void reasons(void **state)
     assert_int_equal(EXCEPTION_REASON_NONE, 0);
 }
 
+/* The kernel's own levels are those of the schema. */
+static void log_levels(void **state)
+{
+    (void)state;
+    assert_int_equal((int)LOG_ERROR, (int)LOG_LEVEL_ERROR);
+    assert_int_equal((int)LOG_WARNING, (int)LOG_LEVEL_WARNING);
+    assert_int_equal((int)LOG_NOTICE, (int)LOG_LEVEL_NOTICE);
+    assert_int_equal((int)LOG_DEBUG, (int)LOG_LEVEL_DEBUG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -61,6 +73,7 @@ int main(void)
         cmocka_unit_test(widths),
         cmocka_unit_test(limits),
         cmocka_unit_test(reasons),
+        cmocka_unit_test(log_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ class Drift(unittest.TestCase):
         self.assertEqual(len(self.problems()), len(check_manifests.names(self.folder)))
 
     def test_edited_by_hand(self):
-        self.edit("default.json", lambda system: system["kernel"].update(logLevel=4))
+        self.edit("default.json", lambda system: system["kernel"].update(logLevel=3))
         self.assertEqual(self.problems(), ["default.json was edited by hand: edit default.cue and "
                                            "run make manifests"])
 

@@ -151,8 +151,9 @@ void arch_protection_report(void)
     const struct cpu_features *features = &cpu_features;
 
     cpu_features_check();
-    log_line(LOG_INFO, "protection: NX, write protection%s%s%s on", features->smep ? ", SMEP" : "",
-             features->smap ? ", SMAP" : "", features->umip ? ", UMIP" : "");
+    log_line(LOG_NOTICE, "protection: NX, write protection%s%s%s on",
+             features->smep ? ", SMEP" : "", features->smap ? ", SMAP" : "",
+             features->umip ? ", UMIP" : "");
     if (!features->smep) {
         log_line(LOG_WARNING, "protection: SMEP absent, the kernel could execute user pages");
     }
