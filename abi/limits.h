@@ -32,6 +32,7 @@ enum {
         64,                 /* receivers that wait at one endpoint: as many as one thread has */
     LIMIT_OPERATIONS = 64,  /* operations of one thread that are not complete */
     LIMIT_ANSWERS = 64,     /* answers of one thread that are kept: as many as operations */
+    LIMIT_ANSWER_CAPS = 4,  /* capabilities of one answer that can be promised */
     LIMIT_GRANT_DEPTH = 16, /* delegations between an object and an edge: the longest re-walk */
     LIMIT_STACK_BYTES = 64 * 1024, /* user stack; its guard page lies below */
     LIMIT_GRANTS = 16,             /* capabilities a spawn passes: LIMIT_TRANSFERS */

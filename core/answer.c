@@ -28,16 +28,14 @@
  * iterative: each call refused for a broken answer decides its own answer, which joins the work.
  *
  * Invariants:
- *  1. A FREE answer has id 0 and neither results, room, waiting calls nor work.
+ *  1. A FREE answer has id 0 and neither results, waiting calls nor work.
  *  2. Any other answer's id is not 0 and names its slot, with a generation that is not 0.
  *  3. Each call on an answer's waiting list names that answer; `waiting` counts them all, `used`
  * the answers that are not FREE.
  *  4. A PENDING answer has no work. An answer without work that is decided has nothing waiting, and
  *     is not finished.
- *  5. Every result is in exactly one chain, an answer's (`held` long) or the free one
- *     (`result_count` long); room is what PENDING answers were promised, `result_reserved` in all,
- *     and no more than are free.
- *  6. A BROKEN answer holds no result.
+ *  5. The work queue has exactly the answers with work, each once.
+ *  6. An answer holds at most LIMIT_ANSWER_CAPS results, a BROKEN one none.
  *
  * Locks: the caller's. What can fail: opening an answer, finding a promise's target, finishing.
  */
@@ -45,30 +43,15 @@
 
 #include "core/string.h"
 
-static struct answer *answer_of(struct list_node *work_node)
-{
-    return CONTAINER_OF(work_node, struct answer, work_node);
-}
-
 void answer_table_init(struct answer_table *table, struct answer_memory memory)
 {
     ASSERT(memory.answer_count <= 1U << ANSWER_SLOT_BITS);
-    ASSERT(memory.result_count <= UINT16_MAX);
     memset(table, 0, sizeof(*table));
     table->memory = memory;
-    list_init(&table->work);
     memset(memory.answers, 0, memory.answer_count * sizeof(memory.answers[0]));
-    memset(memory.results, 0, memory.result_count * sizeof(memory.results[0]));
     for (uint32_t i = 0; i < memory.answer_count; i++) {
         list_init(&memory.answers[i].waiting);
-        memory.answers[i].first = ANSWER_RESULT_NONE;
     }
-    table->result_free = ANSWER_RESULT_NONE;
-    for (uint32_t i = memory.result_count; i > 0; i--) {
-        memory.results[i - 1].next = table->result_free;
-        table->result_free = i - 1;
-    }
-    table->result_count = memory.result_count;
 }
 
 static uint32_t id_slot(uint32_t id)
@@ -79,6 +62,13 @@ static uint32_t id_slot(uint32_t id)
 static uint32_t id_generation(uint32_t id)
 {
     return id >> ANSWER_SLOT_BITS;
+}
+
+/* The results of an answer: LIMIT_ANSWER_CAPS places. */
+static struct answer_result *results_of(const struct answer_table *table,
+                                        const struct answer *answer)
+{
+    return &table->memory.results[(answer - table->memory.answers) * LIMIT_ANSWER_CAPS];
 }
 
 /* The answer kept under `id`, or NULL. */
@@ -93,8 +83,7 @@ static struct answer *answer_find(const struct answer_table *table, uint32_t id)
     return answer->id == id && !answer->finished ? answer : NULL;
 }
 
-enum transport_error answer_open(struct answer_table *table, uint32_t id, uint32_t results,
-                                 void *owner, struct answer **opened)
+enum transport_error answer_open(struct answer_table *table, uint32_t id, struct answer **opened)
 {
     struct answer *answer;
 
@@ -105,15 +94,9 @@ enum transport_error answer_open(struct answer_table *table, uint32_t id, uint32
     if (answer->state != ANSWER_FREE) {
         return TRANSPORT_BAD_ANSWER;
     }
-    if (results > table->result_count - table->result_reserved) {
-        return TRANSPORT_LIMIT;
-    }
-    ASSERT(answer->id == 0 && list_is_empty(&answer->waiting));
+    ASSERT(answer->id == 0 && answer->held == 0 && list_is_empty(&answer->waiting));
     answer->id = id;
-    answer->owner = owner;
     answer->state = ANSWER_PENDING;
-    answer->room = (uint16_t)results;
-    table->result_reserved += results;
     table->used++;
     *opened = answer;
     return TRANSPORT_OK;
@@ -122,60 +105,63 @@ enum transport_error answer_open(struct answer_table *table, uint32_t id, uint32
 void answer_add(struct answer_table *table, struct answer *answer, struct answer_path path,
                 struct cap_id cap)
 {
-    uint32_t index = table->result_free;
-    struct answer_result *result;
-
     ASSERT(answer->state == ANSWER_PENDING);
-    ASSERT(answer->room > 0 && index != ANSWER_RESULT_NONE);
-    result = &table->memory.results[index];
-    table->result_free = result->next;
-    table->result_count--;
-    table->result_reserved--;
-    *result = (struct answer_result){.cap = cap, .path = path, .next = answer->first};
-    answer->first = index;
-    answer->held++;
-    answer->room--;
-}
-
-static void results_drop(struct answer_table *table, struct answer *answer)
-{
-    while (answer->first != ANSWER_RESULT_NONE) {
-        uint32_t index = answer->first;
-        struct answer_result *result = &table->memory.results[index];
-
-        ASSERT(answer->held > 0);
-        answer->first = result->next;
-        answer->held--;
-        result->next = table->result_free;
-        table->result_free = index;
-        table->result_count++;
+    ASSERT(answer->held <= LIMIT_ANSWER_CAPS);
+    if (answer->held == LIMIT_ANSWER_CAPS || path.step[0] == 0) {
+        return;
     }
-    ASSERT(answer->held == 0);
+    results_of(table, answer)[answer->held] = (struct answer_result){.cap = cap, .path = path};
+    answer->held++;
 }
 
 static void answer_free(struct answer_table *table, struct answer *answer)
 {
-    ASSERT(list_is_empty(&answer->waiting) && !list_node_is_linked(&answer->work_node));
-    ASSERT(answer->room == 0 && table->used > 0);
-    results_drop(table, answer);
+    ASSERT(list_is_empty(&answer->waiting) && !answer->has_work);
+    ASSERT(table->used > 0);
     answer->id = 0;
-    answer->owner = NULL;
+    answer->held = 0;
     answer->state = ANSWER_FREE;
     answer->finished = false;
     table->used--;
 }
 
-bool answer_decide(struct answer_table *table, struct answer *answer, bool broken)
+static void work_push(struct answer_table *table, struct answer *answer)
 {
+    uint8_t slot = (uint8_t)(answer - table->memory.answers);
+
+    ASSERT(!answer->has_work);
+    if (table->work_count == 0) {
+        table->work_first = slot;
+    } else {
+        table->memory.answers[table->work_last].work_next = slot;
+    }
+    table->work_last = slot;
+    table->work_count++;
+    answer->has_work = true;
+}
+
+static void work_pop(struct answer_table *table)
+{
+    struct answer *answer = &table->memory.answers[table->work_first];
+
+    ASSERT(table->work_count > 0 && answer->has_work);
+    answer->has_work = false;
+    table->work_first = answer->work_next;
+    table->work_count--;
+}
+
+bool answer_decide(struct answer_table *table, struct answer *answer, const struct cqe *completion)
+{
+    bool broken = completion->result < 0 || (completion->flags & CQE_EXCEPTION) != 0;
+
     ASSERT(answer->state == ANSWER_PENDING);
-    table->result_reserved -= answer->room;
-    answer->room = 0;
     answer->state = broken ? ANSWER_BROKEN : ANSWER_ANSWERED;
     if (broken) {
-        results_drop(table, answer);
+        answer->held = 0;
     }
     if (!list_is_empty(&answer->waiting)) {
-        list_push_back(&table->work, &answer->work_node);
+        answer->completion = *completion;
+        work_push(table, answer);
         return false;
     }
     if (answer->finished) {
@@ -184,28 +170,23 @@ bool answer_decide(struct answer_table *table, struct answer *answer, bool broke
     return true;
 }
 
-/* What a decided answer has at `path`. The chain is newest first, so the last match was added
- * first. */
+/* What a decided answer has at `path`. */
 static enum answer_target target_at(const struct answer_table *table, const struct answer *answer,
                                     struct answer_path path, struct cap_id *cap)
 {
-    enum answer_target target = ANSWER_TARGET_NO_PATH;
-    uint32_t index = answer->first;
+    const struct answer_result *result = results_of(table, answer);
 
     ASSERT(answer->state == ANSWER_ANSWERED || answer->state == ANSWER_BROKEN);
     if (answer->state == ANSWER_BROKEN) {
         return ANSWER_TARGET_BROKEN;
     }
-    while (index != ANSWER_RESULT_NONE) {
-        const struct answer_result *result = &table->memory.results[index];
-
-        if (answer_path_equal(result->path, path)) {
-            *cap = result->cap;
-            target = ANSWER_TARGET_CAP;
+    for (unsigned i = 0; i < answer->held; i++) {
+        if (answer_path_equal(result[i].path, path)) {
+            *cap = result[i].cap;
+            return ANSWER_TARGET_CAP;
         }
-        index = result->next;
     }
-    return target;
+    return ANSWER_TARGET_NO_PATH;
 }
 
 enum answer_target answer_target_find(const struct answer_table *table,
@@ -216,7 +197,7 @@ enum answer_target answer_target_find(const struct answer_table *table,
     if (answer == NULL) {
         return ANSWER_TARGET_UNKNOWN;
     }
-    if (answer->state == ANSWER_PENDING || list_node_is_linked(&answer->work_node)) {
+    if (answer->state == ANSWER_PENDING || answer->has_work) {
         return ANSWER_TARGET_WAITS;
     }
     return target_at(table, answer, promise->path, cap);
@@ -228,7 +209,7 @@ void answer_wait(struct answer_table *table, const struct promise *promise,
     struct answer *answer = answer_find(table, promise->answer);
 
     ASSERT(answer != NULL && call->answer == NULL);
-    ASSERT(answer->state == ANSWER_PENDING || list_node_is_linked(&answer->work_node));
+    ASSERT(answer->state == ANSWER_PENDING || answer->has_work);
     call->answer = answer;
     call->path = promise->path;
     list_push_back(&answer->waiting, &call->node);
@@ -252,7 +233,7 @@ enum transport_error answer_finish(struct answer_table *table, uint32_t id)
     }
     ASSERT(answer->state != ANSWER_FREE);
     answer->finished = true;
-    if (answer->state != ANSWER_PENDING && !list_node_is_linked(&answer->work_node)) {
+    if (answer->state != ANSWER_PENDING && !answer->has_work) {
         answer_free(table, answer);
     }
     return TRANSPORT_OK;
@@ -260,23 +241,22 @@ enum transport_error answer_finish(struct answer_table *table, uint32_t id)
 
 enum answer_step answer_next(struct answer_table *table, struct answer_work *work)
 {
-    struct list_node *node = list_first(&table->work);
     struct answer *answer;
+    struct list_node *node;
 
-    *work = (struct answer_work){.call = NULL};
-    if (node == NULL) {
+    if (table->work_count == 0) {
         return ANSWER_STEP_NONE;
     }
-    answer = answer_of(node);
+    answer = &table->memory.answers[table->work_first];
     node = list_first(&answer->waiting);
     if (node != NULL) {
-        work->call = CONTAINER_OF(node, struct answer_call, node);
+        *work = (struct answer_work){.call = CONTAINER_OF(node, struct answer_call, node)};
         work->target = target_at(table, answer, work->call->path, &work->cap);
         answer_call_remove(table, work->call);
         return ANSWER_STEP_CALL;
     }
-    work->owner = answer->owner;
-    list_remove(&answer->work_node);
+    *work = (struct answer_work){.completion = answer->completion};
+    work_pop(table);
     if (answer->finished) {
         answer_free(table, answer);
     }
@@ -293,25 +273,9 @@ enum answer_state answer_state_of(const struct answer_table *table, uint32_t id)
 /* ---- the check ---------------------------------------------------------------------------------
  */
 
-/* The length of a chain of results; more than there are means that it is circular. */
-static uint32_t chain_length(const struct answer_table *table, uint32_t first)
-{
-    uint32_t length = 0;
-
-    while (first != ANSWER_RESULT_NONE && length <= table->memory.result_count) {
-        if (first >= table->memory.result_count) {
-            return UINT32_MAX;
-        }
-        first = table->memory.results[first].next;
-        length++;
-    }
-    return length;
-}
-
 static unsigned answer_check_one(const struct answer_table *table, uint32_t slot, uint32_t *waiting)
 {
     const struct answer *answer = &table->memory.answers[slot];
-    bool has_work = list_node_is_linked(&answer->work_node);
     size_t count = 0;
 
     if (list_check(&answer->waiting, table->waiting, &count) != 0) {
@@ -319,8 +283,8 @@ static unsigned answer_check_one(const struct answer_table *table, uint32_t slot
     }
     *waiting += (uint32_t)count;
     if (answer->state == ANSWER_FREE) {
-        return answer->id != 0 || answer->held != 0 || answer->room != 0 || count != 0 ||
-                       has_work || answer->finished
+        return answer->id != 0 || answer->held != 0 || count != 0 || answer->has_work ||
+                       answer->finished
                    ? 1
                    : 0;
     }
@@ -333,23 +297,40 @@ static unsigned answer_check_one(const struct answer_table *table, uint32_t slot
             return 3;
         }
     }
-    if ((answer->state == ANSWER_PENDING && has_work) ||
-        (answer->state != ANSWER_PENDING && !has_work && (count != 0 || answer->finished))) {
+    if ((answer->state == ANSWER_PENDING && answer->has_work) ||
+        (answer->state != ANSWER_PENDING && !answer->has_work &&
+         (count != 0 || answer->finished))) {
         return 4;
     }
-    if (chain_length(table, answer->first) != answer->held ||
-        (answer->state != ANSWER_PENDING && answer->room != 0)) {
-        return 5;
+    return answer->held > LIMIT_ANSWER_CAPS || (answer->state == ANSWER_BROKEN && answer->held != 0)
+               ? 6
+               : 0;
+}
+
+/* Invariant 5: as many on the queue as have work, all of them with work, the last one last. A queue
+ * that met an answer twice would be longer than that. */
+static bool work_queue_holds(const struct answer_table *table, uint32_t with_work)
+{
+    uint32_t slot = table->work_first;
+
+    if (table->work_count != with_work) {
+        return false;
     }
-    return answer->state == ANSWER_BROKEN && answer->held != 0 ? 6 : 0;
+    for (uint32_t i = 0; i < with_work; i++) {
+        if (slot >= table->memory.answer_count || !table->memory.answers[slot].has_work ||
+            (slot == table->work_last) != (i + 1 == with_work)) {
+            return false;
+        }
+        slot = table->memory.answers[slot].work_next;
+    }
+    return true;
 }
 
 unsigned answer_check(const struct answer_table *table)
 {
     uint32_t waiting = 0;
     uint32_t used = 0;
-    uint32_t held = 0;
-    uint32_t room = 0;
+    uint32_t with_work = 0;
 
     for (uint32_t slot = 0; slot < table->memory.answer_count; slot++) {
         unsigned broken = answer_check_one(table, slot, &waiting);
@@ -358,16 +339,10 @@ unsigned answer_check(const struct answer_table *table)
             return broken;
         }
         used += table->memory.answers[slot].state != ANSWER_FREE;
-        held += table->memory.answers[slot].held;
-        room += table->memory.answers[slot].room;
+        with_work += table->memory.answers[slot].has_work;
     }
     if (waiting != table->waiting || used != table->used) {
         return 3;
     }
-    if (chain_length(table, table->result_free) != table->result_count ||
-        held + table->result_count != table->memory.result_count ||
-        room != table->result_reserved || room > table->result_count) {
-        return 5;
-    }
-    return 0;
+    return work_queue_holds(table, with_work) ? 0 : 5;
 }

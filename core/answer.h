@@ -22,23 +22,18 @@ enum answer_state {
 struct answer_result {
     struct cap_id cap;
     struct answer_path path;
-    uint32_t next; /* in the answer's chain or the free chain; ANSWER_RESULT_NONE ends */
-};
-
-enum {
-    ANSWER_RESULT_NONE = UINT32_MAX,
+    uint32_t spare;
 };
 
 struct answer {
-    struct list waiting;        /* calls promised from it, in the order of their submission */
-    struct list_node work_node; /* on table->work: decided, and not settled yet */
-    void *owner;                /* the caller's: what answer_next hands back when it settles */
-    uint32_t id;                /* 0: FREE */
-    uint32_t first;             /* of its chain of results */
-    uint16_t held;              /* results in the chain */
-    uint16_t room;              /* results that may still be added; PENDING only */
-    uint8_t state;              /* enum answer_state */
-    bool finished;              /* its id names nothing any more; FREE once it is settled */
+    struct list waiting;   /* calls promised from it, in the order of their submission */
+    struct cqe completion; /* of a decided answer with work: posted when it is settled */
+    uint32_t id;           /* 0: FREE */
+    uint8_t state;         /* enum answer_state */
+    uint8_t held;          /* results */
+    bool finished;         /* its id names nothing any more; FREE once it is settled */
+    bool has_work;         /* on the table's work queue: decided, and not settled yet */
+    uint8_t work_next;     /* slot of the next answer on that queue */
 };
 
 /* One promised call that waits; a member of the operation it stands for. Zeroed: nowhere. */
@@ -48,43 +43,44 @@ struct answer_call {
     struct answer_path path;
 };
 
-/* Memory of a table: the caller's, as long as the table. */
+/* Memory of a table: the caller's, as long as the table. Zeroed. */
 struct answer_memory {
     struct answer *answers;
-    struct answer_result *results;
-    uint32_t answer_count; /* at most 1 << ANSWER_SLOT_BITS */
-    uint32_t result_count;
+    struct answer_result *results; /* LIMIT_ANSWER_CAPS for each answer */
+    uint32_t answer_count;         /* at most 1 << ANSWER_SLOT_BITS */
 };
 
 struct answer_table {
     struct answer_memory memory;
-    struct list work;         /* answers decided and not settled, oldest first */
-    uint32_t result_free;     /* chain of free results */
-    uint32_t result_count;    /* in that chain */
-    uint32_t result_reserved; /* of those, promised to answers that are PENDING */
-    uint32_t used;            /* answers not FREE */
-    uint32_t waiting;         /* calls on all waiting lists */
+    uint8_t work_first; /* slots, where work_count is not 0 */
+    uint8_t work_last;
+    uint32_t work_count; /* answers decided and not settled */
+    uint32_t used;       /* answers not FREE */
+    uint32_t waiting;    /* calls on all waiting lists */
 };
 
 void answer_table_init(struct answer_table *table, struct answer_memory memory);
 
 /*
- * Begins an answer: PENDING, with room for `results` capabilities. `owner` is not looked at.
- * BAD_ANSWER: the id's slot is beyond the table or in use, or its generation is 0. LIMIT: fewer
- * than `results` records are free.
+ * Begins an answer: PENDING. BAD_ANSWER: the id's slot is beyond the table or in use, or its
+ * generation is 0.
  */
-MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t id, uint32_t results,
-                                          void *owner, struct answer **answer);
+MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t id,
+                                          struct answer **answer);
 
-/* Adds a capability to a PENDING answer, which has room. Of two with one path the first counts. */
+/* Adds a capability to a PENDING answer. The first LIMIT_ANSWER_CAPS count, the others cannot be
+ * promised; of two with one path the first counts; one without a path is passed over. */
 void answer_add(struct answer_table *table, struct answer *answer, struct answer_path path,
                 struct cap_id cap);
 
 /*
- * The answer has come (`broken` false) or will not. True: nothing waits for it, it is settled, and
- * if it was finished it is gone. False: answer_next will say when it is settled.
+ * The call of a PENDING answer has ended with `completion`: ANSWERED if that is a result, BROKEN if
+ * it is an error or an exception. True: nothing waits for it, so it is settled (and gone if it was
+ * finished), and the caller posts the completion. False: the table keeps the completion until
+ * answer_next hands it back.
  */
-MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer, bool broken);
+MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer,
+                            const struct cqe *completion);
 
 /* What a promise stands for now. */
 enum answer_target {
@@ -114,13 +110,13 @@ MUST_USE enum transport_error answer_finish(struct answer_table *table, uint32_t
 enum answer_step {
     ANSWER_STEP_NONE,    /* nothing is left */
     ANSWER_STEP_CALL,    /* `call` is nowhere now: send it to `target`'s outcome */
-    ANSWER_STEP_SETTLED, /* nothing waits for the answer of `owner` any more */
+    ANSWER_STEP_SETTLED, /* nothing waits for an answer any more: post its `completion` */
 };
 struct answer_work {
     struct answer_call *call;
     enum answer_target target; /* CAP, BROKEN or NO_PATH */
     struct cap_id cap;
-    void *owner;
+    struct cqe completion;
 };
 
 /* Takes one step, of the answer decided first, calls in the order they were submitted. */
