@@ -102,6 +102,16 @@ enum transport_error answer_open(struct answer_table *table, uint32_t id, struct
     return TRANSPORT_OK;
 }
 
+struct answer *answer_opened(const struct answer_table *table, uint32_t id)
+{
+    struct answer *answer;
+
+    ASSERT(id_slot(id) < table->memory.answer_count);
+    answer = &table->memory.answers[id_slot(id)];
+    ASSERT(answer->id == id && answer->state != ANSWER_FREE);
+    return answer;
+}
+
 void answer_add(struct answer_table *table, struct answer *answer, struct answer_path path,
                 struct cap_id cap)
 {

@@ -68,6 +68,9 @@ void answer_table_init(struct answer_table *table, struct answer_memory memory);
 MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t id,
                                           struct answer **answer);
 
+/* The answer opened under `id`, kept or finished; it is not FREE. */
+struct answer *answer_opened(const struct answer_table *table, uint32_t id);
+
 /* Adds a capability to a PENDING answer. The first LIMIT_ANSWER_CAPS count, the others cannot be
  * promised; of two with one path the first counts; one without a path is passed over. */
 void answer_add(struct answer_table *table, struct answer *answer, struct answer_path path,

@@ -18,6 +18,7 @@
 
 #include "core/assert.h"
 #include "core/string.h"
+#include "kernel/ipc/answers.h"
 #include "kernel/mem/user_access.h"
 #include "schema/generated/exception.capnp.h"
 
@@ -205,7 +206,14 @@ static enum transport_error call_answer(struct cpu *cpu, struct call *call, cons
         result_caps_remove(call, cpu->result_scratch + round_up_8(message));
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, sqe->result);
     }
-    thread_post(call->caller, &cqe);
+    for (unsigned i = 0; call->answer != 0 && i < call->result_caps; i++) {
+        struct received_cap record;
+
+        memcpy(&record, cpu->result_scratch + round_up_8(message) + i * sizeof(record),
+               sizeof(record));
+        answers_add(call->caller, call->answer, call->result_path[i], record.cap);
+    }
+    answers_complete(call->caller, call->answer, &cqe);
     return TRANSPORT_OK;
 }
 
@@ -273,7 +281,8 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
         .bytes = cpu->result_scratch,
         .capacity_words = (LIMIT_ANSWER_BYTES - CALL_RESULT_CAPS * sizeof(struct received_cap)) /
                           CAPN_WORD_BYTES};
-    struct call call = {.caller = caller, .edge = edge, .user_data = sqe->user_data};
+    struct call call = {
+        .caller = caller, .edge = edge, .user_data = sqe->user_data, .answer = sqe->answer};
     enum transport_error error;
 
     memset(refusal, 0, sizeof(*refusal));
@@ -334,10 +343,11 @@ bool call_argument(struct capn_request *request, uint32_t index, struct hold_edg
     return true;
 }
 
-uint32_t call_result_cap(struct call *call, const struct hold_edge *edge)
+uint32_t call_result_cap(struct call *call, const struct hold_edge *edge, struct capn_path path)
 {
     ASSERT(call->result_caps < CALL_RESULT_CAPS);
     call->result_cap[call->result_caps] = *edge;
+    call->result_path[call->result_caps] = answer_path_of(&path);
     return call->result_caps++;
 }
 
@@ -359,6 +369,7 @@ struct operation *call_defer(struct capn_request *request, enum operation_kind k
                           LIMIT_OPERATIONS);
         return NULL;
     }
+    operation->answer = call->answer;
     operation->interface_id = request->interface_id;
     operation->method = request->method;
     operation->result_offset = call->result_offset;
@@ -373,6 +384,7 @@ void deferred_begin(struct deferred_answer *answer)
         .capacity_words = (sizeof(answer->bytes) - sizeof(struct received_cap)) / CAPN_WORD_BYTES};
     answer->exception = false;
     answer->cap.object = NULL;
+    answer->path = (struct capn_path){.length = 0};
     capn_builder_init(&answer->results, &answer->segment, 1);
 }
 
@@ -401,6 +413,7 @@ void deferred_complete(struct operation *operation, struct deferred_answer *answ
         spinlock_lock(&owner->process->lock);
         record.cap = cap_table_insert_reserved(&owner->process->table, &answer->cap, NULL);
         spinlock_unlock(&owner->process->lock);
+        answers_add(owner, operation->answer, answer_path_of(&answer->path), record.cap);
         memcpy(answer->bytes + message, &record, sizeof(record));
         total += (uint32_t)sizeof(record);
         flags |= UINT32_C(1) << CQE_CAPS_SHIFT;

@@ -19,6 +19,7 @@ struct call {
     struct thread *caller;
     const struct hold_edge *edge; /* pinned for the call */
     uint64_t user_data;
+    uint32_t answer; /* id under which the answer is kept; 0: it is not */
     uint32_t transfers;
     struct transfer transfer[LIMIT_TRANSFERS];
     uint32_t result_room;   /* bytes at the caller's buffer */
@@ -26,6 +27,7 @@ struct call {
     bool result_in_arena;
     unsigned result_caps;
     struct hold_edge result_cap[CALL_RESULT_CAPS];
+    struct answer_path result_path[CALL_RESULT_CAPS];
 };
 
 static inline struct call *call_of(struct capn_request *request)
@@ -51,9 +53,10 @@ enum capn_dispatch call_refuse(struct capn_request *request, uint16_t reason, ui
  */
 bool call_argument(struct capn_request *request, uint32_t index, struct hold_edge *edge) MUST_USE;
 
-/* For handlers: adds an edge to the answer and returns its index for the result's pointer. The
- * edge is taken over; it reaches the caller with the answer or is dropped with the refusal. */
-uint32_t call_result_cap(struct call *call, const struct hold_edge *edge);
+/* For handlers: adds an edge to the answer and returns its index for the result's pointer, which
+ * lies at `path` (generated: I_M_PATH_F). The edge is taken over; it reaches the caller with the
+ * answer or is dropped with the refusal. */
+uint32_t call_result_cap(struct call *call, const struct hold_edge *edge, struct capn_path path);
 
 /*
  * For handlers that answer later: an operation that will complete the call, or NULL and the request
@@ -67,7 +70,8 @@ struct deferred_answer {
     struct capn_build_segment segment;
     struct capn_builder results;
     bool exception;
-    struct hold_edge cap; /* object NULL: none; taken over, its slot was reserved */
+    struct hold_edge cap;  /* object NULL: none; taken over, its slot was reserved */
+    struct capn_path path; /* where the message points at it */
 };
 
 void deferred_begin(struct deferred_answer *answer);

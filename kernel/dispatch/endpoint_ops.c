@@ -21,18 +21,13 @@ static enum transport_error edge_permits(const struct hold_edge *edge, uint64_t 
 }
 
 /* On an endpoint it queues, on any other object it runs now. */
-enum transport_error submission_call(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
-                                     struct refusal *refusal)
+enum transport_error submission_call_edge(struct cpu *cpu, struct thread *thread,
+                                          const struct sqe *sqe, struct refusal *refusal)
 {
     struct hold_edge edge;
     enum transport_error error;
     struct object *object;
 
-    if ((sqe->flags & SQE_PROMISED) != 0 || sqe->answer != 0) {
-        refusal->argument = ARGUMENT_ANSWER;
-        refusal->amount = (sqe->flags & SQE_PROMISED) != 0 ? sqe->promise.answer : sqe->answer;
-        return TRANSPORT_BAD_ANSWER;
-    }
     error = edge_pin(thread->process, sqe->cap, &edge, refusal);
     if (error != TRANSPORT_OK) {
         return error;

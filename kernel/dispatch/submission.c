@@ -19,6 +19,8 @@ static submission_handler *const handler[OPCODE_COUNT] = {
     [OPCODE_RETURN] = submission_return,
     [OPCODE_RETURN_RECV] = submission_return_receive,
     [OPCODE_RELEASE] = submission_release,
+    [OPCODE_FINISH] = submission_finish,
+    [OPCODE_CANCEL] = submission_cancel,
 };
 
 static void post_refusal(struct thread *thread, const struct sqe *sqe, enum transport_error error,

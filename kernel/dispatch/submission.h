@@ -22,8 +22,18 @@ typedef enum transport_error submission_handler(struct cpu *cpu, struct thread *
 
 /* table_ops.c */
 submission_handler submission_release;
-/* endpoint_ops.c */
+/* answer_ops.c */
 submission_handler submission_call;
+submission_handler submission_finish;
+submission_handler submission_cancel;
+/* A call whose promised target is known now, or will never be: completes it or hands it on. */
+void submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void submission_call_broken(struct thread *thread, const struct sqe *sqe,
+                            enum answer_target target);
+/* endpoint_ops.c */
+/* A CALL on the edge sqe->cap names; `answer` is open if it is not 0, `promise` is not looked at.
+ */
+submission_handler submission_call_edge;
 submission_handler submission_receive;
 submission_handler submission_return;
 submission_handler submission_return_receive;

@@ -171,6 +171,7 @@ enum transport_error endpoint_call(struct thread *thread, const struct hold_edge
     operation->interface_id = sqe->interface_id;
     operation->method = sqe->method;
     operation->badge = edge->badge;
+    operation->answer = sqe->answer;
     operation->message_offset = message;
     operation->message_bytes = sqe->message_bytes;
     operation->result_offset = result;
@@ -326,8 +327,8 @@ static void endpoint_destroy(struct object *object)
     kmem_free(&endpoint_cache, endpoint);
 }
 
-/* An endpoint's operation of a retiring thread, if nobody completed it meanwhile. */
-static void endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation)
+bool endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation,
+                               bool completes)
 {
     struct endpoint_record *watch;
     bool pending;
@@ -340,41 +341,14 @@ static void endpoint_operation_cancel(struct endpoint *endpoint, struct operatio
         }
         watch = endpoint_remove(&endpoint->queues, &operation->endpoint_record);
         ASSERT(watch == NULL);
-        operation_release(operation);
+        operation_end(operation, completes);
         endpoint_pump(endpoint);
     }
     spinlock_unlock(&endpoint->lock);
     if (pending) {
         object_unref(&endpoint->object);
     }
-}
-
-void operations_cancel(struct thread *thread)
-{
-    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
-        struct operation *operation = thread_operation(thread, i);
-        enum operation_kind kind;
-        struct endpoint *endpoint;
-
-        spinlock_lock(&thread->ring_lock);
-        kind = operation->kind;
-        endpoint = operation->endpoint;
-        if (endpoint != NULL) {
-            object_ref(&endpoint->object);
-        }
-        spinlock_unlock(&thread->ring_lock);
-        if (kind == OPERATION_WAIT) {
-            process_wait_cancel(operation);
-        } else if (kind == OPERATION_JOB) {
-            *operation->holder = NULL;
-            operation_release(operation);
-        } else if (endpoint != NULL) {
-            endpoint_operation_cancel(endpoint, operation);
-        }
-        if (endpoint != NULL) {
-            object_unref(&endpoint->object);
-        }
-    }
+    return pending;
 }
 
 bool received_cancel(struct thread *thread)

@@ -38,8 +38,10 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
 enum transport_error endpoint_return(struct thread *thread, const struct hold_edge *edge,
                                      const struct sqe *sqe, struct refusal *refusal) MUST_USE;
 
-/* Ends every operation that `thread` has begun and not completed; without completions. */
-void operations_cancel(struct thread *thread);
+/* Takes back an operation of `endpoint`, which the caller pins, with or without a CANCELLED
+ * completion (operation_end). False: it ended before. */
+MUST_USE bool endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation,
+                                        bool completes);
 
 /* Cancels calls that `thread` received and did not return: PEER_GONE to the callers. A bounded
  * number; false: some are left. */

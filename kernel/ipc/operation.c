@@ -3,7 +3,7 @@
 #include "kernel/ipc/operation.h"
 
 #include "core/assert.h"
-#include "kernel/sched/thread.h"
+#include "kernel/ipc/answers.h"
 
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data)
@@ -24,14 +24,15 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
     return operation;
 }
 
-/* Owner's ring lock held. */
-static void release_locked(struct operation *operation)
+void operation_release_locked(struct operation *operation)
 {
     struct thread *thread = operation->owner;
 
     ASSERT(operation->endpoint_record.place == ENDPOINT_NOWHERE);
     ASSERT(operation->kind != OPERATION_FREE);
+    ASSERT(operation->promised.answer == NULL);
     operation->kind = OPERATION_FREE;
+    operation->answer = 0;
     operation->endpoint = NULL;
     operation->process = NULL;
     operation->receiver = NULL;
@@ -44,8 +45,17 @@ void operation_release(struct operation *operation)
     struct thread *thread = operation->owner;
 
     spinlock_lock(&thread->ring_lock);
-    release_locked(operation);
+    operation_release_locked(operation);
     spinlock_unlock(&thread->ring_lock);
+}
+
+void operation_end(struct operation *operation, bool completes)
+{
+    if (completes) {
+        operation_complete(operation, TRANSPORT_CANCELLED, 0, NULL);
+    } else {
+        operation_release(operation);
+    }
 }
 
 void operation_complete(struct operation *operation, int32_t result, uint32_t flags,
@@ -53,13 +63,15 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
 {
     struct thread *thread = operation->owner;
     struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
+    uint32_t answer;
 
     if (refusal != NULL) {
         cqe.refusal = *refusal;
     }
     /* In one section: once it is over the owner may retire and be freed. */
     spinlock_lock(&thread->ring_lock);
-    release_locked(operation);
-    thread_post_locked(thread, &cqe);
+    answer = operation->answer;
+    operation_release_locked(operation);
+    answers_complete_locked(thread, answer, &cqe);
     spinlock_unlock(&thread->ring_lock);
 }

@@ -7,6 +7,7 @@
 #define KERNEL_IPC_OPERATION_H
 
 #include "abi/ring.h"
+#include "core/answer.h"
 #include "core/endpoint.h"
 
 struct endpoint;
@@ -15,10 +16,11 @@ struct thread;
 
 enum operation_kind {
     OPERATION_FREE = 0,
-    OPERATION_CALL,    /* at an endpoint */
-    OPERATION_RECEIVE, /* at an endpoint */
-    OPERATION_WAIT,    /* for the end of a process */
-    OPERATION_JOB,     /* a job completes it */
+    OPERATION_CALL,     /* at an endpoint */
+    OPERATION_RECEIVE,  /* at an endpoint */
+    OPERATION_WAIT,     /* for the end of a process */
+    OPERATION_JOB,      /* a job completes it */
+    OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
 };
 
 struct operation {
@@ -29,11 +31,14 @@ struct operation {
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
     uint64_t user_data;
-    struct endpoint *endpoint; /* CALL, RECEIVE: holds a reference */
-    struct process *process;   /* WAIT: holds a reference */
-    struct thread *receiver;   /* CALL in flight; endpoint lock */
-    uint64_t token;            /* CALL in flight */
-    struct operation **holder; /* JOB: where the job names this operation; same CPU */
+    uint32_t answer;             /* id under which the answer is kept; 0: it is not */
+    struct answer_call promised; /* PROMISED: where it waits; owner's ring_lock */
+    struct sqe sqe;              /* PROMISED: to be sent */
+    struct endpoint *endpoint;   /* CALL, RECEIVE: holds a reference */
+    struct process *process;     /* WAIT: holds a reference */
+    struct thread *receiver;     /* CALL in flight; endpoint lock */
+    uint64_t token;              /* CALL in flight */
+    struct operation **holder;   /* JOB: where the job names this operation; same CPU */
     uint64_t interface_id;
     uint64_t badge;
     uint32_t message_offset; /* in the owner's arena */
@@ -49,6 +54,20 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
 
 /* Gives it back without a completion. */
 void operation_release(struct operation *operation);
+
+/* The same with the owner's ring_lock held. */
+void operation_release_locked(struct operation *operation);
+
+/* Ends what was just taken off its place: with a CANCELLED completion, or without any because the
+ * owner is retiring. */
+void operation_end(struct operation *operation, bool completes);
+
+/* CANCEL: takes back an operation of the thread that this CPU runs, wherever it is, with a
+ * CANCELLED completion. False: it ended before. No lock is held. */
+MUST_USE bool operation_cancel(struct operation *operation);
+
+/* Takes back every operation of the retiring `thread`, without completions. */
+void operations_cancel(struct thread *thread);
 
 /* Gives it back with its completion: the one place where a pending submission ends. The operation
  * is in no queue. Endpoint or process locks may be held, ring locks not. */

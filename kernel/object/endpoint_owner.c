@@ -46,7 +46,8 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
     }
     edge = object_edge(object, interface_id, facet, endpoint_mint_params_get_badge(params));
     edge_mode_set(&edge, endpoint_mint_params_get_transfer_mode(params));
-    endpoint_mint_results_set_client(results, call_result_cap(call_of(request), &edge));
+    endpoint_mint_results_set_client(
+        results, call_result_cap(call_of(request), &edge, ENDPOINT_MINT_PATH_CLIENT));
     return CAPN_DISPATCH_ANSWERED;
 }
 
@@ -128,7 +129,8 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
     edge = object_edge(&endpoint->object, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);
     edge_mode_set(&edge, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
     object_unref(&endpoint->object);
-    endpoint_factory_create_results_set_endpoint(results, call_result_cap(call_of(request), &edge));
+    endpoint_factory_create_results_set_endpoint(
+        results, call_result_cap(call_of(request), &edge, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT));
     return CAPN_DISPATCH_ANSWERED;
 }
 

@@ -273,6 +273,7 @@ static void spawn_commit(struct spawn *spawn)
         deferred_begin(&answer);
         answer.cap = object_edge(&process->object, PROCESS_HANDLE_INTERFACE_ID, CAP_FACET_ALL, 0);
         edge_mode_set(&answer.cap, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
+        answer.path = PROCESS_SPAWNER_SPAWN_PATH_PROCESS;
         results = process_spawner_spawn_results_init(capn_builder_root(&answer.results));
         process_spawner_spawn_results_set_process(results, 0);
         deferred_complete(spawn->operation, &answer);

@@ -276,13 +276,14 @@ void process_wait(struct process *process, struct operation *operation)
     spinlock_unlock(&process->lock);
 }
 
-void process_wait_cancel(struct operation *operation)
+bool process_wait_cancel(struct operation *operation, bool completes)
 {
     struct process *process;
+    bool waited;
 
     /* The operation's own reference keeps the process while it waits; once it was completed the
-     * operation names none. Both under the owner's ring lock, which only the owner's retirement
-     * and completions take: read it there. */
+     * operation names none. Both under the owner's ring lock, which only the owner's CPU and
+     * completions take: read it there. */
     spinlock_lock(&operation->owner->ring_lock);
     process = operation->process;
     if (process != NULL) {
@@ -290,16 +291,20 @@ void process_wait_cancel(struct operation *operation)
     }
     spinlock_unlock(&operation->owner->ring_lock);
     if (process == NULL) {
-        return;
+        return false;
     }
     spinlock_lock(&process->lock);
-    if (list_node_is_linked(&operation->wait_node)) {
+    waited = list_node_is_linked(&operation->wait_node);
+    if (waited) {
         list_remove(&operation->wait_node);
-        operation_release(operation);
-        object_unref(&process->object);
+        operation_end(operation, completes);
     }
     spinlock_unlock(&process->lock);
+    if (waited) {
+        object_unref(&process->object);
+    }
     object_unref(&process->object);
+    return waited;
 }
 
 void processes_when_empty(void (*hook)(void))

@@ -93,8 +93,9 @@ void process_abandon(struct process *process, enum exit_kind kind);
  * operation holds a reference of the process until then. */
 void process_wait(struct process *process, struct operation *operation);
 
-/* Takes a waiting operation of a retiring thread out, without a completion. */
-void process_wait_cancel(struct operation *operation);
+/* Takes a waiting operation back, with or without a CANCELLED completion (operation_end). False: it
+ * ended before. */
+MUST_USE bool process_wait_cancel(struct operation *operation, bool completes);
 
 /* Calls `hook` once no process is left, from the last one's teardown or at once. */
 void processes_when_empty(void (*hook)(void));

@@ -23,6 +23,7 @@
 
 #include "core/assert.h"
 #include "core/string.h"
+#include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
@@ -119,11 +120,12 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     list_init(&thread->operations_free);
     list_init(&thread->received);
-    if (operations_create(thread)) {
+    if (operations_create(thread) && answers_create(thread)) {
         status = slot_take(plan->process, thread);
     }
     if (status != STATUS_OK) {
         operations_free(thread);
+        answers_destroy(thread);
         kmem_free(&thread_cache, thread);
         return status;
     }
@@ -135,6 +137,7 @@ void thread_free(struct thread *thread)
 {
     ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer));
     operations_free(thread);
+    answers_destroy(thread);
     for (unsigned i = 0; i < RING_PAGES; i++) {
         if (thread->ring_frame[i] != 0) {
             frame_free(thread->ring_frame[i]);
@@ -343,7 +346,7 @@ void thread_retire(struct thread *thread)
         vspace_activate(NULL);
     }
     operations_cancel(thread);
-    if (!received_cancel(thread)) {
+    if (!received_cancel(thread) || !answers_forget(thread)) {
         sched_requeue(thread->task.cpu, thread);
         return;
     }

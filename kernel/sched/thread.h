@@ -13,6 +13,7 @@
 
 #include "abi/start_info.h"
 #include "abi/syscall.h"
+#include "core/answer.h"
 #include "core/ring.h"
 #include "kernel/ipc/operation.h"
 #include "kernel/mem/shootdown.h"
@@ -25,6 +26,7 @@ enum {
     RING_PAGES = RING_BYTES / LIMIT_PAGE_BYTES,
     ARENA_PAGES = LIMIT_ARENA_BYTES / LIMIT_PAGE_BYTES,
     ARENA_FIRST_PAGE = RING_ARENA_OFFSET / LIMIT_PAGE_BYTES,
+    ANSWER_FRAMES = 2, /* answers, and their capabilities */
     OPERATIONS_PER_FRAME = LIMIT_PAGE_BYTES / sizeof(struct operation),
     OPERATION_FRAMES = (LIMIT_OPERATIONS + OPERATIONS_PER_FRAME - 1) / OPERATIONS_PER_FRAME,
 };
@@ -47,6 +49,7 @@ struct thread {
     struct thread_plan plan;
     struct job reclaim; /* after retirement in a live process: gives the region back */
     struct unmap unmap;
+    struct job answers_job; /* sends promised calls on: kernel/ipc/answers.c */
 
     struct spinlock ring_lock;
     /* ring_lock: */
@@ -60,6 +63,8 @@ struct thread {
     uint64_t deadline_ns; /* TIMEOUT_NONE: none */
     uint32_t operations_used;
     struct list operations_free;
+    struct answer_table answers;
+    bool answers_running; /* answers_job is on its way */
     struct list received; /* calls in flight that this thread took and has not returned */
 
     struct deadline_node timer; /* run_lock of the home CPU */
@@ -67,6 +72,7 @@ struct thread {
     vaddr_t ring_address; /* in the process */
     paddr_t ring_frame[RING_PAGES];
     paddr_t operation_frame[OPERATION_FRAMES];
+    paddr_t answer_frame[ANSWER_FRAMES];
 
     ALIGNED(64) struct arch_context context;
 };

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking operations back: one by one for CANCEL, all of them for a thread that retires.
+ *
+ * An operation is at one place (an endpoint, a process's waiters, an answer, a job), and ends by
+ * being taken off it under that place's lock. Whoever finds it still there completes or releases
+ * it; whoever comes second finds it gone and does nothing. Only the owner's home CPU begins
+ * operations, and it is the one that cancels them, so an operation that ended meanwhile is free and
+ * not another.
+ */
+#include "core/assert.h"
+#include "kernel/ipc/answers.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/sched/process.h"
+
+static bool promised_cancel(struct operation *operation, bool completes)
+{
+    bool waited = answers_call_remove(operation->owner, operation);
+
+    if (waited) {
+        operation_end(operation, completes);
+    }
+    return waited;
+}
+
+/* The job stops if it can, or goes on with nobody to tell. It runs on this CPU. */
+static bool job_cancel(struct operation *operation, bool completes)
+{
+    *operation->holder = NULL;
+    operation_end(operation, completes);
+    return true;
+}
+
+static bool cancel(struct operation *operation, bool completes)
+{
+    struct thread *thread = operation->owner;
+    enum operation_kind kind;
+    struct endpoint *endpoint;
+    bool ended = false;
+
+    spinlock_lock(&thread->ring_lock);
+    kind = operation->kind;
+    endpoint = operation->endpoint;
+    if (endpoint != NULL) {
+        object_ref(&endpoint->object);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    switch (kind) {
+    case OPERATION_FREE:
+        break;
+    case OPERATION_CALL:
+    case OPERATION_RECEIVE:
+        ended = endpoint_operation_cancel(endpoint, operation, completes);
+        break;
+    case OPERATION_WAIT:
+        ended = process_wait_cancel(operation, completes);
+        break;
+    case OPERATION_JOB:
+        ended = job_cancel(operation, completes);
+        break;
+    case OPERATION_PROMISED:
+        ended = promised_cancel(operation, completes);
+        break;
+    }
+    if (endpoint != NULL) {
+        object_unref(&endpoint->object);
+    }
+    return ended;
+}
+
+bool operation_cancel(struct operation *operation)
+{
+    return cancel(operation, true);
+}
+
+void operations_cancel(struct thread *thread)
+{
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        (void)cancel(thread_operation(thread, i), false);
+    }
+}
