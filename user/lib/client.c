@@ -35,6 +35,8 @@ static struct rt_call call_of(struct client *client)
            client->transfer_count * sizeof(client->transfer[0]));
     return (struct rt_call){
         .cap = client->cap,
+        .promise = client->promise,
+        .answer = client->answer_id,
         .interface_id = call->interface_id,
         .method = (uint8_t)call->method, /* below 64: the generator refuses more */
         .transfers = client->transfer_count,
@@ -130,6 +132,21 @@ void client_open(struct client *client, struct rt *rt, struct cap_id cap, struct
     }
 }
 
+bool client_keep(struct client *client)
+{
+    if (client->answer_id.raw == 0) {
+        client->answer_id = rt_answer_take(&client->rt->ring);
+    }
+    return client->answer_id.raw != 0;
+}
+
+void client_open_promised(struct client *client, const struct client *of, struct capn_path path,
+                          struct client_room room)
+{
+    client_open(client, of->rt, (struct cap_id){.raw = 0}, room);
+    client->promise = rt_promised(of->answer_id, RT_PATH(path));
+}
+
 uint32_t client_pass(struct client *client, struct cap_id cap, enum transfer_mode mode)
 {
     if (cap.raw == 0 || client->transfer_count == LIMIT_TRANSFERS) {
@@ -152,6 +169,10 @@ int32_t client_close(struct client *client)
 {
     int32_t status = client->call.status;
 
+    if (client->answer_id.raw != 0) {
+        /* BAD_ANSWER: the call was refused before its answer was kept. */
+        (void)!rt_finish(&client->rt->ring, client->answer_id);
+    }
     rt_buffer_free(&client->rt->ring, client->request);
     rt_buffer_free(&client->rt->ring, client->answer);
     if (status == CAPN_CALL_BAD_REQUEST) {

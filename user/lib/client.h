@@ -34,6 +34,8 @@ struct client {
     struct capn_call call;
     struct rt *rt;
     struct cap_id cap;
+    struct promise promise;        /* the target instead of `cap`; answer 0: `cap` is */
+    struct rt_answer_id answer_id; /* the answer is kept under it; raw 0: it is not */
     struct rt_buffer request;
     struct rt_buffer answer;
     uint8_t transfer_count;
@@ -54,6 +56,22 @@ void client_open(struct client *client, struct rt *rt, struct cap_id cap, struct
  */
 int32_t client_submit(struct client *client);
 int32_t client_finish(struct client *client);
+
+/*
+ * Pipelining: the answer of `client` is kept (before client_submit; false: too many are), and a
+ * client opened on a promise of it calls the capability at `path` of that answer, whether it has
+ * come or not. client_close ends the keeping.
+ *
+ *     client_open(&open, rt, directory, room);
+ *     client_keep(&open);
+ *     ... directory_open_request(&open.call) ...; client_submit(&open);
+ *     client_open_promised(&read, &open, DIRECTORY_OPEN_PATH_FILE, room);
+ *     ... file_read_request(&read.call) ...; client_submit(&read);
+ *     client_finish(&open); client_finish(&read); ... client_close of both ...
+ */
+MUST_USE bool client_keep(struct client *client);
+void client_open_promised(struct client *client, const struct client *of, struct capn_path path,
+                          struct client_room room);
 
 /* Adds a capability to the request being built and gives its index in the message. A null one, or
  * one beyond LIMIT_TRANSFERS, gives CAPN_NO_CAPABILITY. */

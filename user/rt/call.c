@@ -14,17 +14,29 @@ static const struct received_cap *caps_behind(const uint8_t *message, uint64_t b
 
 struct sqe rt_call_entry(const struct rt_call *call)
 {
-    return (struct sqe){
+    struct sqe entry = {
         .opcode = OPCODE_CALL,
         .method = call->method,
         .message_bytes = call->message_bytes,
         .cap = call->cap,
+        .answer = call->answer.raw,
         .interface_id = call->interface_id,
         .message = address_of(call->message),
         .result = address_of(call->result),
         .result_bytes = call->result_bytes,
         .transfers = call->transfers,
     };
+
+    if (call->promise.answer != 0) {
+        entry.flags = SQE_PROMISED;
+        entry.promise = call->promise;
+    }
+    return entry;
+}
+
+struct promise rt_promised(struct rt_answer_id answer, struct answer_path path)
+{
+    return (struct promise){.answer = answer.raw, .path = path};
 }
 
 struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *completion)
@@ -119,6 +131,30 @@ struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply 
     entry.result = address_of(buffer.bytes);
     entry.result_bytes = buffer.size;
     return receive_by(ring, &entry, buffer);
+}
+
+struct sqe rt_finish_entry(struct rt_answer_id id)
+{
+    return (struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw};
+}
+
+int32_t rt_finish(struct rt_ring *ring, struct rt_answer_id id)
+{
+    struct sqe entry = rt_finish_entry(id);
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    rt_answer_release(ring, id);
+    return status != TRANSPORT_OK ? status : completion.result;
+}
+
+int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation)
+{
+    struct sqe entry = {.opcode = OPCODE_CANCEL, .token = operation.id};
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
 }
 
 int32_t rt_release(struct rt_ring *ring, struct cap_id cap)

@@ -19,6 +19,8 @@ struct rt_call {
     uint32_t message_bytes; /* a multiple of 8 */
     uint32_t result_bytes;  /* room at `result` */
     void *result;
+    struct rt_answer_id answer; /* kept under this id until rt_finish; raw 0: not kept */
+    struct promise promise; /* the target instead of `cap`, by rt_promised; answer 0: `cap` is */
 };
 
 /* What a CALL ended with. */
@@ -35,6 +37,37 @@ struct sqe rt_call_entry(const struct rt_call *call);
 
 /* What `completion` says about the CALL it completes. */
 struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *completion);
+
+/*
+ * The capability at a path of an answer that was asked for before and may still be on its way:
+ *
+ *     open.answer = rt_answer_take(ring);
+ *     read.promise = rt_promised(open.answer, RT_PATH(DIRECTORY_OPEN_PATH_FILE));
+ *     ... submit rt_call_entry of both, in this order; wait for either ...
+ *     rt_finish(ring, open.answer)
+ *
+ * Message and result of a promised call lie in the arena. When the answer breaks, or holds no
+ * capability there, the call ends with BROKEN. Calls on one answer are sent in the order of their
+ * submission, and all before the answer's own completion comes.
+ */
+struct promise rt_promised(struct rt_answer_id answer, struct answer_path path);
+
+/* A path of generated code (struct capn_path) as promises have it; at most four indices. */
+#define RT_PATH(path)                                                                              \
+    ((struct answer_path){.step = {RT_PATH_STEP(path, 0), RT_PATH_STEP(path, 1),                   \
+                                   RT_PATH_STEP(path, 2), RT_PATH_STEP(path, 3)}})
+#define RT_PATH_STEP(path, at) ((uint8_t)((path).length > (at) ? (path).index[at] + 1 : 0))
+
+/* Ends the keeping of an answer, which need not have come: calls promised from it are still sent.
+ * 0 or BAD_ANSWER (the call was refused before its answer was kept). */
+MUST_USE int32_t rt_finish(struct rt_ring *ring, struct rt_answer_id id);
+
+/* The submission of the same, for those who submit it beside others; rt_answer_release the id. */
+struct sqe rt_finish_entry(struct rt_answer_id id);
+
+/* Takes back an operation under way: 0, and it completes with CANCELLED; NOT_FOUND: it had ended,
+ * and its completion tells how. */
+MUST_USE int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation);
 
 /* Makes the call and waits for its end. */
 struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call);

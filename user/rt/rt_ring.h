@@ -49,6 +49,11 @@ struct rt_buffer {
     uint32_t size;
 };
 
+/* The id of an answer that is kept: answer slot and generation. raw 0: none. */
+struct rt_answer_id {
+    uint32_t raw;
+};
+
 struct rt_ring {
     struct ring_header *header;
     struct sqe *submissions;
@@ -61,6 +66,8 @@ struct rt_ring {
     uint64_t strays;    /* completions that answered nothing of ours: the kernel's mistake */
     uint64_t clock_hertz;
     bool checks;
+    uint64_t answers;           /* bit n: answer slot n is in use */
+    uint32_t answer_generation; /* of the answer id taken last */
     struct rt_blocks allocated;
     struct rt_blocks lent;
     struct rt_slot slot[RT_RING_OPERATIONS];
@@ -106,6 +113,11 @@ MUST_USE int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operatio
 
 /* Submits and waits for ever. Errors as both. */
 MUST_USE int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion);
+
+/* An id for an answer to keep, never one that was used lately; raw 0: LIMIT_ANSWERS are in use. It
+ * is the caller's until rt_answer_release, which rt_finish does. */
+MUST_USE struct rt_answer_id rt_answer_take(struct rt_ring *ring);
+void rt_answer_release(struct rt_ring *ring, struct rt_answer_id id);
 
 /* A run of the arena, at least `size` bytes, zeroed; bytes is NULL when there is none. */
 MUST_USE struct rt_buffer rt_buffer_alloc(struct rt_ring *ring, uint32_t size);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Promised calls, both sides from one thread: chains on kernel objects in one crossing, calls that
+ * wait for an endpoint's answer, answers that break, FINISH and CANCEL at every moment. Needs
+ * "endpoint-factory".
+ *
+ * covers: CALL/BAD_ANSWER, CALL/BROKEN, CALL/CANCELLED, CALL/BAD_BUFFER, FINISH/BAD_ANSWER,
+ * covers: CANCEL/NOT_FOUND, RECV/CANCELLED
+ */
+#include "core/string.h"
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/greeter.capnp.h"
+#include "tests/programs/support/check.h"
+#include "user/lib/endpoint.h"
+#include "user/lib/facet.h"
+
+enum {
+    MESSAGE_BYTES = 4096,
+    BADGE = 5,
+    CHAIN = 20,
+};
+
+struct bench {
+    struct check *check;
+    struct rt *rt;
+    struct rt_ring *ring;
+    struct endpoint_factory factory;
+    struct endpoint_owner owner;
+    struct cap_id client;
+    struct rt_buffer inbox;
+    struct rt_buffer buffer; /* requests and answers: nothing here reads them */
+};
+
+static void bench_make(struct bench *bench, struct check *check)
+{
+    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 32};
+    struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
+                                       .facet = MANIFEST_FACET_ALL};
+
+    *bench = (struct bench){.check = check, .rt = check->rt, .ring = &check->rt->ring};
+    bench->ring->checks = false; /* calls share their buffers */
+    bench->inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    bench->buffer = rt_buffer_alloc(bench->ring, 512);
+    CHECK_EQUAL(
+        check,
+        rt_find(bench->rt, "endpoint-factory", ENDPOINT_FACTORY_INTERFACE_ID, &bench->factory.cap),
+        TRANSPORT_OK);
+    CHECK_EQUAL(check, endpoint_client_create(bench->rt, bench->factory, &limits, &bench->owner),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, endpoint_client_mint(bench->rt, bench->owner, &session, &bench->client),
+                TRANSPORT_OK);
+}
+
+static struct rt_operation submit(struct bench *bench, const struct sqe *entry)
+{
+    struct rt_operation operation = {.id = 0};
+
+    CHECK_EQUAL(bench->check, rt_ring_submit(bench->ring, entry, &operation), TRANSPORT_OK);
+    return operation;
+}
+
+static struct cqe taken(struct bench *bench, struct rt_operation operation)
+{
+    struct cqe completion = {.result = INT32_MIN};
+
+    CHECK_EQUAL(bench->check, rt_ring_wait(bench->ring, operation, TIMEOUT_NONE, &completion),
+                TRANSPORT_OK);
+    return completion;
+}
+
+/* Whether it has come, after one look at the kernel. */
+static bool has_come(struct bench *bench, struct rt_operation operation, struct cqe *completion)
+{
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    return rt_ring_poll(bench->ring, operation, completion);
+}
+
+static struct sqe greet(const struct bench *bench, struct rt_answer_id answer)
+{
+    struct rt_call call = {
+        .cap = bench->client,
+        .interface_id = GREETER_INTERFACE_ID,
+        .method = GREETER_METHOD_GREET,
+        .message = bench->buffer.bytes,
+        .result = bench->buffer.bytes,
+        .result_bytes = bench->buffer.size,
+        .answer = answer,
+    };
+
+    return rt_call_entry(&call);
+}
+
+static const struct capn_path first_path = {.length = 1, .index = {0}};
+
+static struct sqe promised(const struct bench *bench, struct rt_answer_id from,
+                           struct rt_answer_id answer)
+{
+    struct sqe entry = greet(bench, answer);
+
+    entry.flags = SQE_PROMISED;
+    entry.promise = rt_promised(from, RT_PATH(first_path));
+    return entry;
+}
+
+/* Takes the oldest call that waits at the endpoint; its token. */
+static uint64_t received(struct bench *bench)
+{
+    struct rt_request request = rt_receive(bench->ring, bench->owner.cap, bench->inbox);
+
+    CHECK(bench->check, request.status > 0);
+    return request.status > 0 ? request.head->token : 0;
+}
+
+static void answer(struct bench *bench, uint64_t token, bool exception)
+{
+    CHECK_EQUAL(bench->check,
+                rt_return(bench->ring, &(struct rt_reply){.endpoint = bench->owner.cap,
+                                                          .token = token,
+                                                          .message = bench->buffer.bytes,
+                                                          .exception = exception}),
+                TRANSPORT_OK);
+}
+
+/* create -> mint -> greet, and info beside it: all of it submitted before the kernel is entered
+ * once. The call that comes out at the end arrives at the endpoint made at the beginning. */
+static void kernel_chain(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct client create;
+    struct client mint;
+    struct client info;
+    struct endpoint_limits_builder limits;
+    struct endpoint_mint_params_builder params;
+    struct endpoint_info_results_reader told;
+    struct rt_operation call;
+    struct sqe entry;
+    struct cap_id owner;
+    struct cap_id session;
+    struct rt_request request;
+
+    client_open(&create, bench->rt, bench->factory.cap, CLIENT_ROOM_SMALL);
+    CHECK(check, client_keep(&create));
+    limits =
+        endpoint_factory_create_params_init_limits(endpoint_factory_create_request(&create.call));
+    endpoint_limits_set_message_bytes(limits, MESSAGE_BYTES);
+    endpoint_limits_set_capabilities(limits, 0);
+    endpoint_limits_set_queue_length(limits, 32);
+    CHECK_EQUAL(check, client_submit(&create), TRANSPORT_OK);
+    client_open_promised(&mint, &create, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT, CLIENT_ROOM_SMALL);
+    CHECK(check, client_keep(&mint));
+    params = endpoint_mint_request(&mint.call);
+    endpoint_mint_params_set_interface_id(params, GREETER_INTERFACE_ID);
+    facet_client_set(endpoint_mint_params_init_facet(params), MANIFEST_FACET_ALL);
+    endpoint_mint_params_set_badge(params, BADGE);
+    CHECK_EQUAL(check, client_submit(&mint), TRANSPORT_OK);
+    entry = greet(bench, (struct rt_answer_id){.raw = 0});
+    entry.flags = SQE_PROMISED;
+    entry.promise = rt_promised(mint.answer_id, RT_PATH(ENDPOINT_MINT_PATH_CLIENT));
+    call = submit(bench, &entry);
+    client_open_promised(&info, &create, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT, CLIENT_ROOM_SMALL);
+    (void)endpoint_info_request(&info.call);
+    CHECK_EQUAL(check, client_submit(&info), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_ring_enter(bench->ring, 3, TIMEOUT_NONE), TRANSPORT_OK);
+    CHECK_EQUAL(check, client_finish(&create), TRANSPORT_OK);
+    owner = client_received(&create, 0);
+    CHECK_EQUAL(check, client_finish(&mint), TRANSPORT_OK);
+    session = client_received(&mint, 0);
+    CHECK_EQUAL(check, client_finish(&info), TRANSPORT_OK);
+    told = endpoint_info_response(&info.call);
+    CHECK_EQUAL(check, endpoint_info_results_get_waiting_calls(told), 1);
+    request = rt_receive(bench->ring, owner, bench->inbox);
+    CHECK(check, request.status > 0 && request.head->badge == BADGE);
+    CHECK_EQUAL(check,
+                rt_return(bench->ring, &(struct rt_reply){.endpoint = owner,
+                                                          .token = request.head->token,
+                                                          .message = bench->buffer.bytes}),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, call).result, 0);
+    CHECK_EQUAL(check, client_close(&info), TRANSPORT_OK);
+    CHECK_EQUAL(check, client_close(&mint), TRANSPORT_OK);
+    CHECK_EQUAL(check, client_close(&create), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(bench->ring, session), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(bench->ring, owner), TRANSPORT_OK);
+}
+
+/* Ids that name nothing, are in use, or stand for the call itself. */
+static void ids_refused(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct rt_answer_id beyond = {.raw = 1U << ANSWER_SLOT_BITS | LIMIT_ANSWERS};
+    struct sqe entry = greet(bench, id);
+    struct sqe again = greet(bench, id);
+    struct rt_operation first;
+    struct cqe completion;
+
+    first = submit(bench, &entry);
+    completion = taken(bench, submit(bench, &again));
+    CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_ANSWER);
+    again = greet(bench, beyond);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    beyond.raw = id.raw ^ 1U << ANSWER_SLOT_BITS;
+    again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    again = rt_finish_entry(beyond);
+    completion = taken(bench, submit(bench, &again));
+    CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, completion.refusal.amount, beyond.raw);
+    answer(bench, received(bench), false);
+    CHECK_EQUAL(check, taken(bench, first).result, 0);
+    CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
+    again = rt_finish_entry(id);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    /* A call cannot be promised from itself; what it leaves is a broken answer. */
+    id = rt_answer_take(bench->ring);
+    again = promised(bench, id, id);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    again = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BROKEN);
+    CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
+}
+
+/* Buffers of a promised call lie in the arena. */
+static void buffers_refused(struct bench *bench)
+{
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe first = greet(bench, id);
+    struct sqe entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    uint64_t outside[8] = {0};
+    struct rt_operation operation = submit(bench, &first);
+    struct cqe completion;
+
+    entry.message = (uint64_t)(uintptr_t)outside;
+    entry.message_bytes = sizeof(outside);
+    completion = taken(bench, submit(bench, &entry));
+    CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
+    CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_MESSAGE);
+    entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    entry.result = (uint64_t)(uintptr_t)outside;
+    completion = taken(bench, submit(bench, &entry));
+    CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
+    CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_RESULT);
+    answer(bench, received(bench), false);
+    CHECK_EQUAL(bench->check, taken(bench, operation).result, 0);
+    CHECK_EQUAL(bench->check, rt_finish(bench->ring, id), TRANSPORT_OK);
+}
+
+/* How the first call of a chain may end. */
+enum chain_end {
+    CHAIN_NO_CAPABILITY, /* it answers, with nothing at the path */
+    CHAIN_EXCEPTION,
+    CHAIN_CANCELLED, /* the first call is taken back */
+    CHAIN_REFUSED,   /* at submission */
+    CHAIN_ENDS,
+};
+
+/* A chain of calls, each promised from the one before, breaks from its first link to its last, each
+ * told once; which argument is refused says why. */
+static void chain_breaks(struct bench *bench, enum chain_end end)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id[CHAIN];
+    struct rt_operation link[CHAIN];
+    struct cqe completion;
+    struct sqe entry;
+
+    for (unsigned i = 0; i < CHAIN; i++) {
+        id[i] = rt_answer_take(bench->ring);
+        entry = i == 0 ? greet(bench, id[0]) : promised(bench, id[i - 1], id[i]);
+        if (end == CHAIN_REFUSED && i == 0) {
+            entry.cap = bench->owner.cap;
+        }
+        link[i] = submit(bench, &entry);
+    }
+    if (end == CHAIN_CANCELLED) {
+        CHECK_EQUAL(check, rt_cancel(bench->ring, link[0]), TRANSPORT_OK);
+    } else if (end != CHAIN_REFUSED) {
+        CHECK(check, !has_come(bench, link[0], &completion));
+        CHECK(check, !has_come(bench, link[CHAIN - 1], &completion));
+        answer(bench, received(bench), end == CHAIN_EXCEPTION);
+    }
+    completion = taken(bench, link[0]);
+    CHECK_EQUAL(check, completion.result,
+                end == CHAIN_REFUSED     ? TRANSPORT_WRONG_INTERFACE
+                : end == CHAIN_CANCELLED ? TRANSPORT_CANCELLED
+                                         : 0);
+    for (unsigned i = 1; i < CHAIN; i++) {
+        completion = taken(bench, link[i]);
+        CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
+        CHECK_EQUAL(check, completion.refusal.argument,
+                    i == 1 && end == CHAIN_NO_CAPABILITY ? ARGUMENT_PATH : ARGUMENT_ANSWER);
+    }
+    for (unsigned i = 0; i < CHAIN; i++) {
+        CHECK_EQUAL(check, rt_finish(bench->ring, id[i]), TRANSPORT_OK);
+    }
+    CHECK_EQUAL(check, bench->ring->in_flight, 0);
+}
+
+/* FINISH before the answer has come: the id is gone at once, who waits is told all the same. */
+static void finish_early(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe entry = greet(bench, id);
+    struct rt_operation first = submit(bench, &entry);
+    struct rt_operation second;
+    struct rt_operation third;
+
+    entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    second = submit(bench, &entry);
+    third = submit(bench, &(struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw});
+    CHECK_EQUAL(check, taken(bench, third).result, TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_ANSWER);
+    /* The slot is free once the call is over. */
+    entry = greet(bench, id);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_ANSWER);
+    answer(bench, received(bench), false);
+    CHECK_EQUAL(check, taken(bench, first).result, 0);
+    CHECK_EQUAL(check, taken(bench, second).result, TRANSPORT_BROKEN);
+    first = submit(bench, &entry);
+    answer(bench, received(bench), false);
+    CHECK_EQUAL(check, taken(bench, first).result, 0);
+    CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
+}
+
+/* CANCEL of a call that waits for its promise, waits at the endpoint, or is in flight; of a RECV;
+ * and of what is over. */
+static void cancels(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe entry = greet(bench, id);
+    struct rt_operation first = submit(bench, &entry);
+    struct rt_operation second;
+    struct rt_operation receive;
+    uint64_t token;
+
+    entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    second = submit(bench, &entry);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, second).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_NOT_FOUND);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, first), TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, first).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
+    entry = greet(bench, (struct rt_answer_id){.raw = 0});
+    first = submit(bench, &entry);
+    token = received(bench);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, first), TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, first).result, TRANSPORT_CANCELLED);
+    CHECK(check, rt_return(bench->ring, &(struct rt_reply){.endpoint = bench->owner.cap,
+                                                           .token = token,
+                                                           .message = bench->buffer.bytes}) < 0);
+    entry = (struct sqe){.opcode = OPCODE_RECV,
+                         .cap = bench->owner.cap,
+                         .result = (uint64_t)(uintptr_t)bench->inbox.bytes,
+                         .result_bytes = bench->inbox.size};
+    receive = submit(bench, &entry);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, receive), TRANSPORT_OK);
+    CHECK_EQUAL(check, taken(bench, receive).result, TRANSPORT_CANCELLED);
+}
+
+/* Every answer slot in use; the ids come back. */
+static void slots_used_up(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id[LIMIT_ANSWERS];
+    struct sqe entry;
+
+    for (unsigned i = 0; i < LIMIT_ANSWERS; i++) {
+        id[i] = rt_answer_take(bench->ring);
+        CHECK(check, id[i].raw != 0);
+        entry = greet(bench, id[i]);
+        entry.cap.raw = 1;
+        CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_CAP);
+    }
+    CHECK_EQUAL(check, rt_answer_take(bench->ring).raw, 0);
+    for (unsigned i = 0; i < LIMIT_ANSWERS; i++) {
+        CHECK_EQUAL(check, rt_finish(bench->ring, id[i]), TRANSPORT_OK);
+    }
+}
+
+int main(struct rt *rt)
+{
+    struct check check = {.rt = rt};
+    struct bench bench;
+
+    bench_make(&bench, &check);
+    kernel_chain(&bench);
+    ids_refused(&bench);
+    buffers_refused(&bench);
+    for (unsigned round = 0; round < 3; round++) {
+        for (enum chain_end end = CHAIN_NO_CAPABILITY; end < CHAIN_ENDS; end++) {
+            chain_breaks(&bench, end);
+        }
+    }
+    finish_early(&bench);
+    cancels(&bench);
+    slots_used_up(&bench);
+    /* Ends with a chain under way and its answers kept. */
+    for (unsigned i = 0; i < 3; i++) {
+        struct rt_answer_id id = rt_answer_take(&rt->ring);
+        struct sqe entry = greet(&bench, id);
+
+        (void)submit(&bench, &entry);
+        entry = promised(&bench, id, (struct rt_answer_id){.raw = 0});
+        (void)submit(&bench, &entry);
+    }
+    CHECK_EQUAL(&check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
+    return check_end(&check);
+}
