@@ -21,7 +21,6 @@ enum {
     MANIFEST_BINARIES_MAX = 128,
     MANIFEST_ARGUMENTS_MAX = 64,
     MANIFEST_ARGUMENT_BYTES_MAX = 2048, /* all of one service: half a page, with their list */
-    MANIFEST_QUEUE_LENGTH_MAX = 1024,   /* calls that may wait at one export */
     MANIFEST_PATH_STEPS = 4,
 };
 

@@ -168,9 +168,9 @@ static bool export_sizes_check(struct manifest *m, struct manifest_export_reader
     return manifest_number_check(m, "messageBytes", manifest_export_get_message_bytes(from),
                                  (struct manifest_range){8, LIMIT_MESSAGE_BYTES}) &&
            manifest_number_check(m, "capabilities", manifest_export_get_capabilities(from),
-                                 (struct manifest_range){0, LIMIT_TRANSFERS}) &&
+                                 (struct manifest_range){0, LIMIT_ENDPOINT_CAPABILITIES}) &&
            manifest_number_check(m, "queueLength", manifest_export_get_queue_length(from),
-                                 (struct manifest_range){1, MANIFEST_QUEUE_LENGTH_MAX});
+                                 (struct manifest_range){1, LIMIT_ENDPOINT_QUEUE});
 }
 
 static bool export_check(struct manifest *m, struct manifest_grant_list grants,

@@ -8,6 +8,7 @@
 #include "schema/generated/authority.capnp.h"
 #include "schema/generated/boot.capnp.h"
 #include "schema/generated/console.capnp.h"
+#include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/log.capnp.h"
 #include "schema/generated/manifest.capnp.h"
@@ -44,6 +45,26 @@ static void limits(void **state)
     assert_in_range(BOOT_PACKAGE_READ_MAX, 1, LIMIT_ANSWER_BYTES - 64);
 }
 
+/* An endpoint that is asked for without a word about its limits is one that the system makes, and an
+ * export of a manifest is the same one. */
+static void endpoint_defaults(void **state)
+{
+    const struct endpoint_limits_reader endpoint = {0};
+    const struct manifest_export_reader exported = {0};
+
+    (void)state;
+    assert_in_range(endpoint_limits_get_message_bytes(endpoint), 8, LIMIT_MESSAGE_BYTES);
+    assert_int_equal(endpoint_limits_get_message_bytes(endpoint) % 8, 0);
+    assert_in_range(endpoint_limits_get_capabilities(endpoint), 1, LIMIT_ENDPOINT_CAPABILITIES);
+    assert_in_range(endpoint_limits_get_queue_length(endpoint), 1, LIMIT_ENDPOINT_QUEUE);
+    assert_int_equal(endpoint_limits_get_message_bytes(endpoint),
+                     manifest_export_get_message_bytes(exported));
+    assert_int_equal(endpoint_limits_get_capabilities(endpoint),
+                     manifest_export_get_capabilities(exported));
+    assert_int_equal(endpoint_limits_get_queue_length(endpoint),
+                     manifest_export_get_queue_length(exported));
+}
+
 /* The reason of a refusal travels in 16 bits of a completion, in a reader's own and in a call's. */
 static void reasons(void **state)
 {
@@ -72,6 +93,7 @@ int main(void)
         cmocka_unit_test(transfer_modes),
         cmocka_unit_test(widths),
         cmocka_unit_test(limits),
+        cmocka_unit_test(endpoint_defaults),
         cmocka_unit_test(reasons),
         cmocka_unit_test(log_levels),
     };

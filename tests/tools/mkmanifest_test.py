@@ -2,6 +2,7 @@
 """mkmanifest as it is run: what it writes, what it refuses to touch, and that no shell is near."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,14 @@ class MkmanifestTest(unittest.TestCase):
         self.assertEqual(self.tree() - {"system.json"}, before - {"system.json"})
         return result
 
+    def decoded(self):
+        """The output as the reference reads it."""
+        with open(self.output, "rb") as file:
+            return subprocess.run(
+                ["capnp", "decode", "-Icapnp/capnpc-c", "schema/manifest.capnp", "Manifest"],
+                stdin=file, stdout=subprocess.PIPE, cwd=suite.ROOT, timeout=60, check=True,
+                text=True).stdout
+
     def tree(self):
         found = set()
         for folder, folders, files in os.walk(self.folder):
@@ -115,12 +124,8 @@ class MkmanifestTest(unittest.TestCase):
 
     def test_reference_reader_understands_it(self):
         self.accept(system())
-        with open(self.output, "rb") as file:
-            result = subprocess.run(
-                ["capnp", "decode", "-Icapnp/capnpc-c", "schema/manifest.capnp", "Manifest"],
-                stdin=file, stdout=subprocess.PIPE, cwd=suite.ROOT, timeout=60, check=True)
-        self.assertIn(b'name = "test"', result.stdout)
-        self.assertIn(b'source = (kernel = "console")', result.stdout)
+        self.assertIn('name = "test"', self.decoded())
+        self.assertIn('source = (kernel = "console")', self.decoded())
 
     def test_without_output_only_checks(self):
         path = os.path.join(self.folder, "system.json")
@@ -137,6 +142,33 @@ class MkmanifestTest(unittest.TestCase):
         shown = subprocess.run([TOOL, "--help"], stdout=subprocess.PIPE, text=True)
         self.assertEqual(shown.returncode, 0)
         self.assertIn("--explain", shown.stdout)
+
+    def test_defaults_are_those_of_the_definitions(self):
+        # systems/schema.cue writes them into the JSON, this tool takes them for what is not there.
+        defaults, name = {}, None
+        with open(os.path.join(suite.ROOT, "systems", "schema.cue"), encoding="utf-8") as file:
+            for line in file:
+                name = line[1:line.index(":")] if line.startswith("#") else name
+                match = re.match(r"\t(\w+): +\*(\S+) \|", line)
+                if match and match.group(2) != "name":
+                    defaults.setdefault(name, {})[match.group(1)] = json.loads(match.group(2))
+
+        def process(quota, **fields):
+            return dict(defaults["Process"], quota=dict(defaults["Quota"], **defaults[quota]),
+                        arguments=[], after=[], **fields)
+
+        export = {"name": "greeter", "interface": "Greeter"}
+        plain = system(services=[dict(system()["services"][0], exports=[export])])
+        whole = dict(plain, kernel=defaults["Kernel"], init=process("InitQuota", **plain["init"]),
+                     services=[process("ServiceQuota", **dict(
+                         plain["services"][0], exports=[dict(defaults["Export"], **export)],
+                         grants=[dict(defaults["Grant"], **plain["services"][0]["grants"][0])]))])
+        self.assertGreater(len(json.dumps(whole)), 2 * len(json.dumps(plain)))
+        found = []
+        for description in (plain, whole):
+            self.accept(description)
+            found.append(re.sub(r'sourceHash = .*\)', "", self.decoded()))
+        self.assertEqual(found[0], found[1])
 
     # ---- refusals leave everything as it was
 

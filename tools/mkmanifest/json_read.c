@@ -250,6 +250,8 @@ static bool grant_read(struct json_at at, struct model_grant *grant)
 
 static bool export_read(struct json_at at, struct model_export *exported)
 {
+    /* A handle of all zeroes reads as the schema's defaults. */
+    const struct manifest_export_reader defaults = {0};
     struct json_at facet = json_member(at, "facet");
 
     if (!json_object_check(at, KEYS("name", "interface", "facet", "messageBytes", "capabilities",
@@ -262,9 +264,12 @@ static bool export_read(struct json_at at, struct model_export *exported)
     if (facet.value != NULL && !facet_read(facet, exported->interface, &exported->facet)) {
         return false;
     }
-    return u32_read(at, "messageBytes", 4096, &exported->message_bytes) &&
-           u16_read(at, "capabilities", 4, &exported->capabilities) &&
-           u32_read(at, "queueLength", 64, &exported->queue_length);
+    return u32_read(at, "messageBytes", manifest_export_get_message_bytes(defaults),
+                    &exported->message_bytes) &&
+           u16_read(at, "capabilities", manifest_export_get_capabilities(defaults),
+                    &exported->capabilities) &&
+           u32_read(at, "queueLength", manifest_export_get_queue_length(defaults),
+                    &exported->queue_length);
 }
 
 static bool edges_read(struct json_at at, struct model_service *service)
