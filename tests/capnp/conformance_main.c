@@ -12,7 +12,9 @@
  *   conformance pack < STREAM                   packs framed messages
  *
  * Groups: `text` has only what the text syntax can say; `upgraded` lists of an older schema
- * besides; `any` AnyPointers and generics too; `capability` capabilities as well.
+ * besides; `any` AnyPointers and generics too; `capability` capabilities as well. The roots of
+ * `parameters` and `results` are what a call of a generic interface carries, Reader.each's
+ * parameters and Reader.get's results.
  */
 #include "tests/capnp/golden/features.visit.h"
 
@@ -26,19 +28,24 @@
 #define TEXT_BYTES   (1u << 21)
 #define STREAM_BYTES (1u << 27)
 
+enum root { ROOT_FEATURES, ROOT_PARAMETERS, ROOT_RESULTS };
+
 struct group {
     const char *name;
     bool text_only;
     bool upgraded;
     bool any;
     uint32_t capabilities;
+    enum root root;
 };
 
 static const struct group groups[] = {
-    {"text", true, false, false, 0},
-    {"upgraded", true, true, false, 0},
-    {"any", false, true, true, 0},
-    {"capability", false, true, true, 3},
+    {"text", true, false, false, 0, ROOT_FEATURES},
+    {"upgraded", true, true, false, 0, ROOT_FEATURES},
+    {"any", false, true, true, 0, ROOT_FEATURES},
+    {"capability", false, true, true, 3, ROOT_FEATURES},
+    {"parameters", false, true, true, 3, ROOT_PARAMETERS},
+    {"results", false, true, true, 3, ROOT_RESULTS},
 };
 static const struct group *group;
 
@@ -85,14 +92,14 @@ static void fill_any_struct(struct fill *f, struct capn_pointer_builder to)
 static bool special(struct fill *f, const char *name, struct capn_pointer_builder to)
 {
     static const char *const generic[] = {"Generics.leafBox", "Generics.boxBox", "Generics.anyBox",
-                                          "Generics.pair"};
+                                          "Generics.pair", "Generics.anyItem"};
     static const char *const any[] = {"Generics.any", "Generics.anyStruct", "Generics.anyList"};
     for (size_t i = 0; i < sizeof(generic) / sizeof(generic[0]); i++) {
         if (strcmp(name, generic[i]) == 0) {
             return !group->any || group->capabilities != 0;
         }
     }
-    if (strcmp(name, "Generics.textBox") == 0) {
+    if (strcmp(name, "Generics.textBox") == 0 || strcmp(name, "Generics.textItem") == 0) {
         return group->any;
     }
     /* The reference makes no text of a null capability in a list or as an active member. */
@@ -116,6 +123,40 @@ static bool special(struct fill *f, const char *name, struct capn_pointer_builde
         return false;
     }
     return true;
+}
+
+/* ---- What a group's messages are ---- */
+
+static void root_fill(struct fill *f, struct capn_pointer_builder to)
+{
+    if (group->root == ROOT_PARAMETERS) {
+        features_reader_each_params_fill(f, features_reader_each_params_init(to));
+    } else if (group->root == ROOT_RESULTS) {
+        features_reader_get_results_fill(f, features_reader_get_results_init(to));
+    } else {
+        features_fill(f, features_init(to));
+    }
+}
+
+static void root_visit(struct visit *v, struct capn_pointer at)
+{
+    if (group->root == ROOT_PARAMETERS) {
+        features_reader_each_params_visit(v, features_reader_each_params_read(at));
+    } else if (group->root == ROOT_RESULTS) {
+        features_reader_get_results_visit(v, features_reader_get_results_read(at));
+    } else {
+        features_visit(v, features_read(at));
+    }
+}
+
+static uint64_t root_type_id(void)
+{
+    static const uint64_t ids[] = {
+        [ROOT_FEATURES] = FEATURES_TYPE_ID,
+        [ROOT_PARAMETERS] = FEATURES_READER_EACH_PARAMS_TYPE_ID,
+        [ROOT_RESULTS] = FEATURES_READER_GET_RESULTS_TYPE_ID,
+    };
+    return ids[group->root];
 }
 
 struct message {
@@ -146,7 +187,7 @@ static void message_build(struct message *message, uint64_t seed)
                      .capabilities = group->capabilities,
                      .special = special};
     message_init(message, &f, memory);
-    features_fill(&f, features_init(capn_builder_root(&message->builder)));
+    root_fill(&f, capn_builder_root(&message->builder));
     check(capn_builder_status(&message->builder), "building");
     message->count = capn_builder_segments(&message->builder, message->views);
 }
@@ -173,12 +214,12 @@ static void stream_save(const struct capn_output *output, const char *folder, co
     }
 }
 
-static void print_text(struct capn_output *output, struct features_reader root)
+static void print_text(struct capn_output *output, struct capn_pointer root)
 {
     struct visit v = {.bytes = (char *)output->bytes + output->used,
                       .capacity = output->capacity - output->used - 1,
-                      .any_is_text = group && group->text_only};
-    features_visit(&v, root);
+                      .any_is_text = group->text_only};
+    root_visit(&v, root);
     if (v.full) {
         fail("a message's text does not fit");
     }
@@ -237,10 +278,15 @@ static void count_message(const struct message *message, uint64_t *counts)
     static char text[TEXT_BYTES];
     struct capn_reader reader;
     struct visit v = {.bytes = text, .capacity = sizeof(text), .counts = counts};
+    uint64_t type_id = root_type_id();
     capn_reader_init(&reader, message->views, message->count, CAPN_LIMITS_DEFAULT);
-    meta_visit(&v, capn_meta_find(&features_meta, FEATURES_TYPE_ID),
-               capn_read_struct(capn_reader_root(&reader), NULL));
+    struct capn_struct root = capn_read_struct(capn_reader_root(&reader), NULL);
+    meta_visit(&v, capn_meta_find(&features_meta, type_id), root);
     check(capn_reader_status(&reader), "reading by tables");
+    if (group->root != ROOT_FEATURES && !capn_pointer_is_null(capn_get_pointer(root, 0))) {
+        counts[group->root == ROOT_PARAMETERS ? FEATURE_GENERIC_METHOD_PARAMETERS
+                                              : FEATURE_GENERIC_METHOD_RESULTS]++;
+    }
     count_segments(message, counts);
 }
 
@@ -274,7 +320,7 @@ static void write_group(uint64_t seed, uint64_t count, const char *folder)
         check(capn_frame_write(message.views, message.count, &binary), "framing");
         write_packed(&packed, message.views, message.count);
         capn_reader_init(&reader, message.views, message.count, CAPN_LIMITS_DEFAULT);
-        print_text(&text, features_read(capn_reader_root(&reader)));
+        print_text(&text, capn_reader_root(&reader));
         check(capn_reader_status(&reader), "reading");
         if (group->capabilities == 0) {
             write_canonical(&canonical, capn_reader_root(&reader));
@@ -321,7 +367,7 @@ static void each_text(struct capn_output *output, const struct capn_frame *frame
 {
     struct capn_reader reader;
     capn_reader_init(&reader, frame->segments, frame->segment_count, CAPN_LIMITS_DEFAULT);
-    print_text(output, features_read(capn_reader_root(&reader)));
+    print_text(output, capn_reader_root(&reader));
     check(capn_reader_status(&reader), "reading");
 }
 

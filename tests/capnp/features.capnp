@@ -45,6 +45,12 @@ interface Reader(T) {
   # A generic interface.
   get @0 (index :UInt32) -> (value :T, found :Bool);
   each @1 [V] (tag :V, target :Reader(T)) -> (next :Reader(V));
+
+  struct Item {
+    # Its parameter is the interface's.
+    value @0 :T;
+    place @1 :UInt32;
+  }
 }
 
 interface Base {
@@ -209,6 +215,8 @@ struct Generics {
   anyList @7 :AnyList;
   capability @8 :Capability;
   reader @9 :Reader(Text);
+  textItem @10 :Reader(Text).Item;
+  anyItem @11 :Reader.Item;
 }
 
 struct Features {

@@ -181,6 +181,10 @@ static void count_struct(struct visit *v, const struct meta_place *place)
     }
     if (strcmp(name, "textBox") == 0) {
         count(v, FEATURE_GENERIC_TEXT);
+    } else if (strcmp(name, "textItem") == 0) {
+        count(v, FEATURE_GENERIC_INTERFACE_TEXT);
+    } else if (strcmp(name, "anyItem") == 0) {
+        count(v, FEATURE_GENERIC_INTERFACE_ANY);
     } else if (strcmp(name, "pair") == 0 || strcmp(name, "boxBox") == 0) {
         count(v, FEATURE_GENERIC_NESTED);
     } else if (strcmp(capn_meta_name(type), "Box") == 0) {

@@ -4,7 +4,8 @@
 // a stream of framed messages in the same words as tests/capnp/visit.c. It knows the schema by
 // parsing it, and nothing of our code.
 //
-//   oracle SCHEMA IMPORT-FOLDER TYPE < STREAM
+//   oracle SCHEMA IMPORT-FOLDER TYPE < STREAM      TYPE: a struct, or INTERFACE.METHOD.params
+//   (.results)
 #include <capnp/capability.h>
 #include <capnp/dynamic.h>
 #include <capnp/schema-parser.h>
@@ -208,6 +209,20 @@ static void printStruct(DynamicStruct::Reader s)
     out += ')';
 }
 
+// What the tool `capnp convert` cannot name: the two structs of a method.
+static StructSchema findType(ParsedSchema schema, std::string name)
+{
+    auto dot = name.find('.');
+    if (dot == std::string::npos) {
+        return schema.getNested(name).asStruct();
+    }
+    auto end = name.rfind('.');
+    auto method = schema.getNested(name.substr(0, dot))
+                      .asInterface()
+                      .getMethodByName(name.substr(dot + 1, end - dot - 1));
+    return name.substr(end) == ".params" ? method.getParamType() : method.getResultType();
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -223,7 +238,7 @@ int main(int argc, char **argv)
     const kj::ReadableDirectory *imports[] = {import.get(), standard.get()};
     auto schema =
         parser.parseFromDirectory(root, cwd.evalNative(argv[1]), kj::arrayPtr(imports, 2));
-    auto type = schema.getNested(argv[3]).asStruct();
+    auto type = findType(schema, argv[3]);
 
     kj::FdInputStream fd(STDIN_FILENO);
     kj::BufferedInputStreamWrapper input(fd);

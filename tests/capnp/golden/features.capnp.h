@@ -339,6 +339,46 @@ static inline struct features_reader_each_results_builder features_reader_each_r
     return (struct features_reader_each_results_builder){capn_init_struct(to, FEATURES_READER_EACH_RESULTS_SIZE)};
 }
 
+/* Its parameter is the interface's. */
+struct features_reader_item_reader {
+    struct capn_struct raw;
+};
+struct features_reader_item_builder {
+    struct capn_struct_builder raw;
+};
+struct features_reader_item_list {
+    struct capn_list raw;
+};
+struct features_reader_item_builder_list {
+    struct capn_list_builder raw;
+};
+#define FEATURES_READER_ITEM_TYPE_ID UINT64_C(0xa0abd36e13734bd7)
+#define FEATURES_READER_ITEM_SIZE ((struct capn_size){.data_words = 1, .pointers = 1})
+static inline struct features_reader_item_reader features_reader_item_read(struct capn_pointer at)
+{
+    return (struct features_reader_item_reader){capn_read_struct(at, NULL)};
+}
+static inline struct features_reader_item_builder features_reader_item_init(struct capn_pointer_builder to)
+{
+    return (struct features_reader_item_builder){capn_init_struct(to, FEATURES_READER_ITEM_SIZE)};
+}
+static inline struct features_reader_item_list features_reader_item_list_read(struct capn_pointer at)
+{
+    return (struct features_reader_item_list){capn_read_list(at, CAPN_ELEMENT_COMPOSITE, NULL)};
+}
+static inline struct features_reader_item_builder_list features_reader_item_list_init(struct capn_pointer_builder to, uint32_t count)
+{
+    return (struct features_reader_item_builder_list){capn_init_struct_list(to, count, FEATURES_READER_ITEM_SIZE)};
+}
+static inline struct features_reader_item_reader features_reader_item_list_get(struct features_reader_item_list list, uint32_t index)
+{
+    return (struct features_reader_item_reader){capn_list_get_struct(list.raw, index)};
+}
+static inline struct features_reader_item_builder features_reader_item_list_edit(struct features_reader_item_builder_list list, uint32_t index)
+{
+    return (struct features_reader_item_builder){capn_list_set_struct(list.raw, index)};
+}
+
 #define FEATURES_BASE_INTERFACE_ID UINT64_C(0xcf7a2cc360133f4b)
 #define FEATURES_BASE_METHOD_COUNT 2
 enum features_base_method {
@@ -912,7 +952,7 @@ struct features_generics_builder_list {
     struct capn_list_builder raw;
 };
 #define FEATURES_GENERICS_TYPE_ID UINT64_C(0xa1f9292b22713d72)
-#define FEATURES_GENERICS_SIZE ((struct capn_size){.data_words = 0, .pointers = 10})
+#define FEATURES_GENERICS_SIZE ((struct capn_size){.data_words = 0, .pointers = 12})
 static inline struct features_generics_reader features_generics_read(struct capn_pointer at)
 {
     return (struct features_generics_reader){capn_read_struct(at, NULL)};
@@ -1249,6 +1289,30 @@ static inline uint32_t features_reader_each_results_get_next(struct features_rea
 static inline void features_reader_each_results_set_next(struct features_reader_each_results_builder b, uint32_t index)
 {
     capn_write_capability(features_reader_each_results_place_next(b), index);
+}
+
+/* ---- features.capnp:Reader.Item ---- */
+
+static inline struct capn_pointer features_reader_item_at_value(struct features_reader_item_reader r)
+{
+    return capn_get_pointer(r.raw, 0);
+}
+static inline bool features_reader_item_has_value(struct features_reader_item_reader r)
+{
+    return !capn_pointer_is_null(features_reader_item_at_value(r));
+}
+static inline struct capn_pointer_builder features_reader_item_place_value(struct features_reader_item_builder b)
+{
+    return capn_set_pointer(b.raw, 0);
+}
+
+static inline uint32_t features_reader_item_get_place(struct features_reader_item_reader r)
+{
+    return capn_get_u32(r.raw, 0, 0);
+}
+static inline void features_reader_item_set_place(struct features_reader_item_builder b, uint32_t value)
+{
+    capn_set_u32(b.raw, 0, value, 0);
 }
 
 /* ---- features.capnp:Base.ping$Params ---- */
@@ -3148,6 +3212,48 @@ static inline uint32_t features_generics_get_reader(struct features_generics_rea
 static inline void features_generics_set_reader(struct features_generics_builder b, uint32_t index)
 {
     capn_write_capability(features_generics_place_reader(b), index);
+}
+
+static inline struct capn_pointer features_generics_at_text_item(struct features_generics_reader r)
+{
+    return capn_get_pointer(r.raw, 10);
+}
+static inline bool features_generics_has_text_item(struct features_generics_reader r)
+{
+    return !capn_pointer_is_null(features_generics_at_text_item(r));
+}
+static inline struct capn_pointer_builder features_generics_place_text_item(struct features_generics_builder b)
+{
+    return capn_set_pointer(b.raw, 10);
+}
+static inline struct features_reader_item_reader features_generics_get_text_item(struct features_generics_reader r)
+{
+    return (struct features_reader_item_reader){capn_read_struct(features_generics_at_text_item(r), NULL)};
+}
+static inline struct features_reader_item_builder features_generics_init_text_item(struct features_generics_builder b)
+{
+    return features_reader_item_init(features_generics_place_text_item(b));
+}
+
+static inline struct capn_pointer features_generics_at_any_item(struct features_generics_reader r)
+{
+    return capn_get_pointer(r.raw, 11);
+}
+static inline bool features_generics_has_any_item(struct features_generics_reader r)
+{
+    return !capn_pointer_is_null(features_generics_at_any_item(r));
+}
+static inline struct capn_pointer_builder features_generics_place_any_item(struct features_generics_builder b)
+{
+    return capn_set_pointer(b.raw, 11);
+}
+static inline struct features_reader_item_reader features_generics_get_any_item(struct features_generics_reader r)
+{
+    return (struct features_reader_item_reader){capn_read_struct(features_generics_at_any_item(r), NULL)};
+}
+static inline struct features_reader_item_builder features_generics_init_any_item(struct features_generics_builder b)
+{
+    return features_reader_item_init(features_generics_place_any_item(b));
 }
 
 /* ---- features.capnp:Features ---- */

@@ -64,114 +64,119 @@ static const char text[] =
     "Unions" "\0" /* 645 */
     "inner" "\0" /* 652 */
     "Defaults.group" "\0" /* 658 */
-    "Other.other$Params" "\0" /* 673 */
-    "textBox" "\0" /* 692 */
-    "leafBox" "\0" /* 700 */
-    "boxBox" "\0" /* 708 */
-    "anyBox" "\0" /* 715 */
-    "pair" "\0" /* 722 */
-    "anyStruct" "\0" /* 727 */
-    "anyList" "\0" /* 737 */
-    "capability" "\0" /* 745 */
-    "reader" "\0" /* 756 */
-    "Generics" "\0" /* 763 */
-    "extra" "\0" /* 772 */
-    "Its list may have been a List(Text) once.\n" "\0" /* 778 */
-    "Named" "\0" /* 821 */
-    "get" "\0" /* 827 */
-    "each" "\0" /* 831 */
-    "A generic interface.\n" "\0" /* 836 */
-    "Reader" "\0" /* 858 */
-    "Empty" "\0" /* 865 */
-    "numbers" "\0" /* 871 */
-    "defaults" "\0" /* 879 */
-    "lists" "\0" /* 888 */
-    "unions" "\0" /* 894 */
-    "generics" "\0" /* 901 */
-    "holder" "\0" /* 910 */
-    "self" "\0" /* 917 */
-    "selves" "\0" /* 922 */
-    "empty" "\0" /* 929 */
-    "The root of the conformance messages.\n" "\0" /* 935 */
-    "Features" "\0" /* 974 */
-    "next" "\0" /* 983 */
-    "Reader.each$Results" "\0" /* 988 */
-    "x" "\0" /* 1008 */
-    "y" "\0" /* 1010 */
-    "name" "\0" /* 1012 */
-    "Unions.group" "\0" /* 1017 */
-    "other" "\0" /* 1030 */
-    "Other" "\0" /* 1036 */
-    "index" "\0" /* 1042 */
-    "Reader.get$Params" "\0" /* 1048 */
-    "found" "\0" /* 1066 */
-    "Reader.get$Results" "\0" /* 1072 */
-    "red" "\0" /* 1091 */
-    "green" "\0" /* 1095 */
-    "darkBlue" "\0" /* 1101 */
-    "Colour" "\0" /* 1110 */
-    "first" "\0" /* 1117 */
-    "second" "\0" /* 1123 */
-    "Generic inside a generic.\n" "\0" /* 1130 */
-    "Box.Pair" "\0" /* 1157 */
-    "Derived.go$Results" "\0" /* 1166 */
-    "tag" "\0" /* 1185 */
-    "target" "\0" /* 1189 */
-    "Reader.each$Params" "\0" /* 1196 */
-    "A small struct, for lists.\n" "\0" /* 1215 */
-    "Leaf" "\0" /* 1243 */
-    "bool" "\0" /* 1248 */
-    "int8" "\0" /* 1253 */
-    "int16" "\0" /* 1258 */
-    "int32" "\0" /* 1264 */
-    "int64" "\0" /* 1270 */
-    "uint8" "\0" /* 1276 */
-    "uint16" "\0" /* 1282 */
-    "uint32" "\0" /* 1289 */
-    "uint64" "\0" /* 1296 */
-    "float32" "\0" /* 1303 */
-    "float64" "\0" /* 1311 */
-    "float32Inf" "\0" /* 1319 */
-    "float64Nan" "\0" /* 1330 */
-    "colour" "\0" /* 1341 */
-    "data" "\0" /* 1348 */
-    "nested" "\0" /* 1353 */
-    "Every kind of default.\n" "\0" /* 1360 */
-    "Defaults" "\0" /* 1384 */
-    "ping" "\0" /* 1393 */
-    "share" "\0" /* 1398 */
-    "Base" "\0" /* 1404 */
-    "circle" "\0" /* 1409 */
-    "rectangle" "\0" /* 1416 */
-    "named" "\0" /* 1426 */
-    "Unions.shape" "\0" /* 1432 */
-    "count" "\0" /* 1445 */
-    "Generic: one pointer of any type.\n" "\0" /* 1451 */
-    "Box" "\0" /* 1486 */
-    "Derived.go$Params" "\0" /* 1490 */
-    "deep" "\0" /* 1508 */
-    "Unions.plainGroup.inner" "\0" /* 1513 */
-    "middle" "\0" /* 1537 */
-    "Middle" "\0" /* 1544 */
-    "void" "\0" /* 1551 */
-    "Numbers" "\0" /* 1556 */
-    "int" "\0" /* 1564 */
-    "register" "\0" /* 1568 */
-    "Names chosen by annotation.\n" "\0" /* 1577 */
-    "Renamed" "\0" /* 1606 */
-    "chosen" "\0" /* 1614 */
-    "Capabilities at several depths, for the paths of results.\n" "\0" /* 1621 */
-    "Holder" "\0" /* 1680 */
-    "flag" "\0" /* 1687 */
-    "Unions.plainGroup" "\0" /* 1692 */
-    "width" "\0" /* 1710 */
-    "height" "\0" /* 1716 */
-    "style" "\0" /* 1723 */
-    "Unions.shape.rectangle" "\0" /* 1729 */
-    "Base.share$Results" "\0" /* 1752 */
-    "Base.share$Params" "\0" /* 1771 */
-    "none" "\0" /* 1789 */
-    "Holder.chosen" "\0" /* 1794 */;
+    "place" "\0" /* 673 */
+    "Its parameter is the interface's.\n" "\0" /* 679 */
+    "Reader.Item" "\0" /* 714 */
+    "Other.other$Params" "\0" /* 726 */
+    "textBox" "\0" /* 745 */
+    "leafBox" "\0" /* 753 */
+    "boxBox" "\0" /* 761 */
+    "anyBox" "\0" /* 768 */
+    "pair" "\0" /* 775 */
+    "anyStruct" "\0" /* 780 */
+    "anyList" "\0" /* 790 */
+    "capability" "\0" /* 798 */
+    "reader" "\0" /* 809 */
+    "textItem" "\0" /* 816 */
+    "anyItem" "\0" /* 825 */
+    "Generics" "\0" /* 833 */
+    "extra" "\0" /* 842 */
+    "Its list may have been a List(Text) once.\n" "\0" /* 848 */
+    "Named" "\0" /* 891 */
+    "get" "\0" /* 897 */
+    "each" "\0" /* 901 */
+    "A generic interface.\n" "\0" /* 906 */
+    "Reader" "\0" /* 928 */
+    "Empty" "\0" /* 935 */
+    "numbers" "\0" /* 941 */
+    "defaults" "\0" /* 949 */
+    "lists" "\0" /* 958 */
+    "unions" "\0" /* 964 */
+    "generics" "\0" /* 971 */
+    "holder" "\0" /* 980 */
+    "self" "\0" /* 987 */
+    "selves" "\0" /* 992 */
+    "empty" "\0" /* 999 */
+    "The root of the conformance messages.\n" "\0" /* 1005 */
+    "Features" "\0" /* 1044 */
+    "next" "\0" /* 1053 */
+    "Reader.each$Results" "\0" /* 1058 */
+    "x" "\0" /* 1078 */
+    "y" "\0" /* 1080 */
+    "name" "\0" /* 1082 */
+    "Unions.group" "\0" /* 1087 */
+    "other" "\0" /* 1100 */
+    "Other" "\0" /* 1106 */
+    "index" "\0" /* 1112 */
+    "Reader.get$Params" "\0" /* 1118 */
+    "found" "\0" /* 1136 */
+    "Reader.get$Results" "\0" /* 1142 */
+    "red" "\0" /* 1161 */
+    "green" "\0" /* 1165 */
+    "darkBlue" "\0" /* 1171 */
+    "Colour" "\0" /* 1180 */
+    "first" "\0" /* 1187 */
+    "second" "\0" /* 1193 */
+    "Generic inside a generic.\n" "\0" /* 1200 */
+    "Box.Pair" "\0" /* 1227 */
+    "Derived.go$Results" "\0" /* 1236 */
+    "tag" "\0" /* 1255 */
+    "target" "\0" /* 1259 */
+    "Reader.each$Params" "\0" /* 1266 */
+    "A small struct, for lists.\n" "\0" /* 1285 */
+    "Leaf" "\0" /* 1313 */
+    "bool" "\0" /* 1318 */
+    "int8" "\0" /* 1323 */
+    "int16" "\0" /* 1328 */
+    "int32" "\0" /* 1334 */
+    "int64" "\0" /* 1340 */
+    "uint8" "\0" /* 1346 */
+    "uint16" "\0" /* 1352 */
+    "uint32" "\0" /* 1359 */
+    "uint64" "\0" /* 1366 */
+    "float32" "\0" /* 1373 */
+    "float64" "\0" /* 1381 */
+    "float32Inf" "\0" /* 1389 */
+    "float64Nan" "\0" /* 1400 */
+    "colour" "\0" /* 1411 */
+    "data" "\0" /* 1418 */
+    "nested" "\0" /* 1423 */
+    "Every kind of default.\n" "\0" /* 1430 */
+    "Defaults" "\0" /* 1454 */
+    "ping" "\0" /* 1463 */
+    "share" "\0" /* 1468 */
+    "Base" "\0" /* 1474 */
+    "circle" "\0" /* 1479 */
+    "rectangle" "\0" /* 1486 */
+    "named" "\0" /* 1496 */
+    "Unions.shape" "\0" /* 1502 */
+    "count" "\0" /* 1515 */
+    "Generic: one pointer of any type.\n" "\0" /* 1521 */
+    "Box" "\0" /* 1556 */
+    "Derived.go$Params" "\0" /* 1560 */
+    "deep" "\0" /* 1578 */
+    "Unions.plainGroup.inner" "\0" /* 1583 */
+    "middle" "\0" /* 1607 */
+    "Middle" "\0" /* 1614 */
+    "void" "\0" /* 1621 */
+    "Numbers" "\0" /* 1626 */
+    "int" "\0" /* 1634 */
+    "register" "\0" /* 1638 */
+    "Names chosen by annotation.\n" "\0" /* 1647 */
+    "Renamed" "\0" /* 1676 */
+    "chosen" "\0" /* 1684 */
+    "Capabilities at several depths, for the paths of results.\n" "\0" /* 1691 */
+    "Holder" "\0" /* 1750 */
+    "flag" "\0" /* 1757 */
+    "Unions.plainGroup" "\0" /* 1762 */
+    "width" "\0" /* 1780 */
+    "height" "\0" /* 1786 */
+    "style" "\0" /* 1793 */
+    "Unions.shape.rectangle" "\0" /* 1799 */
+    "Base.share$Results" "\0" /* 1822 */
+    "Base.share$Params" "\0" /* 1841 */
+    "none" "\0" /* 1859 */
+    "Holder.chosen" "\0" /* 1864 */;
 
 static const uint8_t default_features_defaults_group_text_bytes[] = {
     0x01, 0x00, 0x00, 0x00, 0x5a, 0x00, 0x00, 0x00,
@@ -258,120 +263,124 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0xeba1a93122b23c7f), UINT64_C(0x0), NULL, 573, 0, 0, 65535, 14, 0}, /* features.capnp:Unions.plainGroup */
     {UINT64_C(0x0000000000000000), UINT64_C(0x17), NULL, 652, 0, 29, 65535, 7, 0}, /* features.capnp:Defaults.group.inner */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_group_text, 546, 0, 9, 65535, 12, 0}, /* features.capnp:Defaults.group.text */
-    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 692, 0, 0, 65535, 16, 0}, /* features.capnp:Generics.textBox */
-    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 700, 0, 1, 65535, 16, 0}, /* features.capnp:Generics.leafBox */
-    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 708, 0, 2, 65535, 16, 0}, /* features.capnp:Generics.boxBox */
-    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 715, 0, 3, 65535, 16, 0}, /* features.capnp:Generics.anyBox */
-    {UINT64_C(0xc156fc2a7e9cad29), UINT64_C(0x0), NULL, 722, 0, 4, 65535, 16, 0}, /* features.capnp:Generics.pair */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 429, 0, 0, 65535, 18, 0}, /* features.capnp:Reader.Item.value */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 673, 0, 0, 65535, 8, 0}, /* features.capnp:Reader.Item.place */
+    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 745, 0, 0, 65535, 16, 0}, /* features.capnp:Generics.textBox */
+    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 753, 0, 1, 65535, 16, 0}, /* features.capnp:Generics.leafBox */
+    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 761, 0, 2, 65535, 16, 0}, /* features.capnp:Generics.boxBox */
+    {UINT64_C(0xda2579a99c3f878a), UINT64_C(0x0), NULL, 768, 0, 3, 65535, 16, 0}, /* features.capnp:Generics.anyBox */
+    {UINT64_C(0xc156fc2a7e9cad29), UINT64_C(0x0), NULL, 775, 0, 4, 65535, 16, 0}, /* features.capnp:Generics.pair */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 5, 65535, 18, 0}, /* features.capnp:Generics.any */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 727, 0, 6, 65535, 18, 0}, /* features.capnp:Generics.anyStruct */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 737, 0, 7, 65535, 18, 0}, /* features.capnp:Generics.anyList */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 745, 0, 8, 65535, 17, 0}, /* features.capnp:Generics.capability */
-    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 756, 0, 9, 65535, 17, 0}, /* features.capnp:Generics.reader */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 780, 0, 6, 65535, 18, 0}, /* features.capnp:Generics.anyStruct */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 790, 0, 7, 65535, 18, 0}, /* features.capnp:Generics.anyList */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 798, 0, 8, 65535, 17, 0}, /* features.capnp:Generics.capability */
+    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 809, 0, 9, 65535, 17, 0}, /* features.capnp:Generics.reader */
+    {UINT64_C(0xa0abd36e13734bd7), UINT64_C(0x0), NULL, 816, 0, 10, 65535, 16, 0}, /* features.capnp:Generics.textItem */
+    {UINT64_C(0xa0abd36e13734bd7), UINT64_C(0x0), NULL, 825, 0, 11, 65535, 16, 0}, /* features.capnp:Generics.anyItem */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 546, 0, 0, 65535, 12, 0}, /* features.capnp:Named.text */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 772, 0, 0, 65535, 7, 0}, /* features.capnp:Named.extra */
-    {UINT64_C(0xe0ffafe93938b769), UINT64_C(0x0), NULL, 871, 0, 0, 65535, 16, 0}, /* features.capnp:Features.numbers */
-    {UINT64_C(0xcb858dcc70294bf3), UINT64_C(0x0), NULL, 879, 0, 1, 65535, 16, 0}, /* features.capnp:Features.defaults */
-    {UINT64_C(0x8c1aecc1c542d964), UINT64_C(0x0), NULL, 888, 0, 2, 65535, 16, 0}, /* features.capnp:Features.lists */
-    {UINT64_C(0x9a173c356d89b006), UINT64_C(0x0), NULL, 894, 0, 3, 65535, 16, 0}, /* features.capnp:Features.unions */
-    {UINT64_C(0xa1f9292b22713d72), UINT64_C(0x0), NULL, 901, 0, 4, 65535, 16, 0}, /* features.capnp:Features.generics */
-    {UINT64_C(0xe6e1fa3e2cc9076a), UINT64_C(0x0), NULL, 910, 0, 5, 65535, 16, 0}, /* features.capnp:Features.holder */
-    {UINT64_C(0xa93ae02bf6d09f53), UINT64_C(0x0), NULL, 917, 0, 6, 65535, 16, 0}, /* features.capnp:Features.self */
-    {UINT64_C(0xa93ae02bf6d09f53), UINT64_C(0x0), NULL, 922, 0, 7, 65535, 16, 1}, /* features.capnp:Features.selves */
-    {UINT64_C(0xa7ebdcbac647b975), UINT64_C(0x0), NULL, 929, 0, 8, 65535, 16, 0}, /* features.capnp:Features.empty */
-    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 983, 0, 0, 65535, 17, 0}, /* features.capnp:Reader.each$Results.next */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1008, 0, 2, 65535, 4, 0}, /* features.capnp:Unions.group.x */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1010, 0, 3, 65535, 4, 0}, /* features.capnp:Unions.group.y */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1012, 0, 0, 65535, 12, 0}, /* features.capnp:Unions.group.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1042, 0, 0, 65535, 8, 0}, /* features.capnp:Reader.get$Params.index */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 842, 0, 0, 65535, 7, 0}, /* features.capnp:Named.extra */
+    {UINT64_C(0xe0ffafe93938b769), UINT64_C(0x0), NULL, 941, 0, 0, 65535, 16, 0}, /* features.capnp:Features.numbers */
+    {UINT64_C(0xcb858dcc70294bf3), UINT64_C(0x0), NULL, 949, 0, 1, 65535, 16, 0}, /* features.capnp:Features.defaults */
+    {UINT64_C(0x8c1aecc1c542d964), UINT64_C(0x0), NULL, 958, 0, 2, 65535, 16, 0}, /* features.capnp:Features.lists */
+    {UINT64_C(0x9a173c356d89b006), UINT64_C(0x0), NULL, 964, 0, 3, 65535, 16, 0}, /* features.capnp:Features.unions */
+    {UINT64_C(0xa1f9292b22713d72), UINT64_C(0x0), NULL, 971, 0, 4, 65535, 16, 0}, /* features.capnp:Features.generics */
+    {UINT64_C(0xe6e1fa3e2cc9076a), UINT64_C(0x0), NULL, 980, 0, 5, 65535, 16, 0}, /* features.capnp:Features.holder */
+    {UINT64_C(0xa93ae02bf6d09f53), UINT64_C(0x0), NULL, 987, 0, 6, 65535, 16, 0}, /* features.capnp:Features.self */
+    {UINT64_C(0xa93ae02bf6d09f53), UINT64_C(0x0), NULL, 992, 0, 7, 65535, 16, 1}, /* features.capnp:Features.selves */
+    {UINT64_C(0xa7ebdcbac647b975), UINT64_C(0x0), NULL, 999, 0, 8, 65535, 16, 0}, /* features.capnp:Features.empty */
+    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 1053, 0, 0, 65535, 17, 0}, /* features.capnp:Reader.each$Results.next */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1078, 0, 2, 65535, 4, 0}, /* features.capnp:Unions.group.x */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1080, 0, 3, 65535, 4, 0}, /* features.capnp:Unions.group.y */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1082, 0, 0, 65535, 12, 0}, /* features.capnp:Unions.group.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1112, 0, 0, 65535, 8, 0}, /* features.capnp:Reader.get$Params.index */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 429, 0, 0, 65535, 18, 0}, /* features.capnp:Reader.get$Results.value */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1066, 0, 0, 65535, 1, 0}, /* features.capnp:Reader.get$Results.found */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1117, 0, 0, 65535, 18, 0}, /* features.capnp:Box.Pair.first */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1123, 0, 1, 65535, 18, 0}, /* features.capnp:Box.Pair.second */
-    {UINT64_C(0xe6e1fa3e2cc9076a), UINT64_C(0x0), NULL, 910, 0, 0, 65535, 16, 0}, /* features.capnp:Derived.go$Results.holder */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1185, 0, 0, 65535, 18, 0}, /* features.capnp:Reader.each$Params.tag */
-    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 1189, 0, 1, 65535, 17, 0}, /* features.capnp:Reader.each$Params.target */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1136, 0, 0, 65535, 1, 0}, /* features.capnp:Reader.get$Results.found */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1187, 0, 0, 65535, 18, 0}, /* features.capnp:Box.Pair.first */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1193, 0, 1, 65535, 18, 0}, /* features.capnp:Box.Pair.second */
+    {UINT64_C(0xe6e1fa3e2cc9076a), UINT64_C(0x0), NULL, 980, 0, 0, 65535, 16, 0}, /* features.capnp:Derived.go$Results.holder */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1255, 0, 0, 65535, 18, 0}, /* features.capnp:Reader.each$Params.tag */
+    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 1259, 0, 1, 65535, 17, 0}, /* features.capnp:Reader.each$Params.target */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 539, 0, 0, 65535, 8, 0}, /* features.capnp:Leaf.number */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1012, 0, 0, 65535, 12, 0}, /* features.capnp:Leaf.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x1), NULL, 1248, 0, 0, 65535, 1, 0}, /* features.capnp:Defaults.bool */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x80), NULL, 1253, 0, 1, 65535, 2, 0}, /* features.capnp:Defaults.int8 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xcfc7), NULL, 1258, 0, 1, 65535, 3, 0}, /* features.capnp:Defaults.int16 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x80000000), NULL, 1264, 0, 1, 65535, 4, 0}, /* features.capnp:Defaults.int32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x8000000000000000), NULL, 1270, 0, 1, 65535, 5, 0}, /* features.capnp:Defaults.int64 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xff), NULL, 1276, 0, 16, 65535, 6, 0}, /* features.capnp:Defaults.uint8 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffff), NULL, 1282, 0, 9, 65535, 7, 0}, /* features.capnp:Defaults.uint16 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 1289, 0, 5, 65535, 8, 0}, /* features.capnp:Defaults.uint32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 1296, 0, 3, 65535, 9, 0}, /* features.capnp:Defaults.uint64 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x3fc00000), NULL, 1303, 0, 8, 65535, 10, 0}, /* features.capnp:Defaults.float32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xfe37e43c8800759c), NULL, 1311, 0, 5, 65535, 11, 0}, /* features.capnp:Defaults.float64 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x7f800000), NULL, 1319, 0, 9, 65535, 10, 0}, /* features.capnp:Defaults.float32Inf */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x7ff8000000000000), NULL, 1330, 0, 6, 65535, 11, 0}, /* features.capnp:Defaults.float64Nan */
-    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x2), NULL, 1341, 0, 28, 65535, 15, 0}, /* features.capnp:Defaults.colour */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1082, 0, 0, 65535, 12, 0}, /* features.capnp:Leaf.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x1), NULL, 1318, 0, 0, 65535, 1, 0}, /* features.capnp:Defaults.bool */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x80), NULL, 1323, 0, 1, 65535, 2, 0}, /* features.capnp:Defaults.int8 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xcfc7), NULL, 1328, 0, 1, 65535, 3, 0}, /* features.capnp:Defaults.int16 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x80000000), NULL, 1334, 0, 1, 65535, 4, 0}, /* features.capnp:Defaults.int32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x8000000000000000), NULL, 1340, 0, 1, 65535, 5, 0}, /* features.capnp:Defaults.int64 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xff), NULL, 1346, 0, 16, 65535, 6, 0}, /* features.capnp:Defaults.uint8 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffff), NULL, 1352, 0, 9, 65535, 7, 0}, /* features.capnp:Defaults.uint16 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 1359, 0, 5, 65535, 8, 0}, /* features.capnp:Defaults.uint32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 1366, 0, 3, 65535, 9, 0}, /* features.capnp:Defaults.uint64 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x3fc00000), NULL, 1373, 0, 8, 65535, 10, 0}, /* features.capnp:Defaults.float32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xfe37e43c8800759c), NULL, 1381, 0, 5, 65535, 11, 0}, /* features.capnp:Defaults.float64 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x7f800000), NULL, 1389, 0, 9, 65535, 10, 0}, /* features.capnp:Defaults.float32Inf */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x7ff8000000000000), NULL, 1400, 0, 6, 65535, 11, 0}, /* features.capnp:Defaults.float64Nan */
+    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x2), NULL, 1411, 0, 28, 65535, 15, 0}, /* features.capnp:Defaults.colour */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_text, 546, 0, 0, 65535, 12, 0}, /* features.capnp:Defaults.text */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_data, 1348, 0, 1, 65535, 13, 0}, /* features.capnp:Defaults.data */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_data, 1418, 0, 1, 65535, 13, 0}, /* features.capnp:Defaults.data */
     {UINT64_C(0xca2b672e21b58fd2), UINT64_C(0x0), &features_defaults_leaf_default, 551, 0, 2, 65535, 16, 0}, /* features.capnp:Defaults.leaf */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_numbers_default, 871, 0, 3, 65535, 3, 1}, /* features.capnp:Defaults.numbers */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_numbers_default, 941, 0, 3, 65535, 3, 1}, /* features.capnp:Defaults.numbers */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_bools_default, 212, 0, 4, 65535, 1, 1}, /* features.capnp:Defaults.bools */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_texts_default, 294, 0, 5, 65535, 12, 1}, /* features.capnp:Defaults.texts */
     {UINT64_C(0xca2b672e21b58fd2), UINT64_C(0x0), &features_defaults_leaves_default, 314, 0, 6, 65535, 16, 1}, /* features.capnp:Defaults.leaves */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_nested_default, 1353, 0, 7, 65535, 6, 2}, /* features.capnp:Defaults.nested */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_empty, 929, 0, 8, 65535, 12, 0}, /* features.capnp:Defaults.empty */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &features_defaults_nested_default, 1423, 0, 7, 65535, 6, 2}, /* features.capnp:Defaults.nested */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_empty, 999, 0, 8, 65535, 12, 0}, /* features.capnp:Defaults.empty */
     {UINT64_C(0x9fcde1bd88923342), UINT64_C(0x0), NULL, 556, 0, 0, 65535, 14, 0}, /* features.capnp:Defaults.group */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x19), NULL, 1117, 0, 15, 0, 8, 0}, /* features.capnp:Defaults.first */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_second, 1123, 0, 10, 1, 12, 0}, /* features.capnp:Defaults.second */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1409, 0, 2, 0, 11, 0}, /* features.capnp:Unions.shape.circle */
-    {UINT64_C(0xede02d144b71f193), UINT64_C(0x0), NULL, 1416, 0, 0, 1, 14, 0}, /* features.capnp:Unions.shape.rectangle */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1426, 0, 1, 2, 12, 0}, /* features.capnp:Unions.shape.named */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x19), NULL, 1187, 0, 15, 0, 8, 0}, /* features.capnp:Defaults.first */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_defaults_second, 1193, 0, 10, 1, 12, 0}, /* features.capnp:Defaults.second */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1479, 0, 2, 0, 11, 0}, /* features.capnp:Unions.shape.circle */
+    {UINT64_C(0xede02d144b71f193), UINT64_C(0x0), NULL, 1486, 0, 0, 1, 14, 0}, /* features.capnp:Unions.shape.rectangle */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1496, 0, 1, 2, 12, 0}, /* features.capnp:Unions.shape.named */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 429, 0, 0, 65535, 18, 0}, /* features.capnp:Box.value */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1445, 0, 0, 65535, 6, 0}, /* features.capnp:Box.count */
-    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x1), NULL, 1341, 0, 0, 65535, 15, 0}, /* features.capnp:Derived.go$Params.colour */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1515, 0, 0, 65535, 6, 0}, /* features.capnp:Box.count */
+    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x1), NULL, 1411, 0, 0, 65535, 15, 0}, /* features.capnp:Derived.go$Params.colour */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), &default_features_derived_go_params_text, 546, 0, 0, 65535, 12, 0}, /* features.capnp:Derived.go$Params.text */
-    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 756, 0, 1, 65535, 17, 0}, /* features.capnp:Derived.go$Params.reader */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1508, 0, 2, 65535, 13, 0}, /* features.capnp:Unions.plainGroup.inner.deep */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1551, 0, 0, 65535, 0, 0}, /* features.capnp:Numbers.void */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1248, 0, 0, 65535, 1, 0}, /* features.capnp:Numbers.bool */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1253, 0, 1, 65535, 2, 0}, /* features.capnp:Numbers.int8 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1258, 0, 1, 65535, 3, 0}, /* features.capnp:Numbers.int16 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1264, 0, 1, 65535, 4, 0}, /* features.capnp:Numbers.int32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1270, 0, 1, 65535, 5, 0}, /* features.capnp:Numbers.int64 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1276, 0, 16, 65535, 6, 0}, /* features.capnp:Numbers.uint8 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1282, 0, 9, 65535, 7, 0}, /* features.capnp:Numbers.uint16 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1289, 0, 5, 65535, 8, 0}, /* features.capnp:Numbers.uint32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1296, 0, 3, 65535, 9, 0}, /* features.capnp:Numbers.uint64 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1303, 0, 8, 65535, 10, 0}, /* features.capnp:Numbers.float32 */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1311, 0, 5, 65535, 11, 0}, /* features.capnp:Numbers.float64 */
-    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x0), NULL, 1341, 0, 18, 65535, 15, 0}, /* features.capnp:Numbers.colour */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1564, 0, 0, 65535, 4, 0}, /* features.capnp:Renamed.int */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1568, 0, 0, 65535, 12, 0}, /* features.capnp:Renamed.register */
+    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 809, 0, 1, 65535, 17, 0}, /* features.capnp:Derived.go$Params.reader */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1578, 0, 2, 65535, 13, 0}, /* features.capnp:Unions.plainGroup.inner.deep */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1621, 0, 0, 65535, 0, 0}, /* features.capnp:Numbers.void */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1318, 0, 0, 65535, 1, 0}, /* features.capnp:Numbers.bool */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1323, 0, 1, 65535, 2, 0}, /* features.capnp:Numbers.int8 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1328, 0, 1, 65535, 3, 0}, /* features.capnp:Numbers.int16 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1334, 0, 1, 65535, 4, 0}, /* features.capnp:Numbers.int32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1340, 0, 1, 65535, 5, 0}, /* features.capnp:Numbers.int64 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1346, 0, 16, 65535, 6, 0}, /* features.capnp:Numbers.uint8 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1352, 0, 9, 65535, 7, 0}, /* features.capnp:Numbers.uint16 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1359, 0, 5, 65535, 8, 0}, /* features.capnp:Numbers.uint32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1366, 0, 3, 65535, 9, 0}, /* features.capnp:Numbers.uint64 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1373, 0, 8, 65535, 10, 0}, /* features.capnp:Numbers.float32 */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1381, 0, 5, 65535, 11, 0}, /* features.capnp:Numbers.float64 */
+    {UINT64_C(0xb971c438fe3593ec), UINT64_C(0x0), NULL, 1411, 0, 18, 65535, 15, 0}, /* features.capnp:Numbers.colour */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1634, 0, 0, 65535, 4, 0}, /* features.capnp:Renamed.int */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1638, 0, 0, 65535, 12, 0}, /* features.capnp:Renamed.register */
     {UINT64_C(0xcf7a2cc360133f4b), UINT64_C(0x0), NULL, 173, 0, 0, 65535, 17, 0}, /* features.capnp:Holder.cap */
-    {UINT64_C(0x97739f29a70c6c26), UINT64_C(0x0), NULL, 1353, 0, 1, 65535, 16, 0}, /* features.capnp:Holder.nested */
-    {UINT64_C(0xf668d6d907a1983c), UINT64_C(0x0), NULL, 1614, 0, 0, 65535, 14, 0}, /* features.capnp:Holder.chosen */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1687, 0, 8, 65535, 1, 0}, /* features.capnp:Unions.plainGroup.flag */
+    {UINT64_C(0x97739f29a70c6c26), UINT64_C(0x0), NULL, 1423, 0, 1, 65535, 16, 0}, /* features.capnp:Holder.nested */
+    {UINT64_C(0xf668d6d907a1983c), UINT64_C(0x0), NULL, 1684, 0, 0, 65535, 14, 0}, /* features.capnp:Holder.chosen */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1757, 0, 8, 65535, 1, 0}, /* features.capnp:Unions.plainGroup.flag */
     {UINT64_C(0xdd4dca16cc6c24f2), UINT64_C(0x0), NULL, 652, 0, 0, 65535, 14, 0}, /* features.capnp:Unions.plainGroup.inner */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1710, 0, 2, 65535, 11, 0}, /* features.capnp:Unions.shape.rectangle.width */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1716, 0, 3, 65535, 11, 0}, /* features.capnp:Unions.shape.rectangle.height */
-    {UINT64_C(0x85348443cbe702ab), UINT64_C(0x0), NULL, 1723, 0, 0, 65535, 14, 0}, /* features.capnp:Unions.shape.rectangle.style */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1780, 0, 2, 65535, 11, 0}, /* features.capnp:Unions.shape.rectangle.width */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1786, 0, 3, 65535, 11, 0}, /* features.capnp:Unions.shape.rectangle.height */
+    {UINT64_C(0x85348443cbe702ab), UINT64_C(0x0), NULL, 1793, 0, 0, 65535, 14, 0}, /* features.capnp:Unions.shape.rectangle.style */
     {UINT64_C(0xe6e1fa3e2cc9076a), UINT64_C(0x0), NULL, 652, 0, 0, 65535, 16, 0}, /* features.capnp:Base.share$Results.inner */
     {UINT64_C(0xca2b672e21b58fd2), UINT64_C(0x0), NULL, 551, 0, 0, 65535, 16, 0}, /* features.capnp:Base.share$Params.leaf */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1789, 0, 0, 0, 0, 0}, /* features.capnp:Holder.chosen.none */
-    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 756, 0, 2, 1, 17, 0}, /* features.capnp:Holder.chosen.reader */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1859, 0, 0, 0, 0, 0}, /* features.capnp:Holder.chosen.none */
+    {UINT64_C(0xa57cfa1a1c405319), UINT64_C(0x0), NULL, 809, 0, 2, 1, 17, 0}, /* features.capnp:Holder.chosen.reader */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {1091, 0},
-    {1095, 0},
-    {1101, 0},
+    {1161, 0},
+    {1165, 0},
+    {1171, 0},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0xdacf7e67679f8cc2), UINT64_C(0xc5cadc76c6cf0c2f), 84, 0}, /* features.capnp:Derived.go */
     {UINT64_C(0x81e7a6ba7dfe3b17), UINT64_C(0x883af7db0e4e80a5), 87, 0}, /* features.capnp:Derived.pass */
-    {UINT64_C(0xb29a2ba3adefb6ac), UINT64_C(0xb898c2f87bb0cd64), 827, 0}, /* features.capnp:Reader.get */
-    {UINT64_C(0xc6b1f9691188f2af), UINT64_C(0xaafb45a090c9b451), 831, 0}, /* features.capnp:Reader.each */
-    {UINT64_C(0xa15ec8f72ce530f5), UINT64_C(0x995f9a3377c0b16e), 1030, 0}, /* features.capnp:Other.other */
-    {UINT64_C(0x83f229a2e5ed32a7), UINT64_C(0x97351526bb4f8ce5), 1393, 0}, /* features.capnp:Base.ping */
-    {UINT64_C(0xf65125afd1e959cc), UINT64_C(0xf59e62aed19f37a8), 1398, 0}, /* features.capnp:Base.share */
-    {UINT64_C(0xca2b672e21b58fd2), UINT64_C(0xa44626fd67633196), 1537, 0}, /* features.capnp:Middle.middle */
+    {UINT64_C(0xb29a2ba3adefb6ac), UINT64_C(0xb898c2f87bb0cd64), 897, 0}, /* features.capnp:Reader.get */
+    {UINT64_C(0xc6b1f9691188f2af), UINT64_C(0xaafb45a090c9b451), 901, 0}, /* features.capnp:Reader.each */
+    {UINT64_C(0xa15ec8f72ce530f5), UINT64_C(0x995f9a3377c0b16e), 1100, 0}, /* features.capnp:Other.other */
+    {UINT64_C(0x83f229a2e5ed32a7), UINT64_C(0x97351526bb4f8ce5), 1463, 0}, /* features.capnp:Base.ping */
+    {UINT64_C(0xf65125afd1e959cc), UINT64_C(0xf59e62aed19f37a8), 1468, 0}, /* features.capnp:Base.share */
+    {UINT64_C(0xca2b672e21b58fd2), UINT64_C(0xa44626fd67633196), 1607, 0}, /* features.capnp:Middle.middle */
 };
 
 static const uint64_t parents[] = {
@@ -393,37 +402,38 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x97739f29a70c6c26), 510, 0, 31, 2, 0, 2, 0, 0, {0, 2}, 1, false}, /* Holder.Nested */
     {UINT64_C(0x9a173c356d89b006), 645, 584, 33, 9, 0, 2, 1, 6, {5, 3}, 1, false}, /* Unions */
     {UINT64_C(0x9fcde1bd88923342), 658, 0, 42, 2, 0, 2, 0, 0, {9, 11}, 1, true}, /* Defaults.group */
-    {UINT64_C(0xa15ec8f72ce530f5), 673, 0, 44, 0, 0, 2, 0, 0, {0, 0}, 1, false}, /* Other.other$Params */
-    {UINT64_C(0xa1f9292b22713d72), 763, 0, 44, 10, 0, 2, 0, 0, {0, 10}, 1, false}, /* Generics */
-    {UINT64_C(0xa44626fd67633196), 821, 778, 54, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Named */
-    {UINT64_C(0xa57cfa1a1c405319), 858, 836, 2, 2, 0, 2, 0, 0, {0, 0}, 3, false}, /* Reader */
-    {UINT64_C(0xa7ebdcbac647b975), 865, 0, 56, 0, 0, 2, 0, 0, {0, 0}, 1, false}, /* Empty */
-    {UINT64_C(0xa93ae02bf6d09f53), 974, 935, 56, 9, 0, 2, 0, 0, {0, 9}, 1, false}, /* Features */
-    {UINT64_C(0xaafb45a090c9b451), 988, 0, 65, 1, 0, 2, 0, 0, {0, 1}, 1, false}, /* Reader.each$Results */
-    {UINT64_C(0xad580fd8996c2033), 1017, 0, 66, 3, 0, 2, 0, 0, {5, 3}, 1, true}, /* Unions.group */
-    {UINT64_C(0xaf7a6d10742f503f), 1036, 0, 4, 1, 0, 2, 0, 0, {0, 0}, 3, false}, /* Other */
-    {UINT64_C(0xb29a2ba3adefb6ac), 1048, 0, 69, 1, 0, 2, 0, 0, {1, 0}, 1, false}, /* Reader.get$Params */
-    {UINT64_C(0xb898c2f87bb0cd64), 1072, 0, 70, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Reader.get$Results */
-    {UINT64_C(0xb971c438fe3593ec), 1110, 0, 0, 3, 0, 2, 0, 0, {0, 0}, 2, false}, /* Colour */
-    {UINT64_C(0xc156fc2a7e9cad29), 1157, 1130, 72, 2, 0, 2, 0, 0, {0, 2}, 1, false}, /* Box.Pair */
-    {UINT64_C(0xc5cadc76c6cf0c2f), 1166, 0, 74, 1, 0, 2, 0, 0, {0, 1}, 1, false}, /* Derived.go$Results */
-    {UINT64_C(0xc6b1f9691188f2af), 1196, 0, 75, 2, 0, 2, 0, 0, {0, 2}, 1, false}, /* Reader.each$Params */
-    {UINT64_C(0xca2b672e21b58fd2), 1243, 1215, 77, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Leaf */
-    {UINT64_C(0xcb858dcc70294bf3), 1384, 1360, 79, 26, 0, 2, 32, 2, {9, 11}, 1, false}, /* Defaults */
-    {UINT64_C(0xcf7a2cc360133f4b), 1404, 0, 5, 2, 0, 2, 0, 0, {0, 0}, 3, false}, /* Base */
-    {UINT64_C(0xd903c956987fb62a), 1432, 0, 105, 3, 0, 2, 2, 3, {5, 3}, 1, true}, /* Unions.shape */
-    {UINT64_C(0xda2579a99c3f878a), 1486, 1451, 108, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Box */
-    {UINT64_C(0xdacf7e67679f8cc2), 1490, 0, 110, 3, 0, 2, 0, 0, {1, 2}, 1, false}, /* Derived.go$Params */
-    {UINT64_C(0xdd4dca16cc6c24f2), 1513, 0, 113, 1, 0, 2, 0, 0, {5, 3}, 1, true}, /* Unions.plainGroup.inner */
-    {UINT64_C(0xdf113809ae87848f), 1544, 0, 7, 1, 1, 2, 0, 0, {0, 0}, 3, false}, /* Middle */
-    {UINT64_C(0xe0ffafe93938b769), 1556, 0, 114, 13, 0, 3, 0, 0, {6, 0}, 1, false}, /* Numbers */
-    {UINT64_C(0xe3971f1d11bf4614), 1606, 1577, 127, 2, 0, 3, 0, 0, {1, 1}, 1, false}, /* Renamed */
-    {UINT64_C(0xe6e1fa3e2cc9076a), 1680, 1621, 129, 3, 0, 3, 0, 0, {1, 3}, 1, false}, /* Holder */
-    {UINT64_C(0xeba1a93122b23c7f), 1692, 0, 132, 2, 0, 3, 0, 0, {5, 3}, 1, true}, /* Unions.plainGroup */
-    {UINT64_C(0xede02d144b71f193), 1729, 0, 134, 3, 0, 3, 0, 0, {5, 3}, 1, true}, /* Unions.shape.rectangle */
-    {UINT64_C(0xf59e62aed19f37a8), 1752, 0, 137, 1, 0, 3, 0, 0, {0, 1}, 1, false}, /* Base.share$Results */
-    {UINT64_C(0xf65125afd1e959cc), 1771, 0, 138, 1, 0, 3, 0, 0, {0, 1}, 1, false}, /* Base.share$Params */
-    {UINT64_C(0xf668d6d907a1983c), 1794, 0, 139, 2, 0, 3, 0, 2, {1, 3}, 1, true}, /* Holder.chosen */
+    {UINT64_C(0xa0abd36e13734bd7), 714, 679, 44, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Reader.Item */
+    {UINT64_C(0xa15ec8f72ce530f5), 726, 0, 46, 0, 0, 2, 0, 0, {0, 0}, 1, false}, /* Other.other$Params */
+    {UINT64_C(0xa1f9292b22713d72), 833, 0, 46, 12, 0, 2, 0, 0, {0, 12}, 1, false}, /* Generics */
+    {UINT64_C(0xa44626fd67633196), 891, 848, 58, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Named */
+    {UINT64_C(0xa57cfa1a1c405319), 928, 906, 2, 2, 0, 2, 0, 0, {0, 0}, 3, false}, /* Reader */
+    {UINT64_C(0xa7ebdcbac647b975), 935, 0, 60, 0, 0, 2, 0, 0, {0, 0}, 1, false}, /* Empty */
+    {UINT64_C(0xa93ae02bf6d09f53), 1044, 1005, 60, 9, 0, 2, 0, 0, {0, 9}, 1, false}, /* Features */
+    {UINT64_C(0xaafb45a090c9b451), 1058, 0, 69, 1, 0, 2, 0, 0, {0, 1}, 1, false}, /* Reader.each$Results */
+    {UINT64_C(0xad580fd8996c2033), 1087, 0, 70, 3, 0, 2, 0, 0, {5, 3}, 1, true}, /* Unions.group */
+    {UINT64_C(0xaf7a6d10742f503f), 1106, 0, 4, 1, 0, 2, 0, 0, {0, 0}, 3, false}, /* Other */
+    {UINT64_C(0xb29a2ba3adefb6ac), 1118, 0, 73, 1, 0, 2, 0, 0, {1, 0}, 1, false}, /* Reader.get$Params */
+    {UINT64_C(0xb898c2f87bb0cd64), 1142, 0, 74, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Reader.get$Results */
+    {UINT64_C(0xb971c438fe3593ec), 1180, 0, 0, 3, 0, 2, 0, 0, {0, 0}, 2, false}, /* Colour */
+    {UINT64_C(0xc156fc2a7e9cad29), 1227, 1200, 76, 2, 0, 2, 0, 0, {0, 2}, 1, false}, /* Box.Pair */
+    {UINT64_C(0xc5cadc76c6cf0c2f), 1236, 0, 78, 1, 0, 2, 0, 0, {0, 1}, 1, false}, /* Derived.go$Results */
+    {UINT64_C(0xc6b1f9691188f2af), 1266, 0, 79, 2, 0, 2, 0, 0, {0, 2}, 1, false}, /* Reader.each$Params */
+    {UINT64_C(0xca2b672e21b58fd2), 1313, 1285, 81, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Leaf */
+    {UINT64_C(0xcb858dcc70294bf3), 1454, 1430, 83, 26, 0, 2, 32, 2, {9, 11}, 1, false}, /* Defaults */
+    {UINT64_C(0xcf7a2cc360133f4b), 1474, 0, 5, 2, 0, 2, 0, 0, {0, 0}, 3, false}, /* Base */
+    {UINT64_C(0xd903c956987fb62a), 1502, 0, 109, 3, 0, 2, 2, 3, {5, 3}, 1, true}, /* Unions.shape */
+    {UINT64_C(0xda2579a99c3f878a), 1556, 1521, 112, 2, 0, 2, 0, 0, {1, 1}, 1, false}, /* Box */
+    {UINT64_C(0xdacf7e67679f8cc2), 1560, 0, 114, 3, 0, 2, 0, 0, {1, 2}, 1, false}, /* Derived.go$Params */
+    {UINT64_C(0xdd4dca16cc6c24f2), 1583, 0, 117, 1, 0, 2, 0, 0, {5, 3}, 1, true}, /* Unions.plainGroup.inner */
+    {UINT64_C(0xdf113809ae87848f), 1614, 0, 7, 1, 1, 2, 0, 0, {0, 0}, 3, false}, /* Middle */
+    {UINT64_C(0xe0ffafe93938b769), 1626, 0, 118, 13, 0, 3, 0, 0, {6, 0}, 1, false}, /* Numbers */
+    {UINT64_C(0xe3971f1d11bf4614), 1676, 1647, 131, 2, 0, 3, 0, 0, {1, 1}, 1, false}, /* Renamed */
+    {UINT64_C(0xe6e1fa3e2cc9076a), 1750, 1691, 133, 3, 0, 3, 0, 0, {1, 3}, 1, false}, /* Holder */
+    {UINT64_C(0xeba1a93122b23c7f), 1762, 0, 136, 2, 0, 3, 0, 0, {5, 3}, 1, true}, /* Unions.plainGroup */
+    {UINT64_C(0xede02d144b71f193), 1799, 0, 138, 3, 0, 3, 0, 0, {5, 3}, 1, true}, /* Unions.shape.rectangle */
+    {UINT64_C(0xf59e62aed19f37a8), 1822, 0, 141, 1, 0, 3, 0, 0, {0, 1}, 1, false}, /* Base.share$Results */
+    {UINT64_C(0xf65125afd1e959cc), 1841, 0, 142, 1, 0, 3, 0, 0, {0, 1}, 1, false}, /* Base.share$Params */
+    {UINT64_C(0xf668d6d907a1983c), 1864, 0, 143, 2, 0, 3, 0, 2, {1, 3}, 1, true}, /* Holder.chosen */
 };
 
 const struct capn_meta_file features_meta = {
@@ -434,6 +444,6 @@ const struct capn_meta_file features_meta = {
     .enumerants = enumerants,
     .methods = methods,
     .parents = parents,
-    .node_count = 43,
+    .node_count = 44,
     .import_count = 0,
 };

@@ -383,6 +383,40 @@ static void features_reader_each_results_fill_root(struct fill *f, struct capn_p
     features_reader_each_results_fill(f, features_reader_each_results_init(to));
 }
 
+void features_reader_item_visit(struct visit *v, struct features_reader_item_reader r)
+{
+    (void)r;
+    visit_struct_open(v);
+    if (features_reader_item_has_value(r)) {
+        visit_name(v, "value");
+        visit_any(v, features_reader_item_at_value(r));
+    }
+    visit_name(v, "place");
+    visit_u32(v, features_reader_item_get_place(r));
+    visit_struct_close(v);
+}
+
+void features_reader_item_fill(struct fill *f, struct features_reader_item_builder b)
+{
+    (void)f;
+    (void)b;
+    if (fill_enter(f)) {
+        if (!fill_special(f, "Item.value", features_reader_item_place_value(b))) {
+            fill_any(f, features_reader_item_place_value(b));
+        }
+        fill_leave(f);
+    }
+    features_reader_item_set_place(b, fill_u32(f));
+}
+static void features_reader_item_visit_root(struct visit *v, struct capn_pointer at)
+{
+    features_reader_item_visit(v, features_reader_item_read(at));
+}
+static void features_reader_item_fill_root(struct fill *f, struct capn_pointer_builder to)
+{
+    features_reader_item_fill(f, features_reader_item_init(to));
+}
+
 static enum capn_dispatch features_base_ping_visited(void *object, struct capn_request *request,
     struct features_base_ping_params_reader params, struct features_base_ping_results_builder results)
 {
@@ -2280,6 +2314,14 @@ void features_generics_visit(struct visit *v, struct features_generics_reader r)
         visit_name(v, "reader");
         visit_capability(v, features_generics_get_reader(r));
     }
+    if (features_generics_has_text_item(r)) {
+        visit_name(v, "textItem");
+        features_reader_item_visit(v, features_generics_get_text_item(r));
+    }
+    if (features_generics_has_any_item(r)) {
+        visit_name(v, "anyItem");
+        features_reader_item_visit(v, features_generics_get_any_item(r));
+    }
     visit_struct_close(v);
 }
 
@@ -2344,6 +2386,18 @@ void features_generics_fill(struct fill *f, struct features_generics_builder b)
     if (fill_enter(f)) {
         if (!fill_special(f, "Generics.reader", features_generics_place_reader(b))) {
             features_generics_set_reader(b, fill_capability(f));
+        }
+        fill_leave(f);
+    }
+    if (fill_enter(f)) {
+        if (!fill_special(f, "Generics.textItem", features_generics_place_text_item(b))) {
+            features_reader_item_fill(f, features_generics_init_text_item(b));
+        }
+        fill_leave(f);
+    }
+    if (fill_enter(f)) {
+        if (!fill_special(f, "Generics.anyItem", features_generics_place_any_item(b))) {
+            features_reader_item_fill(f, features_generics_init_any_item(b));
         }
         fill_leave(f);
     }
@@ -2528,6 +2582,7 @@ static const struct visit_entry entries[] = {
     {UINT64_C(0xb898c2f87bb0cd64), "Reader.get$Results", features_reader_get_results_visit_root, features_reader_get_results_fill_root},
     {UINT64_C(0xc6b1f9691188f2af), "Reader.each$Params", features_reader_each_params_visit_root, features_reader_each_params_fill_root},
     {UINT64_C(0xaafb45a090c9b451), "Reader.each$Results", features_reader_each_results_visit_root, features_reader_each_results_fill_root},
+    {UINT64_C(0xa0abd36e13734bd7), "Reader.Item", features_reader_item_visit_root, features_reader_item_fill_root},
     {UINT64_C(0x83f229a2e5ed32a7), "Base.ping$Params", features_base_ping_params_visit_root, features_base_ping_params_fill_root},
     {UINT64_C(0x97351526bb4f8ce5), "Base.ping$Results", features_base_ping_results_visit_root, features_base_ping_results_fill_root},
     {UINT64_C(0xf65125afd1e959cc), "Base.share$Params", features_base_share_params_visit_root, features_base_share_params_fill_root},

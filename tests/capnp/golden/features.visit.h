@@ -28,6 +28,8 @@ void features_reader_each_params_visit(struct visit *v, struct features_reader_e
 void features_reader_each_params_fill(struct fill *f, struct features_reader_each_params_builder b);
 void features_reader_each_results_visit(struct visit *v, struct features_reader_each_results_reader r);
 void features_reader_each_results_fill(struct fill *f, struct features_reader_each_results_builder b);
+void features_reader_item_visit(struct visit *v, struct features_reader_item_reader r);
+void features_reader_item_fill(struct fill *f, struct features_reader_item_builder b);
 extern const struct features_base_server features_base_visited;
 void features_base_ping_params_visit(struct visit *v, struct features_base_ping_params_reader r);
 void features_base_ping_params_fill(struct fill *f, struct features_base_ping_params_builder b);
