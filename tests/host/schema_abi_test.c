@@ -45,8 +45,8 @@ static void limits(void **state)
     assert_in_range(BOOT_PACKAGE_READ_MAX, 1, LIMIT_ANSWER_BYTES - 64);
 }
 
-/* An endpoint that is asked for without a word about its limits is one that the system makes, and an
- * export of a manifest is the same one. */
+/* An endpoint that is asked for without a word about its limits is one that the system makes, and
+ * an export of a manifest is the same one. */
 static void endpoint_defaults(void **state)
 {
     const struct endpoint_limits_reader endpoint = {0};
@@ -90,12 +90,9 @@ static void log_levels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(transfer_modes),
-        cmocka_unit_test(widths),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(endpoint_defaults),
-        cmocka_unit_test(reasons),
-        cmocka_unit_test(log_levels),
+        cmocka_unit_test(transfer_modes), cmocka_unit_test(widths),
+        cmocka_unit_test(limits),         cmocka_unit_test(endpoint_defaults),
+        cmocka_unit_test(reasons),        cmocka_unit_test(log_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
