@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transfers: copy and move between tables, back again, refused with nothing changed; and random
+ * walks over several tables with a census after every step: each object's references are the edges
+ * of the tables and the copies under way, no more and no less.
+ */
+#include "tests/host/support.h"
+
+#include "core/transfer.h"
+
+#define TABLES  3u
+#define OBJECTS 8u
+#define BUNDLES 6u
+#define QUOTA   24u
+#define ITEMS   40u
+
+struct thing {
+    uint64_t references; /* as a kernel object's: one for each edge that pins it */
+};
+
+static struct cap_table table[TABLES];
+static struct thing things[OBJECTS];
+static struct transfer_pool pool;
+static struct transfer_item items[ITEMS];
+static struct grant_tree tree;
+static unsigned pages_left;
+static unsigned pages_out;
+
+static void *page_alloc(void *context)
+{
+    (void)context;
+    if (pages_left == 0) {
+        return NULL;
+    }
+    pages_left--;
+    pages_out++;
+    return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
+}
+
+static void page_free(void *context, void *page)
+{
+    (void)context;
+    pages_out--;
+    free(page);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    pages_left = UINT32_MAX;
+    for (unsigned i = 0; i < TABLES; i++) {
+        cap_table_init(&table[i], QUOTA, (struct cap_table_memory){page_alloc, page_free, NULL});
+    }
+    memset(things, 0, sizeof(things));
+    grant_tree_init(&tree);
+    transfer_pool_init(&pool, items, ITEMS);
+    return 0;
+}
+
+static void thing_ref(const struct hold_edge *edge)
+{
+    ((struct thing *)edge->object)->references++;
+}
+
+static void thing_unref(const struct hold_edge *edge)
+{
+    struct thing *thing = edge->object;
+
+    if (thing != NULL) {
+        assert_true(thing->references > 0);
+        thing->references--;
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TABLES; i++) {
+        struct hold_edge edge;
+        uint32_t cursor = 0;
+
+        while (cap_table_remove_next(&table[i], &cursor, &edge)) {
+            thing_unref(&edge);
+        }
+        cap_table_free(&table[i]);
+    }
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        assert_int_equal(things[i].references, 0);
+    }
+    assert_int_equal(pages_out, 0);
+    return 0;
+}
+
+static struct cap_id put(unsigned to, unsigned thing, enum edge_mode mode, struct grant_node *grant)
+{
+    struct hold_edge edge = {.object = &things[thing],
+                             .interface_id = 7 + thing,
+                             .facet = UINT64_C(0xff) << thing,
+                             .badge = 100 + thing,
+                             .grant = grant,
+                             .epoch = atomic_load_relaxed_u64(&tree.epoch),
+                             .mode = (uint8_t)mode,
+                             .grantable = mode != EDGE_MODE_NONE,
+                             .flags = EDGE_CLOSE_ON_EXEC};
+    struct cap_id id;
+
+    assert_int_equal(cap_table_insert(&table[to], &edge, NULL, &id), TRANSPORT_OK);
+    thing_ref(&edge);
+    return id;
+}
+
+static void drops_end(struct transfer_drops *drops)
+{
+    while (drops->count > 0) {
+        thing_unref(&drops->edge[--drops->count]);
+    }
+}
+
+/* One message of `count` descriptors out of table `from`. */
+static enum transport_error begin(unsigned from, const struct transfer *descriptor, uint32_t count,
+                                  struct transfer_bundle *bundle, uint32_t *refused)
+{
+    enum transport_error error;
+
+    assert_int_equal(transfer_pool_take(&pool, count, bundle), TRANSPORT_OK);
+    error = transfer_begin(&table[from], &(struct transfer_request){.descriptor = descriptor},
+                           bundle, refused);
+    if (error != TRANSPORT_OK) {
+        transfer_pool_give(&pool, bundle);
+        return error;
+    }
+    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next) {
+        if (!item->moves) {
+            thing_ref(&item->edge);
+        }
+    }
+    assert_int_equal(transfer_check(&table[from], bundle), 0);
+    return TRANSPORT_OK;
+}
+
+static uint32_t commit(unsigned from, unsigned to, struct transfer_bundle *bundle,
+                       struct received_cap *records)
+{
+    const struct provenance origin = {.origin = EDGE_ORIGIN_TRANSFER, .from_pid = from + 1};
+    struct transfer_drops drops = {.count = 0};
+    uint32_t filled;
+
+    filled = transfer_commit(&(struct transfer_ends){&table[from], &table[to]}, bundle, &origin,
+                             records, &drops);
+    cap_table_unreserve(&table[to], bundle->count - filled);
+    drops_end(&drops);
+    transfer_pool_give(&pool, bundle);
+    return filled;
+}
+
+static void cancel(unsigned from, struct transfer_bundle *bundle)
+{
+    struct transfer_drops drops = {.count = 0};
+
+    transfer_cancel(&table[from], bundle, &drops);
+    drops_end(&drops);
+    transfer_pool_give(&pool, bundle);
+}
+
+static enum transport_error look(unsigned in, struct cap_id id)
+{
+    const struct hold_edge *edge;
+
+    return cap_table_lookup(&table[in], id, &edge);
+}
+
+static void test_copy(void **state)
+{
+    struct transfer descriptor = {.cap = put(0, 2, EDGE_MODE_COPY, NULL), .mode = TRANSFER_COPY};
+    struct transfer_bundle bundle;
+    struct received_cap record;
+    const struct hold_edge *edge;
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(cap_table_reserve(&table[1], 1), TRANSPORT_OK);
+    assert_int_equal(begin(0, &descriptor, 1, &bundle, &refused), TRANSPORT_OK);
+    assert_int_equal(look(0, descriptor.cap), TRANSPORT_OK);
+    assert_int_equal(things[2].references, 2);
+    assert_int_equal(commit(0, 1, &bundle, &record), 1);
+    assert_int_equal(look(0, descriptor.cap), TRANSPORT_OK);
+    assert_int_equal(cap_table_lookup(&table[1], record.cap, &edge), TRANSPORT_OK);
+    assert_ptr_equal(edge->object, &things[2]);
+    assert_int_equal(record.interface_id, 9);
+    assert_true(record.facet == UINT64_C(0xff) << 2 && edge->facet == record.facet);
+    assert_int_equal(record.badge, 102);
+    /* One hop: neither mode nor right nor flags arrive. */
+    assert_int_equal(edge->mode, EDGE_MODE_NONE);
+    assert_int_equal(edge->grantable, 0);
+    assert_int_equal(edge->flags, 0);
+    assert_int_equal(cap_table_origin(&table[1], record.cap)->origin, EDGE_ORIGIN_TRANSFER);
+    assert_int_equal(cap_table_origin(&table[1], record.cap)->from_pid, 1);
+    assert_true(cap_id_equal(cap_table_origin(&table[1], record.cap)->from_cap, descriptor.cap));
+    assert_int_equal(pool.free_count, ITEMS);
+}
+
+static void test_move(void **state)
+{
+    struct transfer descriptor = {.cap = put(0, 1, EDGE_MODE_MOVE, NULL), .mode = TRANSFER_MOVE};
+    struct transfer_bundle bundle;
+    struct received_cap record;
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(cap_table_reserve(&table[1], 1), TRANSPORT_OK);
+    assert_int_equal(begin(0, &descriptor, 1, &bundle, &refused), TRANSPORT_OK);
+    assert_int_equal(look(0, descriptor.cap), TRANSPORT_STALE_CAP);
+    assert_int_equal(commit(0, 1, &bundle, &record), 1);
+    assert_int_equal(look(0, descriptor.cap), TRANSPORT_STALE_CAP);
+    assert_int_equal(look(1, record.cap), TRANSPORT_OK);
+    assert_int_equal(things[1].references, 1);
+    assert_int_equal(table[0].used, 0);
+    /* It does not move on. */
+    descriptor.cap = record.cap;
+    assert_int_equal(begin(1, &descriptor, 1, &bundle, &refused), TRANSPORT_NOT_GRANTABLE);
+}
+
+static void test_cancel_restores_the_id(void **state)
+{
+    struct transfer descriptor[2] = {
+        {.cap = put(0, 1, EDGE_MODE_COPY, NULL), .mode = TRANSFER_MOVE},
+        {.cap = put(0, 2, EDGE_MODE_COPY, NULL), .mode = TRANSFER_COPY}};
+    struct transfer_bundle bundle;
+    const struct hold_edge *edge;
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+    cancel(0, &bundle);
+    assert_int_equal(look(0, descriptor[0].cap), TRANSPORT_OK);
+    assert_int_equal(cap_table_lookup(&table[0], descriptor[0].cap, &edge), TRANSPORT_OK);
+    assert_int_equal(edge->mode, EDGE_MODE_COPY); /* as it was, not as it would have arrived */
+    assert_int_equal(edge->flags, EDGE_CLOSE_ON_EXEC);
+    assert_int_equal(things[1].references, 1);
+    assert_int_equal(things[2].references, 1);
+    assert_int_equal(cap_table_check(&table[0]), 0);
+}
+
+/* Everything that decides about a table, to compare before and after. */
+static void snapshot(unsigned of, uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+
+    assert_true(sizeof(table[of]) <= size);
+    memcpy(bytes, &table[of], sizeof(table[of]));
+    at = sizeof(table[of]);
+    for (unsigned i = 0; i < CAP_TABLE_PAGES; i++) {
+        if (table[of].page[i] != NULL) {
+            size_t page = CAP_TABLE_PAGE_SLOTS * sizeof(struct cap_slot);
+
+            assert_true(at + page <= size);
+            memcpy(bytes + at, table[of].page[i], page);
+            at += page;
+        }
+    }
+    memset(bytes + at, 0, size - at);
+}
+
+static void expect_refusal(const struct transfer *descriptor, uint32_t count, bool answers,
+                           enum transport_error expected, uint32_t index)
+{
+    static uint8_t before[16384];
+    static uint8_t after[16384];
+    struct transfer_bundle bundle;
+    uint32_t refused = UINT32_MAX;
+
+    snapshot(0, before, sizeof(before));
+    assert_int_equal(transfer_pool_take(&pool, count, &bundle), TRANSPORT_OK);
+    assert_int_equal(
+        transfer_begin(&table[0],
+                       &(struct transfer_request){.descriptor = descriptor, .answers = answers},
+                       &bundle, &refused),
+        expected);
+    assert_int_equal(refused, index);
+    transfer_pool_give(&pool, &bundle);
+    snapshot(0, after, sizeof(after));
+    assert_memory_equal(before, after, sizeof(before));
+}
+
+/* Each error, behind descriptors that are good and move: the table is the same, byte for byte. */
+static void test_refusals_change_nothing(void **state)
+{
+    struct cap_id good = put(0, 0, EDGE_MODE_COPY, NULL);
+    struct cap_id other = put(0, 1, EDGE_MODE_COPY, NULL);
+    struct cap_id moves_only = put(0, 2, EDGE_MODE_MOVE, NULL);
+    struct cap_id fixed = put(0, 3, EDGE_MODE_NONE, NULL);
+    struct cap_id gone = put(0, 4, EDGE_MODE_COPY, NULL);
+    struct transfer all[3] = {{.cap = good, .mode = TRANSFER_MOVE},
+                              {.cap = other, .mode = TRANSFER_MOVE}};
+    struct hold_edge edge;
+
+    (void)state;
+    assert_int_equal(cap_table_remove(&table[0], gone, &edge), TRANSPORT_OK);
+    thing_unref(&edge);
+    all[2] = (struct transfer){.cap = moves_only, .mode = TRANSFER_COPY};
+    expect_refusal(all, 3, false, TRANSPORT_NOT_GRANTABLE, 2);
+    all[2] = (struct transfer){.cap = fixed, .mode = TRANSFER_MOVE};
+    expect_refusal(all, 3, false, TRANSPORT_NOT_GRANTABLE, 2);
+    all[2] = (struct transfer){.cap = gone, .mode = TRANSFER_COPY};
+    expect_refusal(all, 3, false, TRANSPORT_STALE_CAP, 2);
+    all[2] = (struct transfer){.cap = {.raw = gone.raw + 64}, .mode = TRANSFER_COPY};
+    expect_refusal(all, 3, false, TRANSPORT_BAD_CAP, 2);
+    all[2] = (struct transfer){.cap = {.raw = 0}, .mode = TRANSFER_COPY};
+    expect_refusal(all, 3, false, TRANSPORT_BAD_CAP, 2);
+    all[2] = (struct transfer){.cap = good, .mode = TRANSFER_MOVE};
+    expect_refusal(all, 3, false, TRANSPORT_STALE_CAP, 2); /* moved twice */
+    all[2] = (struct transfer){.cap = moves_only, .mode = 0};
+    expect_refusal(all, 3, false, TRANSPORT_BAD_FIELD, 2);
+    all[2].mode = 3;
+    expect_refusal(all, 3, false, TRANSPORT_BAD_FIELD, 2);
+    all[2] = (struct transfer){.cap = moves_only, .mode = TRANSFER_MOVE, .flags = 1};
+    expect_refusal(all, 3, true, TRANSPORT_BAD_FIELD, 2);
+    all[2] = (struct transfer){.cap = moves_only, .mode = TRANSFER_MOVE, .spare = 1};
+    expect_refusal(all, 3, true, TRANSPORT_BAD_FIELD, 2);
+    all[2] = (struct transfer){.cap = moves_only, .mode = TRANSFER_MOVE, .path.step = {1}};
+    expect_refusal(all, 3, false, TRANSPORT_BAD_FIELD, 2); /* a call names no path */
+    all[2].path = (struct answer_path){.step = {1, 0, 2}};
+    expect_refusal(all, 3, true, TRANSPORT_BAD_FIELD, 2);
+    all[0].mode = 9; /* the first that is wrong is named */
+    expect_refusal(all, 3, true, TRANSPORT_BAD_FIELD, 0);
+}
+
+/* Copied and moved by one message, in either order: two edges arrive. */
+static void test_copy_beside_move(void **state)
+{
+    (void)state;
+    for (unsigned order = 0; order < 2; order++) {
+        struct cap_id id = put(0, 5, EDGE_MODE_COPY, NULL);
+        struct transfer descriptor[2] = {
+            {.cap = id, .mode = order == 0 ? TRANSFER_COPY : TRANSFER_MOVE},
+            {.cap = id, .mode = order == 0 ? TRANSFER_MOVE : TRANSFER_COPY}};
+        struct transfer_bundle bundle;
+        struct received_cap record[2];
+        uint32_t refused;
+
+        assert_int_equal(cap_table_reserve(&table[1], 2), TRANSPORT_OK);
+        assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+        assert_int_equal(commit(0, 1, &bundle, record), 2);
+        assert_int_equal(look(0, id), TRANSPORT_STALE_CAP);
+        assert_int_equal(look(1, record[0].cap), TRANSPORT_OK);
+        assert_int_equal(look(1, record[1].cap), TRANSPORT_OK);
+    }
+    assert_int_equal(things[5].references, 4);
+}
+
+/* A program that calls itself: both ends are one table. */
+static void test_one_table(void **state)
+{
+    struct cap_id id = put(0, 6, EDGE_MODE_COPY, NULL);
+    struct transfer descriptor = {.cap = id, .mode = TRANSFER_MOVE};
+    struct transfer_bundle bundle;
+    struct received_cap record;
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(cap_table_reserve(&table[0], 1), TRANSPORT_OK);
+    assert_int_equal(begin(0, &descriptor, 1, &bundle, &refused), TRANSPORT_OK);
+    assert_int_equal(commit(0, 0, &bundle, &record), 1);
+    assert_int_equal(look(0, id), TRANSPORT_STALE_CAP);
+    assert_int_equal(look(0, record.cap), TRANSPORT_OK);
+    assert_int_equal(things[6].references, 1);
+    assert_int_equal(cap_table_check(&table[0]), 0);
+}
+
+/* Revoked on its way, swept or not: nothing arrives, nothing is left behind. */
+static void test_revoked_on_its_way(void **state)
+{
+    (void)state;
+    for (unsigned swept = 0; swept < 2; swept++) {
+        struct grant_node node;
+        struct transfer descriptor[2];
+        struct transfer_bundle bundle;
+        struct received_cap record[2];
+        struct hold_edge edge;
+        uint32_t cursor = 0;
+        uint32_t refused;
+        bool found;
+
+        assert_int_equal(grant_delegate(&tree, NULL, &node), TRANSPORT_OK);
+        descriptor[0] =
+            (struct transfer){.cap = put(0, 0, EDGE_MODE_COPY, &node), .mode = TRANSFER_MOVE};
+        descriptor[1] =
+            (struct transfer){.cap = put(0, 1, EDGE_MODE_COPY, &node), .mode = TRANSFER_COPY};
+        assert_int_equal(cap_table_reserve(&table[1], 2), TRANSPORT_OK);
+        assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+        assert_true(grant_revoke(&node));
+        while (swept == 1 && cap_table_bury_next(&table[0], &cursor, 64, &node, &edge, &found)) {
+            if (found) {
+                thing_unref(&edge);
+            }
+        }
+        assert_int_equal(commit(0, 1, &bundle, record), 0);
+        assert_int_equal(record[0].cap.raw, 0);
+        assert_int_equal(record[1].cap.raw, 0);
+        assert_int_equal(look(0, descriptor[0].cap), TRANSPORT_STALE_CAP);
+        assert_int_equal(look(0, descriptor[1].cap), TRANSPORT_REVOKED);
+        assert_int_equal(begin(0, &descriptor[1], 1, &bundle, &refused), TRANSPORT_REVOKED);
+        assert_int_equal(cap_table_remove(&table[0], descriptor[1].cap, &edge), TRANSPORT_OK);
+        thing_unref(&edge);
+        assert_int_equal(things[0].references, 0);
+        assert_int_equal(things[1].references, 0);
+        assert_int_equal(table[1].used, 0);
+        assert_int_equal(table[1].reserved, 0);
+    }
+}
+
+/* The n-th page refused, for every n: a receiver that cannot reserve leaves all as it was. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (unsigned pages = 0; pages < 4; pages++) {
+        struct cap_id id = put(0, 0, EDGE_MODE_COPY, NULL);
+        enum transport_error error;
+
+        pages_left = pages;
+        error = cap_table_reserve(&table[1], 1);
+        assert_int_equal(error, pages < 2 ? TRANSPORT_NO_MEMORY : TRANSPORT_OK);
+        if (error == TRANSPORT_OK) {
+            struct transfer descriptor = {.cap = id, .mode = TRANSFER_MOVE};
+            struct transfer_bundle bundle;
+            struct received_cap record;
+            uint32_t refused;
+
+            assert_int_equal(begin(0, &descriptor, 1, &bundle, &refused), TRANSPORT_OK);
+            pages_left = 0; /* delivery asks for nothing */
+            assert_int_equal(commit(0, 1, &bundle, &record), 1);
+            return;
+        }
+        assert_int_equal(look(0, id), TRANSPORT_OK);
+        pages_left = UINT32_MAX;
+    }
+    fail();
+}
+
+static void test_pool(void **state)
+{
+    struct transfer_bundle bundle[4];
+
+    (void)state;
+    assert_int_equal(transfer_pool_take(&pool, 16, &bundle[0]), TRANSPORT_OK);
+    assert_int_equal(transfer_pool_take(&pool, 16, &bundle[1]), TRANSPORT_OK);
+    assert_int_equal(transfer_pool_take(&pool, 9, &bundle[2]), TRANSPORT_LIMIT);
+    assert_int_equal(pool.free_count, 8);
+    assert_int_equal(transfer_pool_take(&pool, 8, &bundle[2]), TRANSPORT_OK);
+    assert_int_equal(transfer_pool_take(&pool, 0, &bundle[3]), TRANSPORT_OK);
+    assert_null(bundle[3].first);
+    for (unsigned i = 0; i < 4; i++) {
+        transfer_pool_give(&pool, &bundle[i]);
+        assert_null(bundle[i].first);
+    }
+    assert_int_equal(pool.free_count, ITEMS);
+}
+
+/* ---- the census --------------------------------------------------------------------------------
+ */
+
+static struct {
+    struct transfer_bundle bundle;
+    unsigned from;
+    unsigned to;
+    bool under_way;
+} flight[BUNDLES];
+
+/* Each object's references, counted from the edges that there are. */
+static void census(void)
+{
+    uint64_t found[OBJECTS] = {0};
+    uint32_t waiting = 0;
+
+    for (unsigned i = 0; i < TABLES; i++) {
+        uint32_t held = 0;
+
+        assert_int_equal(cap_table_check(&table[i]), 0);
+        for (unsigned page = 0; page < CAP_TABLE_PAGES; page++) {
+            for (unsigned s = 0; table[i].page[page] != NULL && s < CAP_TABLE_PAGE_SLOTS; s++) {
+                const struct cap_slot *slot = &table[i].page[page][s];
+                const struct thing *thing = slot->edge.object;
+
+                /* Free slots keep links where edges keep objects: only pointers to things count. */
+                if (thing >= things && thing < things + OBJECTS) {
+                    found[thing - things]++;
+                    held++;
+                }
+            }
+        }
+        assert_int_equal(held, table[i].used - table[i].buried);
+    }
+    for (unsigned i = 0; i < BUNDLES; i++) {
+        if (!flight[i].under_way) {
+            continue;
+        }
+        assert_int_equal(transfer_check(&table[flight[i].from], &flight[i].bundle), 0);
+        for (const struct transfer_item *item = flight[i].bundle.first; item != NULL;
+             item = item->next) {
+            waiting++;
+            if (!item->moves) {
+                found[(struct thing *)item->edge.object - things]++;
+            }
+        }
+    }
+    assert_int_equal(pool.free_count + waiting, ITEMS);
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        assert_int_equal(found[i], things[i].references);
+    }
+}
+
+/* Some id of table `of`, mostly of an edge that is there. */
+static struct cap_id some_id(struct test_random *random, unsigned of)
+{
+    uint32_t cursor = CAP_TABLE_WINDOW + (uint32_t)test_random_below(random, QUOTA);
+    struct cap_entry entry = {.id = {.raw = test_random_u64(random)}};
+    bool found = false;
+
+    if (!test_random_one_in(random, 16)) {
+        found = cap_table_next(&table[of], &cursor, 64, &entry, &found) && found;
+    }
+    return found ? entry.id : (struct cap_id){.raw = entry.id.raw};
+}
+
+static void step_begin(struct test_random *random)
+{
+    unsigned at = (unsigned)test_random_below(random, BUNDLES);
+    unsigned from = (unsigned)test_random_below(random, TABLES);
+    unsigned to = (unsigned)test_random_below(random, TABLES);
+    uint32_t count = (uint32_t)test_random_below(random, 5);
+    uint64_t before[OBJECTS];
+    struct transfer descriptor[4];
+    uint32_t refused;
+
+    if (flight[at].under_way || pool.free_count < count) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        descriptor[i] = (struct transfer){
+            .cap = some_id(random, from),
+            .mode =
+                (uint8_t)(test_random_one_in(random, 24) ? 0 : 1 + test_random_below(random, 2))};
+    }
+    if (cap_table_reserve(&table[to], count) != TRANSPORT_OK) {
+        return;
+    }
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        before[i] = things[i].references;
+    }
+    if (begin(from, descriptor, count, &flight[at].bundle, &refused) != TRANSPORT_OK) {
+        cap_table_unreserve(&table[to], count);
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            assert_int_equal(things[i].references, before[i]);
+        }
+        return;
+    }
+    flight[at].from = from;
+    flight[at].to = to;
+    flight[at].under_way = true;
+}
+
+static void step_end(struct test_random *random)
+{
+    unsigned at = (unsigned)test_random_below(random, BUNDLES);
+    struct received_cap records[LIMIT_TRANSFERS];
+
+    if (!flight[at].under_way) {
+        return;
+    }
+    flight[at].under_way = false;
+    if (test_random_one_in(random, 2)) {
+        (void)commit(flight[at].from, flight[at].to, &flight[at].bundle, records);
+    } else {
+        uint32_t count = flight[at].bundle.count;
+
+        cancel(flight[at].from, &flight[at].bundle);
+        cap_table_unreserve(&table[flight[at].to], count);
+    }
+}
+
+/* A node of the walk, revoked now and then, its edges swept at once or later. */
+static struct grant_node nodes[64];
+static unsigned node_count;
+
+static void step_revoke(struct test_random *random)
+{
+    unsigned which;
+    bool sweep = test_random_one_in(random, 2);
+
+    if (node_count < 64 && test_random_one_in(random, 2)) {
+        struct grant_node *parent = node_count == 0 || test_random_one_in(random, 3)
+                                        ? NULL
+                                        : &nodes[test_random_below(random, node_count)];
+
+        if (parent == NULL || (grant_walk(parent) && grant_depth(parent) < GRANT_DEPTH_MAX)) {
+            assert_int_equal(grant_delegate(&tree, parent, &nodes[node_count]), TRANSPORT_OK);
+            node_count++;
+        }
+        return;
+    }
+    if (node_count == 0) {
+        return;
+    }
+    which = (unsigned)test_random_below(random, node_count);
+    (void)grant_revoke(&nodes[which]);
+    for (unsigned i = 0; sweep && i < TABLES; i++) {
+        struct hold_edge edge;
+        uint32_t cursor = 0;
+        bool found;
+
+        while (cap_table_bury_next(&table[i], &cursor, 64, &nodes[which], &edge, &found)) {
+            if (found) {
+                thing_unref(&edge);
+            }
+        }
+    }
+}
+
+static void step_table(struct test_random *random)
+{
+    unsigned of = (unsigned)test_random_below(random, TABLES);
+    struct hold_edge edge;
+
+    if (test_random_one_in(random, 2)) {
+        if (table[of].used + table[of].reserved < QUOTA) {
+            struct grant_node *node =
+                node_count == 0 ? NULL : &nodes[test_random_below(random, node_count)];
+
+            if (node != NULL && !grant_walk(node)) {
+                node = NULL;
+            }
+            (void)put(of, (unsigned)test_random_below(random, OBJECTS),
+                      (enum edge_mode)test_random_below(random, 3), node);
+        }
+    } else if (cap_table_remove(&table[of], some_id(random, of), &edge) == TRANSPORT_OK) {
+        thing_unref(&edge);
+    }
+}
+
+static void test_conservation(void **state)
+{
+    struct test_random random;
+
+    (void)state;
+    memset(flight, 0, sizeof(flight));
+    memset(nodes, 0, sizeof(nodes));
+    node_count = 0;
+    test_random_init(&random, 5);
+    for (unsigned i = 0; i < 30000; i++) {
+        switch (test_random_below(&random, 8)) {
+        case 0:
+        case 1:
+            step_begin(&random);
+            break;
+        case 2:
+        case 3:
+            step_end(&random);
+            break;
+        case 4:
+            if (test_random_one_in(&random, 40)) {
+                step_revoke(&random);
+            }
+            break;
+        default:
+            step_table(&random);
+        }
+        census();
+    }
+    for (unsigned at = 0; at < BUNDLES; at++) {
+        if (flight[at].under_way) {
+            cancel(flight[at].from, &flight[at].bundle);
+            flight[at].under_way = false;
+        }
+    }
+    census();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_move, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel_restores_the_id, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals_change_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_copy_beside_move, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_revoked_on_its_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_conservation, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
