@@ -130,6 +130,7 @@ def doctor(packages, boots):
     needed_by = {package.name: "make " + {"build": "all"}.get(package.group, package.group)
                  for package in packages}
     needed_by["fresh"] = "make test-fresh"
+    found = list(dict.fromkeys(found))  # a package may be in several groups
     bad = 0
     for name, problem in found:
         if problem:

@@ -112,6 +112,14 @@ class Pins(unittest.TestCase):
         self.assertIn("no-such-package", said)
         self.assertIn("make run", said)
 
+    def test_each_boot_file_comes_with_its_package(self):
+        """The ISO is refused while one is absent, so `make iso` installs them all."""
+        packages, boots = check_pins.pins_read(check_pins.PINS)
+        installed = {package.name for package in packages if package.group == "iso"}
+        for boot in boots:
+            for row in boot.accepted:
+                self.assertIn(row[1], installed)
+
     def test_broken_row_is_refused(self):
         status, said, _ = self.check("package build dpkg\n")
         self.assertEqual(status, 1)
