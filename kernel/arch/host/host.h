@@ -30,6 +30,23 @@ extern const size_t host_program_count;
 extern const struct host_system host_systems[];
 extern const size_t host_system_count;
 
+enum host_end {
+    HOST_END_SUCCESS, /* arch_power_off(true) */
+    HOST_END_FAILURE, /* arch_power_off(false): panic, refusal, init's failure, a leak */
+    HOST_END_ASLEEP,  /* every virtual CPU waits and no timer is set */
+    HOST_END_STEPS,   /* steps_max was reached */
+    HOST_END_CRASH,   /* the process died; its signal is in `signal` */
+};
+
+/* Who looks on. Each is called between two instructions of the kernel, on whatever stack runs, and
+ * may read everything and change nothing but machine.current->arch of other CPUs (a late
+ * interrupt). NULL members are passed over. */
+struct host_watch {
+    void (*step)(void); /* at every switch point, before the choice */
+    bool (*idle)(void); /* every CPU waits for an interrupt; true: one came now */
+    void (*ended)(enum host_end end);
+};
+
 struct host_options {
     unsigned cpus;         /* 1 to LIMIT_CPUS */
     uint64_t seed;         /* of the schedule, of virtual time and of random words */
@@ -39,16 +56,9 @@ struct host_options {
     const char *command_line;
     const struct host_program *programs; /* what binaries may name */
     size_t program_count;
-    uint64_t steps_max;      /* switch points until the run is given up; 0: a default */
-    unsigned switch_percent; /* chance that a switch point switches; 0: a default */
-};
-
-enum host_end {
-    HOST_END_SUCCESS, /* arch_power_off(true) */
-    HOST_END_FAILURE, /* arch_power_off(false): panic, refusal, init's failure, a leak */
-    HOST_END_ASLEEP,  /* every virtual CPU waits and no timer is set */
-    HOST_END_STEPS,   /* steps_max was reached */
-    HOST_END_CRASH,   /* the process died; its signal is in `signal` */
+    uint64_t steps_max;             /* switch points until the run is given up; 0: a default */
+    unsigned switch_percent;        /* chance that a switch point switches; 0: a default */
+    const struct host_watch *watch; /* NULL: nobody */
 };
 
 struct host_result {

@@ -129,6 +129,9 @@ void host_end(enum host_end end)
     void *gone;
 
     machine.end = end;
+    if (machine.options.watch != NULL && machine.options.watch->ended != NULL) {
+        machine.options.watch->ended(end);
+    }
     sanitizer_leave_main();
     host_switch(&gone, machine.main_stack_pointer);
     host_fatal("a machine that ended went on");

@@ -149,6 +149,10 @@ static void time_jump(void)
 {
     uint64_t next_ns = UINT64_MAX;
 
+    if (machine.options.watch != NULL && machine.options.watch->idle != NULL &&
+        machine.options.watch->idle()) {
+        return;
+    }
     for (unsigned i = 0; i < machine.count; i++) {
         if (cpus[i]->arch.state == HOST_CPU_IDLE && cpus[i]->arch.deadline_ns < next_ns) {
             next_ns = cpus[i]->arch.deadline_ns;
@@ -166,6 +170,9 @@ static void step(void)
     machine.steps++;
     if (machine.steps >= machine.options.steps_max) {
         host_end(HOST_END_STEPS);
+    }
+    if (machine.options.watch != NULL && machine.options.watch->step != NULL) {
+        machine.options.watch->step();
     }
 }
 
