@@ -12,6 +12,7 @@ include mk/user.mk
 include mk/schema.mk
 include mk/host.mk
 include mk/systems.mk
+include mk/sim.mk
 include mk/fuzz.mk
 include mk/verify.mk
 include mk/checks.mk

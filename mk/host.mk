@@ -10,7 +10,7 @@ KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_POR
     $(wildcard kernel/arch/host/*.c kernel/arch/host/*.S kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
 HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
-SIM_SOURCES := $(sort $(wildcard sim/*.c))
+SIM_SOURCES := sim/sim.c
 
 # Which tests a sanitizer runs. TSan watches threads, so it runs the tests that have some. MSan wants
 # every library instrumented, which jansson is not; and the host kernel changes stacks and maps
@@ -116,7 +116,7 @@ $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))
 $(eval $(call host_variant,$(OUT)/host-tsan,HOST_tsan_FLAGS,$(CC),tsan))
 $(eval $(call host_variant,$(OUT)/host-msan,HOST_msan_FLAGS,clang-14,msan))
 
-# ---- the simulator: sim/*.c is one program over the host kernel ---------------------------------
+# ---- systems on the host kernel under many seeds: sim/sim.c (the rest of sim/: mk/sim.mk) -------
 
 define sim_program
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(1),$(SIM_SOURCES)))
@@ -156,7 +156,7 @@ $(HOST_DIR)/tally.so: bench/tally.c $(HOST_DIR)/flags
 	$(Q)mkdir -p $(@D) && $(CC) $(HOST_FLAGS) -shared -fPIC -MMD -MP -MF $(@:.so=.d) -o $@ $<
 DEPENDENCIES += $(TALLY:.so=.d)
 
-.PHONY: host host-tests host-tools sim sim-build
+.PHONY: host host-tests host-tools sim-build
 host: $(HOST_LIBRARIES_plain) $(HOST_TOOLS) $(HOST_SIMS_plain) $(TALLY)
 	@:
 host-tools: $(HOST_TOOLS)
@@ -165,9 +165,6 @@ host-tests: $(HOST_TESTS_plain)
 	@:
 sim-build: $(HOST_SIMS_plain)
 	@:
-sim: ## build out/host/sim/sim, which runs systems on the host kernel under many seeds
-	$(call setup,build)
-	$(Q)$(MAKE) sim-build
 
 # The tests of core/ are those named after one of its files.
 CORE_TESTS := $(sort $(foreach s,$(CORE_SOURCES) $(wildcard core/*.h),$(filter \

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+#
+# The simulator. out/host/sim/sim runs the systems of systems/ under many seeds (sim/sim.c). The rest
+# is a variant of its own, out/sim: the kernel with a switch point at each atomic (sim/shim), the
+# hunt (sim/hunt) and the reference model (sim/model*.c).
+
+SIM_DIR := $(OUT)/sim
+SIM_FLAGS = -iquote sim/shim $(HOST_FLAGS)
+SIM_MODEL_SOURCES := $(sort $(wildcard sim/model*.c))
+SIM_HUNT_SOURCES := $(sort $(wildcard sim/hunt/*.c)) $(SIM_MODEL_SOURCES)
+
+# Functions of the kernel that sim/hunt/observe.c stands in for.
+SIM_WRAPPED := submission_dispatch lock_check_release thread_retire object_init \
+    frame_alloc kmem_alloc kmem_free arch_ipi_send
+SIM_WRAP := $(foreach f,$(SIM_WRAPPED),-Wl,--wrap=$(f))
+
+$(eval $(call variant,$(SIM_DIR),SIM_FLAGS,$(CC)))
+$(eval $(call archive,$(SIM_DIR)/libcore.a,$(call objects,$(SIM_DIR),$(CORE_SOURCES))))
+$(eval $(call archive,$(SIM_DIR)/libcapnp.a,$(call objects,$(SIM_DIR),$(CAPNP_SOURCES))))
+$(eval $(call archive,$(SIM_DIR)/libkernel.a,$(call objects,$(SIM_DIR),$(KERNEL_HOST_SOURCES) \
+    tools/host_kernel_image.c)))
+DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(SIM_DIR),$(SIM_HUNT_SOURCES)))
+SIM_LIBRARIES := $(addprefix $(SIM_DIR)/,libkernel.a libcore.a libcapnp.a)
+
+$(SIM_DIR)/stubs/actor: tools/host_programs.py
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< stub actor $@
+
+$(SIM_DIR)/system.bin: sim/hunt/system.json $(HOST_DIR)/bin/mkmanifest $(SIM_DIR)/stubs/actor
+	$(call say,PACK,$@)
+	$(Q)$(HOST_DIR)/bin/mkmanifest --output $@ --binaries $(SIM_DIR)/stubs $<
+
+$(SIM_DIR)/system.o: $(SIM_DIR)/system.bin
+	$(Q)printf '.section .rodata\n.balign 8\n.globl hunt_manifest\nhunt_manifest: .incbin "%s"\n.globl hunt_manifest_end\nhunt_manifest_end:\n.section .note.GNU-stack,"",@progbits\n' $< | \
+	    $(CC) -x assembler -c -o $@ -
+
+SIM_HUNT_OBJECTS := $(call objects,$(SIM_DIR),$(SIM_HUNT_SOURCES)) $(SIM_DIR)/system.o
+$(SIM_DIR)/hunt: $(SIM_HUNT_OBJECTS) $(SIM_LIBRARIES)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SIM_FLAGS) $(SIM_WRAP) -o $@ $(SIM_HUNT_OBJECTS) -Wl,--start-group \
+	    $(SIM_LIBRARIES) -Wl,--end-group $(HOST_LIBS)
+
+SEED ?= 1
+STEPS ?= 400
+RUNS ?= 1
+hunt_arguments = --seed $(SEED) --steps $(STEPS) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
+    $(if $(CPUS),--cpus $(CPUS)) $(if $(KEEP),--keep $(KEEP)) $(if $(STORY),--story)
+
+.PHONY: sim
+sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k seeds)
+	$(call setup,build)
+	$(Q)$(MAKE) $(SIM_DIR)/hunt
+	@$(SIM_DIR)/hunt $(hunt_arguments) --runs $(RUNS)

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program of the hunt may do next: valid submissions of every opcode and every kernel
+ * object, and hostile ones. Each act draws what it needs from the actor and ends by entering the
+ * kernel, mostly.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/memory.capnp.h"
+#include "schema/generated/null.capnp.h"
+#include "schema/generated/process.capnp.h"
+#include "schema/generated/thread.capnp.h"
+#include "sim/hunt/actor.h"
+
+enum {
+    SPAWN_GRANTS_MAX = 6,
+    INTERFACES = 3, /* that clients' edges have */
+    INTERFACE_FIRST = 0x1000,
+    TIMEOUT_SHORT_NS = 20 * 1000,
+};
+
+static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
+
+static unsigned lives; /* processes that were asked for */
+
+/* ---- helpers --------------------------------------------------------------------------------- */
+
+static void enter_some(struct actor *actor)
+{
+    switch (actor_below(actor, 8)) {
+    case 0:
+        break; /* a batch: the next act's enter takes this along */
+    case 1:
+    case 2:
+        actor_enter(actor, 1, 1 + actor_below(actor, TIMEOUT_SHORT_NS));
+        break;
+    case 3:
+        actor_enter(actor, 1 + actor_below(actor, 6), 1 + actor_below(actor, TIMEOUT_SHORT_NS));
+        break;
+    default:
+        actor_enter(actor, 0, 0);
+        break;
+    }
+}
+
+/* A message under construction. */
+struct draft {
+    struct piece piece;
+    struct capn_build_segment segment;
+    struct capn_builder builder;
+};
+
+static struct capn_pointer_builder draft_begin(struct draft *draft, struct piece piece)
+{
+    draft->piece = piece;
+    draft->segment = (struct capn_build_segment){
+        .bytes = piece.bytes,
+        .capacity_words = LIMIT_CALL_BYTES < piece.room ? LIMIT_CALL_BYTES / 8 : piece.room / 8};
+    capn_builder_init(&draft->builder, &draft->segment, 1);
+    return capn_builder_root(&draft->builder);
+}
+
+struct target {
+    uint64_t id;
+    uint64_t interface_id;
+    uint8_t method;
+};
+
+/* A CALL on a kernel object with `transfers` descriptors. */
+static void call_object(struct actor *actor, struct target target, struct draft *draft,
+                        const struct model_intent *intent, const uint64_t *transfers,
+                        uint8_t transfer_count)
+{
+    struct piece result = draft->piece.block < 0 ? PIECE_NONE : piece_small(actor);
+    uint32_t bytes = (uint32_t)capn_builder_words(&draft->builder) * 8;
+    struct sqe sqe = {.opcode = OPCODE_CALL,
+                      .method = target.method,
+                      .transfers = transfer_count,
+                      .message_bytes = bytes,
+                      .cap = {target.id},
+                      .interface_id = target.interface_id,
+                      .message = (uintptr_t)draft->piece.bytes,
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = BLOCK_SMALL_BYTES};
+
+    if (draft->piece.block < 0) { /* shared scratch: what it says by then is anybody's guess */
+        actor_enter(actor, 1, TIMEOUT_SHORT_NS);
+        return;
+    }
+    for (uint8_t i = 0; i < transfer_count; i++) {
+        struct transfer transfer = {.cap = {transfers[i]}, .mode = TRANSFER_COPY};
+
+        memcpy(draft->piece.bytes + bytes + i * sizeof(transfer), &transfer, sizeof(transfer));
+    }
+    (void)actor_submit(actor, &sqe, intent, draft->piece, result);
+    enter_some(actor);
+}
+
+static uint64_t draw_facet(struct actor *actor)
+{
+    switch (actor_below(actor, 4)) {
+    case 0:
+        return actor_draw(actor) & 7;
+    case 1:
+        return 1;
+    default:
+        return UINT64_MAX;
+    }
+}
+
+static uint64_t draw_id(struct actor *actor)
+{
+    uint64_t stale;
+
+    switch (actor_below(actor, 6)) {
+    case 0:
+        return actor_draw(actor);
+    case 1:
+    case 2:
+        stale = model_stale_id(actor->pid, actor_draw(actor));
+        return stale != 0 ? stale : actor_draw(actor);
+    case 3: /* the slot's next generation, which nobody was given */
+        return actor_cap(actor, 0).id + (UINT64_C(1) << CAP_SLOT_BITS);
+    default:
+        return actor_cap(actor, 0).id;
+    }
+}
+
+static void facet_write(struct authority_facet_builder facet, uint64_t mask)
+{
+    if (mask == UINT64_MAX) {
+        authority_facet_set_all(facet);
+    } else {
+        authority_facet_set_methods(facet, mask);
+    }
+}
+
+/* ---- kernel objects -------------------------------------------------------------------------- */
+
+static void act_nop(struct actor *actor)
+{
+    uint64_t count = 1 + actor_below(actor, 8);
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct sqe sqe = {.opcode = OPCODE_NOP};
+
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    }
+    if (actor_below(actor, 4) == 0 && !actor->broken) {
+        actor_enter(actor, 1, TIMEOUT_NONE); /* those complete at once: waiting for ever is safe */
+    }
+    enter_some(actor);
+}
+
+static void act_null(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, NULL_OBJECT_INTERFACE_ID).id, NULL_OBJECT_INTERFACE_ID,
+                            (uint8_t)actor_below(actor, 3)};
+    struct draft draft;
+
+    (void)null_object_nothing_params_init(draft_begin(&draft, piece_small(actor)));
+    call_object(actor, target, &draft, &nothing, NULL, 0);
+}
+
+static void act_create(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, ENDPOINT_FACTORY_INTERFACE_ID).id,
+                            ENDPOINT_FACTORY_INTERFACE_ID, ENDPOINT_FACTORY_METHOD_CREATE};
+    struct model_intent intent = {.ask = MODEL_ASK_CREATE};
+    struct draft draft;
+
+    (void)endpoint_factory_create_params_init(draft_begin(&draft, piece_small(actor)));
+    call_object(actor, target, &draft, &intent, NULL, 0);
+}
+
+static void act_mint(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
+                            ENDPOINT_METHOD_MINT};
+    struct model_intent intent = {.ask = MODEL_ASK_MINT,
+                                  .interface_id = INTERFACE_FIRST + actor_below(actor, INTERFACES),
+                                  .facet = draw_facet(actor),
+                                  .badge = actor_below(actor, 5),
+                                  .transfer = (uint32_t)actor_below(actor, 6)};
+    struct endpoint_mint_params_builder params;
+    struct draft draft;
+
+    params = endpoint_mint_params_init(draft_begin(&draft, piece_small(actor)));
+    endpoint_mint_params_set_interface_id(params, intent.interface_id);
+    facet_write(endpoint_mint_params_init_facet(params), intent.facet);
+    endpoint_mint_params_set_badge(params, intent.badge);
+    endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)intent.transfer);
+    call_object(actor, target, &draft, &intent, NULL, 0);
+}
+
+static void act_endpoint_info(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
+                            ENDPOINT_METHOD_INFO};
+    struct draft draft;
+
+    (void)endpoint_info_params_init(draft_begin(&draft, piece_small(actor)));
+    call_object(actor, target, &draft, &nothing, NULL, 0);
+}
+
+/* The grants of a spawn: some of what this process holds, whether it may grant it or not. */
+static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_builder request,
+                            struct model_intent *intent, uint64_t *transfers)
+{
+    uint8_t count = (uint8_t)actor_below(actor, SPAWN_GRANTS_MAX + 1);
+    struct process_spawn_grant_builder_list list =
+        process_spawn_request_init_grants(request, count);
+
+    for (uint8_t i = 0; i < count; i++) {
+        struct process_spawn_grant_builder grant = process_spawn_grant_list_edit(list, i);
+        struct model_edge edge = actor_cap(actor, 0);
+        uint32_t mode =
+            edge.grantable == 0 && actor_below(actor, 8) != 0 ? 0 : (uint32_t)actor_below(actor, 3);
+        char name[8];
+
+        /* Mostly what may be granted, or every spawn would be refused. */
+        for (unsigned tries = 0; tries < 4 && edge.grantable == 0; tries++) {
+            edge = actor_cap(actor, 0);
+        }
+        (void)snprintf(name, sizeof(name), "g%u", i);
+        process_spawn_grant_set_name(grant, (struct capn_text){name, (uint32_t)strlen(name)});
+        process_spawn_grant_set_capability(grant, i);
+        process_spawn_grant_set_transfer_mode(grant, (enum authority_transfer_mode)mode);
+        intent->grant[i] = (struct model_grant){.id = edge.id, .transfer = mode};
+        if (actor_below(actor, 4) == 0) {
+            intent->grant[i].narrowed = true;
+            intent->grant[i].facet = edge.facet & draw_facet(actor);
+            facet_write(process_spawn_grant_init_facet(grant), intent->grant[i].facet);
+        }
+        transfers[i] = edge.id;
+    }
+    intent->grants = count;
+    return count;
+}
+
+static void act_spawn(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id,
+                            PROCESS_SPAWNER_INTERFACE_ID, PROCESS_SPAWNER_METHOD_SPAWN};
+    struct model_intent intent = {.ask = MODEL_ASK_SPAWN};
+    uint64_t transfers[SPAWN_GRANTS_MAX];
+    struct process_spawn_request_builder request;
+    struct draft draft;
+    uint8_t count;
+    char name[32];
+
+    if (lives >= HUNT_LIVES / 2) {
+        return;
+    }
+    lives++;
+    (void)snprintf(name, sizeof(name), "p%016llx", (unsigned long long)actor_draw(actor));
+    request = process_spawner_spawn_params_init_request(
+        process_spawner_spawn_params_init(draft_begin(&draft, piece_large(actor))));
+    process_spawn_request_set_name(request, (struct capn_text){name, (uint32_t)strlen(name)});
+    process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request),
+                                                actor_below(actor, 16) == 0 ? 7 : 0);
+    count = spawn_grants(actor, request, &intent, transfers);
+    call_object(actor, target, &draft, &intent, transfers, count);
+}
+
+static void act_handle(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, PROCESS_HANDLE_INTERFACE_ID).id,
+                            PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_INFO};
+    struct model_intent intent = nothing;
+    struct draft draft;
+    struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
+
+    switch (actor_below(actor, 4)) {
+    case 0:
+        target.method = PROCESS_HANDLE_METHOD_KILL;
+        process_handle_kill_params_set_code(process_handle_kill_params_init(root), 3);
+        break;
+    case 1:
+        target.method = PROCESS_HANDLE_METHOD_WAIT;
+        intent.ask = MODEL_ASK_WAIT;
+        (void)process_handle_wait_params_init(root);
+        break;
+    default:
+        (void)process_handle_info_params_init(root);
+        break;
+    }
+    call_object(actor, target, &draft, &intent, NULL, 0);
+}
+
+static void act_thread(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, THREAD_SPAWNER_INTERFACE_ID).id,
+                            THREAD_SPAWNER_INTERFACE_ID, THREAD_SPAWNER_METHOD_SPAWN};
+    struct thread_request_builder request;
+    struct draft draft;
+
+    request = thread_spawner_spawn_params_init_request(
+        thread_spawner_spawn_params_init(draft_begin(&draft, piece_small(actor))));
+    thread_request_set_entry(request, (uintptr_t)hunt_actor);
+    thread_request_set_argument(request, actor_draw(actor) | 1);
+    call_object(actor, target, &draft, &nothing, NULL, 0);
+}
+
+static void act_memory(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, VIRTUAL_MEMORY_INTERFACE_ID).id,
+                            VIRTUAL_MEMORY_INTERFACE_ID, 0};
+    uint64_t window = actor->start->ring & ~UINT64_C(0xffffffff);
+    uint64_t address = (window & UINT64_C(0xfff00000000)) + UINT64_C(0x200000000000) +
+                       actor_below(actor, 64) * LIMIT_PAGE_BYTES;
+    uint64_t bytes = actor_below(actor, 17) * LIMIT_PAGE_BYTES;
+    struct draft draft;
+    struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
+
+    if (actor_below(actor, 2) == 0) {
+        struct virtual_memory_map_params_builder params = virtual_memory_map_params_init(root);
+
+        target.method = VIRTUAL_MEMORY_METHOD_MAP;
+        virtual_memory_map_params_set_size_bytes(params, bytes);
+        virtual_memory_map_params_set_protection(params,
+                                                 (enum memory_protection)actor_below(actor, 4));
+        virtual_memory_map_params_set_address_hint(params, address);
+        virtual_memory_map_params_set_fixed(params, true);
+    } else {
+        struct virtual_memory_unmap_params_builder params = virtual_memory_unmap_params_init(root);
+
+        target.method = VIRTUAL_MEMORY_METHOD_UNMAP;
+        virtual_memory_unmap_params_set_address(params, address);
+        virtual_memory_unmap_params_set_size_bytes(params, bytes);
+    }
+    call_object(actor, target, &draft, &nothing, NULL, 0);
+}
+
+/* ---- endpoints ------------------------------------------------------------------------------- */
+
+static uint32_t draw_bytes(struct actor *actor, uint32_t room)
+{
+    switch (actor_below(actor, 8)) {
+    case 0:
+        return 0;
+    case 1:
+        return room / 8 * 8;
+    case 2:
+        return (uint32_t)actor_below(actor, room + 64);
+    default:
+        return 8 + (uint32_t)actor_below(actor, room < 256 ? room / 8 : 32) * 8;
+    }
+}
+
+static struct piece draw_piece(struct actor *actor)
+{
+    return actor_below(actor, 5) == 0 ? piece_large(actor) : piece_small(actor);
+}
+
+/* An edge to call a server through: mostly one of the clients'. */
+static struct model_edge draw_client(struct actor *actor)
+{
+    uint64_t start = actor_below(actor, INTERFACES);
+    struct model_edge edge;
+
+    for (uint64_t i = 0; i < INTERFACES; i++) {
+        edge = actor_cap(actor, INTERFACE_FIRST + (start + i) % INTERFACES);
+        if (edge.id != 0) {
+            return edge;
+        }
+    }
+    return actor_cap(actor, 0);
+}
+
+static void act_call(struct actor *actor)
+{
+    struct model_edge edge = draw_client(actor);
+    uint64_t count = actor_below(actor, 6) == 0 ? 1 + actor_below(actor, 40) : 1;
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct piece message = draw_piece(actor);
+        struct piece result = draw_piece(actor);
+        uint64_t interface_id = edge.interface_id;
+        struct sqe sqe = {.opcode = OPCODE_CALL,
+                          .method = (uint8_t)actor_below(actor, 4),
+                          .message_bytes = draw_bytes(actor, message.room),
+                          .cap = {edge.id},
+                          .message = (uintptr_t)message.bytes,
+                          .result = (uintptr_t)result.bytes,
+                          .result_bytes = (uint32_t)actor_below(actor, result.room + 1)};
+
+        if (edge.interface_id < INTERFACE_FIRST ||
+            edge.interface_id >= INTERFACE_FIRST + INTERFACES || actor_below(actor, 16) == 0) {
+            interface_id = actor_draw(actor); /* a kernel object's is never drawn */
+        }
+        sqe.interface_id = interface_id;
+        (void)actor_submit(actor, &sqe, &nothing, message, result);
+    }
+    enter_some(actor);
+}
+
+static struct sqe receive_entry(struct actor *actor, struct piece result)
+{
+    struct sqe sqe = {.opcode = OPCODE_RECV,
+                      .cap = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id},
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = BLOCK_LARGE_BYTES};
+
+    if (actor_below(actor, 12) == 0) {
+        sqe.result_bytes = (uint32_t)actor_below(actor, BLOCK_LARGE_BYTES);
+    }
+    if (actor_below(actor, 24) == 0) {
+        sqe.cap.raw = draw_id(actor);
+    }
+    return sqe;
+}
+
+static void act_receive(struct actor *actor)
+{
+    uint64_t count = actor_below(actor, 8) == 0 ? 1 + actor_below(actor, 40) : 1;
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct piece result = piece_large(actor);
+        struct sqe sqe = receive_entry(actor, result);
+
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, result);
+    }
+    enter_some(actor);
+}
+
+/* A token to return: one this process holds, or a wrong one. *endpoint: an owner's edge for it. */
+static uint64_t draw_token(struct actor *actor, uint64_t *owner)
+{
+    uint64_t tokens[32];
+    uint64_t calls[32];
+    uint32_t count = model_tokens(actor->pid, tokens, calls, 32);
+    static struct model_edge edges[LIMIT_TABLE_SLOTS];
+    uint32_t edge_count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
+    uint32_t choice;
+
+    *owner = actor_cap(actor, ENDPOINT_INTERFACE_ID).id;
+    if (count == 0 || actor_below(actor, 16) == 0) {
+        return actor_below(actor, 2) == 0 ? actor_draw(actor)
+                                          : actor_below(actor, 8) << 32 | actor_below(actor, 8);
+    }
+    choice = (uint32_t)actor_below(actor, count);
+    for (uint32_t i = 0; i < edge_count; i++) {
+        if (edges[i].interface_id == ENDPOINT_INTERFACE_ID &&
+            edges[i].object == model_submission(calls[choice])->endpoint) {
+            *owner = edges[i].id;
+        }
+    }
+    return tokens[choice];
+}
+
+static void act_return(struct actor *actor)
+{
+    struct piece message = draw_piece(actor);
+    uint64_t owner;
+    struct sqe sqe = {.opcode = OPCODE_RETURN,
+                      .flags = actor_below(actor, 4) == 0 ? SQE_EXCEPTION : 0,
+                      .message_bytes = draw_bytes(actor, message.room),
+                      .message = (uintptr_t)message.bytes};
+    struct piece result = PIECE_NONE;
+
+    sqe.token = draw_token(actor, &owner);
+    sqe.cap.raw = owner;
+    if (actor_below(actor, 2) == 0) {
+        result = piece_large(actor);
+        sqe.opcode = OPCODE_RETURN_RECV;
+        sqe.result = (uintptr_t)result.bytes;
+        sqe.result_bytes = BLOCK_LARGE_BYTES;
+    }
+    (void)actor_submit(actor, &sqe, &nothing, message, result);
+    enter_some(actor);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static void act_release(struct actor *actor)
+{
+    struct sqe sqe = {.opcode = OPCODE_RELEASE, .cap = {draw_id(actor)}};
+
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    enter_some(actor);
+}
+
+/* The same edge released twice, and used in between. */
+static void act_release_race(struct actor *actor)
+{
+    struct model_edge edge = draw_client(actor);
+    struct sqe call = {.opcode = OPCODE_CALL, .cap = {edge.id}, .interface_id = edge.interface_id};
+
+    if (edge.interface_id < INTERFACE_FIRST || edge.interface_id >= INTERFACE_FIRST + INTERFACES) {
+        call.interface_id = 1;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct sqe sqe = {.opcode = OPCODE_RELEASE, .cap = {edge.id}};
+
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+        call.message = (uintptr_t)actor->arena;
+        (void)actor_submit(actor, &call, &nothing, PIECE_NONE, PIECE_NONE);
+    }
+    enter_some(actor);
+}
+
+/* ---- hostile --------------------------------------------------------------------------------- */
+
+/* A field of a valid submission changed, or all of it noise. */
+static void act_malformed(struct actor *actor)
+{
+    struct sqe sqe = {.opcode = (uint8_t)actor_below(actor, OPCODE_COUNT + 2)};
+    uint8_t *bytes = (uint8_t *)&sqe;
+    uint64_t changes = actor_below(actor, 4);
+
+    if (sqe.opcode != OPCODE_NOP && sqe.opcode != OPCODE_CANCEL) {
+        sqe.cap.raw = draw_id(actor);
+    }
+    for (uint64_t i = 0; i < changes; i++) {
+        uint64_t at = 1 + actor_below(actor, sizeof(sqe) - 1);
+
+        bytes[at] =
+            (uint8_t)(actor_below(actor, 3) == 0 ? actor_draw(actor) : 1U << actor_below(actor, 8));
+    }
+    if (sqe.opcode == OPCODE_CALL) {
+        sqe.interface_id |= UINT64_C(0xf) << 60; /* no object's */
+        sqe.interface_id ^= 1;
+    }
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    enter_some(actor);
+}
+
+/* Impossible indices: the ring fails closed, and this thread is as good as dead. */
+static void act_corrupt(struct actor *actor)
+{
+    if (actor->pid == 1 || actor_below(actor, 4) != 0) {
+        return;
+    }
+    actor->broken = true;
+    if (actor_below(actor, 2) == 0) {
+        ring_publish(&actor->header->sq_tail,
+                     actor->tail + LIMIT_SQ_ENTRIES + 1 + (uint32_t)actor_below(actor, 1000));
+    } else {
+        ring_publish(&actor->header->cq_head,
+                     actor->head + LIMIT_CQ_ENTRIES + 1 + (uint32_t)actor_below(actor, 1000));
+    }
+    actor_enter(actor, 1, 1000);
+}
+
+static void act_enter(struct actor *actor)
+{
+    static const uint64_t counts[] = {0, 1, 2, LIMIT_CQ_ENTRIES, LIMIT_CQ_ENTRIES + 1, UINT64_MAX};
+    uint64_t count = counts[actor_below(actor, 6)];
+
+    actor_enter(actor, count, actor_below(actor, 3) == 0 ? 0 : actor_below(actor, 200 * 1000));
+}
+
+static void act_exit(struct actor *actor)
+{
+    if (actor->pid != 1 && actor_below(actor, 8) == 0) {
+        (void)rt_syscall_exit(0, actor_below(actor, 2) == 0 ? EXIT_THREAD : EXIT_PROCESS);
+    }
+}
+
+static void act_starve(struct actor *actor)
+{
+    hunt_arm_memory((uint32_t)actor_below(actor, 60), 1 + (uint32_t)actor_below(actor, 6));
+}
+
+const struct act acts[] = {
+    {"nop", 4, act_nop},
+    {"call a null object", 3, act_null},
+    {"create an endpoint", 5, act_create},
+    {"mint a client", 8, act_mint},
+    {"ask about an endpoint", 1, act_endpoint_info},
+    {"spawn a process", 6, act_spawn},
+    {"use a process handle", 4, act_handle},
+    {"spawn a thread", 2, act_thread},
+    {"map or unmap", 3, act_memory},
+    {"call a server", 16, act_call},
+    {"receive", 16, act_receive},
+    {"return", 16, act_return},
+    {"release", 5, act_release},
+    {"release twice", 2, act_release_race},
+    {"submit something malformed", 6, act_malformed},
+    {"corrupt the ring", 1, act_corrupt},
+    {"enter", 4, act_enter},
+    {"exit", 1, act_exit},
+    {"starve the kernel", 2, act_starve},
+};
+const unsigned act_count = ARRAY_COUNT(acts);

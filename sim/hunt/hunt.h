@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hunt: a system of generated programs on the host kernel, watched at every step. hunt.c has
+ * the theory. A run lives in a child process; what its parent needs to know lies in memory that
+ * both share (struct hunt_report).
+ */
+#ifndef SIM_HUNT_HUNT_H
+#define SIM_HUNT_HUNT_H
+
+#include "abi/start_info.h"
+#include "kernel/arch/host/host.h"
+#include "sim/model.h"
+
+enum {
+    HUNT_ACTS = 8192,   /* acts of one run at most */
+    HUNT_STORY = 16384, /* events kept of one run */
+    HUNT_LIVES = 64,    /* processes of one run */
+    HUNT_TEXT = 512,
+    HUNT_SHAPES = 1 << 16, /* places of the set of interleavings */
+};
+
+struct hunt_options {
+    uint64_t seed;
+    uint64_t schedule; /* seed of the interleaving; 0: made of `seed` */
+    uint32_t steps;    /* acts */
+    unsigned cpus;     /* 0: the seed chooses */
+    unsigned switch_percent;
+    bool keep;         /* only the acts of hunt_report->keep */
+    bool quiet_checks; /* leave the checks out, to measure what they cost */
+};
+
+/* An act by the name that a smaller run gives it too: whose, and the how manieth. */
+struct hunt_act {
+    uint64_t lineage;
+    uint32_t index;
+};
+
+enum hunt_event_kind {
+    HUNT_EVENT_ACT,      /* a: act table index, b: its index */
+    HUNT_EVENT_SUBMIT,   /* a: submission, b: opcode, c: cap, d: second word */
+    HUNT_EVENT_TAKE,     /* the same, by the kernel */
+    HUNT_EVENT_COMPLETE, /* a: submission, b: result */
+    HUNT_EVENT_EDGE,     /* a: +1 or -1, b: id, c: object, d: interface */
+    HUNT_EVENT_FAULT,    /* a: enum hunt_fault, b: how much */
+    HUNT_EVENT_PROCESS,  /* a: pid, b: life */
+    HUNT_EVENT_ENTER,    /* a: min_complete, b: timeout_ns */
+    HUNT_EVENT_RETIRE,   /* a thread ends */
+};
+
+struct hunt_event {
+    uint64_t step;
+    uint32_t cpu;
+    enum hunt_event_kind kind;
+    uint64_t pid;
+    uint64_t thread;
+    uint64_t a, b, c, d;
+};
+
+enum hunt_fault {
+    HUNT_FAULT_MEMORY, /* the nth allocation and some after it fail */
+    HUNT_FAULT_IPI,    /* an interrupt comes late */
+    HUNT_FAULT_COUNT,
+};
+
+/* Shared by the parent and the run. */
+struct hunt_report {
+    enum host_end end;
+    int signal;
+    bool disagreed;
+    char text[HUNT_TEXT];
+    uint64_t operations; /* submissions that the kernel took */
+    uint64_t checks;     /* structures compared or checked */
+    uint64_t steps;
+    uint64_t switches;
+    uint64_t virtual_ns;
+    uint64_t processes;
+    uint64_t faults;
+    uint32_t act_count;
+    struct hunt_act act[HUNT_ACTS]; /* in the order done */
+    uint32_t story_count;           /* ever; the last HUNT_STORY are kept */
+    struct hunt_event story[HUNT_STORY];
+    uint32_t keep_count;
+    struct hunt_act keep[HUNT_ACTS]; /* in: the acts to do */
+    /* Kept over runs: */
+    uint64_t result_count[OPCODE_COUNT + 1][32]; /* by opcode and -result */
+    uint8_t shape[HUNT_SHAPES];                  /* interleavings met */
+    uint64_t shapes;
+};
+
+extern struct hunt_report *hunt_report;
+extern struct hunt_options hunt_options;
+
+/* ---- run.c ---- */
+
+/* Runs a machine in a child; the report has how it went. */
+void hunt_run(const struct hunt_options *options);
+bool hunt_failed(void);
+unsigned hunt_cpus(const struct hunt_options *options);
+
+/* ---- story.c ---- */
+
+void hunt_note(enum hunt_event_kind kind, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+void hunt_story_print(void);
+const char *hunt_opcode_name(unsigned opcode);
+
+/* ---- shrink.c ---- */
+
+/* Finds fewer acts that fail still; leaves them in hunt_report->keep. */
+void hunt_shrink(struct hunt_options *options, unsigned runs_max);
+
+/* ---- observe.c ---- */
+
+extern const struct host_watch hunt_watch;
+void hunt_observe_reset(uint64_t seed);
+uint64_t hunt_random(void); /* of what is no part of a program: faults */
+void hunt_arm_memory(uint32_t after, uint32_t count);
+uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);
+
+/* ---- actor.c ---- */
+
+/* The program of every process. */
+void hunt_actor(const struct start_info *start);
+
+#endif

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the hunt sees of the kernel, and the faults it makes.
+ *
+ * The linker puts functions of this file in the place of a few of the kernel's (mk/sim.mk: --wrap),
+ * and each goes on into the kernel's own. So the unchanged kernel tells: which submission a CPU
+ * works on (submission_dispatch), each lock given back (lock_check_release), when a thread ends
+ * (thread_retire), when an object is made or destroyed.
+ *
+ * A structure may only change under its lock. So it is looked at when the lock is given back: its
+ * own x_check(), and the comparison with the model. Structures whose lock is free are all checked
+ * again now and then and when every CPU is idle, so that a write without the lock is seen too.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/arch/host/machine.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/mem/frames.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/sched/process.h"
+#include "kernel/sched/thread.h"
+#include "sim/hunt/hunt.h"
+
+enum {
+    NAMES = 1 << 12,
+    RINGS = 1 << 10,
+    TABLE_EDGES = LIMIT_TABLE_SLOTS,
+    LINK_MOVING = CAP_SLOT_MAX - 2, /* core/cap_table.c: how a slot on the move is marked */
+    SWEEP_STEPS = 4096,             /* steps between two looks at everything */
+    LATE_STEPS_MAX = 200,
+};
+
+/* What a CPU is doing, as far as the hunt knows. */
+struct doing {
+    struct model_actor actor;
+    uint64_t late_step; /* a delayed interrupt comes at this step; 0: none */
+};
+
+static struct doing doings[LIMIT_CPUS];
+
+/* Rings that were ever drained, by header. */
+static struct known_ring {
+    const void *header;
+    struct thread *thread;
+} rings[RINGS];
+static bool looking;
+static uint64_t random_state;
+static uint32_t memory_after; /* allocations that succeed before some fail; with memory_fail */
+static uint32_t memory_fail;
+static uint64_t last_sweep;
+static uint32_t shape_now;
+
+/* Names of objects, by address; one is made anew at object_init. */
+static struct {
+    const void *address;
+    uint64_t name;
+} names[NAMES];
+static uint64_t last_name;
+
+/* Processes that exist, in order of pid. */
+static struct process *known[HUNT_LIVES * 2];
+static uint32_t known_count;
+
+void sim_atomic_point(void);
+void __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void __real_lock_check_release(const struct spinlock *lock);
+void __wrap_lock_check_release(const struct spinlock *lock);
+void __real_thread_retire(struct thread *thread);
+void __wrap_thread_retire(struct thread *thread);
+void __real_object_init(struct object *object, const struct object_type *type);
+void __wrap_object_init(struct object *object, const struct object_type *type);
+enum status __real_frame_alloc(paddr_t *frame);
+enum status __wrap_frame_alloc(paddr_t *frame);
+void *__real_kmem_alloc(struct kmem_cache *cache);
+void *__wrap_kmem_alloc(struct kmem_cache *cache);
+void __real_kmem_free(struct kmem_cache *cache, void *object);
+void __wrap_kmem_free(struct kmem_cache *cache, void *object);
+void __real_arch_ipi_send(struct cpu *cpu);
+void __wrap_arch_ipi_send(struct cpu *cpu);
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+uint64_t hunt_random(void)
+{
+    uint64_t x = random_state += UINT64_C(0x9e3779b97f4a7c15);
+
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+uint64_t hunt_thread_name(uint64_t pid, uint64_t thread)
+{
+    return pid << 16 | thread;
+}
+
+static uint64_t name_of_thread(const struct thread *thread)
+{
+    return hunt_thread_name(thread->process->pid, thread->id);
+}
+
+static uint64_t *name_place(const void *address)
+{
+    uint64_t place = ((uintptr_t)address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 52;
+
+    for (uint32_t i = 0; i < NAMES; i++, place = (place + 1) % NAMES) {
+        if (names[place].address == NULL) {
+            names[place].address = address;
+            names[place].name = ++last_name;
+        }
+        if (names[place].address == address) {
+            return &names[place].name;
+        }
+    }
+    model_disagree("the hunt has no room for another name");
+    return &names[0].name;
+}
+
+/* The name of an object that was made; 0: none was at this address. */
+static uint64_t name_if_any(const void *address)
+{
+    uint64_t place = ((uintptr_t)address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 52;
+
+    while (names[place].address != NULL && names[place].address != address) {
+        place = (place + 1) % NAMES;
+    }
+    return names[place].address == NULL ? 0 : names[place].name;
+}
+
+static uint64_t name_of(const void *object)
+{
+    return *name_place(object);
+}
+
+/* The place of the ring whose header lies here. */
+static struct known_ring *ring_place(const void *header)
+{
+    uint64_t place = ((uintptr_t)header >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+
+    while (rings[place].header != NULL && rings[place].header != header) {
+        place = (place + 1) % RINGS;
+    }
+    return &rings[place];
+}
+
+static struct doing *doing_here(void)
+{
+    return &doings[machine.current->index];
+}
+
+/* The first disagreement ends the machine, from whatever stack. */
+static void judge(void)
+{
+    const char *text = model_disagreement();
+
+    if (text != NULL && !hunt_report->disagreed) {
+        hunt_report->disagreed = true;
+        strncpy(hunt_report->text, text, HUNT_TEXT - 1);
+        host_end(HOST_END_FAILURE);
+    }
+}
+
+/* A structure's own check failed. */
+static void broken(const char *what, uint64_t which, unsigned invariant)
+{
+    if (invariant != 0) {
+        model_disagree("invariant %u of %s is broken (%llu)", invariant, what,
+                       (unsigned long long)which);
+    }
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+static enum model_life life_of(const struct process *process)
+{
+    switch ((enum process_state)process->state) {
+    case PROCESS_BUILDING:
+        return MODEL_BUILDING;
+    case PROCESS_ALIVE:
+        return MODEL_ALIVE;
+    case PROCESS_DYING:
+        return MODEL_DYING;
+    default:
+        return MODEL_ENDED;
+    }
+}
+
+static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number, bool moving)
+{
+    struct model_edge edge = {.id = (slot->name & ~(uint64_t)CAP_SLOT_MAX) | number,
+                              .state = moving ? MODEL_EDGE_MOVING : MODEL_EDGE_HELD};
+
+    if (slot->edge.object == NULL) {
+        edge.state = MODEL_EDGE_BURIED;
+        return edge;
+    }
+    edge.object = name_of(slot->edge.object);
+    edge.interface_id = slot->edge.interface_id;
+    edge.facet = slot->edge.facet;
+    edge.badge = slot->edge.badge;
+    edge.grant = slot->edge.grant == NULL ? 0 : name_of(slot->edge.grant);
+    edge.mode = slot->edge.mode;
+    edge.grantable = slot->edge.grantable;
+    return edge;
+}
+
+static uint32_t table_read(const struct cap_table *table, struct model_edge *edges)
+{
+    uint32_t count = 0;
+
+    for (uint32_t page = 0; page < CAP_TABLE_PAGES; page++) {
+        if (table->page[page] == NULL) {
+            continue;
+        }
+        for (uint32_t i = 0; i < CAP_TABLE_PAGE_SLOTS; i++) {
+            const struct cap_slot *slot = &table->page[page][i];
+            uint32_t number = page * CAP_TABLE_PAGE_SLOTS + i;
+            uint32_t link = (uint32_t)(slot->name & CAP_SLOT_MAX);
+
+            if (link == number || link == LINK_MOVING) {
+                edges[count++] = edge_read(slot, number, link == LINK_MOVING);
+            }
+        }
+    }
+    return count;
+}
+
+/* The story's lines about edges: what differs from what the model knew. */
+static void edges_note(uint64_t pid, const struct model_edge *now, uint32_t now_count)
+{
+    static struct model_edge was[TABLE_EDGES];
+    uint32_t was_count = model_edges(pid, was, TABLE_EDGES);
+    uint32_t i = 0;
+    uint32_t j = 0;
+
+    while (i < was_count || j < now_count) {
+        uint64_t slot_was = i < was_count ? was[i].id & CAP_SLOT_MAX : UINT64_MAX;
+        uint64_t slot_now = j < now_count ? now[j].id & CAP_SLOT_MAX : UINT64_MAX;
+
+        if (slot_was == slot_now && was[i].id == now[j].id) {
+            i++;
+            j++;
+        } else if (slot_was <= slot_now) {
+            hunt_note(HUNT_EVENT_EDGE, pid << 1, was[i].id, was[i].object, was[i].interface_id);
+            i++;
+        } else {
+            hunt_note(HUNT_EVENT_EDGE, pid << 1 | 1, now[j].id, now[j].object, now[j].interface_id);
+            j++;
+        }
+    }
+}
+
+static void process_look(const struct model_actor *actor, struct process *process)
+{
+    static struct model_edge edges[TABLE_EDGES];
+    uint32_t count;
+
+    hunt_report->checks++;
+    if (process->state < PROCESS_DYING || process->table.used != 0) { /* else it may be freed */
+        broken("a capability table", process->pid, cap_table_check(&process->table));
+    }
+    count = table_read(&process->table, edges);
+    model_process(process->pid, life_of(process));
+    edges_note(process->pid, edges, count);
+    model_table(actor, process->pid, edges, count);
+}
+
+static uint32_t records_read(const struct list *list, uint64_t *names_to)
+{
+    uint32_t count = 0;
+
+    for (struct list_node *node = list_first(list); node != NULL && count < MODEL_VIEW;
+         node = list_next(list, node)) {
+        const struct endpoint_record *record = CONTAINER_OF(node, struct endpoint_record, node);
+
+        names_to[count++] = CONTAINER_OF(record, struct operation, endpoint_record)->user_data;
+    }
+    return count;
+}
+
+static void endpoint_look(const struct model_actor *actor, const struct endpoint *endpoint)
+{
+    static struct model_endpoint_view view;
+    const struct endpoint_queues *queues = &endpoint->queues;
+
+    hunt_report->checks++;
+    broken("an endpoint", name_of(&endpoint->object), endpoint_check(queues));
+    view.endpoint = name_of(&endpoint->object);
+    view.closed = endpoint->closed;
+    view.owners = endpoint->owners;
+    view.calls = records_read(&queues->calls, view.call);
+    view.receivers = records_read(&queues->receivers, view.receiver);
+    view.flights = 0;
+    for (uint32_t i = 0; i < LIMIT_TOKEN_SLOTS; i++) {
+        if (queues->token[i].call != NULL) {
+            const struct operation *call =
+                CONTAINER_OF(queues->token[i].call, struct operation, endpoint_record);
+
+            view.flight[view.flights] = call->user_data;
+            view.flight_token[view.flights] = call->token;
+            view.flight_receiver[view.flights++] = name_of_thread(call->receiver);
+        }
+    }
+    model_endpoint(actor, &view);
+}
+
+static void thread_look(struct thread *thread)
+{
+    struct ring *ring = &thread->ring;
+    uint32_t posted = ring->cq_tail - ring->cq_head;
+
+    hunt_report->checks++;
+    broken("a ring", name_of_thread(thread), ring_check(ring));
+    if (thread->waiting && !ring->corrupt && posted >= thread->wait_for && thread->wait_for != 0) {
+        model_disagree("thread %llu waits for %u completions and has %u: a lost wake-up",
+                       (unsigned long long)thread->id, thread->wait_for, posted);
+    }
+    if (ring->reserved < thread->operations_used) {
+        model_disagree("thread %llu has %u operations and %u completions reserved",
+                       (unsigned long long)thread->id, thread->operations_used, ring->reserved);
+    }
+}
+
+static void cpu_look(struct cpu *cpu)
+{
+    hunt_report->checks++;
+    broken("a run queue", cpu->index, run_queue_check(&cpu->run_queue));
+    broken("a timer heap", cpu->index, deadline_heap_check(&cpu->timers));
+    if (cpu->current != NULL && cpu->current->task.node.queued && cpu->current->task.cpu != cpu) {
+        model_disagree("CPU %u runs a thread that another queues", cpu->index);
+    }
+}
+
+static void process_learn(struct process *process)
+{
+    for (uint32_t i = 0; i < known_count; i++) {
+        if (known[i] == process) {
+            return;
+        }
+    }
+    if (known_count == ARRAY_COUNT(known)) {
+        model_disagree("the hunt has no room for another process");
+        return;
+    }
+    known[known_count++] = process;
+    hunt_report->processes++;
+}
+
+static void process_forget(const void *process)
+{
+    for (uint32_t i = 0; i < known_count; i++) {
+        if (known[i] == process) {
+            known[i] = known[--known_count];
+            return;
+        }
+    }
+}
+
+/* Everything whose lock is free. */
+static void sweep(void)
+{
+    const struct model_actor nobody = {0};
+
+    for (unsigned i = 0; i < machine.count; i++) {
+        if (!cpus[i]->run_lock.held) {
+            cpu_look(cpus[i]);
+        }
+    }
+    for (uint32_t i = 0; i < known_count; i++) {
+        struct process *process = known[i];
+
+        if (process->lock.held) {
+            continue;
+        }
+        process_look(&nobody, process);
+        for (struct list_node *node = list_first(&process->threads); node != NULL;
+             node = list_next(&process->threads, node)) {
+            struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
+
+            if (!thread->ring_lock.held) {
+                thread_look(thread);
+            }
+        }
+    }
+    last_sweep = machine.steps;
+}
+
+/* ---- in the kernel's place ------------------------------------------------------------------- */
+
+void sim_atomic_point(void)
+{
+    struct cpu *cpu = machine.current;
+
+    if (!looking && cpu != NULL && machine.count > 1 && !cpu->arch.in_user &&
+        cpu->arch.state == HOST_CPU_RUNNING) {
+        host_switch_point(false);
+    }
+}
+
+void __wrap_lock_check_release(const struct spinlock *lock)
+{
+    bool was = looking;
+
+    __real_lock_check_release(lock);
+    if (machine.current == NULL || hunt_options.quiet_checks) {
+        return;
+    }
+    shape_now = (shape_now * 31 + lock->rank * 8 + machine.current->index) & 0xffffff;
+    looking = true;
+    if (lock->rank == LOCK_RANK_PROCESS) {
+        struct process *process = CONTAINER_OF(lock, struct process, lock);
+
+        process_learn(process);
+        process_look(&doing_here()->actor, process);
+    } else if (lock->rank == LOCK_RANK_ENDPOINT) {
+        endpoint_look(&doing_here()->actor, CONTAINER_OF(lock, struct endpoint, lock));
+    } else if (lock->rank == LOCK_RANK_RING) {
+        thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
+    } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
+        cpu_look(CONTAINER_OF(lock, struct cpu, run_lock));
+    }
+    looking = was;
+    judge();
+}
+
+void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
+{
+    struct doing *doing = doing_here();
+
+    hunt_report->operations++;
+    *ring_place(thread->ring.header) = (struct known_ring){thread->ring.header, thread};
+    hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
+    doing->actor = (struct model_actor){.submission = sqe->user_data,
+                                        .pid = thread->process->pid,
+                                        .thread = name_of_thread(thread)};
+    model_taken(thread->process->pid, name_of_thread(thread), sqe);
+    __real_submission_dispatch(cpu, thread, sqe);
+    doing->actor = (struct model_actor){0};
+}
+
+/* A completion is published: nobody but the kernel's direct map stores there. */
+static void completion_posted(const struct thread *thread)
+{
+    const struct ring *ring = &thread->ring;
+    const struct cqe *cqe = &ring->cq[(ring->header->cq_tail - 1) & (ring->cq_entries - 1)];
+    const struct model_submission *submission = model_submission(cqe->user_data);
+
+    if (submission != NULL) {
+        unsigned opcode =
+            submission->sqe.opcode < OPCODE_COUNT ? submission->sqe.opcode : (unsigned)OPCODE_COUNT;
+
+        hunt_report->result_count[opcode][cqe->result >= 0 ? 0 : -cqe->result % 32]++;
+    }
+    hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, cqe->cap[0].raw,
+              name_of_thread(thread));
+    model_completed(&doing_here()->actor, name_of_thread(thread), cqe);
+    judge();
+}
+
+void sim_atomic_stored(const void *word)
+{
+    const uint8_t *header = (const uint8_t *)word - offsetof(struct ring_header, cq_tail);
+
+    if ((uintptr_t)header % LIMIT_PAGE_BYTES == 0 && machine.current != NULL &&
+        ring_place(header)->header != NULL) {
+        completion_posted(ring_place(header)->thread);
+    }
+}
+
+void __wrap_thread_retire(struct thread *thread)
+{
+    hunt_note(HUNT_EVENT_RETIRE, name_of_thread(thread), 0, 0, 0);
+    doing_here()->actor = (struct model_actor){0};
+    model_thread_gone(name_of_thread(thread));
+    __real_thread_retire(thread);
+}
+
+void __wrap_object_init(struct object *object, const struct object_type *type)
+{
+    *name_place(object) = ++last_name;
+    __real_object_init(object, type);
+}
+
+void __wrap_kmem_free(struct kmem_cache *cache, void *object)
+{
+    process_forget(object);
+    if (name_if_any(object) != 0) {
+        model_endpoint_gone(name_if_any(object));
+        *name_place(object) = 0;
+    }
+    __real_kmem_free(cache, object);
+}
+
+void hunt_observe_reset(uint64_t seed)
+{
+    random_state = seed;
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+void hunt_arm_memory(uint32_t after, uint32_t count)
+{
+    memory_after = after;
+    memory_fail = count;
+    hunt_note(HUNT_EVENT_FAULT, HUNT_FAULT_MEMORY, after, count, 0);
+}
+
+/* Whether this allocation fails. */
+static bool memory_fails(void)
+{
+    if (memory_fail == 0) {
+        return false;
+    }
+    if (memory_after > 0) {
+        memory_after--;
+        return false;
+    }
+    memory_fail--;
+    hunt_report->faults++;
+    return true;
+}
+
+enum status __wrap_frame_alloc(paddr_t *frame)
+{
+    return memory_fails() ? STATUS_NO_MEMORY : __real_frame_alloc(frame);
+}
+
+void *__wrap_kmem_alloc(struct kmem_cache *cache)
+{
+    return memory_fails() ? NULL : __real_kmem_alloc(cache);
+}
+
+void __wrap_arch_ipi_send(struct cpu *cpu)
+{
+    struct doing *doing = &doings[cpu->index];
+
+    if (doing->late_step == 0 && hunt_random() % 4 == 0) {
+        doing->late_step = machine.steps + 1 + hunt_random() % LATE_STEPS_MAX;
+        hunt_report->faults++;
+        return;
+    }
+    if (doing->late_step == 0) {
+        __real_arch_ipi_send(cpu);
+    }
+}
+
+/* Interrupts whose time has come, or all of them; whether there was one. */
+static bool late_interrupts(bool all)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < machine.count; i++) {
+        if (doings[i].late_step != 0 && (all || doings[i].late_step <= machine.steps)) {
+            doings[i].late_step = 0;
+            __real_arch_ipi_send(cpus[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- the machine's watch --------------------------------------------------------------------- */
+
+static void watch_step(void)
+{
+    if (looking) {
+        return;
+    }
+    (void)late_interrupts(false);
+    if (!hunt_options.quiet_checks && machine.steps - last_sweep >= SWEEP_STEPS) {
+        looking = true;
+        sweep();
+        looking = false;
+        judge();
+    }
+    if (hunt_report->shape[shape_now % HUNT_SHAPES] == 0) {
+        hunt_report->shape[shape_now % HUNT_SHAPES] = 1;
+        hunt_report->shapes++;
+    }
+}
+
+static bool watch_idle(void)
+{
+    if (late_interrupts(true)) {
+        return true;
+    }
+    if (!hunt_options.quiet_checks) {
+        looking = true;
+        sweep();
+        model_quiescent();
+        looking = false;
+        judge();
+    }
+    return false;
+}
+
+static void watch_ended(enum host_end end)
+{
+    hunt_report->end = end;
+    hunt_report->steps = machine.steps;
+    hunt_report->switches = machine.switches;
+    hunt_report->virtual_ns = machine.now_ns;
+}
+
+const struct host_watch hunt_watch = {.step = watch_step, .idle = watch_idle, .ended = watch_ended};

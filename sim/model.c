@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference model: tables and submissions.
+ *
+ * A table is a set of edges. The model sees a table whole each time its lock is released, and asks
+ * for each difference who could have made it:
+ *
+ *   an edge appears    - the dispatched submission asks for just this edge (CREATE, MINT), or
+ *                      - a spawn under way in this process asks for a process handle, or
+ *                      - the process is being built and its spawn grants just this edge;
+ *   an edge disappears - the dispatched submission releases it, or
+ *                      - takes back what it has just given (its answer could not be delivered), or
+ *                      - the process is dying;
+ *   an edge changes    - never.
+ *
+ * A submission is under way from the moment the kernel takes it to its one completion. What its
+ * completion says is compared with what was true at some moment in between: an id that was good all
+ * the time is neither BAD_CAP nor STALE_CAP, and nothing is done with one that never was.
+ *
+ * An id names one edge for ever: a slot's next edge has a greater generation than all before.
+ */
+#include "sim/model_inside.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/process.capnp.h"
+
+enum {
+    SLOTS = 1 << 12, /* more than any table has */
+    LIVE = 1024,
+    THREADS = 1024,
+    UNDER_WAY = 4096,
+    SPAWNS = 1024,
+};
+
+struct process {
+    uint64_t pid; /* 0: none here */
+    enum model_life life;
+    uint32_t live_count;
+    uint32_t live[LIVE]; /* index into held, by slot */
+    uint32_t last;       /* newest edge ever, a chain through `previous` */
+    uint64_t generation[SLOTS];
+};
+
+uint64_t model_now;
+
+static struct process processes[MODEL_PROCESSES];
+static uint32_t process_count;
+static struct model_held held[MODEL_EDGES];
+static uint32_t previous[MODEL_EDGES];
+static uint32_t held_count;
+static struct model_submission submissions[MODEL_SUBMISSIONS];
+static uint64_t under_way[UNDER_WAY]; /* submissions that are TAKEN, in any order */
+static uint32_t under_way_count;
+static uint64_t spawns[SPAWNS]; /* submissions that asked for one and were taken */
+static uint32_t spawn_count;
+static uint64_t gone[THREADS];
+static uint32_t gone_count;
+static bool disagreed;
+static char disagreement[512];
+
+void model_reset(void)
+{
+    held_count = 1;
+    model_now = 1;
+}
+
+const char *model_disagreement(void)
+{
+    return disagreed ? disagreement : NULL;
+}
+
+void model_disagree(const char *format, ...)
+{
+    va_list arguments;
+
+    if (!disagreed) {
+        disagreed = true;
+        va_start(arguments, format);
+        (void)vsnprintf(disagreement, sizeof(disagreement), format, arguments);
+        va_end(arguments);
+    }
+}
+
+/* ---- who there is ---------------------------------------------------------------------------- */
+
+static struct process *process_find(uint64_t pid)
+{
+    for (uint32_t i = 0; i < process_count; i++) {
+        if (processes[i].pid == pid) {
+            return &processes[i];
+        }
+    }
+    return NULL;
+}
+
+void model_process(uint64_t pid, enum model_life life)
+{
+    struct process *process = process_find(pid);
+
+    model_now++;
+    if (process == NULL) {
+        if (process_count == MODEL_PROCESSES) {
+            model_disagree("the model has no room for another process");
+            return;
+        }
+        process = &processes[process_count++];
+        process->pid = pid;
+        process->life = life;
+    }
+    if (life < process->life) {
+        model_disagree("process %llu goes back in life", (unsigned long long)pid);
+    }
+    process->life = life;
+}
+
+bool model_is_alive(uint64_t pid)
+{
+    const struct process *process = process_find(pid);
+
+    return process != NULL && process->life <= MODEL_ALIVE;
+}
+
+void model_thread_gone(uint64_t thread)
+{
+    model_now++;
+    if (model_thread_is_gone(thread)) {
+        return;
+    }
+    if (gone_count < THREADS) {
+        gone[gone_count++] = thread;
+    }
+    for (uint32_t i = 0; i < under_way_count; i++) {
+        if (submissions[under_way[i]].thread == thread) {
+            submissions[under_way[i]].state = MODEL_DROPPED;
+            under_way[i--] = under_way[--under_way_count];
+        }
+    }
+}
+
+bool model_thread_is_gone(uint64_t thread)
+{
+    for (uint32_t i = gone_count; i > 0; i--) {
+        if (gone[i - 1] == thread) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct model_submission *model_find(uint64_t submission)
+{
+    return submission == 0 || submission >= MODEL_SUBMISSIONS ? NULL : &submissions[submission];
+}
+
+const struct model_submission *model_submission(uint64_t submission)
+{
+    return model_find(submission);
+}
+
+/* ---- ids ------------------------------------------------------------------------------------- */
+
+static uint32_t slot_of(uint64_t id)
+{
+    return (uint32_t)(id & ((1U << CAP_SLOT_BITS) - 1));
+}
+
+static uint64_t generation_of(uint64_t id)
+{
+    return id >> CAP_SLOT_BITS;
+}
+
+struct model_history model_history(uint64_t pid, uint64_t id, uint64_t from, uint64_t to)
+{
+    const struct process *process = process_find(pid);
+    struct model_history history = {.held = NULL};
+
+    if (process == NULL) {
+        return history;
+    }
+    for (uint32_t i = process->last; i != 0; i = previous[i]) {
+        const struct model_held *edge = &held[i];
+
+        if (edge->edge.id == id && edge->born <= to) {
+            history.held = edge;
+            history.before = edge->born <= from;
+            history.throughout = edge->born <= from && edge->died > to;
+            history.sometime = edge->died >= from;
+            break;
+        }
+    }
+    return history;
+}
+
+int32_t model_permits(const struct model_edge *edge, uint64_t interface_id, unsigned method)
+{
+    if (edge->interface_id != interface_id) {
+        return TRANSPORT_WRONG_INTERFACE;
+    }
+    if (edge->facet != UINT64_MAX && (method > 63 || (edge->facet >> method & 1) == 0)) {
+        return TRANSPORT_NO_METHOD;
+    }
+    return TRANSPORT_OK;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+/* Whether the edge may be passed on just as a TransferMode says. */
+static bool passes_as(const struct model_edge *edge, uint32_t transfer)
+{
+    static const uint32_t modes[] = {0, 1, 2, 1, 2};
+
+    return transfer < ARRAY_COUNT(modes) && edge->mode == modes[transfer] &&
+           (edge->grantable != 0) == (transfer >= 3);
+}
+
+/* Whether a holder of `from` may hand out an edge that passes as `transfer` says, and stay. */
+static bool may_hand_out(const struct model_edge *from, uint32_t transfer)
+{
+    return from->mode == 1 && (from->grantable != 0 || transfer == 0);
+}
+
+static bool facet_is_within(uint64_t facet, uint64_t source)
+{
+    if (source == UINT64_MAX) {
+        return true;
+    }
+    return facet != UINT64_MAX && (facet & ~source) == 0;
+}
+
+/* Whether the submission of process `pid` asks for just this edge at `object`. */
+static bool asks_for(const struct model_submission *submission, const struct model_edge *edge)
+{
+    const struct model_intent *intent = &submission->intent;
+    struct model_history target =
+        model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+
+    if (submission->sqe.opcode != OPCODE_CALL || submission->yielded != 0 || target.held == NULL ||
+        !target.sometime ||
+        model_permits(&target.held->edge, submission->sqe.interface_id, submission->sqe.method) !=
+            TRANSPORT_OK) {
+        return false;
+    }
+    switch (intent->ask) {
+    case MODEL_ASK_CREATE:
+        return edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == UINT64_MAX &&
+               edge->badge == 0;
+    case MODEL_ASK_MINT:
+        return edge->object == target.held->edge.object &&
+               edge->interface_id == intent->interface_id && edge->facet == intent->facet &&
+               edge->badge == intent->badge && passes_as(edge, intent->transfer) &&
+               edge->grant == 0;
+    case MODEL_ASK_SPAWN:
+        return edge->interface_id == PROCESS_HANDLE_INTERFACE_ID && edge->badge == 0;
+    default:
+        return false;
+    }
+}
+
+/* The grant of a spawn's plan that makes just this edge in the child. */
+static bool grants(const struct model_submission *spawn, const struct model_edge *edge)
+{
+    for (uint32_t i = 0; i < spawn->intent.grants; i++) {
+        const struct model_grant *grant = &spawn->intent.grant[i];
+        struct model_history source = model_history(spawn->pid, grant->id, spawn->begun, model_now);
+        const struct model_edge *from;
+
+        if (source.held == NULL || !source.sometime) {
+            continue;
+        }
+        from = &source.held->edge;
+        if (from->object == edge->object && from->interface_id == edge->interface_id &&
+            from->badge == edge->badge && edge->grant == from->grant &&
+            may_hand_out(from, grant->transfer) && passes_as(edge, grant->transfer) &&
+            edge->facet == (grant->narrowed ? grant->facet : from->facet) &&
+            facet_is_within(edge->facet, from->facet)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which submission brought this edge about; 0 with *known: none, but it may be. */
+static uint64_t cause_find(const struct model_actor *actor, const struct process *process,
+                           const struct model_edge *edge, bool *known)
+{
+    struct model_submission *submission = model_find(actor->submission);
+
+    *known = true;
+    if (submission != NULL && submission->pid == process->pid && asks_for(submission, edge)) {
+        return actor->submission;
+    }
+    for (uint32_t i = 0; i < spawn_count; i++) {
+        const struct model_submission *other = &submissions[spawns[i]];
+
+        if (process->life == MODEL_BUILDING && grants(other, edge)) {
+            return 0;
+        }
+        if (other->pid == process->pid && other->state == MODEL_TAKEN && asks_for(other, edge)) {
+            return spawns[i];
+        }
+    }
+    /* The first process gets what the manifest says, which is not this model's matter. */
+    *known = process->life == MODEL_BUILDING && process == &processes[0];
+    return 0;
+}
+
+static void edge_add(const struct model_actor *actor, struct process *process,
+                     const struct model_edge *edge)
+{
+    uint32_t slot = slot_of(edge->id);
+    bool known;
+    uint64_t cause = cause_find(actor, process, edge, &known);
+
+    if (slot >= SLOTS || generation_of(edge->id) <= process->generation[slot]) {
+        model_disagree("process %llu: id %llx:%u was given out before",
+                       (unsigned long long)process->pid,
+                       (unsigned long long)generation_of(edge->id), slot);
+        return;
+    }
+    if (!known) {
+        model_disagree("process %llu: edge %u to object %llu, interface %llx, appeared and nobody "
+                       "asked for it",
+                       (unsigned long long)process->pid, slot, (unsigned long long)edge->object,
+                       (unsigned long long)edge->interface_id);
+    }
+    if (held_count == MODEL_EDGES) {
+        model_disagree("the model has no room for another edge");
+        return;
+    }
+    process->generation[slot] = generation_of(edge->id);
+    held[held_count] = (struct model_held){
+        .edge = *edge, .pid = process->pid, .born = model_now, .died = UINT64_MAX, .by = cause};
+    previous[held_count] = process->last;
+    process->last = held_count++;
+    if (cause != 0) {
+        submissions[cause].yielded++;
+    }
+}
+
+static void edge_remove(const struct model_actor *actor, struct process *process,
+                        struct model_held *edge)
+{
+    struct model_submission *submission = model_find(actor->submission);
+
+    edge->died = model_now;
+    if (process->life >= MODEL_DYING) {
+        return;
+    }
+    if (submission != NULL && submission->pid == process->pid) {
+        if (submission->sqe.opcode == OPCODE_RELEASE && submission->sqe.cap.raw == edge->edge.id &&
+            submission->removed == 0) {
+            submission->removed++;
+            return;
+        }
+        if (edge->by == actor->submission && submission->yielded > 0) {
+            submission->yielded--;
+            return;
+        }
+    }
+    model_disagree("process %llu: edge %llx:%u went away and nobody asked for it",
+                   (unsigned long long)process->pid,
+                   (unsigned long long)generation_of(edge->edge.id), slot_of(edge->edge.id));
+}
+
+static bool edges_are_equal(const struct model_edge *one, const struct model_edge *other)
+{
+    return one->id == other->id && one->object == other->object &&
+           one->interface_id == other->interface_id && one->facet == other->facet &&
+           one->badge == other->badge && one->grant == other->grant && one->mode == other->mode &&
+           one->grantable == other->grantable;
+}
+
+/* The newest edge of the process with this id. */
+static uint32_t newest(const struct process *process, uint64_t id)
+{
+    for (uint32_t i = process->last; i != 0; i = previous[i]) {
+        if (held[i].edge.id == id) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+void model_table(const struct model_actor *actor, uint64_t pid, const struct model_edge *edges,
+                 uint32_t count)
+{
+    struct process *process = process_find(pid);
+    uint32_t live[LIVE];
+    uint32_t old = 0;
+
+    model_now++;
+    if (process == NULL || count > LIVE) {
+        model_disagree("a table nobody knows, or too large: process %llu, %u edges",
+                       (unsigned long long)pid, count);
+        return;
+    }
+    /* Both are in order of slots: one pass. */
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = slot_of(edges[i].id);
+
+        while (old < process->live_count && slot_of(held[process->live[old]].edge.id) < slot) {
+            edge_remove(actor, process, &held[process->live[old++]]);
+        }
+        if (old < process->live_count && held[process->live[old]].edge.id == edges[i].id) {
+            if (!edges_are_equal(&held[process->live[old]].edge, &edges[i])) {
+                model_disagree("process %llu: edge %u changed under its id",
+                               (unsigned long long)pid, slot);
+            }
+            live[i] = process->live[old++];
+            continue;
+        }
+        if (old < process->live_count && slot_of(held[process->live[old]].edge.id) == slot) {
+            edge_remove(actor, process, &held[process->live[old++]]);
+        }
+        edge_add(actor, process, &edges[i]);
+        live[i] = newest(process, edges[i].id);
+    }
+    while (old < process->live_count) {
+        edge_remove(actor, process, &held[process->live[old++]]);
+    }
+    memcpy(process->live, live, count * sizeof(live[0]));
+    process->live_count = count;
+}
+
+/* ---- submissions ----------------------------------------------------------------------------- */
+
+void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
+                  const struct model_intent *intent)
+{
+    struct model_submission *found = model_find(submission);
+
+    if (found == NULL || found->state != MODEL_UNKNOWN) {
+        model_disagree("submission %llu is named twice", (unsigned long long)submission);
+        return;
+    }
+    *found = (struct model_submission){
+        .state = MODEL_INTENDED, .pid = pid, .thread = thread, .intent = *intent};
+}
+
+void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe)
+{
+    struct model_submission *found = model_find(sqe->user_data);
+
+    model_now++;
+    if (found == NULL || found->state != MODEL_INTENDED || found->pid != pid ||
+        found->thread != thread) {
+        model_disagree("the kernel took submission %llu of process %llu, which nobody made",
+                       (unsigned long long)sqe->user_data, (unsigned long long)pid);
+        return;
+    }
+    if (under_way_count == UNDER_WAY || spawn_count == SPAWNS) {
+        model_disagree("the model has no room for more submissions under way");
+        return;
+    }
+    under_way[under_way_count++] = sqe->user_data;
+    if (found->intent.ask == MODEL_ASK_SPAWN) {
+        spawns[spawn_count++] = sqe->user_data;
+    }
+    found->state = MODEL_TAKEN;
+    found->sqe = *sqe;
+    found->begun = model_now;
+    found->wire = model_wire(sqe);
+}
+
+/* Whether the completion speaks rightly of the capability; true: and the rest is to be judged. */
+static bool cap_verdict(uint64_t name, const struct model_submission *submission, int32_t result,
+                        struct model_history *history)
+{
+    *history =
+        model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+    if (result == TRANSPORT_BAD_CAP) {
+        if (history->before) {
+            model_disagree("submission %llu: BAD_CAP for an id that was given out",
+                           (unsigned long long)name);
+        }
+        return false;
+    }
+    if (result == TRANSPORT_STALE_CAP) {
+        if (history->held == NULL) {
+            model_disagree("submission %llu: STALE_CAP for an id that was never given out",
+                           (unsigned long long)name);
+        } else if (history->throughout) {
+            model_disagree("submission %llu: STALE_CAP for an id that was good",
+                           (unsigned long long)name);
+        }
+        return false;
+    }
+    if (history->held == NULL || !history->sometime) {
+        model_disagree("submission %llu (opcode %u): result %d through an id that was not good",
+                       (unsigned long long)name, submission->sqe.opcode, result);
+        return false;
+    }
+    return true;
+}
+
+static void call_verdict(const struct model_actor *actor, uint64_t name,
+                         struct model_submission *submission, const struct cqe *cqe)
+{
+    struct model_history history;
+    uint32_t caps = cqe->result >= 0 ? cqe->flags >> CQE_CAPS_SHIFT : 0;
+    int32_t permitted;
+
+    if ((submission->sqe.flags & SQE_PROMISED) != 0 || submission->sqe.answer != 0 ||
+        !cap_verdict(name, submission, cqe->result, &history)) {
+        return;
+    }
+    permitted =
+        model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method);
+    if ((cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD
+             ? cqe->result
+             : TRANSPORT_OK) != permitted) {
+        model_disagree("submission %llu: result %d where the edge says %d",
+                       (unsigned long long)name, cqe->result, permitted);
+    }
+    if (model_is_endpoint(history.held->edge.object) &&
+        history.held->edge.interface_id != ENDPOINT_INTERFACE_ID) {
+        model_completed_at_endpoint(actor, name, submission, cqe);
+    } else if (submission->yielded != caps) {
+        model_disagree("submission %llu: its completion tells of %u capabilities, %u came to be",
+                       (unsigned long long)name, caps, submission->yielded);
+    }
+}
+
+static void owner_verdict(const struct model_actor *actor, uint64_t name,
+                          struct model_submission *submission, const struct cqe *cqe)
+{
+    uint8_t opcode = submission->sqe.opcode;
+    struct model_history history;
+    int32_t permitted = TRANSPORT_OK;
+
+    if (!cap_verdict(name, submission, cqe->result, &history)) {
+        return;
+    }
+    if (opcode != OPCODE_RETURN) {
+        permitted =
+            model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_RECEIVE);
+    }
+    if (opcode != OPCODE_RECV && permitted == TRANSPORT_OK) {
+        permitted =
+            model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_ANSWER);
+    }
+    if ((cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD
+             ? cqe->result
+             : TRANSPORT_OK) != permitted) {
+        model_disagree("submission %llu: result %d where the edge says %d",
+                       (unsigned long long)name, cqe->result, permitted);
+    }
+    model_completed_at_endpoint(actor, name, submission, cqe);
+}
+
+static void verdict(const struct model_actor *actor, uint64_t name,
+                    struct model_submission *submission, const struct cqe *cqe)
+{
+    struct model_history history;
+
+    if (submission->wire != TRANSPORT_OK) {
+        if (cqe->result != submission->wire) {
+            model_disagree("submission %llu: malformed (%d), answered %d", (unsigned long long)name,
+                           submission->wire, cqe->result);
+        }
+        return;
+    }
+    switch (submission->sqe.opcode) {
+    case OPCODE_NOP:
+        if (cqe->result != 0) {
+            model_disagree("submission %llu: a NOP answered %d", (unsigned long long)name,
+                           cqe->result);
+        }
+        break;
+    case OPCODE_RELEASE:
+        if (cap_verdict(name, submission, cqe->result, &history) && cqe->result != 0) {
+            model_disagree("submission %llu: RELEASE answered %d", (unsigned long long)name,
+                           cqe->result);
+        }
+        if ((cqe->result == 0) != (submission->removed == 1)) {
+            model_disagree("submission %llu: RELEASE answered %d and %u edges went",
+                           (unsigned long long)name, cqe->result, submission->removed);
+        }
+        break;
+    case OPCODE_CALL:
+        call_verdict(actor, name, submission, cqe);
+        break;
+    case OPCODE_RECV:
+    case OPCODE_RETURN:
+    case OPCODE_RETURN_RECV:
+        owner_verdict(actor, name, submission, cqe);
+        break;
+    default:
+        if (cqe->result != TRANSPORT_BAD_OPCODE) {
+            model_disagree("submission %llu: opcode %u, which nobody offers, answered %d",
+                           (unsigned long long)name, submission->sqe.opcode, cqe->result);
+        }
+        break;
+    }
+}
+
+static void under_way_remove(uint64_t name)
+{
+    for (uint32_t i = 0; i < under_way_count; i++) {
+        if (under_way[i] == name) {
+            under_way[i] = under_way[--under_way_count];
+            return;
+        }
+    }
+}
+
+void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe)
+{
+    struct model_submission *found = model_find(cqe->user_data);
+
+    model_now++;
+    if (found == NULL || (found->state != MODEL_TAKEN && found->state != MODEL_DROPPED)) {
+        model_disagree("a completion (%d) for submission %llu, which is %s", cqe->result,
+                       (unsigned long long)cqe->user_data,
+                       found != NULL && found->state == MODEL_DONE ? "complete already"
+                                                                   : "not under way");
+        return;
+    }
+    if (found->thread != thread) {
+        model_disagree("the completion of submission %llu came to another thread",
+                       (unsigned long long)cqe->user_data);
+    }
+    verdict(actor, cqe->user_data, found, cqe);
+    under_way_remove(cqe->user_data);
+    found->state = MODEL_DONE;
+    found->ended = model_now;
+    found->result = cqe->result;
+}
+
+void model_quiescent(void)
+{
+    for (uint32_t i = 0; i < under_way_count; i++) {
+        const struct model_submission *submission = &submissions[under_way[i]];
+
+        if (submission->endpoint == 0 && submission->intent.ask != MODEL_ASK_WAIT) {
+            model_disagree("submission %llu (opcode %u) is under way, waits nowhere, and every CPU "
+                           "is idle",
+                           (unsigned long long)under_way[i], submission->sqe.opcode);
+        }
+    }
+}
+
+/* ---- asked by the generator ------------------------------------------------------------------ */
+
+uint32_t model_edges(uint64_t pid, struct model_edge *edges, uint32_t room)
+{
+    const struct process *process = process_find(pid);
+    uint32_t count = 0;
+
+    if (process != NULL) {
+        for (; count < process->live_count && count < room; count++) {
+            edges[count] = held[process->live[count]].edge;
+        }
+    }
+    return count;
+}
+
+uint64_t model_stale_id(uint64_t pid, uint64_t choice)
+{
+    const struct process *process = process_find(pid);
+    uint64_t found = 0;
+
+    if (process == NULL) {
+        return 0;
+    }
+    choice %= 8;
+    for (uint32_t i = process->last; i != 0; i = previous[i]) {
+        if (held[i].died != UINT64_MAX) {
+            found = held[i].edge.id;
+            if (choice-- == 0) {
+                break;
+            }
+        }
+    }
+    return found;
+}
+
+uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < under_way_count && count < room; i++) {
+        const struct model_submission *call = &submissions[under_way[i]];
+
+        if (call->token != 0 && call->receiver >> 16 == pid) {
+            tokens[count] = call->token;
+            calls[count++] = under_way[i];
+        }
+    }
+    return count;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference model of the authority graph: who holds what, which submissions are under way, what
+ * waits at which endpoint. It is told what happens (a submission was taken, a table looks so now, a
+ * completion was posted) and judges whether that may be. Simple and slow on purpose, written from
+ * the architecture's text and abi/ alone; its objects use no symbol of core/ or kernel/.
+ *
+ * Names. Objects, endpoints and threads are numbers that the caller chooses, never used twice; a
+ * thread's has its process's pid above its lowest 16 bits.
+ * A submission is named by its user_data: a number that the caller never uses twice either.
+ */
+#ifndef SIM_MODEL_H
+#define SIM_MODEL_H
+
+#include "abi/ring.h"
+
+enum {
+    MODEL_PROCESSES = 256, /* in one run */
+    MODEL_SUBMISSIONS = 32768,
+    MODEL_EDGES = 65536, /* ever made in one run */
+    MODEL_ENDPOINTS = 2048,
+    MODEL_GRANTS = 24, /* of one spawn */
+    MODEL_VIEW = 256,  /* records of one kind at one endpoint */
+};
+
+enum model_edge_state {
+    MODEL_EDGE_HELD,
+    MODEL_EDGE_MOVING, /* leaving with a transfer; its id does not resolve */
+    MODEL_EDGE_BURIED, /* revoked; its slot waits for release, and nothing else of it is left */
+};
+
+struct model_edge {
+    uint64_t id; /* CapId */
+    enum model_edge_state state;
+    uint64_t object;
+    uint64_t interface_id;
+    uint64_t facet;
+    uint64_t badge;
+    uint64_t grant; /* delegation it came through; 0: none */
+    uint32_t mode;  /* 0: not to be passed on, 1: as a copy or leaving, 2: only leaving */
+    uint32_t grantable;
+};
+
+/* What a CALL's message asks of a kernel object, as its sender meant it. */
+enum model_ask {
+    MODEL_ASK_NOTHING, /* yields no capability */
+    MODEL_ASK_CREATE,  /* an endpoint: its owner's edge */
+    MODEL_ASK_MINT,    /* a client's edge: interface_id, facet, badge, transfer */
+    MODEL_ASK_SPAWN,   /* a process: its handle; and the grants, into the child */
+    MODEL_ASK_WAIT,    /* nothing, perhaps much later */
+};
+
+struct model_grant {
+    uint64_t id;
+    uint64_t facet; /* of the child's edge, if narrowed */
+    bool narrowed;
+    uint32_t transfer; /* TransferMode of schema/authority.capnp */
+};
+
+struct model_intent {
+    enum model_ask ask;
+    uint64_t interface_id; /* of the edge yielded */
+    uint64_t facet;
+    uint64_t badge;
+    uint32_t transfer; /* TransferMode of schema/authority.capnp */
+    uint32_t grants;
+    struct model_grant grant[MODEL_GRANTS];
+};
+
+enum model_life {
+    MODEL_BUILDING,
+    MODEL_ALIVE,
+    MODEL_DYING,
+    MODEL_ENDED,
+};
+
+enum model_state {
+    MODEL_UNKNOWN,
+    MODEL_INTENDED, /* written into a ring */
+    MODEL_TAKEN,    /* accepted by the kernel */
+    MODEL_DONE,     /* completed */
+    MODEL_DROPPED,  /* its thread is gone */
+};
+
+/* One submission. */
+struct model_submission {
+    enum model_state state;
+    uint64_t pid;
+    uint64_t thread;
+    struct sqe sqe; /* as the kernel took it */
+    uint64_t begun; /* model time */
+    uint64_t ended;
+    struct model_intent intent;
+    int32_t wire;         /* the verdict on its form */
+    uint32_t yielded;     /* edges that came to be by it and stayed */
+    uint32_t removed;     /* edges that went by it */
+    uint64_t endpoint;    /* CALL, RECV: where it is or was queued; 0: nowhere */
+    uint64_t token;       /* CALL: under which it was delivered; 0: it was not */
+    uint64_t receiver;    /* CALL: the thread that got it */
+    uint64_t delivered;   /* RECV: the CALL it got; 0: none */
+    uint64_t answered_by; /* CALL: the RETURN that ended it */
+    bool returned;        /* RETURN: has answered a call */
+    int32_t result;       /* once DONE */
+};
+
+/* On whose behalf a CPU works: a submission being dispatched, or something else. */
+struct model_actor {
+    uint64_t submission; /* user_data; 0: none */
+    uint64_t pid;        /* of the current thread; 0: a job or nobody */
+    uint64_t thread;
+};
+
+/* An endpoint as it is between two uses of its lock. Submissions by user_data, oldest first. */
+struct model_endpoint_view {
+    uint64_t endpoint;
+    bool closed;
+    uint32_t owners;
+    uint32_t calls;
+    uint32_t receivers;
+    uint32_t flights;
+    uint64_t call[MODEL_VIEW];
+    uint64_t receiver[MODEL_VIEW];
+    uint64_t flight[MODEL_VIEW];
+    uint64_t flight_token[MODEL_VIEW];
+    uint64_t flight_receiver[MODEL_VIEW]; /* thread */
+};
+
+/* Once in the life of a process, like the kernel's static data. */
+void model_reset(void);
+
+/* What was wrong first; NULL: nothing so far. */
+const char *model_disagreement(void);
+
+/* Reports a disagreement found elsewhere. The first one counts. */
+void model_disagree(const char *format, ...) PRINTF_LIKE(1, 2);
+
+void model_process(uint64_t pid, enum model_life life);
+/* A thread will run no user code again: what it began ends without completions. */
+void model_thread_gone(uint64_t thread);
+
+/* A submission stands in a ring. */
+void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
+                  const struct model_intent *intent);
+/* The kernel took it. */
+void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe);
+/* The kernel posts a completion to `thread`. */
+void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe);
+
+/* The whole table of `pid`, in order of slots, as its lock was just released by `actor`. */
+void model_table(const struct model_actor *actor, uint64_t pid, const struct model_edge *edges,
+                 uint32_t count);
+/* An endpoint as its lock was just released by `actor`. */
+void model_endpoint(const struct model_actor *actor, const struct model_endpoint_view *view);
+/* The endpoint is destroyed. */
+void model_endpoint_gone(uint64_t endpoint);
+/* Every CPU is idle: whatever is under way must be waiting somewhere. */
+void model_quiescent(void);
+
+/* A RECV's message as its receiver read it. */
+void model_received(uint64_t submission, const struct endpoint_message *head, uint64_t stamp);
+/* A CALL's answer as its caller read it: the first word of the message. */
+void model_answered(uint64_t submission, uint64_t stamp);
+
+/* ---- asked by the generator ---- */
+
+const struct model_submission *model_submission(uint64_t submission);
+uint32_t model_edges(uint64_t pid, struct model_edge *edges, uint32_t room);
+/* Some id that was once good in `pid` and is no more; 0: none. `choice` chooses. */
+uint64_t model_stale_id(uint64_t pid, uint64_t choice);
+/* The tokens of calls that threads of `pid` took and have not returned. */
+uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room);
+bool model_is_alive(uint64_t pid);
+
+/* The verdict on the form of a submission, by the rules of abi/ring.h: 0 or a transport error. */
+int32_t model_wire(const struct sqe *sqe);
+
+#endif

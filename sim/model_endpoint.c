@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference model: endpoints.
+ *
+ * The model sees an endpoint whole each time its lock is released and compares it with the time
+ * before. What may change, and no more:
+ *
+ *   a call joins the end of the queue   - it is the submission being dispatched, through an edge to
+ *                                         this endpoint that allows it
+ *   a receiver joins                    - the same, through an owner's edge
+ *   the oldest call goes to the oldest receiver, under a token that never was before
+ *   a call in flight ends               - by the RETURN being dispatched that names its token, or
+ *                                         because a side is gone
+ *   anything ends                       - because its thread is gone or the endpoint has closed
+ *
+ * While a call and a receiver wait, there is no token left for them. A closed endpoint is empty.
+ * Whatever leaves without completion belonged to a thread that is gone.
+ */
+#include "sim/model_inside.h"
+
+#include <string.h>
+
+#include "schema/generated/endpoint.capnp.h"
+
+enum {
+    TOKENS = 1 << 14, /* places of the set of tokens ever used */
+};
+
+struct endpoint {
+    uint64_t name;
+    bool gone;
+    struct model_endpoint_view view;
+};
+
+static struct endpoint endpoints[MODEL_ENDPOINTS];
+static uint32_t endpoint_count;
+static uint64_t token_set[TOKENS][2];
+
+static struct endpoint *endpoint_find(uint64_t name)
+{
+    for (uint32_t i = endpoint_count; i > 0; i--) {
+        if (endpoints[i - 1].name == name) {
+            return &endpoints[i - 1];
+        }
+    }
+    return NULL;
+}
+
+bool model_is_endpoint(uint64_t object)
+{
+    return endpoint_find(object) != NULL;
+}
+
+bool model_is_closed(uint64_t endpoint)
+{
+    const struct endpoint *found = endpoint_find(endpoint);
+
+    return found != NULL && found->view.closed;
+}
+
+/* Whether the token is new at this endpoint; it is not from now on. */
+static bool token_is_new(uint64_t endpoint, uint64_t token)
+{
+    uint64_t place =
+        (endpoint * UINT64_C(0x9e3779b97f4a7c15) ^ token * UINT64_C(0xc2b2ae3d27d4eb4f));
+
+    place = (place ^ place >> 29) % TOKENS;
+    for (uint32_t tries = 0; tries < TOKENS; tries++, place = (place + 1) % TOKENS) {
+        if (token_set[place][0] == endpoint && token_set[place][1] == token) {
+            return false;
+        }
+        if (token_set[place][0] == 0) {
+            token_set[place][0] = endpoint;
+            token_set[place][1] = token;
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool list_has(const uint64_t *list, uint32_t count, uint64_t name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i] == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- completions ----------------------------------------------------------------------------- */
+
+/* A CALL has ended with an answer, or with NO_ROOM for one: by the RETURN being dispatched. */
+static void answered(const struct model_actor *actor, uint64_t name, struct model_submission *call,
+                     const struct cqe *cqe)
+{
+    struct model_submission *by = model_find(actor->submission);
+
+    if (by == NULL || (by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV)) {
+        model_disagree("call %llu has an answer (%d) and nobody returns", (unsigned long long)name,
+                       cqe->result);
+        return;
+    }
+    if (by->returned || by->sqe.token != call->token || call->token == 0) {
+        model_disagree("call %llu was answered by submission %llu, which returns another",
+                       (unsigned long long)name, (unsigned long long)actor->submission);
+    }
+    if (cqe->result >= 0 &&
+        ((uint32_t)cqe->result != by->sqe.message_bytes ||
+         by->sqe.message_bytes > call->sqe.result_bytes ||
+         ((cqe->flags & CQE_EXCEPTION) != 0) != ((by->sqe.flags & SQE_EXCEPTION) != 0))) {
+        model_disagree("call %llu: %d bytes answered, %u returned, room for %u",
+                       (unsigned long long)name, cqe->result, by->sqe.message_bytes,
+                       call->sqe.result_bytes);
+    }
+    if (cqe->result == TRANSPORT_NO_ROOM && by->sqe.message_bytes <= call->sqe.result_bytes) {
+        model_disagree("call %llu: NO_ROOM for an answer that fits", (unsigned long long)name);
+    }
+    by->returned = true;
+    call->answered_by = actor->submission;
+}
+
+static void call_completed(const struct model_actor *actor, uint64_t name,
+                           struct model_submission *call, const struct cqe *cqe)
+{
+    if (cqe->result >= 0 || (cqe->result == TRANSPORT_NO_ROOM && call->token != 0)) {
+        answered(actor, name, call, cqe);
+    } else if (call->endpoint != 0 && cqe->result != TRANSPORT_PEER_GONE &&
+               cqe->result != TRANSPORT_CANCELLED) {
+        model_disagree("call %llu was accepted and ended with %d", (unsigned long long)name,
+                       cqe->result);
+    }
+}
+
+void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
+                                 struct model_submission *submission, const struct cqe *cqe)
+{
+    bool returns =
+        submission->sqe.opcode == OPCODE_RETURN || submission->sqe.opcode == OPCODE_RETURN_RECV;
+
+    if (submission->sqe.opcode == OPCODE_CALL) {
+        call_completed(actor, name, submission, cqe);
+        return;
+    }
+    if (returns && cqe->result >= 0 && !submission->returned) {
+        model_disagree("submission %llu returned nothing and says it did",
+                       (unsigned long long)name);
+    }
+    if (returns && cqe->result == TRANSPORT_BAD_TOKEN && submission->returned) {
+        model_disagree("submission %llu used its token and says BAD_TOKEN",
+                       (unsigned long long)name);
+    }
+    if (submission->sqe.opcode == OPCODE_RETURN && cqe->result > 0) {
+        model_disagree("submission %llu: a RETURN answered %d", (unsigned long long)name,
+                       cqe->result);
+    }
+}
+
+/* ---- views ----------------------------------------------------------------------------------- */
+
+/* A submission that newly waits or flies here: it is the one being dispatched, and it may. */
+static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t name, bool owner)
+{
+    struct model_submission *submission = model_find(name);
+    struct model_history history;
+    int32_t permitted;
+
+    if (submission == NULL || submission->endpoint != 0 || name != actor->submission) {
+        model_disagree("submission %llu joined endpoint %llu and is not being dispatched",
+                       (unsigned long long)name, (unsigned long long)endpoint);
+        return;
+    }
+    history = model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+    if (history.held == NULL || !history.sometime || history.held->edge.object != endpoint) {
+        model_disagree("submission %llu joined endpoint %llu without an edge to it",
+                       (unsigned long long)name, (unsigned long long)endpoint);
+        return;
+    }
+    permitted =
+        owner ? model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_RECEIVE)
+              : model_permits(&history.held->edge, submission->sqe.interface_id,
+                              submission->sqe.method);
+    if (permitted != TRANSPORT_OK) {
+        model_disagree("submission %llu joined endpoint %llu and its edge says %d",
+                       (unsigned long long)name, (unsigned long long)endpoint, permitted);
+    }
+    submission->endpoint = endpoint;
+}
+
+/* One that is no more where it was: complete, or its thread is gone. */
+static void left(uint64_t endpoint, uint64_t name, bool closed)
+{
+    struct model_submission *submission = model_find(name);
+
+    if (submission->state == MODEL_TAKEN) {
+        model_disagree("submission %llu vanished from endpoint %llu", (unsigned long long)name,
+                       (unsigned long long)endpoint);
+        return;
+    }
+    if (submission->state == MODEL_DONE && submission->result == TRANSPORT_PEER_GONE && !closed &&
+        !(submission->receiver != 0 && model_thread_is_gone(submission->receiver))) {
+        model_disagree("submission %llu: PEER_GONE, and the peer is there",
+                       (unsigned long long)name);
+    }
+}
+
+/* Records of `now` that were not there; and order: those that stayed keep theirs. */
+static void queue_compare(const struct model_actor *actor, uint64_t endpoint, const uint64_t *was,
+                          uint32_t was_count, const uint64_t *now, uint32_t now_count, bool owner)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < now_count; i++) {
+        uint32_t old = at;
+
+        while (old < was_count && was[old] != now[i]) {
+            old++;
+        }
+        if (old < was_count) {
+            at = old + 1;
+        } else if (list_has(was, was_count, now[i])) {
+            model_disagree("endpoint %llu: submission %llu was overtaken",
+                           (unsigned long long)endpoint, (unsigned long long)now[i]);
+        } else {
+            at = was_count;
+            joined(actor, endpoint, now[i], owner);
+        }
+    }
+}
+
+/* Delivered calls in the order in which they waited; the one being dispatched is the newest. */
+static uint32_t delivered_calls(const struct model_actor *actor,
+                                const struct model_endpoint_view *was,
+                                const struct model_endpoint_view *now, uint64_t *calls)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < was->calls; i++) {
+        if (list_has(now->flight, now->flights, was->call[i])) {
+            calls[count++] = was->call[i];
+        }
+    }
+    for (uint32_t i = 0; i < now->flights; i++) {
+        uint64_t name = now->flight[i];
+
+        if (!list_has(was->flight, was->flights, name) && !list_has(was->call, was->calls, name)) {
+            joined(actor, now->endpoint, name, false);
+            calls[count++] = name;
+        }
+    }
+    return count;
+}
+
+/* Receivers that got something, oldest first. */
+static uint32_t served_receivers(const struct model_actor *actor,
+                                 const struct model_endpoint_view *was,
+                                 const struct model_endpoint_view *now, uint64_t *receivers)
+{
+    struct model_submission *own = model_find(actor->submission);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < was->receivers; i++) {
+        const struct model_submission *receive = model_find(was->receiver[i]);
+
+        if (!list_has(now->receiver, now->receivers, was->receiver[i]) &&
+            receive->state == MODEL_DONE && receive->result > 0 && receive->delivered == 0) {
+            receivers[count++] = was->receiver[i];
+        }
+    }
+    if (own != NULL && own->state == MODEL_DONE && own->result > 0 && own->delivered == 0 &&
+        (own->sqe.opcode == OPCODE_RECV || own->sqe.opcode == OPCODE_RETURN_RECV) &&
+        !list_has(was->receiver, was->receivers, actor->submission)) {
+        if (own->endpoint == 0) {
+            joined(actor, now->endpoint, actor->submission, true);
+        }
+        receivers[count++] = actor->submission;
+    }
+    return count;
+}
+
+/* The oldest call went to the oldest receiver, and so on. */
+static void deliveries_compare(const struct model_actor *actor,
+                               const struct model_endpoint_view *was,
+                               const struct model_endpoint_view *now)
+{
+    static uint64_t calls[2 * MODEL_VIEW];
+    static uint64_t receivers[MODEL_VIEW + 1];
+    uint32_t count = delivered_calls(actor, was, now, calls);
+    uint32_t served = served_receivers(actor, was, now, receivers);
+
+    if (count != served) {
+        model_disagree("endpoint %llu: %u calls were delivered to %u receivers",
+                       (unsigned long long)now->endpoint, count, served);
+        return;
+    }
+    if (count > 0 && now->calls > 0 && list_has(was->call, was->calls, now->call[0]) &&
+        !list_has(was->call, was->calls, calls[count - 1])) {
+        model_disagree("endpoint %llu: call %llu overtook call %llu",
+                       (unsigned long long)now->endpoint, (unsigned long long)calls[count - 1],
+                       (unsigned long long)now->call[0]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct model_submission *call = model_find(calls[i]);
+        struct model_submission *receive = model_find(receivers[i]);
+
+        receive->delivered = calls[i];
+        if (receive->result !=
+            (int32_t)(sizeof(struct endpoint_message) + call->sqe.message_bytes)) {
+            model_disagree("submission %llu received %d bytes, call %llu sent %u",
+                           (unsigned long long)receivers[i], receive->result,
+                           (unsigned long long)calls[i], call->sqe.message_bytes);
+        }
+    }
+}
+
+/* Tokens and receivers of what flies. */
+static void flights_compare(const struct model_endpoint_view *was,
+                            const struct model_endpoint_view *now)
+{
+    for (uint32_t i = 0; i < now->flights; i++) {
+        struct model_submission *call = model_find(now->flight[i]);
+
+        if (call == NULL) {
+            model_disagree("endpoint %llu: a call in flight that nobody made",
+                           (unsigned long long)now->endpoint);
+            return;
+        }
+        if (list_has(was->flight, was->flights, now->flight[i])) {
+            if (call->token != now->flight_token[i]) {
+                model_disagree("call %llu changed its token", (unsigned long long)now->flight[i]);
+            }
+            continue;
+        }
+        if (!token_is_new(now->endpoint, now->flight_token[i])) {
+            model_disagree("endpoint %llu: token %llx was used before",
+                           (unsigned long long)now->endpoint,
+                           (unsigned long long)now->flight_token[i]);
+        }
+        call->token = now->flight_token[i];
+        call->receiver = now->flight_receiver[i];
+    }
+}
+
+static void view_check(const struct model_endpoint_view *now)
+{
+    if (now->calls > 0 && now->receivers > 0 && now->flights < LIMIT_TOKEN_SLOTS) {
+        model_disagree("endpoint %llu: %u calls and %u receivers wait for each other",
+                       (unsigned long long)now->endpoint, now->calls, now->receivers);
+    }
+    if (now->closed && now->calls + now->receivers + now->flights > 0) {
+        model_disagree("endpoint %llu is closed and not empty", (unsigned long long)now->endpoint);
+    }
+}
+
+static struct endpoint *endpoint_make(uint64_t name)
+{
+    struct endpoint *endpoint;
+
+    if (endpoint_count == MODEL_ENDPOINTS) {
+        model_disagree("the model has no room for another endpoint");
+        return NULL;
+    }
+    endpoint = &endpoints[endpoint_count++];
+    memset(endpoint, 0, offsetof(struct endpoint, view.call));
+    endpoint->name = name;
+    return endpoint;
+}
+
+void model_endpoint(const struct model_actor *actor, const struct model_endpoint_view *now)
+{
+    struct endpoint *endpoint = endpoint_find(now->endpoint);
+    struct model_endpoint_view *was;
+
+    model_now++;
+    if (endpoint == NULL) {
+        endpoint = endpoint_make(now->endpoint);
+    }
+    if (endpoint == NULL || model_disagreement() != NULL) {
+        return;
+    }
+    was = &endpoint->view;
+    if (endpoint->gone || (was->closed && !now->closed)) {
+        model_disagree("endpoint %llu came back", (unsigned long long)now->endpoint);
+    }
+    queue_compare(actor, now->endpoint, was->call, was->calls, now->call, now->calls, false);
+    queue_compare(actor, now->endpoint, was->receiver, was->receivers, now->receiver,
+                  now->receivers, true);
+    deliveries_compare(actor, was, now);
+    flights_compare(was, now);
+    for (uint32_t i = 0; i < was->calls; i++) {
+        if (!list_has(now->call, now->calls, was->call[i]) &&
+            !list_has(now->flight, now->flights, was->call[i])) {
+            left(now->endpoint, was->call[i], now->closed);
+        }
+    }
+    for (uint32_t i = 0; i < was->flights; i++) {
+        if (!list_has(now->flight, now->flights, was->flight[i])) {
+            left(now->endpoint, was->flight[i], now->closed);
+        }
+    }
+    for (uint32_t i = 0; i < was->receivers; i++) {
+        if (!list_has(now->receiver, now->receivers, was->receiver[i])) {
+            left(now->endpoint, was->receiver[i], now->closed);
+        }
+    }
+    view_check(now);
+    *was = *now;
+}
+
+void model_endpoint_gone(uint64_t name)
+{
+    struct endpoint *endpoint = endpoint_find(name);
+
+    if (endpoint == NULL) {
+        return;
+    }
+    if (endpoint->view.calls + endpoint->view.receivers + endpoint->view.flights > 0) {
+        model_disagree("endpoint %llu is destroyed and not empty", (unsigned long long)name);
+    }
+    endpoint->gone = true;
+}
+
+/* ---- what programs read ---------------------------------------------------------------------- */
+
+void model_received(uint64_t submission, const struct endpoint_message *head, uint64_t stamp)
+{
+    const struct model_submission *receive = model_find(submission);
+    const struct model_submission *call = receive == NULL ? NULL : model_find(receive->delivered);
+    struct model_history history;
+
+    if (call == NULL) {
+        model_disagree("submission %llu received a call that nobody delivered",
+                       (unsigned long long)submission);
+        return;
+    }
+    history = model_history(call->pid, call->sqe.cap.raw, call->begun, model_now);
+    if (head->token != call->token || head->badge != history.held->edge.badge ||
+        head->interface_id != call->sqe.interface_id || head->method != call->sqe.method ||
+        head->message_bytes != call->sqe.message_bytes ||
+        head->result_bytes != call->sqe.result_bytes || head->caps != 0 ||
+        head->kind != ENDPOINT_MESSAGE_CALL) {
+        model_disagree("submission %llu received a head that is not call %llu's",
+                       (unsigned long long)submission, (unsigned long long)receive->delivered);
+    }
+    if (stamp != 0 && stamp != receive->delivered) {
+        model_disagree("submission %llu received the message of call %llu, not of %llu",
+                       (unsigned long long)submission, (unsigned long long)stamp,
+                       (unsigned long long)receive->delivered);
+    }
+}
+
+void model_answered(uint64_t submission, uint64_t stamp)
+{
+    const struct model_submission *call = model_find(submission);
+
+    if (call == NULL || call->answered_by == 0) {
+        model_disagree("call %llu reads an answer that nobody returned",
+                       (unsigned long long)submission);
+    } else if (stamp != 0 && stamp != call->answered_by) {
+        model_disagree("call %llu reads the answer of %llu, not of %llu",
+                       (unsigned long long)submission, (unsigned long long)stamp,
+                       (unsigned long long)call->answered_by);
+    }
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The atomics of abi/atomic.h with a switch point before each: what the simulator's build finds
+ * under that name. Virtual CPUs share one host thread, so the plain access is the atomic one;
+ * orders weaker than sequential consistency are the explorer's (sim/explore).
+ */
+#ifndef ABI_ATOMIC_H
+#define ABI_ATOMIC_H
+
+#include "abi/compiler.h"
+
+/* Another virtual CPU's turn, perhaps (sim/hunt/observe.c). */
+void sim_atomic_point(void);
+
+/* A word was stored; nobody else has run since. */
+void sim_atomic_stored(const void *word);
+
+#define SIM_LOAD(name, type)                                                                       \
+    static inline type name(const type *word)                                                      \
+    {                                                                                              \
+        sim_atomic_point();                                                                        \
+        return *(const volatile type *)word;                                                       \
+    }
+#define SIM_STORE(name, type)                                                                      \
+    static inline void name(type *word, type value)                                                \
+    {                                                                                              \
+        sim_atomic_point();                                                                        \
+        *(volatile type *)word = value;                                                            \
+        sim_atomic_stored(word);                                                                   \
+    }
+
+SIM_LOAD(atomic_load_relaxed_u32, uint32_t)
+SIM_LOAD(atomic_load_acquire_u32, uint32_t)
+SIM_LOAD(atomic_load_relaxed_u64, uint64_t)
+SIM_LOAD(atomic_load_acquire_u64, uint64_t)
+SIM_STORE(atomic_store_relaxed_u32, uint32_t)
+SIM_STORE(atomic_store_release_u32, uint32_t)
+SIM_STORE(atomic_store_relaxed_u64, uint64_t)
+SIM_STORE(atomic_store_release_u64, uint64_t)
+
+static inline uint32_t atomic_exchange_u32(uint32_t *word, uint32_t value)
+{
+    uint32_t before;
+
+    sim_atomic_point();
+    before = *word;
+    *word = value;
+    return before;
+}
+
+static inline uint64_t atomic_exchange_u64(uint64_t *word, uint64_t value)
+{
+    uint64_t before;
+
+    sim_atomic_point();
+    before = *word;
+    *word = value;
+    return before;
+}
+
+/* The new value, as in abi/atomic.h. */
+static inline uint64_t atomic_add_u64(uint64_t *word, uint64_t amount)
+{
+    sim_atomic_point();
+    *word += amount;
+    return *word;
+}
+
+/* The old value, as in abi/atomic.h; so the next. */
+static inline uint64_t atomic_or_u64(uint64_t *word, uint64_t bits)
+{
+    uint64_t before;
+
+    sim_atomic_point();
+    before = *word;
+    *word = before | bits;
+    return before;
+}
+
+static inline uint64_t atomic_and_u64(uint64_t *word, uint64_t bits)
+{
+    uint64_t before;
+
+    sim_atomic_point();
+    before = *word;
+    *word = before & bits;
+    return before;
+}
+
+static inline void atomic_fence(void)
+{
+    sim_atomic_point();
+}
+
+#endif
