@@ -33,6 +33,7 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
 {
     uint64_t interface_id = endpoint_mint_params_get_interface_id(params);
     uint64_t facet = facet_read(endpoint_mint_params_get_facet(params));
+    uint16_t mode = endpoint_mint_params_get_transfer_mode(params);
     struct hold_edge edge;
 
     if (!endpoint_mint_params_has_facet(params)) {
@@ -41,11 +42,15 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
     if (interface_id == 0 || interface_id == ENDPOINT_INTERFACE_ID) {
         return call_refuse(request, EXCEPTION_REASON_INVALID_ARGUMENT, 0, interface_id);
     }
+    if (mode >= AUTHORITY_TRANSFER_MODE_COUNT) {
+        return call_refuse(request, EXCEPTION_REASON_INVALID_ARGUMENT,
+                           AUTHORITY_TRANSFER_MODE_COUNT, mode);
+    }
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
     edge = object_edge(object, interface_id, facet, endpoint_mint_params_get_badge(params));
-    edge_mode_set(&edge, endpoint_mint_params_get_transfer_mode(params));
+    edge_mode_set(&edge, mode);
     endpoint_mint_results_set_client(
         results, call_result_cap(call_of(request), &edge, ENDPOINT_MINT_PATH_CLIENT));
     return CAPN_DISPATCH_ANSWERED;
