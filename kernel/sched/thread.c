@@ -146,11 +146,6 @@ void thread_free(struct thread *thread)
     kmem_free(&thread_cache, thread);
 }
 
-void thread_abandon(struct thread *thread)
-{
-    process_thread_gone(thread->process, thread);
-}
-
 /* The page of the region that building step `index` makes. */
 static enum status build_page(struct thread *thread, unsigned index)
 {
@@ -328,6 +323,24 @@ static bool reclaim_step(struct job *job)
     return false;
 }
 
+/* The thread is in no list and nothing of it runs: its region and slot go back to a process that
+ * lives on, or with the process. Pages that building never made are passed over. */
+static void region_reclaim(struct thread *thread)
+{
+    if (process_is_dying(thread->process)) {
+        process_thread_gone(thread->process, thread);
+        return;
+    }
+    thread->built = (unsigned)(LAYOUT_STACK_LOW / LIMIT_PAGE_BYTES);
+    thread->reclaim.step = reclaim_step;
+    job_start(&thread->reclaim, thread->task.cpu, thread->task.priority);
+}
+
+void thread_abandon(struct thread *thread)
+{
+    region_reclaim(thread);
+}
+
 void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
 {
     thread->exiting = true;
@@ -358,11 +371,5 @@ void thread_retire(struct thread *thread)
         process_kill(process,
                      &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
     }
-    if (process_is_dying(process)) {
-        process_thread_gone(process, thread);
-        return;
-    }
-    thread->built = (unsigned)(LAYOUT_STACK_LOW / LIMIT_PAGE_BYTES);
-    thread->reclaim.step = reclaim_step;
-    job_start(&thread->reclaim, thread->task.cpu, thread->task.priority);
+    region_reclaim(thread);
 }

@@ -91,7 +91,7 @@ enum status thread_build_step(struct thread *thread, bool *done) MUST_USE;
 /* Makes a built thread runnable. */
 void thread_start(struct thread *thread);
 
-/* Gives up a thread that was never started; its user memory stays to the end of the process. */
+/* Gives up a thread that was never started, with what was built of it; its slot is free again. */
 void thread_abandon(struct thread *thread);
 
 /* Operation `index` (below LIMIT_OPERATIONS) of the thread, free or not. */

@@ -6,9 +6,11 @@
  *   exhaust-slots        capability slots, by endpoints
  *   exhaust-operations   operations under way, by receives that nobody answers
  *   exhaust-arena        the ring's arena
- *   exhaust-frames       the machine's memory; spawns are refused meanwhile and work afterwards
+ *   exhaust-frames       the machine's memory; spawns and threads are refused meanwhile, and spawns
+ *                        work afterwards
  *
- * Needs "endpoint-factory", "virtual-memory", "process-spawner" and "null".
+ * Needs "endpoint-factory", "virtual-memory", "process-spawner", "null" and, to use up memory,
+ * "thread-spawner".
  */
 #include "core/string.h"
 #include "schema/generated/exception.capnp.h"
@@ -17,6 +19,7 @@
 #include "user/lib/endpoint.h"
 #include "user/lib/memory.h"
 #include "user/lib/process.h"
+#include "user/lib/thread_spawner.h"
 
 enum {
     ROUNDS = 3,
@@ -155,6 +158,26 @@ static void spawn_works(struct check *check)
     CHECK_EQUAL(check, rt_release(&check->rt->ring, handle.cap), TRANSPORT_OK);
 }
 
+static int never_runs(struct rt *rt, void *argument)
+{
+    (void)rt;
+    (void)argument;
+    return 0;
+}
+
+/* Threads that cannot be built give back their slots: of twice as many as there are, none is
+ * refused for want of one. */
+static void threads_refused(struct check *check)
+{
+    const struct rt_thread_start begin = {.function = never_runs};
+    struct thread_spawner spawner = {.cap = held(check, "thread-spawner")};
+
+    for (unsigned i = 0; i < 2 * LIMIT_THREADS; i++) {
+        CHECK_EQUAL(check, thread_client_spawn(check->rt, spawner, &begin),
+                    EXCEPTION_REASON_OUT_OF_MEMORY);
+    }
+}
+
 static void frames(struct check *check)
 {
     struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
@@ -174,6 +197,7 @@ static void frames(struct check *check)
         CHECK_EQUAL(check, outcome, EXCEPTION_REASON_OUT_OF_MEMORY);
         CHECK(check, mapped > BYTES);
         CHECK_EQUAL(check, spawn(check, &handle), EXCEPTION_REASON_OUT_OF_MEMORY);
+        threads_refused(check);
         null_works(check);
         for (uint64_t offset = 0; offset < mapped; offset += BYTES) {
             CHECK_EQUAL(check,
