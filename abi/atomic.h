@@ -38,6 +38,14 @@ static inline uint64_t atomic_load_relaxed_u64(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+/* A word of memory that is a structure for whoever wrote it. */
+static inline uint64_t atomic_load_relaxed_word(const void *word)
+{
+    typedef uint64_t MAY_ALIAS any_word;
+
+    return __atomic_load_n((const any_word *)word, __ATOMIC_RELAXED);
+}
+
 static inline void atomic_store_relaxed_u64(uint64_t *word, uint64_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);

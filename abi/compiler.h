@@ -20,6 +20,7 @@
 #define NOINLINE          __attribute__((noinline))
 #define ALWAYS_INLINE     __attribute__((always_inline)) inline
 #define COLD              __attribute__((cold))
+#define MAY_ALIAS         __attribute__((may_alias))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)

@@ -366,7 +366,7 @@ enum transport_error cap_table_insert_at(struct cap_table *table, uint32_t slot,
 /* ---- finding -------------------------------------------------------------------------------- */
 
 /* Why `id` is not the name of an edge that is held. */
-static COLD NOINLINE enum transport_error id_error(const struct cap_table *table, struct cap_id id)
+enum transport_error cap_table_id_error(const struct cap_table *table, struct cap_id id)
 {
     uint32_t slot = cap_id_slot(id);
     uint64_t given; /* generations that ids of this slot were given out with */
@@ -382,34 +382,6 @@ static COLD NOINLINE enum transport_error id_error(const struct cap_table *table
         given--;
     }
     return cap_id_generation(id) > given ? TRANSPORT_BAD_CAP : TRANSPORT_STALE_CAP;
-}
-
-/* The slot that `id` names, its edge held or buried; NULL: id_error tells why. */
-static struct cap_slot *slot_resolve(const struct cap_table *table, struct cap_id id)
-{
-    uint32_t slot = cap_id_slot(id);
-    struct cap_slot *entry;
-
-    if (slot >= LIMIT_TABLE_SLOTS || table->page[slot / CAP_TABLE_PAGE_SLOTS] == NULL) {
-        return NULL;
-    }
-    entry = &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
-    return LIKELY(entry->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? entry : NULL;
-}
-
-enum transport_error cap_table_lookup(struct cap_table *table, struct cap_id id,
-                                      const struct hold_edge **edge)
-{
-    struct cap_slot *entry = slot_resolve(table, id);
-
-    if (UNLIKELY(entry == NULL)) {
-        return id_error(table, id);
-    }
-    if (UNLIKELY(entry->edge.object == NULL || !hold_edge_is_alive(&entry->edge))) {
-        return TRANSPORT_REVOKED;
-    }
-    *edge = &entry->edge;
-    return TRANSPORT_OK;
 }
 
 enum transport_error cap_table_token(struct cap_table *table, uint32_t slot, uint64_t interface_id,
@@ -435,10 +407,10 @@ enum transport_error cap_table_token(struct cap_table *table, uint32_t slot, uin
 enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
                                       struct hold_edge *edge)
 {
-    struct cap_slot *entry = slot_resolve(table, id);
+    struct cap_slot *entry = cap_table_resolve(table, id);
 
     if (entry == NULL) {
-        return id_error(table, id);
+        return cap_table_id_error(table, id);
     }
     *edge = entry->edge;
     slot_vacate(table, cap_id_slot(id), entry);
@@ -451,7 +423,7 @@ enum transport_error cap_table_set_flags(struct cap_table *table, struct cap_id 
     enum transport_error error = cap_table_lookup(table, id, &edge);
 
     if (error == TRANSPORT_OK) {
-        slot_resolve(table, id)->edge.flags = flags;
+        cap_table_resolve(table, id)->edge.flags = flags;
     }
     return error;
 }
@@ -460,7 +432,7 @@ const struct provenance *cap_table_origin(const struct cap_table *table, struct 
 {
     uint32_t slot = cap_id_slot(id);
 
-    return slot_resolve(table, id) == NULL
+    return cap_table_resolve(table, id) == NULL
                ? NULL
                : &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
 }

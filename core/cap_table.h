@@ -164,13 +164,46 @@ MUST_USE enum transport_error cap_table_insert_at(struct cap_table *table, uint3
                                                   const struct provenance *origin,
                                                   struct cap_id *id);
 
+/* The slot that `id` names, its edge held or buried; NULL: cap_table_id_error tells why. */
+static inline struct cap_slot *cap_table_resolve(const struct cap_table *table, struct cap_id id)
+{
+    uint32_t slot = cap_id_slot(id);
+    struct cap_slot *page;
+
+    if (UNLIKELY(slot >= LIMIT_TABLE_SLOTS)) {
+        return NULL;
+    }
+    page = table->page[slot / CAP_TABLE_PAGE_SLOTS];
+    if (UNLIKELY(page == NULL)) {
+        return NULL;
+    }
+    page += slot % CAP_TABLE_PAGE_SLOTS;
+    return LIKELY(page->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? page : NULL;
+}
+
+/* Why an id resolves to nothing: BAD_CAP or STALE_CAP. */
+COLD enum transport_error cap_table_id_error(const struct cap_table *table, struct cap_id id);
+
 /*
  * The edge that `id` names; valid until the table changes. BAD_CAP: no such slot was ever used or
  * the id is malformed; STALE_CAP: the slot has moved on, or its edge is being moved; REVOKED: a
  * delegation that it came through was revoked.
  */
-MUST_USE enum transport_error cap_table_lookup(struct cap_table *table, struct cap_id id,
-                                               const struct hold_edge **edge);
+MUST_USE static inline enum transport_error
+cap_table_lookup(struct cap_table *table, struct cap_id id, const struct hold_edge **edge)
+{
+    struct cap_slot *entry = cap_table_resolve(table, id);
+
+    *edge = NULL;
+    if (UNLIKELY(entry == NULL)) {
+        return cap_table_id_error(table, id);
+    }
+    if (UNLIKELY(entry->edge.object == NULL || !hold_edge_is_alive(&entry->edge))) {
+        return TRANSPORT_REVOKED;
+    }
+    *edge = &entry->edge;
+    return TRANSPORT_OK;
+}
 
 /* The id of the edge in `slot`, if it has this interface. BAD_CAP (nothing is there),
  * WRONG_INTERFACE, REVOKED. */

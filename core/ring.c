@@ -8,7 +8,7 @@
  * header, nothing more is taken from it, completions already promised are still posted.
  *
  * Invariants:
- *  1. cq_tail - cq_head + reserved <= cq_entries: a promised completion always has its place.
+ *  1. cq_tail <= promised <= cq_head + cq_entries: a promised completion always has its place.
  *  2. The header's sq_head and cq_tail are never ahead of the private ones.
  *  3. corrupt is set once and never cleared here.
  */
@@ -58,78 +58,62 @@ enum {
     KNOWN = 1024, /* the opcode exists */
 };
 
-/*
- * The wire form of one opcode: its fields and its flags. `clear` are the bits of the eight words of
- * an entry that are zero in every entry whose check may end there: unused fields, flags and values
- * that need a closer look. It follows from the other two.
- */
+/* The wire form of one opcode: its fields and its flags. */
 struct opcode_wire {
-    uint64_t clear[sizeof(struct sqe) / sizeof(uint64_t)];
     uint16_t uses;
     uint8_t flags;
 };
 
+/* X(opcode, fields, flags): the wire form of every opcode. */
+#define OPCODE_WIRES(X)                                                                            \
+    X(OPCODE_NOP, KNOWN, 0)                                                                        \
+    X(OPCODE_CALL,                                                                                 \
+      KNOWN | USES_METHOD | USES_OUT | USES_CAP | USES_SECOND | USES_IN | USES_ANSWER,             \
+      SQE_PROMISED)                                                                                \
+    X(OPCODE_RECV, KNOWN | USES_CAP | USES_IN, 0)                                                  \
+    X(OPCODE_RETURN, KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION)                     \
+    X(OPCODE_RETURN_RECV, KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION)      \
+    X(OPCODE_RELEASE, KNOWN | USES_CAP, 0)                                                         \
+    X(OPCODE_DUP, KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW)       \
+    X(OPCODE_TRANSFER, KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,                               \
+      SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT)                                                  \
+    X(OPCODE_DELEGATE, KNOWN | USES_CAP | USES_SECOND, 0)                                          \
+    X(OPCODE_REVOKE, KNOWN | USES_CAP, 0)                                                          \
+    X(OPCODE_TOKEN, KNOWN | USES_SECOND | USES_ANSWER, 0)                                          \
+    X(OPCODE_FINISH, KNOWN | USES_ANSWER, 0)                                                       \
+    X(OPCODE_CANCEL, KNOWN | USES_SECOND, 0)                                                       \
+    X(OPCODE_WATCH, KNOWN | USES_CAP | USES_SECOND, 0)                                             \
+    X(OPCODE_PARK, KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0)                 \
+    X(OPCODE_UNPARK, KNOWN | USES_CAP | USES_MESSAGE | USES_ANSWER, 0)
+
+#define WIRE_ROW(opcode, fields, flag_bits) [opcode] = {.uses = (fields), .flags = (flag_bits)},
+static const struct opcode_wire opcode_wire[OPCODE_COUNT] = {OPCODE_WIRES(WIRE_ROW)};
+
 /* All bits of a field of `bits` at `shift`, unless it is used; then those of `closer`. */
-#define CLEAR(used, closer, bits, shift)                                                           \
+#define DOUBT(used, closer, bits, shift)                                                           \
     (((used) != 0 ? (uint64_t)(closer) : (UINT64_C(1) << (bits)) - 1) << (shift))
-#define CLEAR_WORD(used) ((used) != 0 ? 0 : UINT64_MAX)
-/* An answer, a slot and a value are one field; a slot's meaning depends on flags. */
-#define WIRE(fields, flag_bits)                                                                    \
+#define DOUBT_WORD(used) ((used) != 0 ? 0 : UINT64_MAX)
+/* An answer, a slot and a value are one field; what a slot means depends on flags. */
+#define DOUBT_ROW(opcode, fields, flag_bits)                                                       \
+    [opcode] = {DOUBT((flag_bits)&SQE_EXCEPTION, 0xff & ~SQE_EXCEPTION, 8, 8) |                    \
+                    DOUBT((fields)&USES_METHOD, 0, 8, 16) |                                        \
+                    DOUBT((fields)&USES_TRANSFERS, 0xf0, 8, 24) |                                  \
+                    DOUBT((fields)&USES_MESSAGE_BYTES, 0xffff8007, 32, 32),                        \
+                0,                                                                                 \
+                DOUBT_WORD((fields)&USES_CAP),                                                     \
+                DOUBT_WORD((fields)&USES_SECOND),                                                  \
+                DOUBT_WORD((fields)&USES_MESSAGE),                                                 \
+                DOUBT_WORD((fields)&USES_RESULT),                                                  \
+                DOUBT((fields)&USES_RESULT_BYTES, 0, 32, 0) |                                      \
+                    DOUBT((fields)&USES_ANSWER,                                                    \
+                          ((flag_bits)&SQE_EXACT_SLOT) != 0 ? 0xffffffff : 0, 32, 32),             \
+                UINT64_MAX},
+#define DOUBT_ALL                                                                                  \
     {                                                                                              \
-        .clear = {CLEAR((flag_bits)&SQE_EXCEPTION, 0xff & ~SQE_EXCEPTION, 8, 8) |                  \
-                      CLEAR((fields)&USES_METHOD, 0, 8, 16) |                                      \
-                      CLEAR((fields)&USES_TRANSFERS, 0xf0, 8, 24) |                                \
-                      CLEAR((fields)&USES_MESSAGE_BYTES, 0xffff8007, 32, 32),                      \
-                  0,                                                                               \
-                  CLEAR_WORD((fields)&USES_CAP),                                                   \
-                  CLEAR_WORD((fields)&USES_SECOND),                                                \
-                  CLEAR_WORD((fields)&USES_MESSAGE),                                               \
-                  CLEAR_WORD((fields)&USES_RESULT),                                                \
-                  CLEAR((fields)&USES_RESULT_BYTES, 0, 32, 0) |                                    \
-                      CLEAR((fields)&USES_ANSWER,                                                  \
-                            ((flag_bits)&SQE_EXACT_SLOT) != 0 ? 0xffffffff : 0, 32, 32),           \
-                  UINT64_MAX},                                                                     \
-        .uses = (fields), .flags = (flag_bits)                                                     \
+        UINT64_MAX, 0, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX      \
     }
-
-static const struct opcode_wire opcode_wire[OPCODE_COUNT] = {
-    [OPCODE_NOP] = WIRE(KNOWN, 0),
-    [OPCODE_CALL] =
-        WIRE(KNOWN | USES_METHOD | USES_OUT | USES_CAP | USES_SECOND | USES_IN | USES_ANSWER,
-             SQE_PROMISED),
-    [OPCODE_RECV] = WIRE(KNOWN | USES_CAP | USES_IN, 0),
-    [OPCODE_RETURN] = WIRE(KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION),
-    [OPCODE_RETURN_RECV] = WIRE(KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION),
-    [OPCODE_RELEASE] = WIRE(KNOWN | USES_CAP, 0),
-    [OPCODE_DUP] = WIRE(KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW),
-    [OPCODE_TRANSFER] = WIRE(KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,
-                             SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT),
-    [OPCODE_DELEGATE] = WIRE(KNOWN | USES_CAP | USES_SECOND, 0),
-    [OPCODE_REVOKE] = WIRE(KNOWN | USES_CAP, 0),
-    [OPCODE_TOKEN] = WIRE(KNOWN | USES_SECOND | USES_ANSWER, 0),
-    [OPCODE_FINISH] = WIRE(KNOWN | USES_ANSWER, 0),
-    [OPCODE_CANCEL] = WIRE(KNOWN | USES_SECOND, 0),
-    [OPCODE_WATCH] = WIRE(KNOWN | USES_CAP | USES_SECOND, 0),
-    [OPCODE_PARK] = WIRE(KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0),
-    [OPCODE_UNPARK] = WIRE(KNOWN | USES_CAP | USES_MESSAGE | USES_ANSWER, 0),
-};
-
-static uint64_t sqe_word(const struct sqe *sqe, unsigned index)
-{
-    uint64_t word;
-
-    memcpy(&word, (const uint8_t *)sqe + index * sizeof(word), sizeof(word));
-    return word;
-}
-
-/* Whether the entry is valid beyond doubt; false: it needs the closer look. */
-static bool sqe_is_plain(const struct sqe *sqe, const struct opcode_wire *wire)
-{
-    return ((sqe_word(sqe, 0) & wire->clear[0]) | (sqe_word(sqe, 2) & wire->clear[2]) |
-            (sqe_word(sqe, 3) & wire->clear[3]) | (sqe_word(sqe, 4) & wire->clear[4]) |
-            (sqe_word(sqe, 5) & wire->clear[5]) | (sqe_word(sqe, 6) & wire->clear[6]) |
-            (sqe_word(sqe, 7) & wire->clear[7])) == 0;
-}
+const uint64_t sqe_doubtful[OPCODE_COUNT + 1][SQE_WORDS] = {
+    OPCODE_WIRES(DOUBT_ROW)[OPCODE_FORWARD] = DOUBT_ALL, [OPCODE_COUNT] = DOUBT_ALL};
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
                                    enum refusal_argument argument, uint64_t amount)
@@ -231,16 +215,10 @@ enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct ref
     unsigned wrong;
 
     memset(refusal, 0, sizeof(*refusal));
-    if (UNLIKELY(sqe->opcode >= OPCODE_COUNT)) {
+    if (sqe->opcode >= OPCODE_COUNT || opcode_wire[sqe->opcode].uses == 0) {
         return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
     }
     wire = &opcode_wire[sqe->opcode];
-    if (LIKELY(sqe_is_plain(sqe, wire)) && LIKELY(wire->uses != 0)) {
-        return TRANSPORT_OK;
-    }
-    if (wire->uses == 0) {
-        return refuse(refusal, TRANSPORT_BAD_OPCODE, ARGUMENT_OPCODE, sqe->opcode);
-    }
     if ((sqe->flags & ~wire->flags) != 0) {
         return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_FLAGS, sqe->flags);
     }
@@ -250,7 +228,8 @@ enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct ref
 
 unsigned ring_check(const struct ring *ring)
 {
-    if (ring->cq_tail - ring->cq_head + ring->reserved > ring->cq_entries) {
+    if (ring->promised - ring->cq_head > ring->cq_entries ||
+        ring->promised - ring->cq_tail > ring->cq_entries) {
         return 1;
     }
     return 0;

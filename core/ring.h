@@ -8,8 +8,15 @@
 
 #include "abi/ring.h"
 #include "core/assert.h"
+#include "core/string.h"
 
-/* The kernel's own copy of everything that decides; shared memory only mirrors it. */
+/*
+ * The kernel's own copy of everything that decides; shared memory only mirrors it.
+ *
+ * Who writes: the ring's own thread, on its CPU, takes without a lock (sq_head, promised); whoever
+ * posts holds the ring's lock (cq_tail). cq_head is believed by both: either's value was published
+ * by the user, and an older one only makes the kernel more careful.
+ */
 struct ring {
     struct ring_header *header; /* shared */
     const struct sqe *sq;       /* shared */
@@ -19,7 +26,7 @@ struct ring {
     uint32_t sq_head;
     uint32_t cq_tail;
     uint32_t cq_head;  /* newest value of the user's index that was believed */
-    uint32_t reserved; /* completions promised and not yet posted */
+    uint32_t promised; /* what cq_tail will be once every accepted submission has completed */
     bool corrupt;      /* failed closed */
     uint64_t invalid;  /* submissions refused by the wire check */
 };
@@ -28,10 +35,11 @@ struct ring {
 void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq, struct cqe *cq);
 
 enum ring_take {
-    RING_TAKE_EMPTY,   /* nothing submitted */
-    RING_TAKE_ENTRY,   /* *sqe is a private copy; a completion is reserved for it */
-    RING_TAKE_FULL,    /* completions wait: nothing is accepted until the user consumes some */
-    RING_TAKE_CORRUPT, /* an index is impossible: the ring failed closed */
+    RING_TAKE_EMPTY,    /* nothing submitted */
+    RING_TAKE_ENTRY,    /* *sqe is a private copy, valid; a completion is reserved for it */
+    RING_TAKE_DOUBTFUL, /* the same, but sqe_wire_validation_error has to decide */
+    RING_TAKE_FULL,     /* completions wait: nothing is accepted until the user consumes some */
+    RING_TAKE_CORRUPT,  /* an index is impossible: the ring failed closed */
 };
 
 /* An index is impossible: takes nothing more from this ring. */
@@ -43,20 +51,37 @@ MUST_USE static inline bool ring_head_read(struct ring *ring)
 {
     uint32_t head = ring_load_peer(&ring->header->cq_head);
     uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
+    uint32_t believed = atomic_load_relaxed_u32(&ring->cq_head);
 
-    if (UNLIKELY(head - ring->cq_head > tail - ring->cq_head)) {
+    if (UNLIKELY(head - believed > tail - believed)) {
         ring_fail_closed(ring);
         return false;
     }
-    ring->cq_head = head;
+    atomic_store_relaxed_u32(&ring->cq_head, head);
     return true;
 }
 
 /* Whether one more completion has its place, by the index last believed. */
 static inline bool ring_has_place(const struct ring *ring)
 {
-    return ring->cq_tail - ring->cq_head + ring->reserved < ring->cq_entries;
+    return ring->promised - atomic_load_relaxed_u32(&ring->cq_head) < ring->cq_entries;
 }
+
+/* Completions promised and not yet posted. */
+static inline uint32_t ring_reserved(const struct ring *ring)
+{
+    return atomic_load_relaxed_u32(&ring->promised) - atomic_load_relaxed_u32(&ring->cq_tail);
+}
+
+/*
+ * For each opcode, the bits of the eight words of an entry that are zero in every entry which is
+ * valid beyond doubt: unused fields, and flags and values that need a closer look. The row after
+ * the last is for unknown opcodes and has all bits. core/ring.c.
+ */
+enum {
+    SQE_WORDS = sizeof(struct sqe) / sizeof(uint64_t),
+};
+extern const uint64_t sqe_doubtful[OPCODE_COUNT + 1][SQE_WORDS];
 
 /* Whether the user has submitted anything that was not taken, as far as one look tells. */
 static inline bool ring_has_submissions(const struct ring *ring)
@@ -64,9 +89,25 @@ static inline bool ring_has_submissions(const struct ring *ring)
     return ring_load_peer(&ring->header->sq_tail) != ring->sq_head;
 }
 
-/* Takes the next submission. The completion queue's room is looked at before the submission. */
+/* Copies one word of a shared entry, which is read once; its bits that raise doubt. */
+static inline uint64_t sqe_word_take(struct sqe *sqe, const uint8_t *shared,
+                                     const uint64_t *doubtful, unsigned index)
+{
+    uint64_t word = atomic_load_relaxed_word(shared + index * sizeof(word));
+
+    memcpy((uint8_t *)sqe + index * sizeof(word), &word, sizeof(word));
+    return word & doubtful[index];
+}
+
+/* Takes the next submission. The completion queue's room is looked at before the submission. Only
+ * the ring's own thread takes, on its CPU; completions may be posted meanwhile. */
 MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *sqe)
 {
+    const uint64_t *doubtful;
+    const uint8_t *shared;
+    uint64_t first;
+    uint64_t doubt;
+    uint64_t opcode;
     uint32_t tail;
 
     if (UNLIKELY(ring->corrupt)) {
@@ -88,33 +129,41 @@ MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *s
             return RING_TAKE_FULL;
         }
     }
-    *sqe = ring->sq[ring->sq_head & (ring->sq_entries - 1)];
+    /* Atomic loads: each word of the shared entry is read once, and never again through `sqe`. */
+    shared = (const uint8_t *)&ring->sq[ring->sq_head & (ring->sq_entries - 1)];
+    first = atomic_load_relaxed_word(shared);
+    opcode = first & UINT8_MAX;
+    doubtful = sqe_doubtful[opcode < OPCODE_COUNT ? opcode : OPCODE_COUNT];
+    memcpy(sqe, &first, sizeof(first));
+    doubt = first & doubtful[0];
+    doubt |= sqe_word_take(sqe, shared, doubtful, 1);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 2);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 3);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 4);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 5);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 6);
+    doubt |= sqe_word_take(sqe, shared, doubtful, 7);
     ring->sq_head++;
-    ring->reserved++;
+    atomic_store_relaxed_u32(&ring->promised, ring->promised + 1);
     ring_publish(&ring->header->sq_head, ring->sq_head);
-    return RING_TAKE_ENTRY;
-}
-
-/* Where the completion of an accepted submission is to be written, whole, before ring_posted. */
-static inline struct cqe *ring_post_place(struct ring *ring)
-{
-    ASSERT(ring->reserved > 0);
-    return &ring->cq[ring->cq_tail & (ring->cq_entries - 1)];
-}
-
-/* Shows the user what was written there. */
-static inline void ring_posted(struct ring *ring)
-{
-    ring->reserved--;
-    atomic_store_relaxed_u32(&ring->cq_tail, ring->cq_tail + 1);
-    ring_publish(&ring->header->cq_tail, ring->cq_tail);
+    return LIKELY(doubt == 0) ? RING_TAKE_ENTRY : RING_TAKE_DOUBTFUL;
 }
 
 /* Posts the completion of an accepted submission; cannot fail. */
 static inline void ring_post(struct ring *ring, const struct cqe *cqe)
 {
-    *ring_post_place(ring) = *cqe;
-    ring_posted(ring);
+    uint32_t tail = ring->cq_tail;
+    struct cqe *place = &ring->cq[tail & (ring->cq_entries - 1)];
+
+    ASSERT(atomic_load_relaxed_u32(&ring->promised) != tail);
+    /* Whole words: three moves fewer than a copy of the structure. */
+    place->user_data = cqe->user_data;
+    place->result = cqe->result;
+    place->flags = cqe->flags;
+    place->cap[0] = cqe->cap[0];
+    place->cap[1] = cqe->cap[1];
+    atomic_store_relaxed_u32(&ring->cq_tail, tail + 1);
+    ring_publish(&ring->header->cq_tail, tail + 1);
 }
 
 /* Completions that the user has not consumed, by the index last believed; reads the user's index
@@ -126,7 +175,7 @@ static inline uint32_t ring_completions(struct ring *ring)
     if (!ring->corrupt && !ring_head_read(ring)) {
         return 0;
     }
-    return atomic_load_relaxed_u32(&ring->cq_tail) - ring->cq_head;
+    return atomic_load_relaxed_u32(&ring->cq_tail) - atomic_load_relaxed_u32(&ring->cq_head);
 }
 
 /*

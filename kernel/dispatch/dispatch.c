@@ -22,6 +22,7 @@
 #include "abi/syscall.h"
 #include "core/assert.h"
 #include "core/string.h"
+#include "kernel/dispatch/quick.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
@@ -44,31 +45,37 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
     uint32_t work = 0;
 
     for (unsigned i = 0; i < LIMIT_DISPATCH_BATCH && work < DISPATCH_WORK; i++) {
-        enum ring_take take;
         struct sqe sqe;
+        enum ring_take take = ring_take(&thread->ring, &sqe);
 
-        spinlock_lock(&thread->ring_lock);
-        take = ring_take(&thread->ring, &sqe);
-        spinlock_unlock(&thread->ring_lock);
-        if (take == RING_TAKE_CORRUPT) {
+        if (UNLIKELY(take == RING_TAKE_CORRUPT)) {
             return DRAIN_CORRUPT;
         }
-        if (take != RING_TAKE_ENTRY) {
+        if (take != RING_TAKE_ENTRY && take != RING_TAKE_DOUBTFUL) {
             return DRAIN_EMPTY;
         }
-        submission_dispatch(cpu, thread, &sqe);
+        if (take == RING_TAKE_ENTRY && sqe.opcode == OPCODE_CALL && quick_call(thread, &sqe)) {
+            work += DISPATCH_BASE;
+            continue;
+        }
+        submission_dispatch(cpu, thread, &sqe, take == RING_TAKE_ENTRY);
         work += DISPATCH_BASE + sqe.message_bytes +
                 (sqe.result_bytes < DISPATCH_WORK ? sqe.result_bytes : DISPATCH_WORK);
     }
-    return DRAIN_MORE;
+    return ring_has_submissions(&thread->ring) ? DRAIN_MORE : DRAIN_EMPTY;
 }
 
 /* Whether the system call is over, with its result; else the thread waits from now on. */
 static bool enter_finish(struct thread *thread, int64_t *result)
 {
     bool over = true;
-    uint32_t count;
+    uint32_t count = ring_completions(&thread->ring);
 
+    /* Completions only come while the thread itself is here: enough now is enough. */
+    if (LIKELY(count >= thread->wait_for && !thread->ring.corrupt)) {
+        *result = count;
+        return true;
+    }
     spinlock_lock(&thread->ring_lock);
     count = ring_completions(&thread->ring);
     *result = count;

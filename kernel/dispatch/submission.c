@@ -33,10 +33,10 @@ static void post_refusal(struct thread *thread, const struct sqe *sqe, enum tran
     thread_post(thread, &cqe);
 }
 
-void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
+void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe, bool valid)
 {
-    struct refusal refusal;
-    enum transport_error error = sqe_wire_validation_error(sqe, &refusal);
+    struct refusal refusal = {0};
+    enum transport_error error = valid ? TRANSPORT_OK : sqe_wire_validation_error(sqe, &refusal);
 
     if (error != TRANSPORT_OK) {
         thread->ring.invalid++;

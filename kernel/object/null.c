@@ -36,6 +36,12 @@ static enum capn_dispatch null_call(struct object *object, struct capn_request *
     return null_object_dispatch(&server, object, request);
 }
 
-static const struct object_type null_type = {.name = "null", .call = null_call};
+static bool null_quick(uint8_t method)
+{
+    return method == NULL_OBJECT_METHOD_NOTHING;
+}
+
+static const struct object_type null_type = {
+    .name = "null", .call = null_call, .quick = null_quick};
 
 struct object null_object = OBJECT_STATIC(&null_type);

@@ -339,6 +339,65 @@ static void test_placement(void **state)
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
 }
 
+/* Submits `sqe` alone and takes it. */
+static enum ring_take take_one(const struct sqe *sqe, struct sqe *taken)
+{
+    uint32_t tail = shared.header.sq_tail;
+    enum ring_take take;
+
+    sq()[tail % LIMIT_SQ_ENTRIES] = *sqe;
+    ring_publish(&shared.header.sq_tail, tail + 1);
+    take = ring_take(&ring, taken);
+    complete(sqe->user_data);
+    ring_publish(&shared.header.cq_head, shared.header.cq_tail);
+    return take;
+}
+
+/* What is taken as valid beyond doubt is valid, and what a sensible program submits is. */
+static void test_taken_without_doubt(void **state)
+{
+    struct test_random random;
+    struct refusal refusal;
+    struct sqe taken;
+    unsigned entries = 0;
+
+    (void)state;
+    test_random_init(&random, 0x7a6b);
+    for (unsigned round = 0; round < 200000; round++) {
+        struct sqe sqe = {.opcode = (uint8_t)test_random_below(&random, OPCODE_COUNT + 2)};
+        enum ring_take take;
+
+        for (unsigned i = 0; i < ARRAY_COUNT(fields); i++) {
+            if (test_random_one_in(&random, 4)) {
+                fields[i].set(&sqe);
+            }
+        }
+        if (test_random_one_in(&random, 2)) {
+            ((uint8_t *)&sqe)[test_random_below(&random, sizeof(sqe))] ^=
+                (uint8_t)(1u << test_random_below(&random, 8));
+        }
+        take = take_one(&sqe, &taken);
+        assert_memory_equal(&taken, &sqe, sizeof(sqe));
+        if (take == RING_TAKE_ENTRY) {
+            assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
+            entries++;
+        } else {
+            assert_int_equal(take, RING_TAKE_DOUBTFUL);
+        }
+    }
+    assert_in_range(entries, 1000, 100000);
+    for (unsigned opcode = OPCODE_NOP; opcode < OPCODE_FORWARD; opcode++) {
+        struct sqe sqe = {.opcode = (uint8_t)opcode};
+
+        for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+            if ((fields[i].users & BIT(opcode)) != 0 && fields[i].argument != ARGUMENT_ANSWER) {
+                fields[i].set(&sqe);
+            }
+        }
+        assert_int_equal(take_one(&sqe, &taken), RING_TAKE_ENTRY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup(test_impossible_head_fails_closed, setup),
         cmocka_unit_test_setup(test_promised_completions_survive_corruption, setup),
         cmocka_unit_test(test_unused_fields_are_refused),
+        cmocka_unit_test_setup(test_taken_without_doubt, setup),
         cmocka_unit_test(test_limits_and_opcodes),
         cmocka_unit_test(test_promises),
         cmocka_unit_test(test_placement),

@@ -59,7 +59,7 @@ static uint32_t submit_some(uint32_t tail, uint32_t consumed)
     while (tail < ENTRIES && tail - consumed < LIMIT_CQ_ENTRIES &&
            tail - ring_load_peer(&shared.header.sq_head) < LIMIT_SQ_ENTRIES) {
         sq()[tail % LIMIT_SQ_ENTRIES] = (struct sqe){
-            .opcode = OPCODE_NOP, .user_data = UINT64_MAX - tail, .result_bytes = tail};
+            .opcode = OPCODE_RECV, .user_data = UINT64_MAX - tail, .result_bytes = tail};
         ring_publish(&shared.header.sq_tail, ++tail);
     }
     return tail;
