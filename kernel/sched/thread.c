@@ -324,8 +324,9 @@ static bool reclaim_step(struct job *job)
 }
 
 /* The thread is in no list and nothing of it runs: its region and slot go back to a process that
- * lives on, or with the process. Pages that building never made are passed over. */
-static void region_reclaim(struct thread *thread)
+ * lives on, or with the process. Pages that building never made are passed over; what is freed goes
+ * to the cache of `cpu`. */
+static void region_reclaim(struct thread *thread, struct cpu *cpu)
 {
     if (process_is_dying(thread->process)) {
         process_thread_gone(thread->process, thread);
@@ -333,12 +334,12 @@ static void region_reclaim(struct thread *thread)
     }
     thread->built = (unsigned)(LAYOUT_STACK_LOW / LIMIT_PAGE_BYTES);
     thread->reclaim.step = reclaim_step;
-    job_start(&thread->reclaim, thread->task.cpu, thread->task.priority);
+    job_start(&thread->reclaim, cpu, thread->task.priority);
 }
 
 void thread_abandon(struct thread *thread)
 {
-    region_reclaim(thread);
+    region_reclaim(thread, arch_cpu_this());
 }
 
 void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
@@ -371,5 +372,5 @@ void thread_retire(struct thread *thread)
         process_kill(process,
                      &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
     }
-    region_reclaim(thread);
+    region_reclaim(thread, thread->task.cpu);
 }

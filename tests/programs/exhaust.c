@@ -26,6 +26,8 @@ enum {
     PAGES = 16,
     BINARY_QUIET = 1, /* spin, which as "quiet" only sleeps for a while */
     MESSAGE_BYTES = 4096,
+    WAITS = 10000,
+    WAIT_NS = 100 * 1000,
 };
 
 #define PLACE UINT64_C(0x0000300000000000)
@@ -165,16 +167,25 @@ static int never_runs(struct rt *rt, void *argument)
     return 0;
 }
 
-/* Threads that cannot be built give back their slots: of twice as many as there are, none is
- * refused for want of one. */
-static void threads_refused(struct check *check)
+/* A thread that cannot be built gives back what was built of it. With the memory of `last` free
+ * there is enough to begin with and too little to end; what is given back comes a little later. */
+static void threads_refused(struct check *check, struct memory_range last)
 {
     const struct rt_thread_start begin = {.function = never_runs};
     struct thread_spawner spawner = {.cap = held(check, "thread-spawner")};
+    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
 
-    for (unsigned i = 0; i < 2 * LIMIT_THREADS; i++) {
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int32_t outcome = EXCEPTION_REASON_OUT_OF_MEMORY;
+
+        CHECK_EQUAL(check, memory_client_unmap(check->rt, memory, last), TRANSPORT_OK);
         CHECK_EQUAL(check, thread_client_spawn(check->rt, spawner, &begin),
                     EXCEPTION_REASON_OUT_OF_MEMORY);
+        for (unsigned wait = 0; wait < WAITS && outcome != TRANSPORT_OK; wait++) {
+            rt_sleep(check->rt, WAIT_NS);
+            outcome = memory_client_map(check->rt, memory, MEMORY_PROTECTION_READ_WRITE, &last);
+        }
+        CHECK_EQUAL(check, outcome, TRANSPORT_OK);
     }
 }
 
@@ -197,7 +208,7 @@ static void frames(struct check *check)
         CHECK_EQUAL(check, outcome, EXCEPTION_REASON_OUT_OF_MEMORY);
         CHECK(check, mapped > BYTES);
         CHECK_EQUAL(check, spawn(check, &handle), EXCEPTION_REASON_OUT_OF_MEMORY);
-        threads_refused(check);
+        threads_refused(check, (struct memory_range){PLACE + mapped - BYTES, BYTES});
         null_works(check);
         for (uint64_t offset = 0; offset < mapped; offset += BYTES) {
             CHECK_EQUAL(check,
