@@ -312,9 +312,14 @@ static void unpacking_noise(void **state)
         assert_int_equal(capn_unpack_all(&input, &output), status);
         assert_int_equal(output.used, words * 8);
         assert_int_equal(input.used, length);
+        /* The bound that capnp/README.md states. */
+        assert_in_range(words * 8, 0, length * 1024);
         free(plain);
         free(noise);
     }
+    uint64_t most = 0;
+    assert_int_equal(capn_unpacked_words((const uint8_t[]){0, 255, 0, 255}, 4, &most), CAPN_OK);
+    assert_int_equal(most * 8, 4 * 1024);
 }
 
 static void packed_messages(void **state)
