@@ -317,7 +317,8 @@ bool capn_target_list(const struct capn_pointer *pointer, const struct capn_targ
                              .depth_left = (uint16_t)(pointer->depth_left - 1),
                              .element_size = (uint8_t)capn_bits_element(target->bits)};
     bool composite = list.element_size == CAPN_ELEMENT_COMPOSITE;
-    if (!(composite ? composite_read : primitive_read)(pointer, target, &list)) {
+    if (!(composite ? composite_read(pointer, target, &list)
+                    : primitive_read(pointer, target, &list))) {
         return false;
     }
     if (CAPN_UNLIKELY(!element_fits(&list, expected))) {

@@ -12,6 +12,9 @@
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/log.capnp.h"
 #include "schema/generated/manifest.capnp.h"
+#include "schema/generated/memory.capnp.h"
+#include "schema/generated/process.capnp.h"
+#include "schema/generated/thread.capnp.h"
 
 static void transfer_modes(void **state)
 {
@@ -34,6 +37,27 @@ static void widths(void **state)
     struct capset_entry entry;
     assert_int_equal(sizeof(entry.facet), sizeof(CONSOLE_FACET_WRITE));
     assert_int_equal(sizeof(entry.name), MANIFEST_NAME_BYTES_MAX);
+}
+
+/* Where a result has a capability: generated code and submissions say it in as many steps, and a
+ * step of a submission is one more than the pointer's index. */
+static void paths(void **state)
+{
+    static const struct capn_path paths[] = {
+        PROCESS_SPAWNER_SPAWN_PATH_PROCESS, THREAD_SPAWNER_SPAWN_PATH_THREAD,
+        FRAME_ALLOCATOR_ALLOCATE_PATH_OBJECT, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT,
+        ENDPOINT_MINT_PATH_CLIENT};
+    struct promise promise;
+
+    (void)state;
+    assert_int_equal(CAPN_PATH_MAX, PATH_STEPS);
+    assert_int_equal(sizeof(promise.path.step), PATH_STEPS);
+    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+        assert_in_range(paths[i].length, 1, PATH_STEPS);
+        for (unsigned step = 0; step < paths[i].length; step++) {
+            assert_in_range(paths[i].index[step], 0, UINT8_MAX - 1);
+        }
+    }
 }
 
 static void limits(void **state)
@@ -90,9 +114,13 @@ static void log_levels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(transfer_modes), cmocka_unit_test(widths),
-        cmocka_unit_test(limits),         cmocka_unit_test(endpoint_defaults),
-        cmocka_unit_test(reasons),        cmocka_unit_test(log_levels),
+        cmocka_unit_test(transfer_modes),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(paths),
+        cmocka_unit_test(endpoint_defaults),
+        cmocka_unit_test(reasons),
+        cmocka_unit_test(log_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The Cap'n Proto runtime as an object: what it may call, how large it is, that it allocates nothing."""
+"""The Cap'n Proto runtime as an object: what it may call, how large it is, that it allocates nothing
+and never calls itself."""
 import glob
 import os
 import re
@@ -91,6 +92,31 @@ class Runtime(unittest.TestCase):
                 self.assertEqual(wanted - defined - MEMORY, set(), (compiler, level))
                 text = sum(int(line.split()[0]) for line in run("size", *objects).splitlines()[1:])
                 self.assertTrue(0 < text <= TEXT_MAX, (compiler, level, text))
+
+    def test_never_calls_itself(self):
+        calls = {}
+        for source in SOURCES:
+            name = os.path.join(self.folder, os.path.basename(source))
+            run("gcc", "-std=gnu11", "-O1", "-fno-inline", "-fcallgraph-info", "-ffreestanding",
+                "-iquote", ".", "-c", source, "-o", name + ".o")
+            with open(name + ".ci") as file:
+                for caller, called in re.findall(r'edge: { sourcename: "(.*?)" targetname: "(.*?)"',
+                                                 file.read()):
+                    calls.setdefault(caller, set()).add(called)
+        self.assertGreater(len(calls), 50)
+        # A call whose target nobody can tell would leave the graph open.
+        self.assertEqual([name for name in calls if "__indirect_call" in calls[name]], [])
+        finished = set()
+
+        def visit(function, above):
+            self.assertNotIn(function, above, "a circle of calls")
+            if function not in finished:
+                for called in calls.get(function, ()):
+                    visit(called, above | {function})
+                finished.add(function)
+
+        for function in list(calls):
+            visit(function, frozenset())
 
     def test_allocates_nothing(self):
         probe, program = os.path.join(self.folder, "probe.c"), os.path.join(self.folder, "probe")
