@@ -76,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     } else {
         demand(model.report.text != NULL);
         demand(strstr(model.report.text, "\n  rule:  ") != NULL);
+        demand(strstr(model.report.text, "\n  found: ") != NULL);
+        demand(strstr(model.report.text, "\n  try:   ") != NULL);
     }
     model_free(&model);
     return 0;

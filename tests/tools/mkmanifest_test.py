@@ -85,7 +85,7 @@ class MkmanifestTest(unittest.TestCase):
         self.assertTrue(result.stderr.startswith("mkmanifest: "), result.stderr)
         self.assertTrue(result.stderr.endswith("nothing was written\n"), result.stderr)
         self.assertIn("system.json: ", result.stderr)
-        for part in parts:
+        for part in ("\n  rule:  ", "\n  found: ", "\n  try:   ") + parts:
             self.assertIn(part, result.stderr)
         self.assertEqual(self.tree() - {"system.json"}, before - {"system.json"})
         return result
@@ -184,6 +184,15 @@ class MkmanifestTest(unittest.TestCase):
         result = self.run_tool(system(), "--output", os.path.join(self.folder, "no", "out.bin"))
         self.assertEqual(result.returncode, 1)
         self.assertIn("the output can be written", result.stderr)
+
+    def test_a_graph_is_no_leftover_of_an_output_that_fails(self):
+        graph = os.path.join(self.folder, "g.dot")
+        for output in (os.path.join(self.folder, "no", "out.bin"), self.bin):
+            result = self.run_tool(system(), "--graph", graph, "--output", output)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("nothing was written", result.stderr)
+            self.assertEqual(self.tree(), {"bin", "bin/init", "bin/sub", "bin/sub/service",
+                                           "system.json"})
 
     def test_no_such_input(self):
         result = subprocess.run([TOOL, os.path.join(self.folder, "absent.json")],

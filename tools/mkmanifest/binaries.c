@@ -53,7 +53,7 @@ static const char *suggest_file(struct pool *pool, int folder, const char *name)
     const char *nearest;
 
     if (stream == NULL) {
-        return NULL;
+        return "a folder that can be read";
     }
     for (struct dirent *entry = readdir(stream); entry != NULL && list.count < FOLDER_NAMES_MAX;
          entry = readdir(stream)) {
@@ -63,7 +63,8 @@ static const char *suggest_file(struct pool *pool, int folder, const char *name)
     }
     closedir(stream);
     nearest = nearest_name(name, list);
-    return nearest == NULL ? NULL : pool_format(pool, "\"%s\"", nearest);
+    return nearest == NULL ? "build the program first, or name another folder with --binaries"
+                           : pool_format(pool, "\"%s\"", nearest);
 }
 
 static bool path_is_inside(const struct binary_place *place)
@@ -79,7 +80,8 @@ static bool path_is_inside(const struct binary_place *place)
 
         if (length == 0 || strncmp(rest, ".", length) == 0 ||
             (length == 2 && strncmp(rest, "..", 2) == 0)) {
-            return refuse(place, "a binary's path has no empty, \".\" or \"..\" parts", NULL, NULL);
+            return refuse(place, "a binary's path has no empty, \".\" or \"..\" parts", NULL,
+                          "a path below the folder of binaries");
         }
         if (rest[length] == '\0') {
             return true;
@@ -100,9 +102,10 @@ static bool refuse_open(const struct binary_place *place, int folder, const char
     }
     if (error == ELOOP || error == ENOTDIR) {
         return refuse(place, "no part of a binary's path is a symbolic link, only the last a file",
-                      pool_format(pool, "\"%s\" is a link or no folder", part), NULL);
+                      pool_format(pool, "\"%s\" is a link or no folder", part),
+                      "the file itself, copied into the folder of binaries");
     }
-    return refuse(place, "the file can be opened", strerror(error), NULL);
+    return refuse(place, "the file can be opened", strerror(error), "let it be read");
 }
 
 /* Opens the file below `folder` (which stays open); -1 and a report when it is refused. */
@@ -139,12 +142,12 @@ static bool file_read(const struct binary_place *place, int file, struct model_b
 
     if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         return refuse(place, "a binary is a regular file", "a folder, device, pipe or socket",
-                      NULL);
+                      "the program's own file");
     }
     if (facts.st_size < 0 || facts.st_size > BINARY_BYTES_MAX) {
         return refuse(place, "a binary has at most 256 MiB",
                       pool_format(&place->model->pool, "%lld bytes", (long long)facts.st_size),
-                      NULL);
+                      "a program without debugging information");
     }
     binary->length = (size_t)facts.st_size;
     bytes = pool_alloc(&place->model->pool, binary->length + 1, 1);
@@ -153,7 +156,8 @@ static bool file_read(const struct binary_place *place, int file, struct model_b
 
         if (count <= 0) {
             return refuse(place, "the file can be read",
-                          count == 0 ? "it became shorter" : strerror(errno), NULL);
+                          count == 0 ? "it became shorter" : strerror(errno),
+                          "again, when nobody writes to it");
         }
         used += (size_t)count;
     }
@@ -171,7 +175,7 @@ static bool binary_load(const struct binary_place *place, int folder, struct mod
     }
     file = file_open(place, folder);
     if (file < 0) {
-        return refuse(place, "the file can be opened", NULL, NULL);
+        return refuse(place, "the file can be opened", NULL, "again");
     }
     good = file_read(place, file, binary);
     close(file);

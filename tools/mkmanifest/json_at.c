@@ -62,7 +62,7 @@ bool json_object_check(struct json_at at, struct key_list known)
     json_t *value;
 
     if (!json_is_object(at.value)) {
-        return json_refuse(at, "an object is required here", NULL);
+        return json_refuse(at, "an object is required here", "{ ... }");
     }
     json_object_foreach(at.value, key, value)
     {
@@ -90,14 +90,16 @@ bool json_array_check(struct json_at at, struct array_rule rule, size_t *count)
         return true;
     }
     if (!json_is_array(at.value)) {
-        return json_refuse(at, "a list is required here", NULL);
+        return json_refuse(at, "a list is required here", "[ ... ]");
     }
     *count = json_array_size(at.value);
     if (*count < rule.minimum || *count > rule.maximum) {
         return json_refuse(at,
                            pool_format(at.report->pool, "%zu to %zu entries are allowed",
                                        rule.minimum, rule.maximum),
-                           NULL);
+                           *count < rule.minimum
+                               ? pool_format(at.report->pool, "at least %zu", rule.minimum)
+                               : pool_format(at.report->pool, "at most %zu", rule.maximum));
     }
     return true;
 }
@@ -109,11 +111,10 @@ bool json_text_read(struct json_at at, const char *absent, const char **text)
         return true;
     }
     *text = json_string_value(at.value);
-    return *text != NULL || json_refuse(at, "a text is required here", NULL);
+    return *text != NULL || json_refuse(at, "a text is required here", "a text in quotation marks");
 }
 
-/* The text with what is not allowed in a name replaced or left out; NULL: nothing is left. */
-static const char *name_suggestion(struct pool *pool, const char *text)
+const char *name_suggestion(struct pool *pool, const char *text)
 {
     char *name = pool_alloc(pool, LIMIT_NAME_BYTES + 1, 1);
     size_t length = 0;
@@ -129,7 +130,7 @@ static const char *name_suggestion(struct pool *pool, const char *text)
             name[length++] = c;
         }
     }
-    return length == 0 ? NULL : pool_format(pool, "\"%s\"", name);
+    return length == 0 ? "service" : name;
 }
 
 bool json_name_read(struct json_at at, const char *absent, const char **text)
@@ -138,10 +139,25 @@ bool json_name_read(struct json_at at, const char *absent, const char **text)
         return false;
     }
     if (!manifest_name_is_valid((struct capn_text){*text, strlen(*text)})) {
-        return json_refuse(at, "a name is 1 to 32 characters of a-z, 0-9, '_' and '-'",
-                           name_suggestion(at.report->pool, *text));
+        return json_refuse(
+            at, "a name is 1 to 32 characters of a-z, 0-9, '_' and '-'",
+            pool_format(at.report->pool, "\"%s\"", name_suggestion(at.report->pool, *text)));
     }
     return true;
+}
+
+/* The allowed integer that is nearest to what stands there. */
+static const char *number_suggestion(struct json_at at, struct number_rule rule)
+{
+    double value = json_number_value(at.value);
+    uint64_t nearest = rule.minimum;
+
+    if (value >= (double)rule.maximum) {
+        nearest = rule.maximum;
+    } else if (value > (double)rule.minimum) {
+        nearest = (uint64_t)value;
+    }
+    return pool_format(at.report->pool, "%" PRIu64, nearest);
 }
 
 bool json_number_read(struct json_at at, struct number_rule rule, uint64_t *number)
@@ -157,7 +173,7 @@ bool json_number_read(struct json_at at, struct number_rule rule, uint64_t *numb
                        rule.minimum, rule.maximum);
     if (!json_is_integer(at.value) || value < 0 || (uint64_t)value < rule.minimum ||
         (uint64_t)value > rule.maximum) {
-        return json_refuse(at, text, NULL);
+        return json_refuse(at, text, number_suggestion(at, rule));
     }
     *number = (uint64_t)value;
     return true;
@@ -167,7 +183,8 @@ bool json_bool_read(struct json_at at, bool absent, bool *value)
 {
     *value = at.value == NULL ? absent : json_is_true(at.value);
     return at.value == NULL || json_is_boolean(at.value) ||
-           json_refuse(at, "true or false is required here", NULL);
+           json_refuse(at, "true or false is required here",
+                       absent ? "true, or leave it out" : "false, or leave it out");
 }
 
 bool json_choice_read(struct json_at at, struct key_list words, size_t absent, size_t *index)

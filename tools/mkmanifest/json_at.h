@@ -33,7 +33,11 @@ struct key_list {
 struct json_at json_member(struct json_at at, const char *key);
 struct json_at json_entry(struct json_at at, size_t index);
 
-/* Refuses at this place: `rule`, with what was found there. */
+/* The text with what is not allowed in a name replaced or left out; some name if nothing is left.
+ */
+const char *name_suggestion(struct pool *pool, const char *text);
+
+/* Refuses at this place: `rule`, with what was found there and what would do. */
 bool json_refuse(struct json_at at, const char *rule, const char *suggestion);
 
 /* Whether this is an object with no key beside those listed. */

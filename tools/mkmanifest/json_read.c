@@ -161,7 +161,7 @@ static bool method_read(struct json_at at, struct interface interface, uint64_t 
     for (uint32_t i = 0; i < interface_method_count(interface); i++) {
         if (strcmp(interface_method_name(interface, i), name) == 0) {
             if ((*facet >> i & 1) != 0) {
-                return json_refuse(at, "a facet names each method once", NULL);
+                return json_refuse(at, "a facet names each method once", "take it out");
             }
             *facet |= UINT64_C(1) << i;
             return true;
@@ -182,7 +182,7 @@ static bool facet_read(struct json_at at, struct interface interface, uint64_t *
         return true;
     }
     if (!json_is_array(at.value)) {
-        return json_refuse(at, "a facet is \"all\" or a list of methods", NULL);
+        return json_refuse(at, "a facet is \"all\" or a list of methods", "[\"METHOD\", ...]");
     }
     if (!json_array_check(at, (struct array_rule){0, 63, true}, &count)) {
         return false;
@@ -210,13 +210,17 @@ static bool source_read(struct json_at at, struct model_grant *grant)
     }
     colon = strchr(text, ':');
     if (colon == NULL) {
-        return json_refuse(at, "a source is \"kernel:OBJECT\" or \"SERVICE:EXPORT\"", NULL);
+        return json_refuse(at, "a source is \"kernel:OBJECT\" or \"SERVICE:EXPORT\"",
+                           pool_format(pool, "\"kernel:%s\"", name_suggestion(pool, text)));
     }
     left = (struct capn_text){text, (size_t)(colon - text)};
     right = (struct capn_text){colon + 1, strlen(colon + 1)};
     if (!manifest_name_is_valid(left) || !manifest_name_is_valid(right)) {
         return json_refuse(
-            at, "both names of a source are 1 to 32 characters of a-z, 0-9, '_' and '-'", NULL);
+            at, "both names of a source are 1 to 32 characters of a-z, 0-9, '_' and '-'",
+            pool_format(pool, "\"%s:%s\"",
+                        name_suggestion(pool, pool_format(pool, "%.*s", (int)left.length, text)),
+                        name_suggestion(pool, right.bytes)));
     }
     grant->source = pool_string(pool, text);
     grant->from_kernel = manifest_text_equal(left, (struct capn_text){"kernel", 6});
@@ -466,7 +470,7 @@ static bool version_read(struct json_at root, struct model *model)
                                true};
 
     if (!json_is_object(root.value)) {
-        return json_refuse(root, "an object is required here", NULL);
+        return json_refuse(root, "an object is required here", "{ \"schemaVersion\": 1, ... }");
     }
     if (!u64_read(root, "schemaVersion", rule, &version)) {
         return false;
@@ -514,7 +518,7 @@ bool model_read_json(struct model *model, const char *text, size_t length)
             (struct refusal_text){
                 pool_format(&model->pool, "line %d, column %d", error.line, error.column),
                 "the file is one JSON value without duplicate keys or numbers beyond 63 bits",
-                pool_string(&model->pool, error.text), NULL});
+                pool_string(&model->pool, error.text), "look before that place"});
     }
     sha256_init(&sha);
     sha256_add(&sha, text, length);

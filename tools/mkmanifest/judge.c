@@ -167,7 +167,7 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
                             grant == NULL ? (struct name_list){NULL, 0}
                                           : export_names(model, grant->source_name));
     case MANIFEST_ERROR_FACET:
-        return grant == NULL ? NULL
+        return grant == NULL ? "fewer methods"
                              : pool_format(pool, "at most %s",
                                            facet_text(pool, grant->interface, refusal->limit));
     case MANIFEST_ERROR_INTERFACE:
@@ -186,8 +186,17 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
     case MANIFEST_ERROR_TOO_LARGE:
     case MANIFEST_ERROR_TOO_MANY:
         return pool_format(pool, "the limit is %" PRIu64, refusal->limit);
+    case MANIFEST_ERROR_DUPLICATE:
+        return "another name";
+    case MANIFEST_ERROR_BADGE:
+        return "leave the badge out";
+    case MANIFEST_ERROR_INIT_SOURCE:
+    case MANIFEST_ERROR_LATER_SERVICE:
+        return "\"kernel:OBJECT\", or the export of a service that starts earlier";
+    case MANIFEST_ERROR_NOT_LOADABLE:
+        return "a static ELF program for x86-64, as `make user` builds";
     default:
-        return NULL;
+        return "what systems/schema.cue allows here";
     }
 }
 

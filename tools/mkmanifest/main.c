@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/mkmanifest/model.h"
@@ -83,14 +84,15 @@ static bool input_read(struct model *model, const char *path, char **text, size_
         if (file != NULL) {
             fclose(file);
         }
-        return report_refuse(&model->report, (struct refusal_text){"$", "the file can be read",
-                                                                   strerror(errno), NULL});
+        return report_refuse(&model->report,
+                             (struct refusal_text){"$", "the file can be read", strerror(errno),
+                                                   "a file with the system's JSON"});
     }
     fclose(file);
     if (*length > JSON_BYTES_MAX) {
         return report_refuse(
-            &model->report,
-            (struct refusal_text){"$", "a system's JSON has at most 16 MiB", "more", NULL});
+            &model->report, (struct refusal_text){"$", "a system's JSON has at most 16 MiB", "more",
+                                                  "binaries are named, not put into the JSON"});
     }
     return true;
 }
@@ -112,27 +114,62 @@ static bool write_all(int file, const uint8_t *bytes, size_t length)
     return true;
 }
 
-/* Beside the output first, then renamed over it: whoever looks sees the old file or the new. */
-static bool output_write(struct model *model, const char *path, const uint8_t *bytes, size_t length)
-{
-    char *temporary = pool_format(&model->pool, "%s.new-%ld", path, (long)getpid());
-    int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool good = file >= 0 && write_all(file, bytes, length);
+/* A file that is complete, beside the place where it belongs. */
+struct staged {
+    const char *path;
+    const char *temporary; /* NULL: there is none */
+};
 
-    if (file >= 0) {
-        good = close(file) == 0 && good;
-        good = good && rename(temporary, path) == 0;
+static bool output_refuse(struct model *model, const char *path, int error)
+{
+    return report_refuse(
+        &model->report,
+        (struct refusal_text){"$", "the output can be written",
+                              pool_format(&model->pool, "%s: %s", path, strerror(error)),
+                              "a place in a folder that exists and may be written"});
+}
+
+static void output_drop(struct staged *staged)
+{
+    if (staged->temporary != NULL) {
+        unlink(staged->temporary);
+        staged->temporary = NULL;
     }
-    if (!good) {
-        report_refuse(&model->report,
-                      (struct refusal_text){
-                          "$", "the output can be written",
-                          pool_format(&model->pool, "%s: %s", path, strerror(errno)), NULL});
-        if (file >= 0) {
-            unlink(temporary);
-        }
+}
+
+/* Everything that can fail comes before the first name is changed. */
+static bool output_stage(struct model *model, struct staged *staged, const uint8_t *bytes,
+                         size_t length)
+{
+    const char *temporary = pool_format(&model->pool, "%s.new-%ld", staged->path, (long)getpid());
+    struct stat facts;
+    bool good;
+    int file;
+
+    if (stat(staged->path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        return output_refuse(model, staged->path, EISDIR);
     }
-    return good;
+    file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0) {
+        return output_refuse(model, staged->path, errno);
+    }
+    staged->temporary = temporary;
+    good = write_all(file, bytes, length);
+    good = close(file) == 0 && good;
+    return good || output_refuse(model, staged->path, errno);
+}
+
+/* Whoever looks sees the old file or the new. */
+static bool output_commit(struct model *model, struct staged *staged)
+{
+    if (staged->temporary == NULL) {
+        return true;
+    }
+    if (rename(staged->temporary, staged->path) != 0) {
+        return output_refuse(model, staged->path, errno);
+    }
+    staged->temporary = NULL;
+    return true;
 }
 
 static bool explain(struct model *model, struct manifest *manifest, const char *name)
@@ -157,7 +194,7 @@ static bool ends_with(const char *text, const char *end)
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-static bool graph(struct model *model, struct manifest *manifest, const char *path)
+static bool graph_stage(struct model *model, struct manifest *manifest, struct staged *staged)
 {
     char *text = NULL;
     size_t length = 0;
@@ -169,7 +206,7 @@ static bool graph(struct model *model, struct manifest *manifest, const char *pa
         graph_write(memory, &model->pool, manifest);
         fclose(memory);
     }
-    if (text != NULL && ends_with(path, ".svg")) {
+    if (text != NULL && ends_with(staged->path, ".svg")) {
         char *svg = graph_svg(text, length, &length, &problem);
 
         free(text);
@@ -179,7 +216,7 @@ static bool graph(struct model *model, struct manifest *manifest, const char *pa
         return report_refuse(&model->report, (struct refusal_text){"$", "the graph can be drawn",
                                                                    problem, "a file named *.dot"});
     }
-    good = output_write(model, path, (const uint8_t *)text, length);
+    good = output_stage(model, staged, (const uint8_t *)text, length);
     free(text);
     return good;
 }
@@ -187,10 +224,13 @@ static bool graph(struct model *model, struct manifest *manifest, const char *pa
 /* Everything is checked before anything is written; the manifest is written last. */
 static bool run(struct model *model, const struct options *options)
 {
+    struct staged graph = {.path = options->graph};
+    struct staged message = {.path = options->output};
     struct manifest manifest;
     const uint8_t *bytes;
     size_t length;
     char *text;
+    bool good;
 
     if (!input_read(model, options->input, &text, &length) ||
         !model_read_json(model, text, length) || !model_order(model) ||
@@ -198,10 +238,14 @@ static bool run(struct model *model, const struct options *options)
         return false;
     }
     model_encode(model, &bytes, &length);
-    return model_judge(model, &manifest, bytes, length) &&
+    good = model_judge(model, &manifest, bytes, length) &&
            (options->explain == NULL || explain(model, &manifest, options->explain)) &&
-           (options->graph == NULL || graph(model, &manifest, options->graph)) &&
-           (options->output == NULL || output_write(model, options->output, bytes, length));
+           (options->graph == NULL || graph_stage(model, &manifest, &graph)) &&
+           (options->output == NULL || output_stage(model, &message, bytes, length)) &&
+           output_commit(model, &graph) && output_commit(model, &message);
+    output_drop(&graph);
+    output_drop(&message);
+    return good;
 }
 
 int main(int count, char **arguments)

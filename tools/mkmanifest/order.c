@@ -39,7 +39,8 @@ static bool names_check(struct model *model)
                 &model->report,
                 (struct refusal_text){pool_format(&model->pool, "%s.name", service->path),
                                       manifest_error_text(MANIFEST_ERROR_DUPLICATE),
-                                      pool_format(&model->pool, "\"%s\"", service->name), NULL});
+                                      pool_format(&model->pool, "\"%s\"", service->name),
+                                      "another name"});
         }
     }
     return true;

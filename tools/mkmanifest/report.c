@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/assert.h"
+
 enum {
     NAME_LENGTH_MAX = 64, /* longer ones are compared by their beginning */
     LIST_SHOWN_MAX = 24,
@@ -11,14 +13,12 @@ enum {
 
 bool report_refuse(struct report *report, struct refusal_text refusal)
 {
+    ASSERT(refusal.path != NULL && refusal.rule != NULL);
+    ASSERT(refusal.found != NULL && refusal.suggestion != NULL);
     if (report->text == NULL) {
-        report->text = pool_format(
-            report->pool, "%s: %s\n  rule:  %s\n%s%s%s%s%s%s", report->file, refusal.path,
-            refusal.rule,
-            refusal.found == NULL ? "" : "  found: ", refusal.found == NULL ? "" : refusal.found,
-            refusal.found == NULL ? "" : "\n", refusal.suggestion == NULL ? "" : "  try:   ",
-            refusal.suggestion == NULL ? "" : refusal.suggestion,
-            refusal.suggestion == NULL ? "" : "\n");
+        report->text = pool_format(report->pool, "%s: %s\n  rule:  %s\n  found: %s\n  try:   %s\n",
+                                   report->file, refusal.path, refusal.rule, refusal.found,
+                                   refusal.suggestion);
     }
     return false;
 }
@@ -83,7 +83,7 @@ const char *suggest_name(struct pool *pool, const char *name, struct name_list c
         return pool_format(pool, "\"%s\"", nearest);
     }
     if (candidates.count == 0) {
-        return NULL;
+        return "leave it out: there is nothing to choose from";
     }
     for (size_t i = 0; i < candidates.count && i < LIST_SHOWN_MAX; i++) {
         text = pool_format(pool, "%s %s", text, candidates.names[i]);

@@ -14,11 +14,12 @@ struct report {
 struct refusal_text {
     const char *path;       /* like "$.services[1].grants[0].facet" */
     const char *rule;       /* what must hold */
-    const char *found;      /* what was there; NULL: nothing */
-    const char *suggestion; /* NULL: none */
+    const char *found;      /* what was there */
+    const char *suggestion; /* what would do; no refusal is without one */
 };
 
-/* Notes a refusal; the first one stays. Always false, so that a check can end in it. */
+/* Notes a refusal; the first one stays. Always false, so that a check can end in it. No text is
+ * NULL. */
 bool report_refuse(struct report *report, struct refusal_text refusal);
 
 /* Names to choose a suggestion from. */
@@ -30,7 +31,7 @@ struct name_list {
 /* The name closest to `name`, if it is close enough to have been meant; NULL: none is. */
 const char *nearest_name(const char *name, struct name_list candidates);
 
-/* "did you mean ...?", or the whole list when nothing is near; NULL when the list is empty. */
+/* The nearest name, or the whole list when nothing is near, or that there is none; never NULL. */
 const char *suggest_name(struct pool *pool, const char *name, struct name_list candidates);
 
 #endif
