@@ -310,6 +310,31 @@ static void work_is_bounded(void **state)
     assert_int_equal(most, WORDS);
 }
 
+/* Many far pointers that share one landing pad: its object is paid for each time. */
+static void overlapping_far_pointers(void **state)
+{
+    (void)state;
+    enum { POINTERS = 32, WORDS = 64 };
+    uint64_t words[2][WORDS + 1] = {{LIST(0, CAPN_ELEMENT_POINTER, POINTERS)},
+                                    {STRUCT(0, WORDS, 0)}};
+    uint8_t bytes[2][sizeof(words[0])];
+    for (unsigned i = 0; i < WORDS + 1; i++) {
+        bool pointer = i > 0 && i <= POINTERS;
+        capn_store_u64(bytes[0] + i * 8, pointer ? FAR(0, 1) : words[0][i]);
+        capn_store_u64(bytes[1] + i * 8, words[1][i]);
+    }
+    const struct capn_segment segments[] = {{bytes[0], POINTERS + 1}, {bytes[1], WORDS + 1}};
+    struct capn_reader reader;
+    capn_reader_init(&reader, segments, 2, (struct capn_limits){POINTERS + 1 + WORDS + 1, 64});
+    assert_int_equal(capn_reader_check_all(&reader), CAPN_TRAVERSAL_LIMIT);
+    /* The list, the first object with its pad, the second one's pad; not the second object. */
+    assert_int_equal(reader.pointers_followed, 3);
+    capn_reader_init(&reader, segments, 2,
+                     (struct capn_limits){POINTERS + 1 + POINTERS * (WORDS + 1), 64});
+    assert_int_equal(capn_reader_check_all(&reader), CAPN_OK);
+    assert_int_equal(reader.traversal_words_left, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +347,7 @@ int main(void)
         cmocka_unit_test(paths),
         cmocka_unit_test(budget_is_exact),
         cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(overlapping_far_pointers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
