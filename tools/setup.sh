@@ -46,7 +46,7 @@ up_to_date() {
 }
 [ -z "$dry_run$list" ] && up_to_date "$@" && exit 0
 
-wanted=$(awk -v groups=" $* " '$1 == "package" && index(groups, " " $2 " ") { print $3, $5 }' "$pins")
+wanted=$(awk -v groups=" $* " '$1 == "package" && index(groups, " " $2 " ") && !seen[$3, $5]++ { print $3, $5 }' "$pins")
 
 if ! command -v dpkg-query >/dev/null; then
     say "this is not a Debian system, so nothing can be installed here. Needed are:"
