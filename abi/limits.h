@@ -28,6 +28,7 @@ enum {
     LIMIT_ENDPOINT_QUEUE = 1024, /* calls that wait at one endpoint: 16 threads' operations */
     LIMIT_ENDPOINT_CAPABILITIES = LIMIT_TRANSFERS, /* capabilities beside one message */
     LIMIT_ENDPOINT_SESSIONS = 1024,                /* badges: the longest search for one */
+    LIMIT_TRANSFERS_WAITING = 40, /* capabilities beside a thread's waiting calls: one frame */
     LIMIT_ENDPOINT_RECEIVERS =
         64,                 /* receivers that wait at one endpoint: as many as one thread has */
     LIMIT_OPERATIONS = 64,  /* operations of one thread that are not complete */

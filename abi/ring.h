@@ -177,6 +177,12 @@ struct received_cap {
     uint64_t badge;
 };
 
+/* What the completion of a WATCH says of the call. */
+enum watch_result {
+    WATCH_ENDED = 0,     /* it was answered, or ended with the endpoint */
+    WATCH_CANCELLED = 1, /* its caller took it back, died, or lost the right to make it */
+};
+
 /* What a message delivered by RECV says. */
 enum endpoint_message_kind {
     ENDPOINT_MESSAGE_CALL = 0,

@@ -126,6 +126,11 @@ struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues)
     return record_of(list_first(&queues->calls));
 }
 
+struct endpoint_record *endpoint_next_receiver(const struct endpoint_queues *queues)
+{
+    return list_is_empty(&queues->receivers) ? NULL : record_of(list_first(&queues->receivers));
+}
+
 static struct endpoint_record *receiver_take(struct endpoint_queues *queues)
 {
     struct endpoint_record *receiver = record_of(list_pop_front(&queues->receivers));

@@ -89,6 +89,9 @@ MUST_USE bool endpoint_add_receiver(struct endpoint_queues *queues,
 /* The call that endpoint_match would take next if it takes one; NULL: none can be taken now. */
 MUST_USE struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues);
 
+/* The receiver that endpoint_match would take next; NULL: none waits. */
+MUST_USE struct endpoint_record *endpoint_next_receiver(const struct endpoint_queues *queues);
+
 enum endpoint_delivery {
     ENDPOINT_DELIVERS_NOTHING,
     ENDPOINT_DELIVERS_CALL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Submissions that call an object or serve an endpoint: CALL, RECV, RETURN, RETURN_RECV. */
+/* Submissions that call an object or serve an endpoint: CALL, RECV, RETURN, RETURN_RECV,
+ * WATCH. */
 #include "kernel/dispatch/call.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/ipc/endpoint.h"
@@ -34,8 +35,7 @@ enum transport_error submission_call_edge(struct cpu *cpu, struct thread *thread
     }
     object = edge.object;
     error = edge_permits(&edge, sqe->interface_id, sqe->method, refusal);
-    if (error == TRANSPORT_OK && object->type == &endpoint_type &&
-        edge.interface_id != ENDPOINT_INTERFACE_ID) {
+    if (error == TRANSPORT_OK && endpoint_of_client(object) != NULL) {
         error = endpoint_call(thread, &edge, sqe, refusal);
     } else if (error == TRANSPORT_OK) {
         error = call_kernel_object(cpu, thread, sqe, &edge, refusal);
@@ -116,5 +116,20 @@ enum transport_error submission_return_receive(struct cpu *cpu, struct thread *t
         error = endpoint_receive(thread, &edge, sqe, refusal);
     }
     edge_unpin(&edge);
+    return error;
+}
+
+enum transport_error submission_watch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+                                      struct refusal *refusal)
+{
+    struct hold_edge edge;
+    enum transport_error error =
+        owner_pin(thread, sqe, ENDPOINT_METHOD_ANSWER, ENDPOINT_METHOD_ANSWER, &edge, refusal);
+
+    (void)cpu;
+    if (error == TRANSPORT_OK) {
+        error = endpoint_watch_call(thread, &edge, sqe, refusal);
+        edge_unpin(&edge);
+    }
     return error;
 }

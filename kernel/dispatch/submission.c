@@ -21,6 +21,7 @@ static submission_handler *const handler[OPCODE_COUNT] = {
     [OPCODE_RELEASE] = submission_release,
     [OPCODE_FINISH] = submission_finish,
     [OPCODE_CANCEL] = submission_cancel,
+    [OPCODE_WATCH] = submission_watch,
 };
 
 static void post_refusal(struct thread *thread, const struct sqe *sqe, enum transport_error error,

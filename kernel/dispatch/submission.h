@@ -37,6 +37,7 @@ submission_handler submission_call_edge;
 submission_handler submission_receive;
 submission_handler submission_return;
 submission_handler submission_return_receive;
+submission_handler submission_watch;
 
 /* Posts the completion of `sqe` at once. */
 void submission_post(struct thread *thread, const struct sqe *sqe, int32_t result);

@@ -13,6 +13,12 @@
 #include "kernel/ipc/endpoint.h"
 #include "kernel/sched/process.h"
 
+enum {
+    /* Each is about 300 instructions, and may let a call of the largest message be delivered, about
+     * 8,000 more. */
+    CANCELLED_PER_STEP = 4,
+};
+
 static bool promised_cancel(struct operation *operation, bool completes)
 {
     bool waited = answers_call_remove(operation->owner, operation);
@@ -50,6 +56,7 @@ static bool cancel(struct operation *operation, bool completes)
         break;
     case OPERATION_CALL:
     case OPERATION_RECEIVE:
+    case OPERATION_WATCH:
         ended = endpoint_operation_cancel(endpoint, operation, completes);
         break;
     case OPERATION_WAIT:
@@ -73,9 +80,13 @@ bool operation_cancel(struct operation *operation)
     return cancel(operation, true);
 }
 
-void operations_cancel(struct thread *thread)
+bool operations_cancel(struct thread *thread)
 {
-    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
-        (void)cancel(thread_operation(thread, i), false);
+    unsigned ended = 0;
+
+    while (thread->cancelled < LIMIT_OPERATIONS && ended < CANCELLED_PER_STEP) {
+        ended += cancel(thread_operation(thread, thread->cancelled), false);
+        thread->cancelled++;
     }
+    return thread->cancelled == LIMIT_OPERATIONS;
 }

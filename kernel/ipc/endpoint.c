@@ -4,37 +4,67 @@
  *
  * A message waits in its sender's arena and is copied once, at delivery, into the buffer that the
  * receiver named when it asked. Delivery cannot fail: RECV is refused unless its buffer holds the
- * largest message, CALL is refused when its message is larger, and every operation keeps a place
- * for its completion.
+ * largest message with all its capabilities, and has reserved slots for those; CALL is refused when
+ * its message is larger, and has reserved slots for what its answer may bring; every operation
+ * keeps a place for its completion. What travels with a call that waits is a bundle (core/transfer)
+ * in the call's record: it arrives with the message or comes back when the call ends before.
  *
- * Lifetime. An operation in an endpoint's queues holds a reference of the endpoint; whoever ends
- * it does so under the endpoint's lock while holding another, so the last reference never goes
+ * Three objects. Owners' edges name `owner`; when the last of them goes, the endpoint is closed and
+ * a job ends what waits, a few at a time. Clients' edges name a session, if they have a badge, else
+ * `object`. So what an edge pins is exactly what must notice its end, and to copy, move or drop an
+ * edge is to count a reference, whatever it is an edge of. `object` is kept by `owner`, by each
+ * session and by each operation, and goes with the last of them.
+ *
+ * A session's references are its edges and its calls (and, for the length of one submission, the
+ * pin of whoever looked one up). When the last goes, its record waits for a receiver, which gets
+ * CLOSED with the badge; there is nothing that could bring a session back, so that happens once.
+ *
+ * Ends. A call may end from either side, by a revoke, or with the endpoint: whoever finds it in the
+ * endpoint under its lock ends it, takes its bundle back and completes it; whoever comes second
+ * finds nothing. An operation remembers the grant of the edge it was begun through, and a call in
+ * flight that of the edge it was taken through. Both are compared when the operation is published
+ * under the lock, at delivery and at RETURN; a revoke marks first and walks the endpoint later, so
+ * it finds the operation or the operation finds the mark.
+ *
+ * A thread that ends with calls in flight leaves them to its process if that ends too: only when
+ * the process's edges are gone it is known whether the endpoint closes (PEER_GONE) or lives on with
+ * another owner (PEER_RESTARTED).
+ *
+ * Lifetime. Whoever takes an endpoint's lock pins it by another reference than those that may end
  * under the lock. A thread that retires takes the lock of each endpoint its operations name, so no
  * other CPU is still completing one of them afterwards. A server thread finds the calls it took by
  * their tokens, never by pointer, because their owners may be gone.
  *
- * Locks: endpoint, then ring locks of caller or receiver (one at a time).
- * What can fail: buffers, limits, a closed endpoint, a token used before: each a named refusal with
- * nothing changed, except that an answer too large for its caller uses up the token and both sides
- * are told.
+ * Locks: endpoint, then one process or two by pid, or a ring. Edges that arrive nowhere are dropped
+ * after the endpoint's lock was given back (struct settling), since that may take another one.
+ * What can fail: buffers, limits, a closed endpoint, a token used before, descriptors: each a named
+ * refusal with nothing changed, except that an answer too large for its caller uses up the token
+ * and both sides are told.
  */
 #include "kernel/ipc/endpoint.h"
 
 #include "core/assert.h"
-#include "core/string.h"
-#include "kernel/dispatch/call.h"
+#include "kernel/ipc/delivery.h"
 #include "kernel/mem/kmem.h"
-#include "kernel/sched/process.h"
 
 enum {
-    RECEIVED_PER_STEP = 8, /* each may deliver a waiting call of ENDPOINT_MESSAGE_BYTES */
+    /* Each end is about 400 instructions, with capabilities up to 2,000. */
+    CLOSED_PER_STEP = 8,
+    REVOKED_PER_STEP = 8,
+    /* Grants walked in one step of a revoke, up to 80 instructions each. */
+    WALKED_PER_STEP = 64,
+    /* A step of received_cancel ends when so many messages, or bytes of them, were delivered. */
+    RECEIVED_PER_STEP = 8,
+    RECEIVED_BYTES = 8192,
 };
 
 static struct kmem_cache endpoint_cache;
+static struct kmem_cache session_cache;
 
 void endpoints_init(void)
 {
     kmem_cache_init(&endpoint_cache, "endpoint", sizeof(struct endpoint));
+    kmem_cache_init(&session_cache, "session", sizeof(struct session));
 }
 
 struct endpoint *endpoint_create(const struct endpoint_limits *limits)
@@ -42,281 +72,12 @@ struct endpoint *endpoint_create(const struct endpoint_limits *limits)
     struct endpoint *endpoint = kmem_alloc(&endpoint_cache);
 
     if (endpoint != NULL) {
-        object_init(&endpoint->object, &endpoint_type);
+        object_init(&endpoint->object, &endpoint_type); /* the owner object's reference */
+        object_init(&endpoint->owner, &endpoint_owner_type);
         spinlock_init(&endpoint->lock, LOCK_RANK_ENDPOINT, 0);
         endpoint_queues_init(&endpoint->queues, limits);
     }
     return endpoint;
-}
-
-static struct operation *operation_of(struct endpoint_record *record)
-{
-    return CONTAINER_OF(record, struct operation, endpoint_record);
-}
-
-/* Copies between two arenas through the direct map, page by page. */
-static void arena_copy(struct thread *to, uint32_t to_offset, struct thread *from,
-                       uint32_t from_offset, uint32_t bytes)
-{
-    while (bytes > 0) {
-        uint32_t to_room;
-        uint32_t from_room;
-        uint8_t *target = thread_arena(to, to_offset, &to_room);
-        const uint8_t *source = thread_arena(from, from_offset, &from_room);
-        uint32_t chunk = bytes;
-
-        chunk = chunk > to_room ? to_room : chunk;
-        chunk = chunk > from_room ? from_room : chunk;
-        memmove(target, source, chunk);
-        to_offset += chunk;
-        from_offset += chunk;
-        bytes -= chunk;
-    }
-}
-
-/* Takes a call in flight off its receiver's list. Endpoint lock held. */
-static void received_remove(struct operation *call)
-{
-    struct thread *receiver = call->receiver;
-
-    spinlock_lock(&receiver->ring_lock);
-    list_remove(&call->received_node);
-    spinlock_unlock(&receiver->ring_lock);
-    call->receiver = NULL;
-}
-
-/* Ends an operation of the endpoint, which the caller pins and whose lock it holds. */
-static void endpoint_complete(struct endpoint *endpoint, struct operation *operation,
-                              int32_t result, uint32_t flags)
-{
-    operation_complete(operation, result, flags, NULL);
-    object_unref(&endpoint->object);
-}
-
-/* Hands `call` to `receiver`. Lock held. */
-static void deliver(struct endpoint *endpoint, struct operation *call, struct operation *receive,
-                    uint64_t token)
-{
-    struct thread *receiver = receive->owner;
-    struct endpoint_message head = {
-        .token = token,
-        .badge = call->badge,
-        .interface_id = call->interface_id,
-        .method = call->method,
-        .message_bytes = call->message_bytes,
-        .result_bytes = call->result_bytes,
-    };
-    uint32_t total = (uint32_t)sizeof(head) + call->message_bytes;
-
-    ASSERT(total <= receive->result_bytes);
-    thread_arena_write(receiver, receive->result_offset, &head, sizeof(head));
-    arena_copy(receiver, receive->result_offset + (uint32_t)sizeof(head), call->owner,
-               call->message_offset, call->message_bytes);
-    call->receiver = receiver;
-    call->token = token;
-    spinlock_lock(&receiver->ring_lock);
-    list_push_back(&receiver->received, &call->received_node);
-    spinlock_unlock(&receiver->ring_lock);
-    endpoint_complete(endpoint, receive, (int32_t)total, 0);
-}
-
-/* Delivers while calls meet receivers. Lock held. */
-static void endpoint_pump(struct endpoint *endpoint)
-{
-    struct endpoint_match match;
-
-    while (endpoint_match(&endpoint->queues, &match) == ENDPOINT_DELIVERS_CALL) {
-        deliver(endpoint, operation_of(match.call), operation_of(match.receiver), match.token);
-    }
-}
-
-static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
-                                   enum refusal_argument argument, uint32_t limit)
-{
-    refusal->reason = (uint16_t)-error;
-    refusal->argument = (uint16_t)argument;
-    refusal->limit = limit;
-    return error;
-}
-
-enum transport_error endpoint_call(struct thread *thread, const struct hold_edge *edge,
-                                   const struct sqe *sqe, struct refusal *refusal)
-{
-    struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
-    struct operation *operation;
-    uint32_t message;
-    uint32_t result = 0;
-    bool queued = false;
-
-    if (sqe->transfers != 0) {
-        refusal->amount = sqe->transfers;
-        return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_TRANSFERS, 0);
-    }
-    if (sqe->message_bytes > endpoint->queues.limits.message_bytes) {
-        refusal->amount = sqe->message_bytes;
-        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES,
-                      endpoint->queues.limits.message_bytes);
-    }
-    if (!thread_arena_offset(thread, sqe->message, sqe->message_bytes, &message)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
-    }
-    if (sqe->result_bytes != 0 &&
-        !thread_arena_offset(thread, sqe->result, sqe->result_bytes, &result)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, 0);
-    }
-    operation = operation_take(thread, OPERATION_CALL, sqe->user_data);
-    if (operation == NULL) {
-        return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_NONE, LIMIT_OPERATIONS);
-    }
-    operation->interface_id = sqe->interface_id;
-    operation->method = sqe->method;
-    operation->badge = edge->badge;
-    operation->answer = sqe->answer;
-    operation->message_offset = message;
-    operation->message_bytes = sqe->message_bytes;
-    operation->result_offset = result;
-    operation->result_bytes = sqe->result_bytes;
-    operation->endpoint = endpoint;
-    object_ref(&endpoint->object);
-    spinlock_lock(&endpoint->lock);
-    if (!endpoint->closed) {
-        queued = endpoint_add_call(&endpoint->queues, &operation->endpoint_record);
-        endpoint_pump(endpoint);
-    }
-    spinlock_unlock(&endpoint->lock);
-    if (queued) {
-        return TRANSPORT_OK;
-    }
-    operation_release(operation);
-    object_unref(&endpoint->object);
-    return endpoint->closed ? refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0)
-                            : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP,
-                                     endpoint->queues.limits.queue_length);
-}
-
-enum transport_error endpoint_receive(struct thread *thread, const struct hold_edge *edge,
-                                      const struct sqe *sqe, struct refusal *refusal)
-{
-    struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
-    uint32_t room = endpoint_receive_bytes(&endpoint->queues.limits);
-    struct operation *operation;
-    uint32_t result;
-    bool queued = false;
-    bool closed;
-
-    if (sqe->result_bytes < room) {
-        refusal->amount = sqe->result_bytes;
-        return refuse(refusal, TRANSPORT_NO_ROOM, ARGUMENT_RESULT_BYTES, room);
-    }
-    if (!thread_arena_offset(thread, sqe->result, sqe->result_bytes, &result) || result % 8 != 0) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, 0);
-    }
-    operation = operation_take(thread, OPERATION_RECEIVE, sqe->user_data);
-    if (operation == NULL) {
-        return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_NONE, LIMIT_OPERATIONS);
-    }
-    operation->result_offset = result;
-    operation->result_bytes = sqe->result_bytes;
-    operation->endpoint = endpoint;
-    object_ref(&endpoint->object);
-    spinlock_lock(&endpoint->lock);
-    closed = endpoint->closed;
-    if (!closed && endpoint_add_receiver(&endpoint->queues, &operation->endpoint_record)) {
-        queued = true;
-        endpoint_pump(endpoint);
-    }
-    spinlock_unlock(&endpoint->lock);
-    if (queued) {
-        return TRANSPORT_OK;
-    }
-    operation_release(operation);
-    object_unref(&endpoint->object);
-    return closed ? refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0)
-                  : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, LIMIT_ENDPOINT_RECEIVERS);
-}
-
-enum transport_error endpoint_return(struct thread *thread, const struct hold_edge *edge,
-                                     const struct sqe *sqe, struct refusal *refusal)
-{
-    struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
-    enum transport_error error = TRANSPORT_OK;
-    struct operation *call;
-    struct endpoint_end end;
-    uint32_t message;
-
-    if (sqe->transfers != 0) {
-        refusal->amount = sqe->transfers;
-        return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_TRANSFERS, 0);
-    }
-    if (!thread_arena_offset(thread, sqe->message, sqe->message_bytes, &message)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
-    }
-    spinlock_lock(&endpoint->lock);
-    error = endpoint_finish(&endpoint->queues, sqe->token, &end);
-    if (error != TRANSPORT_OK) {
-        spinlock_unlock(&endpoint->lock);
-        refusal->amount = sqe->token;
-        return refuse(refusal, error, ARGUMENT_TOKEN, 0);
-    }
-    call = operation_of(end.call);
-    received_remove(call);
-    if (sqe->message_bytes > call->result_bytes) {
-        refusal->amount = sqe->message_bytes;
-        error = refuse(refusal, TRANSPORT_NO_ROOM, ARGUMENT_MESSAGE_BYTES, call->result_bytes);
-        endpoint_complete(endpoint, call, TRANSPORT_NO_ROOM, 0);
-    } else {
-        arena_copy(call->owner, call->result_offset, thread, message, sqe->message_bytes);
-        endpoint_complete(endpoint, call, (int32_t)sqe->message_bytes,
-                          (sqe->flags & SQE_EXCEPTION) != 0 ? CQE_EXCEPTION : 0);
-    }
-    endpoint_pump(endpoint);
-    spinlock_unlock(&endpoint->lock);
-    return error;
-}
-
-static void endpoint_edge_added(struct object *object, const struct hold_edge *edge)
-{
-    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
-
-    if (edge->interface_id == ENDPOINT_INTERFACE_ID) {
-        spinlock_lock(&endpoint->lock);
-        endpoint->owners++;
-        spinlock_unlock(&endpoint->lock);
-    }
-}
-
-/* The last owner is gone: everything that waits is told. At most LIMIT_ENDPOINT_QUEUE calls,
- * LIMIT_ENDPOINT_RECEIVERS and LIMIT_TOKEN_SLOTS in flight. */
-static void endpoint_close(struct endpoint *endpoint)
-{
-    struct endpoint_record *record;
-
-    endpoint->closed = true;
-    while ((record = endpoint_any(&endpoint->queues)) != NULL) {
-        struct operation *operation = operation_of(record);
-        struct endpoint_record *watch;
-
-        if (record->place == ENDPOINT_IN_FLIGHT) {
-            received_remove(operation);
-        }
-        watch = endpoint_remove(&endpoint->queues, record);
-        ASSERT(watch == NULL);
-        endpoint_complete(endpoint, operation, TRANSPORT_PEER_GONE, 0);
-    }
-}
-
-static void endpoint_edge_removed(struct object *object, const struct hold_edge *edge)
-{
-    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
-
-    if (edge->interface_id == ENDPOINT_INTERFACE_ID) {
-        spinlock_lock(&endpoint->lock);
-        ASSERT(endpoint->owners > 0);
-        if (--endpoint->owners == 0) {
-            endpoint_close(endpoint);
-        }
-        spinlock_unlock(&endpoint->lock);
-    }
 }
 
 static void endpoint_destroy(struct object *object)
@@ -324,67 +85,335 @@ static void endpoint_destroy(struct object *object)
     struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
 
     ASSERT(endpoint_any(&endpoint->queues) == NULL);
+    ASSERT(endpoint->queues.session_count == 0);
     kmem_free(&endpoint_cache, endpoint);
 }
+
+/* ---- sessions ----------------------------------------------------------------------------------
+ */
+
+enum status session_create(struct endpoint *endpoint, uint64_t badge, struct session **created)
+{
+    struct session *session = kmem_alloc(&session_cache);
+    enum endpoint_session_refusal refusal;
+
+    if (session == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    object_init(&session->object, &session_type);
+    session->endpoint = endpoint;
+    spinlock_lock(&endpoint->lock);
+    refusal = endpoint_session_open(&endpoint->queues, &session->record, badge);
+    spinlock_unlock(&endpoint->lock);
+    if (refusal != ENDPOINT_SESSION_OK) {
+        kmem_free(&session_cache, session);
+        return refusal == ENDPOINT_SESSION_EXISTS ? STATUS_EXISTS : STATUS_LIMIT;
+    }
+    object_ref(&endpoint->object);
+    *created = session;
+    return STATUS_OK;
+}
+
+void session_free(struct endpoint *endpoint, struct endpoint_session *record)
+{
+    kmem_free(&session_cache, CONTAINER_OF(record, struct session, record));
+    object_unref(&endpoint->object);
+}
+
+void session_over(struct endpoint *endpoint, struct session *session)
+{
+    ASSERT(atomic_load_relaxed_u64(&session->object.grants.nodes) == 0);
+    if (endpoint->closed) {
+        endpoint_session_remove(&endpoint->queues, &session->record);
+        session_free(endpoint, &session->record);
+    } else {
+        endpoint_session_close(&endpoint->queues, &session->record);
+    }
+}
+
+/* The last edge and call of a badge are gone. */
+static void session_destroy(struct object *object)
+{
+    struct session *session = CONTAINER_OF(object, struct session, object);
+    struct endpoint *endpoint = session->endpoint;
+    struct settling settling;
+
+    object_ref(&endpoint->object);
+    settle_lock(endpoint, &settling);
+    session_over(endpoint, session);
+    settle_unlock(endpoint, &settling);
+    object_unref(&endpoint->object);
+}
+
+/* ---- the end of an endpoint --------------------------------------------------------------------
+ */
+
+/* Ends a few of those who wait and a few sessions nobody will be told of; false: none are left. */
+static bool close_some(struct endpoint *endpoint)
+{
+    const struct operation_outcome gone = {.result = TRANSPORT_PEER_GONE};
+    struct endpoint_session *session;
+    struct endpoint_record *record;
+    struct settling settling;
+    unsigned ended = 0;
+
+    settle_lock(endpoint, &settling);
+    while (ended < CLOSED_PER_STEP && (record = endpoint_any(&endpoint->queues)) != NULL &&
+           transfer_drops_fit(&settling.drops, &operation_of(record)->bundle)) {
+        endpoint_take_back(endpoint, operation_of(record), &gone, &settling);
+        ended++;
+    }
+    while (ended < CLOSED_PER_STEP &&
+           (session = endpoint_session_closed(&endpoint->queues)) != NULL) {
+        endpoint_session_remove(&endpoint->queues, session);
+        session_free(endpoint, session);
+        ended++;
+    }
+    settle_unlock(endpoint, &settling);
+    return ended != 0;
+}
+
+static bool close_step(struct job *job)
+{
+    struct endpoint *endpoint = CONTAINER_OF(job, struct endpoint, closing);
+    bool more = close_some(endpoint);
+
+    if (!more) {
+        object_unref(&endpoint->object); /* the owner object's reference */
+    }
+    return more;
+}
+
+/* The last owner's edge is gone. The first few are ended at once. */
+static void owner_destroy(struct object *object)
+{
+    struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, owner);
+    struct cpu *cpu = arch_cpu_this();
+
+    spinlock_lock(&endpoint->lock);
+    endpoint->closed = true;
+    spinlock_unlock(&endpoint->lock);
+    if (close_some(endpoint)) {
+        endpoint->closing.step = close_step;
+        job_start(&endpoint->closing, cpu, cpu->running_priority);
+    } else {
+        object_unref(&endpoint->object); /* the owner object's reference */
+    }
+}
+
+/* ---- ends from outside -------------------------------------------------------------------------
+ */
 
 bool endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation,
                                bool completes)
 {
-    struct endpoint_record *watch;
+    const struct operation_outcome outcome = {.result = TRANSPORT_CANCELLED, .silent = !completes};
+    struct settling settling;
     bool pending;
 
-    spinlock_lock(&endpoint->lock);
+    settle_lock(endpoint, &settling);
     pending = operation->endpoint_record.place != ENDPOINT_NOWHERE;
     if (pending) {
-        if (operation->endpoint_record.place == ENDPOINT_IN_FLIGHT) {
-            received_remove(operation);
-        }
-        watch = endpoint_remove(&endpoint->queues, &operation->endpoint_record);
-        ASSERT(watch == NULL);
-        operation_end(operation, completes);
-        endpoint_pump(endpoint);
+        endpoint_take_back(endpoint, operation, &outcome, &settling);
     }
-    spinlock_unlock(&endpoint->lock);
-    if (pending) {
-        object_unref(&endpoint->object);
-    }
+    settle_unlock(endpoint, &settling);
     return pending;
+}
+
+/* The first call of a list of received ones under `lock`: its endpoint, pinned, and its token.
+ * NULL: the list is empty. */
+static struct endpoint *received_first(struct spinlock *lock, const struct list *list,
+                                       uint64_t *token)
+{
+    struct endpoint *endpoint = NULL;
+    struct list_node *node;
+
+    spinlock_lock(lock);
+    node = list_first(list);
+    if (node != NULL) {
+        const struct operation *call = CONTAINER_OF(node, struct operation, received_node);
+
+        endpoint = call->endpoint;
+        *token = call->token;
+        object_ref(&endpoint->object);
+    }
+    spinlock_unlock(lock);
+    return endpoint;
+}
+
+/* The call in flight ends without an answer from who had taken it. */
+static void received_end(struct endpoint *endpoint, uint64_t token, struct settling *settling)
+{
+    const struct operation_outcome outcome = {
+        .result = endpoint->closed ? TRANSPORT_PEER_GONE : TRANSPORT_PEER_RESTARTED};
+    struct endpoint_end end;
+
+    if (endpoint_finish(&endpoint->queues, token, &end) == TRANSPORT_OK) {
+        received_remove(operation_of(end.call));
+        endpoint_end(endpoint, operation_of(end.call), end.watch, &outcome, settling);
+    }
+}
+
+/* The call in flight loses its thread, and belongs to the process that ends. */
+static void received_orphan(struct endpoint *endpoint, uint64_t token, struct process *process)
+{
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+
+    if (record != NULL) {
+        struct operation *call = operation_of(record);
+
+        received_remove(call);
+        call->orphaned_in = process;
+        spinlock_lock(&process->lock);
+        list_push_back(&process->orphans, &call->received_node);
+        spinlock_unlock(&process->lock);
+    }
 }
 
 bool received_cancel(struct thread *thread)
 {
-    for (unsigned i = 0; i < RECEIVED_PER_STEP; i++) {
-        struct endpoint *endpoint;
-        struct list_node *node;
-        struct endpoint_end end;
-        uint64_t token;
+    struct process *process = thread->process;
+    bool ending = process_is_dying(process);
+    uint32_t bytes = 0;
 
-        spinlock_lock(&thread->ring_lock);
-        node = list_first(&thread->received);
-        if (node == NULL) {
-            spinlock_unlock(&thread->ring_lock);
+    for (unsigned i = 0; i < RECEIVED_PER_STEP && bytes < RECEIVED_BYTES; i++) {
+        struct settling settling;
+        uint64_t token;
+        struct endpoint *endpoint = received_first(&thread->ring_lock, &thread->received, &token);
+
+        if (endpoint == NULL) {
             return true;
         }
-        endpoint = CONTAINER_OF(node, struct operation, received_node)->endpoint;
-        token = CONTAINER_OF(node, struct operation, received_node)->token;
-        object_ref(&endpoint->object);
-        spinlock_unlock(&thread->ring_lock);
-        spinlock_lock(&endpoint->lock);
-        if (endpoint_finish(&endpoint->queues, token, &end) == TRANSPORT_OK) {
-            received_remove(operation_of(end.call));
-            endpoint_complete(endpoint, operation_of(end.call), TRANSPORT_PEER_GONE, 0);
-            endpoint_pump(endpoint);
+        settle_lock(endpoint, &settling);
+        if (ending) {
+            received_orphan(endpoint, token, process);
+        } else {
+            received_end(endpoint, token, &settling);
         }
-        spinlock_unlock(&endpoint->lock);
+        settle_unlock(endpoint, &settling);
+        bytes += settling.bytes;
         object_unref(&endpoint->object);
     }
     return false;
 }
 
-const struct object_type endpoint_type = {
-    .name = "endpoint",
-    .call = endpoint_owner_call,
-    .edge_added = endpoint_edge_added,
-    .edge_removed = endpoint_edge_removed,
-    .destroy = endpoint_destroy,
+bool orphans_cancel(struct process *process)
+{
+    uint32_t bytes = 0;
+
+    for (unsigned i = 0; i < RECEIVED_PER_STEP && bytes < RECEIVED_BYTES; i++) {
+        struct settling settling;
+        uint64_t token;
+        struct endpoint *endpoint = received_first(&process->lock, &process->orphans, &token);
+
+        if (endpoint == NULL) {
+            return true;
+        }
+        settle_lock(endpoint, &settling);
+        received_end(endpoint, token, &settling);
+        settle_unlock(endpoint, &settling);
+        bytes += settling.bytes;
+        object_unref(&endpoint->object);
+    }
+    return false;
+}
+
+/* ---- revoking ----------------------------------------------------------------------------------
+ */
+
+/* What one step of a revoke has left, and has done. */
+struct sweep {
+    struct settling settling;
+    unsigned walks;
+    unsigned ended;
+    bool more;
 };
+
+/* Whether `grant` is alive by one compare; a walk is counted. */
+static bool grant_is_swept(const struct grant_node *grant, uint64_t *epoch, struct sweep *sweep)
+{
+    if (grant != NULL && atomic_load_acquire_u64(&grant->tree->epoch) != *epoch) {
+        sweep->walks++;
+        return grant_is_alive(grant, epoch);
+    }
+    return true;
+}
+
+/* Looks at one operation; true: the sweep may go on. */
+static bool sweep_one(struct endpoint *endpoint, struct operation *operation, struct sweep *sweep)
+{
+    const struct operation_outcome revoked = {.result = TRANSPORT_REVOKED};
+
+    if (sweep->walks >= WALKED_PER_STEP || sweep->ended >= REVOKED_PER_STEP ||
+        !transfer_drops_fit(&sweep->settling.drops, &operation->bundle)) {
+        sweep->more = true;
+        return false;
+    }
+    if (!grant_is_swept(operation->grant, &operation->epoch, sweep) ||
+        !grant_is_swept(operation->taken_grant, &operation->taken_epoch, sweep)) {
+        endpoint_take_back(endpoint, operation, &revoked, &sweep->settling);
+        sweep->ended++;
+    }
+    return true;
+}
+
+/* Calls, each with its watch: a watch whose edge was revoked ends with nothing to tell. */
+static void sweep_calls(struct endpoint *endpoint, struct sweep *sweep)
+{
+    struct endpoint_record *call = endpoint_call_after(&endpoint->queues, NULL);
+
+    while (call != NULL) {
+        struct endpoint_record *next = endpoint_call_after(&endpoint->queues, call);
+        struct endpoint_record *watch = call->place == ENDPOINT_IN_FLIGHT
+                                            ? endpoint->queues.token[call->token_slot].watch
+                                            : NULL;
+
+        if ((watch != NULL && !sweep_one(endpoint, operation_of(watch), sweep)) ||
+            !sweep_one(endpoint, operation_of(call), sweep)) {
+            return;
+        }
+        call = next;
+    }
+}
+
+static void sweep_receivers(struct endpoint *endpoint, struct sweep *sweep)
+{
+    struct list_node *node = list_first(&endpoint->queues.receivers);
+
+    while (node != NULL) {
+        struct list_node *next = list_next(&endpoint->queues.receivers, node);
+
+        if (!sweep_one(endpoint, operation_of(CONTAINER_OF(node, struct endpoint_record, node)),
+                       sweep)) {
+            return;
+        }
+        node = next;
+    }
+}
+
+bool endpoint_revoke_step(struct object *object, uint32_t *ended)
+{
+    struct endpoint *endpoint = endpoint_of_client(object);
+    struct sweep sweep = {.walks = 0};
+
+    if (endpoint == NULL) {
+        endpoint = endpoint_of_owner(object);
+    }
+    object_ref(&endpoint->object);
+    settle_lock(endpoint, &sweep.settling);
+    sweep_calls(endpoint, &sweep);
+    if (!sweep.more) {
+        sweep_receivers(endpoint, &sweep);
+    }
+    settle_unlock(endpoint, &sweep.settling);
+    object_unref(&endpoint->object);
+    *ended += sweep.ended;
+    return sweep.more;
+}
+
+const struct object_type endpoint_type = {.name = "endpoint", .destroy = endpoint_destroy};
+
+const struct object_type endpoint_owner_type = {
+    .name = "endpoint owner", .call = endpoint_owner_call, .destroy = owner_destroy};
+
+const struct object_type session_type = {.name = "session", .destroy = session_destroy};

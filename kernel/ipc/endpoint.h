@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Endpoints: core/endpoint behind a lock, with messages and completions. */
+/* Endpoints: core/endpoint behind a lock, with messages, capabilities and completions. */
 #ifndef KERNEL_IPC_ENDPOINT_H
 #define KERNEL_IPC_ENDPOINT_H
 
@@ -7,44 +7,87 @@
 #include "schema/generated/endpoint.capnp.h"
 
 struct endpoint {
-    struct object object;
+    struct object object; /* what clients' edges without a badge name */
+    struct object owner;  /* what owners' edges name: with the last of them the endpoint closes */
     struct spinlock lock;
     /* lock: */
     struct endpoint_queues queues;
-    uint32_t owners; /* edges of the owner's interface */
-    bool closed;     /* the last owner is gone */
+    bool closed;        /* the last owner is gone */
+    struct job closing; /* ends what waits */
+};
+
+/* One badge. Its edges and its calls are references of `object`. */
+struct session {
+    struct object object; /* what clients' edges with the badge name */
+    struct endpoint *endpoint;
+    struct endpoint_session record; /* the endpoint's lock */
 };
 
 extern const struct object_type endpoint_type;
+extern const struct object_type endpoint_owner_type;
+extern const struct object_type session_type;
+
+/* The endpoint at which calls on a client's edge of `object` queue; NULL: it is no such object. */
+static inline struct endpoint *endpoint_of_client(struct object *object)
+{
+    if (object->type == &session_type) {
+        return CONTAINER_OF(object, struct session, object)->endpoint;
+    }
+    return object->type == &endpoint_type ? CONTAINER_OF(object, struct endpoint, object) : NULL;
+}
+
+/* The endpoint of an owner's edge. */
+static inline struct endpoint *endpoint_of_owner(struct object *object)
+{
+    ASSERT(object->type == &endpoint_owner_type);
+    return CONTAINER_OF(object, struct endpoint, owner);
+}
 
 /* CALLs through the owner's interface. */
 enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_request *request);
 
 void endpoints_init(void);
 
-/* An endpoint of valid limits with one reference, the caller's. NULL: no memory. */
+/* An endpoint of valid limits, with one reference of its owner object, the caller's. NULL: no
+ * memory. */
 struct endpoint *endpoint_create(const struct endpoint_limits *limits);
 
+/* A session with one reference, the caller's. EXISTS, LIMIT, NO_MEMORY; the owner is pinned. */
+MUST_USE enum status session_create(struct endpoint *endpoint, uint64_t badge,
+                                    struct session **session);
+
 /*
- * The four submissions on endpoints. `edge` was looked up, tested and pinned. Each posts its
- * completion itself, now or later, and returns TRANSPORT_OK; or an error with *refusal filled,
- * which the caller posts.
+ * The submissions on endpoints. `edge` was looked up, tested and pinned. Each posts its completion
+ * itself, now or later, and returns TRANSPORT_OK; or an error with *refusal filled, which the
+ * caller posts.
  */
 enum transport_error endpoint_call(struct thread *thread, const struct hold_edge *edge,
                                    const struct sqe *sqe, struct refusal *refusal) MUST_USE;
 enum transport_error endpoint_receive(struct thread *thread, const struct hold_edge *edge,
                                       const struct sqe *sqe, struct refusal *refusal) MUST_USE;
+enum transport_error endpoint_watch_call(struct thread *thread, const struct hold_edge *edge,
+                                         const struct sqe *sqe, struct refusal *refusal) MUST_USE;
 /* RETURN's part: answers the call; posts nothing of the server's. */
 enum transport_error endpoint_return(struct thread *thread, const struct hold_edge *edge,
                                      const struct sqe *sqe, struct refusal *refusal) MUST_USE;
 
 /* Takes back an operation of `endpoint`, which the caller pins, with or without a CANCELLED
- * completion (operation_end). False: it ended before. */
+ * completion. False: it ended before. */
 MUST_USE bool endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation,
                                         bool completes);
 
-/* Cancels calls that `thread` received and did not return: PEER_GONE to the callers. A bounded
- * number; false: some are left. */
+/* Cancels calls that `thread` received and did not return: PEER_RESTARTED to the callers, or they
+ * become orphans of its process if that ends. A bounded number; false: some are left. */
 MUST_USE bool received_cancel(struct thread *thread);
+
+/* Ends the orphans of a process whose edges are gone: PEER_RESTARTED. Bounded, as above. */
+MUST_USE bool orphans_cancel(struct process *process);
+
+/*
+ * For REVOKE: ends a bounded number of calls, receivers and watches at the endpoint of `object`
+ * (client's, session's or owner's) whose edge has been revoked; *ended grows by their number. True:
+ * there may be more.
+ */
+MUST_USE bool endpoint_revoke_step(struct object *object, uint32_t *ended);
 
 #endif

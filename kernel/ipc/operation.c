@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
+#include "kernel/sched/process.h"
 
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data)
@@ -24,6 +25,65 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
     return operation;
 }
 
+/* Reserves `slots` in the table of the thread's process, beside those over. */
+static enum transport_error slots_reserve(struct thread *thread, uint32_t slots)
+{
+    struct process *process = thread->process;
+    enum transport_error error;
+
+    spinlock_lock(&process->lock);
+    error = cap_table_reserve(&process->table, slots);
+    spinlock_unlock(&process->lock);
+    return error;
+}
+
+enum transport_error operation_reserve(struct operation *operation, uint32_t slots,
+                                       uint32_t transfers, struct refusal *refusal)
+{
+    struct thread *thread = operation->owner;
+    enum transport_error error;
+
+    ASSERT(operation->slots == 0);
+    spinlock_lock(&thread->ring_lock);
+    error = transfer_pool_take(&thread->transfers, transfers, &operation->bundle);
+    if (error == TRANSPORT_OK && slots <= thread->slots_over) {
+        thread->slots_over -= slots;
+        operation->slots = slots;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (error != TRANSPORT_OK) {
+        refusal->argument = ARGUMENT_TRANSFERS;
+        refusal->limit = LIMIT_TRANSFERS_WAITING;
+        refusal->amount = transfers;
+        return error;
+    }
+    if (operation->slots != slots) {
+        error = slots_reserve(thread, slots);
+        if (error != TRANSPORT_OK) {
+            spinlock_lock(&thread->ring_lock);
+            transfer_pool_give(&thread->transfers, &operation->bundle);
+            spinlock_unlock(&thread->ring_lock);
+            refusal->argument = ARGUMENT_SLOT;
+            refusal->amount = slots;
+            return error;
+        }
+        operation->slots = slots;
+    }
+    return TRANSPORT_OK;
+}
+
+void operations_unreserve(struct thread *thread)
+{
+    struct process *process = thread->process;
+
+    spinlock_lock(&process->lock);
+    spinlock_lock(&thread->ring_lock);
+    cap_table_unreserve(&process->table, thread->slots_over);
+    thread->slots_over = 0;
+    spinlock_unlock(&thread->ring_lock);
+    spinlock_unlock(&process->lock);
+}
+
 void operation_release_locked(struct operation *operation)
 {
     struct thread *thread = operation->owner;
@@ -31,6 +91,9 @@ void operation_release_locked(struct operation *operation)
     ASSERT(operation->endpoint_record.place == ENDPOINT_NOWHERE);
     ASSERT(operation->kind != OPERATION_FREE);
     ASSERT(operation->promised.answer == NULL);
+    ASSERT(operation->target == NULL && operation->bundle.count == 0);
+    thread->slots_over += operation->slots;
+    operation->slots = 0;
     operation->kind = OPERATION_FREE;
     operation->answer = 0;
     operation->endpoint = NULL;

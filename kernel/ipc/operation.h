@@ -9,8 +9,10 @@
 #include "abi/ring.h"
 #include "core/answer.h"
 #include "core/endpoint.h"
+#include "core/transfer.h"
 
 struct endpoint;
+struct object;
 struct process;
 struct thread;
 
@@ -18,6 +20,7 @@ enum operation_kind {
     OPERATION_FREE = 0,
     OPERATION_CALL,     /* at an endpoint */
     OPERATION_RECEIVE,  /* at an endpoint */
+    OPERATION_WATCH,    /* at an endpoint: how a call in flight ends */
     OPERATION_WAIT,     /* for the end of a process */
     OPERATION_JOB,      /* a job completes it */
     OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
@@ -26,7 +29,8 @@ enum operation_kind {
 struct operation {
     struct list_node free_node;             /* thread->operations_free */
     struct endpoint_record endpoint_record; /* lock of `endpoint` */
-    struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock */
+    struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
+                                       orphaned_in->orphans, its lock */
     struct list_node wait_node;     /* WAIT: process->waiters, its lock */
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
@@ -34,11 +38,20 @@ struct operation {
     uint32_t answer;             /* id under which the answer is kept; 0: it is not */
     struct answer_call promised; /* PROMISED: where it waits; owner's ring_lock */
     struct sqe sqe;              /* PROMISED: to be sent */
-    struct endpoint *endpoint;   /* CALL, RECEIVE: holds a reference */
+    struct endpoint *endpoint;   /* CALL, RECEIVE, WATCH: kept by `target` */
     struct process *process;     /* WAIT: holds a reference */
-    struct thread *receiver;     /* CALL in flight; endpoint lock */
-    uint64_t token;              /* CALL in flight */
-    struct operation **holder;   /* JOB: where the job names this operation; same CPU */
+    /* endpoint lock: */
+    struct object *target;          /* what the edge named: holds a reference */
+    struct grant_node *grant;       /* of that edge: holds a reference */
+    uint64_t epoch;                 /* at which `grant` was last found alive */
+    struct grant_node *taken_grant; /* CALL in flight: of the edge it was taken through */
+    uint64_t taken_epoch;
+    struct transfer_bundle bundle; /* CALL that waits: what travels with it */
+    struct thread *receiver;       /* CALL in flight; NULL: its thread is gone */
+    struct process *orphaned_in;   /* CALL in flight without receiver: the process that ends */
+    uint64_t token;                /* CALL in flight */
+    uint32_t slots;                /* reserved in the owner's table for what arrives */
+    struct operation **holder;     /* JOB: where the job names this operation; same CPU */
     uint64_t interface_id;
     uint64_t badge;
     uint32_t message_offset; /* in the owner's arena */
@@ -51,6 +64,18 @@ struct operation {
 /* A free operation of `thread`; NULL: LIMIT_OPERATIONS are in use. */
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data);
+
+/*
+ * Reserves for what will arrive: `slots` in the owner's table, from those its thread has over or
+ * anew; and the items of `transfers` capabilities that travel out, into operation->bundle. Errors:
+ * LIMIT, NO_MEMORY, with *refusal filled; the operation is as before. No lock is held, and the
+ * owner's submissions are this CPU's.
+ */
+MUST_USE enum transport_error operation_reserve(struct operation *operation, uint32_t slots,
+                                                uint32_t transfers, struct refusal *refusal);
+
+/* Gives back what a retiring thread has over. */
+void operations_unreserve(struct thread *thread);
 
 /* Gives it back without a completion. */
 void operation_release(struct operation *operation);
@@ -66,8 +91,9 @@ void operation_end(struct operation *operation, bool completes);
  * CANCELLED completion. False: it ended before. No lock is held. */
 MUST_USE bool operation_cancel(struct operation *operation);
 
-/* Takes back every operation of the retiring `thread`, without completions. */
-void operations_cancel(struct thread *thread);
+/* Takes back the operations of the retiring `thread`, without completions: a bounded number; false:
+ * some are left. */
+MUST_USE bool operations_cancel(struct thread *thread);
 
 /* Gives it back with its completion: the one place where a pending submission ends. The operation
  * is in no queue. Endpoint or process locks may be held, ring locks not. */

@@ -27,6 +27,37 @@ static enum capn_dispatch owner_answer(void *object, struct capn_request *reques
     return call_refuse(request, EXCEPTION_REASON_OPCODE_ONLY, 0, 0);
 }
 
+/* What the minted edge names, with a reference: the endpoint, or a new session. NULL: the request
+ * is refused. */
+static struct object *mint_target(struct capn_request *request, struct endpoint *endpoint,
+                                  uint64_t badge)
+{
+    struct capn_refuse_reason reason = {.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+                                        .argument = CAPN_NO_ARGUMENT};
+    struct session *session;
+    enum status status;
+
+    if (badge == 0) {
+        object_ref(&endpoint->object);
+        return &endpoint->object;
+    }
+    status = session_create(endpoint, badge, &session);
+    if (status == STATUS_OK) {
+        return &session->object;
+    }
+    if (status == STATUS_EXISTS) {
+        reason.reason = EXCEPTION_REASON_ALREADY_EXISTS;
+        reason.amount = badge;
+    } else if (status == STATUS_LIMIT) {
+        reason.reason = EXCEPTION_REASON_LIMIT_EXCEEDED;
+        reason.limit_name = "badges";
+        reason.limit = LIMIT_ENDPOINT_SESSIONS;
+        reason.amount = LIMIT_ENDPOINT_SESSIONS;
+    }
+    (void)capn_request_refuse(request, reason);
+    return NULL;
+}
+
 static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
                                      struct endpoint_mint_params_reader params,
                                      struct endpoint_mint_results_builder results)
@@ -34,6 +65,9 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
     uint64_t interface_id = endpoint_mint_params_get_interface_id(params);
     uint64_t facet = facet_read(endpoint_mint_params_get_facet(params));
     uint16_t mode = endpoint_mint_params_get_transfer_mode(params);
+    uint64_t badge = endpoint_mint_params_get_badge(params);
+    struct endpoint *endpoint = endpoint_of_owner(object);
+    struct object *target;
     struct hold_edge edge;
 
     if (!endpoint_mint_params_has_facet(params)) {
@@ -49,7 +83,12 @@ static enum capn_dispatch owner_mint(void *object, struct capn_request *request,
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
-    edge = object_edge(object, interface_id, facet, endpoint_mint_params_get_badge(params));
+    target = mint_target(request, endpoint, badge);
+    if (target == NULL) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    edge = object_edge(target, interface_id, facet, badge);
+    object_unref(target);
     edge_mode_set(&edge, mode);
     endpoint_mint_results_set_client(
         results, call_result_cap(call_of(request), &edge, ENDPOINT_MINT_PATH_CLIENT));
@@ -60,7 +99,7 @@ static enum capn_dispatch owner_info(void *object, struct capn_request *request,
                                      struct endpoint_info_params_reader params,
                                      struct endpoint_info_results_builder results)
 {
-    struct endpoint *endpoint = CONTAINER_OF((struct object *)object, struct endpoint, object);
+    struct endpoint *endpoint = endpoint_of_owner(object);
     struct endpoint_limits_builder limits = endpoint_info_results_init_limits(results);
 
     (void)request;
@@ -131,9 +170,9 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
     if (endpoint == NULL) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }
-    edge = object_edge(&endpoint->object, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);
+    edge = object_edge(&endpoint->owner, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);
     edge_mode_set(&edge, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
-    object_unref(&endpoint->object);
+    object_unref(&endpoint->owner);
     endpoint_factory_create_results_set_endpoint(
         results, call_result_cap(call_of(request), &edge, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT));
     return CAPN_DISPATCH_ANSWERED;

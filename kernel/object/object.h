@@ -51,12 +51,19 @@ static inline void object_ref(struct object *object)
     ASSERT(now > 1);
 }
 
-static inline void object_unref(struct object *object)
+/* Gives a reference back without destroying. True: it was the last, and the caller does what the
+ * type's destroy would; for those that hold a lock which destroy takes. */
+MUST_USE static inline bool object_put(struct object *object)
 {
     uint64_t now = atomic_add_u64(&object->references, UINT64_MAX);
 
     ASSERT(now != UINT64_MAX);
-    if (UNLIKELY(now == 0) && object->type->destroy != NULL) {
+    return UNLIKELY(now == 0);
+}
+
+static inline void object_unref(struct object *object)
+{
+    if (object_put(object) && object->type->destroy != NULL) {
         ASSERT(atomic_load_relaxed_u64(&object->grants.nodes) == 0);
         object->type->destroy(object);
     }

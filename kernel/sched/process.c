@@ -19,6 +19,7 @@
 #include "core/assert.h"
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
+#include "kernel/ipc/endpoint.h"
 #include "kernel/log.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
@@ -90,6 +91,7 @@ struct process *process_create(const char *name, size_t name_bytes, unsigned pri
     list_init(&process->threads);
     list_init(&process->retired);
     list_init(&process->waiters);
+    list_init(&process->orphans);
     spinlock_lock(&processes_lock);
     list_push_back(&processes, &process->all_node);
     processes_alive++;
@@ -246,7 +248,7 @@ static bool teardown_step(struct job *job)
 {
     struct process *process = CONTAINER_OF(job, struct process, teardown);
 
-    if (teardown_edges(process)) {
+    if (teardown_edges(process) || !orphans_cancel(process)) {
         return true;
     }
     if (process->vspace_made) {

@@ -53,6 +53,7 @@ struct process {
     unsigned thread_count; /* slots in use: building, live, or being reclaimed */
     uint64_t next_thread_id;
     struct list waiters; /* operations that wait for the end */
+    struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
     struct process_exit exit;
     /* atomic, grows only: */
     uint32_t state; /* enum process_state */

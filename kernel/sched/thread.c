@@ -66,6 +66,23 @@ static void operations_free(struct thread *thread)
             frame_free(thread->operation_frame[i]);
         }
     }
+    if (thread->transfer_frame != 0) {
+        frame_free(thread->transfer_frame);
+    }
+}
+
+_Static_assert(LIMIT_TRANSFERS_WAITING * sizeof(struct transfer_item) <= LIMIT_PAGE_BYTES,
+               "a thread's items are one frame");
+
+static bool transfers_create(struct thread *thread)
+{
+    if (frame_alloc(&thread->transfer_frame) != STATUS_OK) {
+        thread->transfer_frame = 0;
+        return false;
+    }
+    transfer_pool_init(&thread->transfers, arch_frame_pointer(thread->transfer_frame),
+                       LIMIT_TRANSFERS_WAITING);
+    return true;
 }
 
 static bool operations_create(struct thread *thread)
@@ -120,7 +137,7 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     list_init(&thread->operations_free);
     list_init(&thread->received);
-    if (operations_create(thread) && answers_create(thread)) {
+    if (operations_create(thread) && transfers_create(thread) && answers_create(thread)) {
         status = slot_take(plan->process, thread);
     }
     if (status != STATUS_OK) {
@@ -359,11 +376,16 @@ void thread_retire(struct thread *thread)
     if (arch_cpu_this()->vspace == &process->vspace) {
         vspace_activate(NULL);
     }
-    operations_cancel(thread);
-    if (!received_cancel(thread) || !answers_forget(thread)) {
+    if (!operations_cancel(thread) || !received_cancel(thread)) {
         sched_requeue(thread->task.cpu, thread);
         return;
     }
+    if (!answers_forget(thread)) {
+        thread->cancelled = 0; /* the job may have begun operations meanwhile */
+        sched_requeue(thread->task.cpu, thread);
+        return;
+    }
+    operations_unreserve(thread);
     spinlock_lock(&process->lock);
     list_remove(&thread->process_node);
     last = --process->live_count == 0;

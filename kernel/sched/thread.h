@@ -64,8 +64,10 @@ struct thread {
     uint32_t operations_used;
     struct list operations_free;
     struct answer_table answers;
-    bool answers_running; /* answers_job is on its way */
-    struct list received; /* calls in flight that this thread took and has not returned */
+    bool answers_running;           /* answers_job is on its way */
+    struct transfer_pool transfers; /* items for capabilities beside calls that wait */
+    uint32_t slots_over;            /* reserved in the process's table, for no operation now */
+    struct list received;           /* calls in flight that this thread took and has not returned */
 
     struct deadline_node timer; /* run_lock of the home CPU */
 
@@ -73,6 +75,8 @@ struct thread {
     paddr_t ring_frame[RING_PAGES];
     paddr_t operation_frame[OPERATION_FRAMES];
     paddr_t answer_frame[ANSWER_FRAMES];
+    paddr_t transfer_frame;
+    unsigned cancelled; /* operations looked at by operations_cancel; home CPU */
 
     ALIGNED(64) struct arch_context context;
 };

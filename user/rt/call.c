@@ -114,13 +114,27 @@ static struct sqe return_entry(const struct rt_reply *reply, enum opcode opcode)
     };
 }
 
-int32_t rt_return(struct rt_ring *ring, const struct rt_reply *reply)
+int32_t rt_return_refused(struct rt_ring *ring, const struct rt_reply *reply,
+                          struct refusal *refusal)
 {
     struct sqe entry = return_entry(reply, OPCODE_RETURN);
-    struct cqe completion;
+    struct cqe completion = {.result = 0};
     int32_t status = rt_ring_do(ring, &entry, &completion);
 
+    *refusal = completion.refusal;
     return status != TRANSPORT_OK ? status : completion.result;
+}
+
+int32_t rt_return(struct rt_ring *ring, const struct rt_reply *reply)
+{
+    struct refusal refusal;
+
+    return rt_return_refused(ring, reply, &refusal);
+}
+
+struct sqe rt_watch_entry(struct cap_id endpoint, uint64_t token)
+{
+    return (struct sqe){.opcode = OPCODE_WATCH, .cap = endpoint, .token = token};
 }
 
 struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply *reply,

@@ -91,7 +91,7 @@ struct rt_request {
  * endpoint's largest message. */
 struct rt_request rt_receive(struct rt_ring *ring, struct cap_id endpoint, struct rt_buffer buffer);
 
-/* One RETURN. */
+/* One RETURN. Its capabilities are struct transfer records behind the message. */
 struct rt_reply {
     struct cap_id endpoint; /* the owner's edge through which the call came */
     uint64_t token;
@@ -103,6 +103,15 @@ struct rt_reply {
 
 /* Answers the call that `reply->token` names. 0, or why the answer did not arrive. */
 MUST_USE int32_t rt_return(struct rt_ring *ring, const struct rt_reply *reply);
+
+/* The same, with what was refused. An answer whose descriptors are refused (ARGUMENT_TRANSFERS, not
+ * NO_ROOM) leaves the token good. */
+MUST_USE int32_t rt_return_refused(struct rt_ring *ring, const struct rt_reply *reply,
+                                   struct refusal *refusal);
+
+/* The submission that watches the call under `token`: it completes with WATCH_ENDED or
+ * WATCH_CANCELLED. */
+struct sqe rt_watch_entry(struct cap_id endpoint, uint64_t token);
 
 /* Answers one call and waits for the next one with a single submission. When the answer fails,
  * nothing was armed. */
