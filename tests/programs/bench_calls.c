@@ -81,28 +81,28 @@ static bool call_1k(struct bench *bench)
     return rt_call(&bench->rt->ring, &bench->call_1k).status == LARGE_BYTES;
 }
 
-/* AT_ONCE calls in one submission, then all their answers. */
+/* AT_ONCE calls in one submission, written in place, then all their answers. */
 static bool calls_at_once(struct bench *bench, const struct rt_call *call)
 {
     struct rt_ring *ring = &bench->rt->ring;
-    struct rt_operation operation[AT_ONCE];
     const struct sqe entry = rt_call_entry(call);
     struct cqe completion;
+    uint32_t good = 0;
 
     for (unsigned i = 0; i < AT_ONCE; i++) {
-        if (rt_ring_submit(ring, &entry, &operation[i]) != TRANSPORT_OK) {
-            return false;
-        }
+        struct sqe *place = rt_ring_place(ring);
+
+        *place = entry;
+        place->user_data = RT_RING_OWN | i;
+        rt_ring_push(ring);
     }
-    if (rt_ring_enter(ring, AT_ONCE, TIMEOUT_NONE) != TRANSPORT_OK) {
+    if (rt_syscall_cap_enter(AT_ONCE, TIMEOUT_NONE) != AT_ONCE) {
         return false;
     }
-    for (unsigned i = 0; i < AT_ONCE; i++) {
-        if (!rt_ring_poll(ring, operation[i], &completion) || completion.result < 0) {
-            return false;
-        }
+    while (rt_ring_next(ring, &completion)) {
+        good += completion.result >= 0;
     }
-    return true;
+    return good == AT_ONCE;
 }
 
 static bool null_call_batch32(struct bench *bench)

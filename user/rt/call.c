@@ -12,25 +12,32 @@ static const struct received_cap *caps_behind(const uint8_t *message, uint64_t b
     return (const struct received_cap *)(const void *)(message + (bytes + 7) / 8 * 8);
 }
 
+/* Writes all of the entry but user_data, in place or not. */
+static inline void call_write(struct sqe *entry, const struct rt_call *call)
+{
+    entry->opcode = OPCODE_CALL;
+    entry->flags = 0;
+    entry->method = (uint8_t)call->method;
+    entry->transfers = (uint8_t)call->transfers;
+    entry->message_bytes = call->message_bytes;
+    entry->cap = call->cap;
+    entry->interface_id = call->interface_id;
+    entry->message = address_of(call->message);
+    entry->result = address_of(call->result);
+    entry->result_bytes = call->result_bytes;
+    entry->answer = call->answer.raw;
+    entry->spare = 0;
+    if (UNLIKELY(call->promise.answer != 0)) {
+        entry->flags = SQE_PROMISED;
+        entry->promise = call->promise;
+    }
+}
+
 struct sqe rt_call_entry(const struct rt_call *call)
 {
-    struct sqe entry = {
-        .opcode = OPCODE_CALL,
-        .method = call->method,
-        .message_bytes = call->message_bytes,
-        .cap = call->cap,
-        .answer = call->answer.raw,
-        .interface_id = call->interface_id,
-        .message = address_of(call->message),
-        .result = address_of(call->result),
-        .result_bytes = call->result_bytes,
-        .transfers = call->transfers,
-    };
+    struct sqe entry = {.user_data = 0};
 
-    if (call->promise.answer != 0) {
-        entry.flags = SQE_PROMISED;
-        entry.promise = call->promise;
-    }
+    call_write(&entry, call);
     return entry;
 }
 
@@ -54,16 +61,31 @@ struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *co
     return answer;
 }
 
-struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
+/* rt_call by a slot. */
+static COLD struct rt_answer call_watched(struct rt_ring *ring, const struct rt_call *call)
 {
     struct sqe entry = rt_call_entry(call);
     struct cqe completion;
-    int32_t status = rt_ring_do(ring, &entry, &completion);
+    int32_t status = rt_ring_do_watched(ring, &entry, &completion);
 
-    if (status != TRANSPORT_OK) {
-        return (struct rt_answer){.status = status};
+    return status != TRANSPORT_OK ? (struct rt_answer){.status = status}
+                                  : rt_call_answer(call, &completion);
+}
+
+struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
+{
+    struct sqe *place = rt_ring_place(ring);
+    struct cqe completion;
+    int32_t status;
+
+    if (UNLIKELY(ring->checks || !rt_ring_has_place(ring))) {
+        return call_watched(ring, call);
     }
-    return rt_call_answer(call, &completion);
+    call_write(place, call);
+    place->user_data = RT_RING_LONE;
+    status = rt_ring_lone(ring, &completion);
+    return UNLIKELY(status != TRANSPORT_OK) ? (struct rt_answer){.status = status}
+                                            : rt_call_answer(call, &completion);
 }
 
 /* Submits an entry whose completion announces a call in `buffer`. */

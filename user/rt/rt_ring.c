@@ -222,6 +222,12 @@ static void rt_ring_collect(struct rt_ring *ring)
             operation_slot(ring, (struct rt_operation){.id = completion.user_data});
 
         ring->head++;
+        ASSERT((completion.user_data & RT_RING_OWN) == 0); /* rt_ring_next takes those first */
+        if (completion.user_data == RT_RING_LONE) {
+            ring->lone = completion;
+            ring->lone_done = true;
+            continue;
+        }
         if (slot == NULL || slot->state != RT_SLOT_PENDING) {
             ring->strays++;
             continue;
@@ -395,7 +401,22 @@ void rt_answer_release(struct rt_ring *ring, struct rt_answer_id id)
     ring->answers &= ~(UINT64_C(1) << slot);
 }
 
-int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion)
+int32_t rt_ring_lone_wait(struct rt_ring *ring, struct cqe *completion)
+{
+    rt_ring_collect(ring);
+    while (!ring->lone_done) {
+        int32_t status = rt_ring_enter(ring, 1, TIMEOUT_NONE);
+
+        if (status != TRANSPORT_OK && status != TRANSPORT_INTERRUPTED) {
+            return status;
+        }
+    }
+    ring->lone_done = false;
+    *completion = ring->lone;
+    return TRANSPORT_OK;
+}
+
+int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion)
 {
     struct rt_operation operation;
     int32_t status = rt_ring_submit(ring, entry, &operation);

@@ -12,6 +12,7 @@
 
 #include "abi/ring.h"
 #include "abi/syscall.h"
+#include "user/rt/syscall.h"
 
 enum {
     RT_RING_BLOCK_BYTES = 256, /* the arena is handed out in runs of these */
@@ -66,6 +67,8 @@ struct rt_ring {
     uint64_t strays;    /* completions that answered nothing of ours: the kernel's mistake */
     uint64_t clock_hertz;
     bool checks;
+    bool lone_done; /* the completion of rt_ring_lone came before it was waited for */
+    struct cqe lone;
     uint64_t answers;           /* bit n: answer slot n is in use */
     uint32_t answer_generation; /* of the answer id taken last */
     struct rt_blocks allocated;
@@ -111,8 +114,89 @@ MUST_USE int32_t rt_ring_wait(struct rt_ring *ring, struct rt_operation operatio
 MUST_USE int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operation *operations,
                                   uint32_t count, uint32_t *which);
 
-/* Submits and waits for ever. Errors as both. */
-MUST_USE int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry, struct cqe *completion);
+/*
+ * ---- in place -------------------------------------------------------------------------------
+ *
+ * For those who count instructions: entries written where the kernel reads them. No slot is used
+ * and no buffer is watched, so these are for programs without checks.
+ */
+
+enum {
+    RT_RING_LONE_SHIFT = 62,
+    RT_RING_OWN_SHIFT = 63,
+};
+/* user_data of the one entry of rt_ring_lone. */
+#define RT_RING_LONE (UINT64_C(1) << RT_RING_LONE_SHIFT)
+/* A bit that is set in the user_data of every entry that goes by rt_ring_push. */
+#define RT_RING_OWN (UINT64_C(1) << RT_RING_OWN_SHIFT)
+
+/* Whether an entry may be written in place now: the queue has room. */
+static inline bool rt_ring_has_place(const struct rt_ring *ring)
+{
+    return ring->tail - ring_load_peer(&ring->header->sq_head) < LIMIT_SQ_ENTRIES;
+}
+
+/* The place of the next entry, all of which is to be written; then rt_ring_push or rt_ring_lone. */
+static inline struct sqe *rt_ring_place(struct rt_ring *ring)
+{
+    return &ring->submissions[ring->tail % LIMIT_SQ_ENTRIES];
+}
+
+/* Shows the entry, whose user_data has RT_RING_OWN set, to the kernel at the next enter. */
+static inline void rt_ring_push(struct rt_ring *ring)
+{
+    ring_publish(&ring->header->sq_tail, ++ring->tail);
+}
+
+/*
+ * The next completion, of an entry that went by rt_ring_push; false: none is there. All of them are
+ * taken before anything else is done with the ring.
+ */
+static inline bool rt_ring_next(struct rt_ring *ring, struct cqe *completion)
+{
+    if (ring_load_peer(&ring->header->cq_tail) == ring->head) {
+        return false;
+    }
+    *completion = ring->completions[ring->head % LIMIT_CQ_ENTRIES];
+    ring_publish(&ring->header->cq_head, ++ring->head);
+    return true;
+}
+
+/* Waits until the lone entry is done while other completions come. Errors as rt_ring_lone. */
+MUST_USE int32_t rt_ring_lone_wait(struct rt_ring *ring, struct cqe *completion);
+
+/* Submits the entry in place, whose user_data is RT_RING_LONE, and waits for ever for its
+ * completion. Errors: RING_CORRUPT. */
+MUST_USE static inline int32_t rt_ring_lone(struct rt_ring *ring, struct cqe *completion)
+{
+    const struct cqe *next = &ring->completions[ring->head % LIMIT_CQ_ENTRIES];
+
+    rt_ring_push(ring);
+    if (LIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) > 0 && next->user_data == RT_RING_LONE)) {
+        *completion = *next;
+        ring_publish(&ring->header->cq_head, ++ring->head);
+        return TRANSPORT_OK;
+    }
+    return rt_ring_lone_wait(ring, completion);
+}
+
+/* rt_ring_do by a slot. */
+MUST_USE int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entry,
+                                    struct cqe *completion);
+
+/* Submits and waits for ever. Errors as rt_ring_submit and rt_ring_wait. */
+MUST_USE static inline int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry,
+                                          struct cqe *completion)
+{
+    struct sqe *place = rt_ring_place(ring);
+
+    if (ring->checks || !rt_ring_has_place(ring)) {
+        return rt_ring_do_watched(ring, entry, completion);
+    }
+    *place = *entry;
+    place->user_data = RT_RING_LONE;
+    return rt_ring_lone(ring, completion);
+}
 
 /* An id for an answer to keep, never one that was used lately; raw 0: LIMIT_ANSWERS are in use. It
  * is the caller's until rt_answer_release, which rt_finish does. */
