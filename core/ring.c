@@ -8,7 +8,8 @@
  * header, nothing more is taken from it, completions already promised are still posted.
  *
  * Invariants:
- *  1. cq_tail <= promised <= cq_head + cq_entries: a promised completion always has its place.
+ *  1. cq_tail <= sq_head <= cq_head + cq_entries: every submission that was accepted is completed
+ *     once, and its completion always has its place.
  *  2. The header's sq_head and cq_tail are never ahead of the private ones.
  *  3. corrupt is set once and never cleared here.
  */
@@ -228,8 +229,8 @@ enum transport_error sqe_wire_validation_error(const struct sqe *sqe, struct ref
 
 unsigned ring_check(const struct ring *ring)
 {
-    if (ring->promised - ring->cq_head > ring->cq_entries ||
-        ring->promised - ring->cq_tail > ring->cq_entries) {
+    if (ring->sq_head - ring->cq_head > ring->cq_entries ||
+        ring->sq_head - ring->cq_tail > ring->cq_entries) {
         return 1;
     }
     return 0;

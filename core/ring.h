@@ -13,7 +13,7 @@
 /*
  * The kernel's own copy of everything that decides; shared memory only mirrors it.
  *
- * Who writes: the ring's own thread, on its CPU, takes without a lock (sq_head, promised); whoever
+ * Who writes: the ring's own thread, on its CPU, takes without a lock (sq_head); whoever
  * posts holds the ring's lock (cq_tail). cq_head is believed by both: either's value was published
  * by the user, and an older one only makes the kernel more careful.
  */
@@ -23,12 +23,11 @@ struct ring {
     struct cqe *cq;             /* shared */
     uint32_t sq_entries;        /* powers of two */
     uint32_t cq_entries;
-    uint32_t sq_head;
-    uint32_t cq_tail;
-    uint32_t cq_head;  /* newest value of the user's index that was believed */
-    uint32_t promised; /* what cq_tail will be once every accepted submission has completed */
-    bool corrupt;      /* failed closed */
-    uint64_t invalid;  /* submissions refused by the wire check */
+    uint32_t sq_head; /* accepted so far: each promises one completion */
+    uint32_t cq_tail; /* completed so far */
+    uint32_t cq_head; /* newest value of the user's index that was believed */
+    bool corrupt;     /* failed closed */
+    uint64_t invalid; /* submissions refused by the wire check */
 };
 
 /* Takes over zeroed shared memory of the sizes given (powers of two) and writes its header. */
@@ -64,13 +63,13 @@ MUST_USE static inline bool ring_head_read(struct ring *ring)
 /* Whether one more completion has its place, by the index last believed. */
 static inline bool ring_has_place(const struct ring *ring)
 {
-    return ring->promised - atomic_load_relaxed_u32(&ring->cq_head) < ring->cq_entries;
+    return ring->sq_head - atomic_load_relaxed_u32(&ring->cq_head) < ring->cq_entries;
 }
 
 /* Completions promised and not yet posted. */
 static inline uint32_t ring_reserved(const struct ring *ring)
 {
-    return atomic_load_relaxed_u32(&ring->promised) - atomic_load_relaxed_u32(&ring->cq_tail);
+    return atomic_load_relaxed_u32(&ring->sq_head) - atomic_load_relaxed_u32(&ring->cq_tail);
 }
 
 /*
@@ -87,6 +86,31 @@ extern const uint64_t sqe_doubtful[OPCODE_COUNT + 1][SQE_WORDS];
 static inline bool ring_has_submissions(const struct ring *ring)
 {
     return ring_load_peer(&ring->header->sq_tail) != ring->sq_head;
+}
+
+/*
+ * Looking at entries before taking them: how many could be accepted now, by one look at the tail
+ * and the head last believed. 0 also when something is wrong: ring_take finds out what.
+ */
+static inline uint32_t ring_acceptable(const struct ring *ring)
+{
+    uint32_t entries = ring_load_peer(&ring->header->sq_tail) - ring->sq_head;
+    uint32_t places = ring->cq_entries - (ring->sq_head - atomic_load_relaxed_u32(&ring->cq_head));
+
+    return ring->corrupt || entries > ring->sq_entries ? 0 : entries < places ? entries : places;
+}
+
+/* The shared memory of entry `index`, from sq_head on: read each word once, atomically. */
+static inline const uint8_t *ring_peek(const struct ring *ring, uint32_t index)
+{
+    return (const uint8_t *)&ring->sq[index & (ring->sq_entries - 1)];
+}
+
+/* Accepts all entries before `head`, of which the caller has read all it needs. */
+static inline void ring_accept(struct ring *ring, uint32_t head)
+{
+    atomic_store_relaxed_u32(&ring->sq_head, head);
+    ring_publish(&ring->header->sq_head, head);
 }
 
 /* Copies one word of a shared entry, which is read once; its bits that raise doubt. */
@@ -143,27 +167,37 @@ MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *s
     doubt |= sqe_word_take(sqe, shared, doubtful, 5);
     doubt |= sqe_word_take(sqe, shared, doubtful, 6);
     doubt |= sqe_word_take(sqe, shared, doubtful, 7);
-    ring->sq_head++;
-    atomic_store_relaxed_u32(&ring->promised, ring->promised + 1);
-    ring_publish(&ring->header->sq_head, ring->sq_head);
+    ring_accept(ring, ring->sq_head + 1);
     return LIKELY(doubt == 0) ? RING_TAKE_ENTRY : RING_TAKE_DOUBTFUL;
+}
+
+/* The place of completion `index`, from cq_tail on, of an accepted submission. */
+static inline struct cqe *ring_post_place(const struct ring *ring, uint32_t index)
+{
+    return &ring->cq[index & (ring->cq_entries - 1)];
+}
+
+/* Shows the user all completions before `tail`, which were written at their places. */
+static inline void ring_posted(struct ring *ring, uint32_t tail)
+{
+    atomic_store_relaxed_u32(&ring->cq_tail, tail);
+    ring_publish(&ring->header->cq_tail, tail);
 }
 
 /* Posts the completion of an accepted submission; cannot fail. */
 static inline void ring_post(struct ring *ring, const struct cqe *cqe)
 {
     uint32_t tail = ring->cq_tail;
-    struct cqe *place = &ring->cq[tail & (ring->cq_entries - 1)];
+    struct cqe *place = ring_post_place(ring, tail);
 
-    ASSERT(atomic_load_relaxed_u32(&ring->promised) != tail);
+    ASSERT(atomic_load_relaxed_u32(&ring->sq_head) != tail);
     /* Whole words: three moves fewer than a copy of the structure. */
     place->user_data = cqe->user_data;
     place->result = cqe->result;
     place->flags = cqe->flags;
     place->cap[0] = cqe->cap[0];
     place->cap[1] = cqe->cap[1];
-    atomic_store_relaxed_u32(&ring->cq_tail, tail + 1);
-    ring_publish(&ring->header->cq_tail, tail + 1);
+    ring_posted(ring, tail + 1);
 }
 
 /* Completions that the user has not consumed, by the index last believed; reads the user's index

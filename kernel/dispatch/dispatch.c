@@ -31,7 +31,8 @@ enum {
     /* Work of one stretch, in bytes of message and result, which cost an instruction for 8; every
      * submission counts as DISPATCH_BASE more, for the some 600 instructions of a call. */
     DISPATCH_WORK = 32 * 1024,
-    DISPATCH_BASE = 1024,
+    DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH,
+    DISPATCH_QUICK = DISPATCH_BASE / 8,
 };
 
 enum drain {
@@ -42,9 +43,9 @@ enum drain {
 
 static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
 {
-    uint32_t work = 0;
+    uint32_t work = quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK;
 
-    for (unsigned i = 0; i < LIMIT_DISPATCH_BATCH && work < DISPATCH_WORK; i++) {
+    while (work < DISPATCH_WORK) {
         struct sqe sqe;
         enum ring_take take = ring_take(&thread->ring, &sqe);
 
@@ -53,10 +54,6 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
         }
         if (take != RING_TAKE_ENTRY && take != RING_TAKE_DOUBTFUL) {
             return DRAIN_EMPTY;
-        }
-        if (take == RING_TAKE_ENTRY && sqe.opcode == OPCODE_CALL && quick_call(thread, &sqe)) {
-            work += DISPATCH_BASE;
-            continue;
         }
         submission_dispatch(cpu, thread, &sqe, take == RING_TAKE_ENTRY);
         work += DISPATCH_BASE + sqe.message_bytes +

@@ -36,12 +36,7 @@ static enum capn_dispatch null_call(struct object *object, struct capn_request *
     return null_object_dispatch(&server, object, request);
 }
 
-static bool null_quick(uint8_t method)
-{
-    return method == NULL_OBJECT_METHOD_NOTHING;
-}
-
 static const struct object_type null_type = {
-    .name = "null", .call = null_call, .quick = null_quick};
+    .name = "null", .call = null_call, .quick = UINT64_C(1) << NULL_OBJECT_METHOD_NOTHING};
 
 struct object null_object = OBJECT_STATIC(&null_type);

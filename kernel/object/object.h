@@ -19,10 +19,9 @@ struct object_type {
     /* A CALL: the generated dispatch of the object's interface (kernel/dispatch/call.h). Endpoints
      * are called so through their owner's interface only; through any other the call queues. */
     enum capn_dispatch (*call)(struct object *object, struct capn_request *request);
-    /* Whether `method` of the object's interface reads nothing, changes nothing and answers with an
-     * empty structure, so that a CALL of it may be answered by kernel/dispatch/quick.h. Runs under
-     * the lock of the caller's table. NULL: no method does. */
-    bool (*quick)(uint8_t method);
+    /* Bit m: method m of the object's interface reads nothing, changes nothing and answers with an
+     * empty structure, so that kernel/dispatch/quick.c may answer it. */
+    uint64_t quick;
     /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
     void (*edge_added)(struct object *object, const struct hold_edge *edge);
     void (*edge_removed)(struct object *object, const struct hold_edge *edge);

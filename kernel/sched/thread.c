@@ -243,6 +243,10 @@ enum status thread_build_step(struct thread *thread, bool *done)
     *done = thread->built == BUILD_PAGES;
     if (*done) {
         thread->ring_address = region_base(thread) + LAYOUT_RING;
+        thread->arena_address = thread->ring_address + RING_ARENA_OFFSET;
+        for (unsigned i = 0; i < ARENA_PAGES; i++) {
+            thread->arena_page[i] = arch_frame_pointer(thread->ring_frame[ARENA_FIRST_PAGE + i]);
+        }
         ring_init(&thread->ring, arch_frame_pointer(thread->ring_frame[0]),
                   arch_frame_pointer(thread->ring_frame[RING_SQ_OFFSET / LIMIT_PAGE_BYTES]),
                   arch_frame_pointer(thread->ring_frame[RING_CQ_OFFSET / LIMIT_PAGE_BYTES]));

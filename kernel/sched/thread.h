@@ -71,7 +71,9 @@ struct thread {
 
     struct deadline_node timer; /* run_lock of the home CPU */
 
-    vaddr_t ring_address; /* in the process */
+    vaddr_t ring_address;             /* in the process */
+    vaddr_t arena_address;            /* of the ring's arena, there */
+    uint8_t *arena_page[ARENA_PAGES]; /* where the kernel reaches it */
     paddr_t ring_frame[RING_PAGES];
     paddr_t operation_frame[OPERATION_FRAMES];
     paddr_t answer_frame[ANSWER_FRAMES];
@@ -107,12 +109,12 @@ void thread_free(struct thread *thread);
 /* The kernel's pointer to arena bytes of the thread, up to the end of their page. */
 static inline uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous)
 {
-    uint32_t page = ARENA_FIRST_PAGE + offset / LIMIT_PAGE_BYTES;
+    uint32_t page = offset / LIMIT_PAGE_BYTES;
     uint32_t within = offset % LIMIT_PAGE_BYTES;
 
-    ASSERT(page < RING_PAGES);
+    ASSERT(page < ARENA_PAGES);
     *contiguous = LIMIT_PAGE_BYTES - within;
-    return (uint8_t *)arch_frame_pointer(thread->ring_frame[page]) + within;
+    return thread->arena_page[page] + within;
 }
 
 /* Copies into the arena; the range was checked. */
@@ -122,9 +124,9 @@ void thread_arena_write(struct thread *thread, uint32_t offset, const void *from
 static inline bool thread_arena_offset(const struct thread *thread, uint64_t address,
                                        uint64_t bytes, uint32_t *offset)
 {
-    uint64_t start = address - (thread->ring_address + RING_ARENA_OFFSET);
+    uint64_t start = address - thread->arena_address;
 
-    if (UNLIKELY(start > LIMIT_ARENA_BYTES || bytes > LIMIT_ARENA_BYTES - start)) {
+    if (UNLIKELY(bytes > LIMIT_ARENA_BYTES || start > LIMIT_ARENA_BYTES - bytes)) {
         return false;
     }
     *offset = (uint32_t)start;

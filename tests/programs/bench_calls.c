@@ -86,22 +86,22 @@ static bool calls_at_once(struct bench *bench, const struct rt_call *call)
 {
     struct rt_ring *ring = &bench->rt->ring;
     const struct sqe entry = rt_call_entry(call);
-    struct cqe completion;
     uint32_t good = 0;
 
-    for (unsigned i = 0; i < AT_ONCE; i++) {
-        struct sqe *place = rt_ring_place(ring);
+    for (uint32_t i = 0; i < AT_ONCE; i++) {
+        struct sqe *place = rt_ring_place(ring, i);
 
         *place = entry;
         place->user_data = RT_RING_OWN | i;
-        rt_ring_push(ring);
     }
+    rt_ring_push(ring, AT_ONCE);
     if (rt_syscall_cap_enter(AT_ONCE, TIMEOUT_NONE) != AT_ONCE) {
         return false;
     }
-    while (rt_ring_next(ring, &completion)) {
-        good += completion.result >= 0;
+    for (uint32_t i = 0; i < AT_ONCE; i++) {
+        good += rt_ring_completion(ring, i)->result >= 0;
     }
+    rt_ring_taken(ring, AT_ONCE);
     return good == AT_ONCE;
 }
 

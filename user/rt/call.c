@@ -74,7 +74,7 @@ static COLD struct rt_answer call_watched(struct rt_ring *ring, const struct rt_
 
 struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
 {
-    struct sqe *place = rt_ring_place(ring);
+    struct sqe *place = rt_ring_place(ring, 0);
     struct cqe completion;
     int32_t status;
 

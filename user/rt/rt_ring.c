@@ -222,7 +222,7 @@ static void rt_ring_collect(struct rt_ring *ring)
             operation_slot(ring, (struct rt_operation){.id = completion.user_data});
 
         ring->head++;
-        ASSERT((completion.user_data & RT_RING_OWN) == 0); /* rt_ring_next takes those first */
+        ASSERT((completion.user_data & RT_RING_OWN) == 0); /* rt_ring_taken comes first */
         if (completion.user_data == RT_RING_LONE) {
             ring->lone = completion;
             ring->lone_done = true;

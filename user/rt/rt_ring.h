@@ -136,30 +136,38 @@ static inline bool rt_ring_has_place(const struct rt_ring *ring)
     return ring->tail - ring_load_peer(&ring->header->sq_head) < LIMIT_SQ_ENTRIES;
 }
 
-/* The place of the next entry, all of which is to be written; then rt_ring_push or rt_ring_lone. */
-static inline struct sqe *rt_ring_place(struct rt_ring *ring)
+/* The place of the entry `ahead` of the next one, all of which is to be written; then rt_ring_push
+ * or rt_ring_lone. */
+static inline struct sqe *rt_ring_place(struct rt_ring *ring, uint32_t ahead)
 {
-    return &ring->submissions[ring->tail % LIMIT_SQ_ENTRIES];
+    return &ring->submissions[(ring->tail + ahead) % LIMIT_SQ_ENTRIES];
 }
 
-/* Shows the entry, whose user_data has RT_RING_OWN set, to the kernel at the next enter. */
-static inline void rt_ring_push(struct rt_ring *ring)
+/* Shows `count` entries, whose user_data have RT_RING_OWN set, to the kernel at the next enter. */
+static inline void rt_ring_push(struct rt_ring *ring, uint32_t count)
 {
-    ring_publish(&ring->header->sq_tail, ++ring->tail);
+    ring->tail += count;
+    ring_publish(&ring->header->sq_tail, ring->tail);
 }
 
-/*
- * The next completion, of an entry that went by rt_ring_push; false: none is there. All of them are
- * taken before anything else is done with the ring.
- */
-static inline bool rt_ring_next(struct rt_ring *ring, struct cqe *completion)
+/* Completions that have come, of entries that went by rt_ring_push. All of them are taken before
+ * anything else is done with the ring. */
+static inline uint32_t rt_ring_ready(const struct rt_ring *ring)
 {
-    if (ring_load_peer(&ring->header->cq_tail) == ring->head) {
-        return false;
-    }
-    *completion = ring->completions[ring->head % LIMIT_CQ_ENTRIES];
-    ring_publish(&ring->header->cq_head, ++ring->head);
-    return true;
+    return ring_load_peer(&ring->header->cq_tail) - ring->head;
+}
+
+/* The completion `ahead` of the next one, below rt_ring_ready. */
+static inline const struct cqe *rt_ring_completion(const struct rt_ring *ring, uint32_t ahead)
+{
+    return &ring->completions[(ring->head + ahead) % LIMIT_CQ_ENTRIES];
+}
+
+/* Gives the places of the next `count` completions back. */
+static inline void rt_ring_taken(struct rt_ring *ring, uint32_t count)
+{
+    ring->head += count;
+    ring_publish(&ring->header->cq_head, ring->head);
 }
 
 /* Waits until the lone entry is done while other completions come. Errors as rt_ring_lone. */
@@ -169,12 +177,12 @@ MUST_USE int32_t rt_ring_lone_wait(struct rt_ring *ring, struct cqe *completion)
  * completion. Errors: RING_CORRUPT. */
 MUST_USE static inline int32_t rt_ring_lone(struct rt_ring *ring, struct cqe *completion)
 {
-    const struct cqe *next = &ring->completions[ring->head % LIMIT_CQ_ENTRIES];
+    const struct cqe *next = rt_ring_completion(ring, 0);
 
-    rt_ring_push(ring);
+    rt_ring_push(ring, 1);
     if (LIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) > 0 && next->user_data == RT_RING_LONE)) {
         *completion = *next;
-        ring_publish(&ring->header->cq_head, ++ring->head);
+        rt_ring_taken(ring, 1);
         return TRANSPORT_OK;
     }
     return rt_ring_lone_wait(ring, completion);
@@ -188,7 +196,7 @@ MUST_USE int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entr
 MUST_USE static inline int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry,
                                           struct cqe *completion)
 {
-    struct sqe *place = rt_ring_place(ring);
+    struct sqe *place = rt_ring_place(ring, 0);
 
     if (ring->checks || !rt_ring_has_place(ring)) {
         return rt_ring_do_watched(ring, entry, completion);
