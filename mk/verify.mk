@@ -37,3 +37,8 @@ capnp-bench: ## time the Cap'n Proto runtime against the C++ library, as ratios
 	$(call setup,build test)
 	$(Q)$(MAKE) capnp-bench-build
 	@$(CAPNP_BENCH)/bench
+
+.PHONY: mutate
+mutate: ## remove each refusal of core/ and of the dispatch checks in turn; a test must notice
+	$(call setup,build test)
+	@$(PYTHON) tools/mutate.py --score $(OUT)/mutants.json $(result)
