@@ -45,10 +45,10 @@ rt-check: ## check the programs: entry ABI, freestanding, no writable code, one 
 	@$(PYTHON) tools/rt_check.py $(result) --programs $(USER_DIR)/debug \
 	    $(addprefix --hostile ,$(TEST_PROGRAMS)) $(notdir $(PROGRAM_BINARIES))
 
-# The host side is compiled by clang for MSan and the fuzz targets.
-clang-check: ## build kernels and programs a second time with clang 14
+# What `make` builds and what the host tests are, all of it.
+clang-check: ## build everything a second time with clang 14
 	$(call setup,build test)
-	$(Q)$(MAKE) CC=clang kernel user
+	$(Q)$(MAKE) CC=clang build host-tests
 
 # With a default system there is an ISO to compare; before that, what there is.
 SHIPPED_TARGETS = kernel-release user systems $(if $(filter %/default.bin,$(SYSTEMS)),iso-file)

@@ -10,7 +10,7 @@ KERNEL_HOST_SOURCES := $(if $(wildcard kernel/arch/host/*.c),$(sort $(KERNEL_POR
     $(wildcard kernel/arch/host/*.c kernel/arch/host/*.S kernel/debug/*.c)))
 HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
 HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
-SIM_SOURCES := sim/sim.c
+SIM_SOURCES := $(wildcard sim/sim.c)
 
 # Which tests a sanitizer runs. TSan watches threads, so it runs the tests that have some. MSan wants
 # every library instrumented, which jansson is not; and the host kernel changes stacks and maps

@@ -235,7 +235,7 @@ static void queue_limit(struct bench *bench)
 
     bench->ring->checks = false; /* all of them share one message and one result */
     for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
-        call.method = (uint16_t)(i % GREETER_METHOD_COUNT);
+        call.method = (uint8_t)(i % GREETER_METHOD_COUNT);
         operation[i] = call_submit(bench, &call);
     }
     completion = taken(bench, call_submit(bench, &call));

@@ -117,12 +117,29 @@ class Build(unittest.TestCase):
             self.write("mk/config.mk", text)
             self.make("user")
 
-    def test_warning_fails(self):
-        self.write("core/bad.c", "int core_bad(void)\n{\n    return 0;\n}\n")
+    WARNINGS = {
+        "unused-variable": "int f(void); int f(void) { int a; return 0; }",  # -Wall
+        "unused-parameter": "int f(int a); int f(int a) { return 0; }",  # -Wextra
+        "shadow": "int f(int a); int f(int a) { for (;;) { int a = 1; if (a) return a; } }",
+        "conversion": "char f(long a); char f(long a) { return a; }",
+        "strict-prototypes": "int f(); int f(void) { return 0; }",
+        "missing-prototypes": "int f(void) { return 0; }",
+    }
+
+    def test_warnings_fail(self):
+        """Each of the warnings that were promised is an error, with both compilers."""
+        paths = ["core/bad_%s.c" % name.replace("-", "_") for name in self.WARNINGS]
+        for path, text in zip(paths, self.WARNINGS.values()):
+            self.write(path, text + "\n")
         try:
-            self.assertIn("missing-prototypes", self.make("host", status=1))
+            for variables in ({}, {"CC": "clang"}):
+                said = self.make("-k", "out/clang/host/libcore.a" if variables else
+                                 "out/host/libcore.a", status=1, **variables)
+                for path, name in zip(paths, self.WARNINGS):
+                    self.assertRegex(said, r"%s:.*-Werror[=,].*%s" % (path, name))
         finally:
-            os.remove(os.path.join(self.root, "core/bad.c"))
+            for path in paths:
+                os.remove(os.path.join(self.root, path))
 
     def test_two_programs_of_one_name(self):
         self.write("demos/init/main.c", FILES["services/init/main.c"])

@@ -152,7 +152,7 @@ uint32_t client_pass(struct client *client, struct cap_id cap, enum transfer_mod
     if (cap.raw == 0 || client->transfer_count == LIMIT_TRANSFERS) {
         return CAPN_NO_CAPABILITY;
     }
-    client->transfer[client->transfer_count] = (struct transfer){.cap = cap, .mode = mode};
+    client->transfer[client->transfer_count] = (struct transfer){.cap = cap, .mode = (uint8_t)mode};
     client->transfer_count++;
     return client->transfer_count - 1u;
 }
