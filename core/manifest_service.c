@@ -225,13 +225,16 @@ static bool edges_check(struct manifest *m, struct manifest_service_reader from)
     return true;
 }
 
-static bool quotas_check(struct manifest *m, const struct manifest_quotas *quotas)
+/* The first service's quotas are what it has to give away: what one process may use, for each. */
+static bool quotas_check(struct manifest *m, const struct manifest_quotas *quotas, bool first)
 {
+    uint32_t processes = first ? MANIFEST_SERVICES_MAX : 1;
+
     manifest_enter(m, "quotas", MANIFEST_NO_INDEX);
     if (!manifest_number_check(m, "slots", quotas->slots,
-                               (struct manifest_range){1, LIMIT_TABLE_SLOTS}) ||
+                               (struct manifest_range){1, processes * LIMIT_TABLE_SLOTS}) ||
         !manifest_number_check(m, "threads", quotas->threads,
-                               (struct manifest_range){1, LIMIT_THREADS})) {
+                               (struct manifest_range){1, processes * LIMIT_THREADS})) {
         return false;
     }
     manifest_leave(m);
@@ -278,7 +281,8 @@ static bool policies_check(struct manifest *m, uint32_t index, struct manifest_s
         return false;
     }
     manifest_service_get(m, index, &service);
-    if (!manifest_pointers_good(m) || !quotas_check(m, &service.quotas) ||
+    if (!manifest_pointers_good(m) ||
+        !quotas_check(m, &service.quotas, index == MANIFEST_INIT_INDEX) ||
         !restart_check(m, &service.restart) || !scheduling_check(m, &service.scheduling)) {
         return false;
     }

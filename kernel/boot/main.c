@@ -26,6 +26,7 @@
 #include "kernel/ipc/endpoint.h"
 #include "kernel/irq_probe.h"
 #include "kernel/log.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/memory_debug.h"
@@ -82,6 +83,24 @@ static uint64_t frames_in_use(void)
     return census.total - census.free - census.cached;
 }
 
+/* The conservation law over all ledgers, and that nothing is left charged. */
+static bool ledgers_balanced(void)
+{
+    for (enum ledger_line_name line = 0; line < LEDGER_LINES; line++) {
+        struct ledger_census census;
+        unsigned broken = accounts_census(line, &census);
+
+        if (broken != 0 || census.used + census.reserved != 0 || census.ledgers != 1) {
+            log_line(LOG_ERROR, "census: ledger %s has %llu charged in %llu accounts, rule %u",
+                     ledger_line_text(line), (unsigned long long)(census.used + census.reserved),
+                     (unsigned long long)census.ledgers, broken);
+            return false;
+        }
+    }
+    log_line(LOG_NOTICE, "census: ledgers balanced");
+    return true;
+}
+
 /* One line of the shutdown: the verdict and the end of the machine. */
 static NORETURN void machine_end(void)
 {
@@ -98,6 +117,7 @@ static NORETURN void machine_end(void)
                  (long long)(now - shutdown.frames_before));
         success = false;
     }
+    success = ledgers_balanced() && success;
     irq_probe_report();
     log_line(LOG_NOTICE, "init ended %s with code %d: powering off",
              exit.kind == EXIT_KIND_EXITED ? "by itself" : "early", exit.code);
@@ -154,23 +174,44 @@ static void init_grants(struct manifest *manifest, const struct manifest_service
     }
 }
 
+/*
+ * Opens the machine's account with what the manifest gives init. A manifest may promise more frames
+ * than this machine has: then some of its processes may find no memory although their quota would
+ * allow it, and the log says so here.
+ */
+static struct ledger_amounts machine_open(const struct manifest_quotas *quotas)
+{
+    struct ledger_amounts amounts = account_amounts(quotas);
+    struct frames_census census;
+
+    frames_census_take(&census);
+    accounts_kernel_frames = census.owned - kmem_frames();
+    if (quotas->frames > census.free + census.cached) {
+        log_line(LOG_NOTICE, "the manifest promises %u frames, this machine has %llu",
+                 quotas->frames, (unsigned long long)(census.free + census.cached));
+    }
+    accounts_init(&amounts);
+    return amounts;
+}
+
 static void init_start(struct manifest *manifest)
 {
     struct manifest_service service;
+    struct spawn_refusal refusal = {.image = ELF_OK};
     struct spawn_plan plan;
     struct spawn *spawn;
-    enum elf_error image_error;
     enum status status;
 
     manifest_service_get(manifest, MANIFEST_INIT_INDEX, &service);
     plan = (struct spawn_plan){.name = service.name.bytes,
                                .name_bytes = service.name.length,
                                .binary = service.binary,
-                               .priority = service.scheduling.priority};
-    status = spawn_create(&plan, &spawn, &image_error);
+                               .priority = service.scheduling.priority,
+                               .amounts = machine_open(&service.quotas)};
+    status = spawn_create(&plan, &spawn, &refusal);
     if (status != STATUS_OK) {
-        kernel_boot_refused(image_error != ELF_OK ? elf_error_text(image_error)
-                                                  : status_text(status));
+        kernel_boot_refused(refusal.image != ELF_OK ? elf_error_text(refusal.image)
+                                                    : status_text(status));
     }
     init_grants(manifest, &service, spawn);
     shutdown.init = spawn->process;

@@ -18,6 +18,7 @@
 #include "core/assert.h"
 #include "kernel/cpu.h"
 #include "kernel/log.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/mem/shootdown.h"
@@ -65,6 +66,22 @@ void memory_debug_teardown(struct vspace *vspace)
     ASSERT(vspace_check(vspace) == 0);
 }
 
+/* The conservation law of every line, and of frames their whole sum: what is owned or in quarantine
+ * is the kernel's, a cache's, or charged to an account. */
+static void ledger_check_all(const struct frames_census *frames)
+{
+    struct ledger_census ledger;
+
+    if (accounts_kernel_frames == 0) {
+        return;
+    }
+    for (enum ledger_line_name line = 0; line < LEDGER_LINES; line++) {
+        ASSERT(accounts_census(line, &ledger) == 0);
+        ASSERT(line != LEDGER_FRAMES || frames->owned + frames->quarantine ==
+                                            accounts_kernel_frames + kmem_frames() + ledger.used);
+    }
+}
+
 /* Nobody else is in kernel/mem. */
 static void census_check(void)
 {
@@ -80,6 +97,7 @@ static void census_check(void)
     }
     frames_census_take(&frames);
     ASSERT(kmem_frames() <= frames.owned);
+    ledger_check_all(&frames);
     log_line(LOG_DEBUG, "memory census %llu holds: %llu frames owned, %llu free",
              (unsigned long long)census.called, (unsigned long long)frames.owned,
              (unsigned long long)(frames.free + frames.cached));

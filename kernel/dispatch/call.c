@@ -283,6 +283,7 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
                           CAPN_WORD_BYTES};
     struct call call = {
         .caller = caller, .edge = edge, .user_data = sqe->user_data, .answer = sqe->answer};
+    struct ledger_refusal ledger;
     enum transport_error error;
 
     memset(refusal, 0, sizeof(*refusal));
@@ -290,9 +291,10 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
     if (error != TRANSPORT_OK) {
         return error;
     }
-    spinlock_lock(&process->lock);
-    error = cap_table_reserve(&process->table, CALL_RESULT_CAPS);
-    spinlock_unlock(&process->lock);
+    error = process_slots_reserve(process, CALL_RESULT_CAPS, &ledger);
+    if (error == TRANSPORT_LIMIT) {
+        return account_refuse(&ledger, refusal);
+    }
     if (error != TRANSPORT_OK) {
         return refuse(refusal, error, ARGUMENT_NONE, CALL_RESULT_CAPS);
     }
@@ -314,6 +316,24 @@ enum capn_dispatch call_refuse(struct capn_request *request, uint16_t reason, ui
                                                                     .argument = CAPN_NO_ARGUMENT,
                                                                     .limit = limit,
                                                                     .amount = amount});
+}
+
+struct capn_refuse_reason call_ledger_reason(const struct ledger_refusal *ledger)
+{
+    return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_QUOTA_EXCEEDED,
+                                       .argument = CAPN_NO_ARGUMENT,
+                                       .limit_name = ledger_line_text(ledger->line),
+                                       .limit = ledger->limit,
+                                       .amount = ledger->amount};
+}
+
+enum capn_dispatch call_refuse_ledger(struct capn_request *request, enum ledger_line_name line,
+                                      uint64_t amount)
+{
+    struct ledger_refusal ledger =
+        account_refusal(call_of(request)->caller->process->account, line, amount);
+
+    return capn_request_refuse(request, call_ledger_reason(&ledger));
 }
 
 bool call_argument(struct capn_request *request, uint32_t index, struct hold_edge *edge)

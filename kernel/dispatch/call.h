@@ -47,6 +47,11 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
 enum capn_dispatch call_refuse(struct capn_request *request, uint16_t reason, uint64_t limit,
                                uint64_t amount);
 
+/* What a refusal by a ledger says in a CapException; and that for handlers, of the caller's own. */
+struct capn_refuse_reason call_ledger_reason(const struct ledger_refusal *ledger);
+enum capn_dispatch call_refuse_ledger(struct capn_request *request, enum ledger_line_name line,
+                                      uint64_t amount);
+
 /*
  * For handlers: the caller's edge passed as capability `index` of the message, copied with
  * references of its own (edge_drop it). False: the request is refused already.

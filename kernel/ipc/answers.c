@@ -37,12 +37,14 @@ _Static_assert(LIMIT_ANSWERS * sizeof(struct answer) <= LIMIT_PAGE_BYTES, "answe
 _Static_assert(LIMIT_ANSWERS *LIMIT_ANSWER_CAPS * sizeof(struct answer_result) <= LIMIT_PAGE_BYTES,
                "their capabilities fill another");
 
-bool answers_create(struct thread *thread)
+enum status answers_create(struct thread *thread)
 {
     for (unsigned i = 0; i < ANSWER_FRAMES; i++) {
-        if (frame_alloc(&thread->answer_frame[i]) != STATUS_OK) {
+        enum status status = account_frame_alloc(thread->account, &thread->answer_frame[i]);
+
+        if (status != STATUS_OK) {
             thread->answer_frame[i] = 0;
-            return false;
+            return status;
         }
     }
     answer_table_init(&thread->answers, (struct answer_memory){
@@ -50,7 +52,7 @@ bool answers_create(struct thread *thread)
                                             .results = arch_frame_pointer(thread->answer_frame[1]),
                                             .answer_count = LIMIT_ANSWERS,
                                         });
-    return true;
+    return STATUS_OK;
 }
 
 void answers_destroy(struct thread *thread)
@@ -58,7 +60,7 @@ void answers_destroy(struct thread *thread)
     ASSERT(!thread->answers_running);
     for (unsigned i = 0; i < ANSWER_FRAMES; i++) {
         if (thread->answer_frame[i] != 0) {
-            frame_free(thread->answer_frame[i]);
+            account_frame_free(thread->account, thread->answer_frame[i]);
         }
     }
 }

@@ -9,8 +9,9 @@
 #include "capnp/runtime/capn_generated.h"
 #include "kernel/sched/thread.h"
 
-/* Gives a new thread its table; false: no memory. answers_destroy gives the memory back. */
-MUST_USE bool answers_create(struct thread *thread);
+/* Gives a new thread its table, charged to its account. STATUS_LIMIT (frames), STATUS_NO_MEMORY.
+ * answers_destroy gives the memory back, after an error too. */
+MUST_USE enum status answers_create(struct thread *thread);
 void answers_destroy(struct thread *thread);
 
 /* A path of the generated code as promises name it; none if an index does not fit. */

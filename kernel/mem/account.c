@@ -30,6 +30,7 @@
 #include "core/assert.h"
 #include "core/manifest.h"
 #include "core/string.h"
+#include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 
 static struct {
@@ -40,6 +41,7 @@ static struct {
 } accounts = {.lock = SPINLOCK_INIT(LOCK_RANK_ACCOUNTS)};
 
 static struct kmem_cache account_cache;
+uint64_t accounts_kernel_frames;
 
 static struct account *account_of(struct ledger *ledger)
 {
@@ -241,6 +243,25 @@ enum status account_log_charge(struct account *account, uint64_t bytes, uint64_t
     account->log_bytes += status == STATUS_OK ? bytes : 0;
     spinlock_unlock(&account->lock);
     return status;
+}
+
+enum status account_frame_alloc(struct account *account, paddr_t *frame)
+{
+    enum status status = account_charge(account, LEDGER_FRAMES, 1);
+
+    if (status == STATUS_OK) {
+        status = frame_alloc(frame);
+        if (status != STATUS_OK) {
+            account_release(account, LEDGER_FRAMES, 1);
+        }
+    }
+    return status;
+}
+
+void account_frame_free(struct account *account, paddr_t frame)
+{
+    frame_free(frame);
+    account_release(account, LEDGER_FRAMES, 1);
 }
 
 struct ledger_line account_line(struct account *account, enum ledger_line_name line)

@@ -15,6 +15,7 @@
 #include "abi/errors.h"
 #include "abi/limits.h"
 #include "core/ledger.h"
+#include "kernel/arch/arch.h"
 #include "kernel/lock.h"
 
 struct manifest_quotas;
@@ -31,6 +32,10 @@ struct account {
 
 /* The cache and the machine's account: `total` is what there is. Boot only. */
 void accounts_init(const struct ledger_amounts *total);
+
+/* Frames that no account pays for, besides those of the caches of kernel objects: what the kernel
+ * had when the machine's account was opened. Fixed then; 0: not opened yet. */
+extern uint64_t accounts_kernel_frames;
 
 /* The machine's account. */
 struct account *account_root(void);
@@ -62,6 +67,11 @@ uint64_t account_reserve_most(struct account *account, enum ledger_line_name lin
  * ACCOUNT_LOG_WINDOW_NS. STATUS_LIMIT. */
 #define ACCOUNT_LOG_WINDOW_NS UINT64_C(1000000000)
 enum status account_log_charge(struct account *account, uint64_t bytes, uint64_t now_ns) MUST_USE;
+
+/* One zeroed frame charged to the account, and its way back. STATUS_LIMIT, STATUS_DEAD,
+ * STATUS_NO_MEMORY. */
+enum status account_frame_alloc(struct account *account, paddr_t *frame) MUST_USE;
+void account_frame_free(struct account *account, paddr_t frame);
 
 /* What a refusal of `amount` of this line would say now. */
 struct ledger_refusal account_refusal(struct account *account, enum ledger_line_name line,

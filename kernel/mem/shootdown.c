@@ -78,6 +78,7 @@
 #include "abi/atomic.h"
 #include "core/assert.h"
 #include "kernel/cpu.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/frames.h"
 
 static struct {
@@ -110,6 +111,7 @@ static void unmap_complete(struct unmap *unmap)
     for (unsigned i = 0; i < unmap->frame_count; i++) {
         frame_free(unmap->frame[i]);
     }
+    account_release(unmap->account, LEDGER_FRAMES, unmap->frame_count);
     if (unmap->complete != NULL) {
         *completing = true;
         unmap->complete(unmap);

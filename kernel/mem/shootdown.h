@@ -31,6 +31,7 @@ struct unmap {
     unsigned count;   /* pages removed or changed */
     unsigned frame_count;
     paddr_t frame[VSPACE_STEP_PAGES]; /* quarantined */
+    struct account *account;          /* that paid for them and gets the charge back */
 };
 
 /* Before the first address space; after frames_init. */

@@ -33,13 +33,18 @@
  * the lock; kernel/mem/shootdown.c has the ordering argument. Frames are taken before the lock and
  * given back after it.
  *
- * What can fail: mapping, for want of memory; each reserve is filled before the tables change.
+ * Frames are charged to the space's account before the lock is taken, and released when they leave
+ * quarantine: the account pays for what nobody else can have yet.
+ *
+ * What can fail: mapping, for want of quota or memory; each reserve is filled before the tables
+ * change.
  */
 #include "kernel/mem/vspace.h"
 
 #include "abi/atomic.h"
 #include "core/bits.h"
 #include "kernel/cpu.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
@@ -80,11 +85,18 @@ static uint64_t cpu_bit(const struct cpu *cpu)
 
 enum status vspace_create(struct vspace *vspace)
 {
-    paddr_t root;
+    return vspace_create_charged(vspace, NULL);
+}
 
-    if (frame_alloc(&root) != STATUS_OK) {
-        return STATUS_NO_MEMORY;
+enum status vspace_create_charged(struct vspace *vspace, struct account *account)
+{
+    paddr_t root;
+    enum status status = account_frame_alloc(account, &root);
+
+    if (status != STATUS_OK) {
+        return status;
     }
+    vspace->account = account;
     spinlock_init(&vspace->lock, LOCK_RANK_VSPACE, 0);
     vspace->frames = 1;
     vspace->active = 0;
@@ -92,8 +104,35 @@ enum status vspace_create(struct vspace *vspace)
     return STATUS_OK;
 }
 
-/* Maps with the frames of `reserve`, which holds ARCH_TABLES_PER_MAP for tables; counts those used
- * and the `owned` pages. Gives the rest back. */
+/*
+ * The frames for one page and its tables, `wanted` at most, set aside in the account and in memory.
+ * An account that has fewer left gives what it has, one at least: most pages need no new table.
+ * STATUS_LIMIT, STATUS_NO_MEMORY: nothing is set aside.
+ */
+static enum status frames_set_aside(struct vspace *vspace, unsigned wanted, unsigned needed,
+                                    struct frame_reserve *reserve)
+{
+    unsigned granted = (unsigned)account_reserve_most(vspace->account, LEDGER_FRAMES, wanted);
+    enum status status = granted < needed ? STATUS_LIMIT : frame_reserve_fill(reserve, granted);
+
+    if (status != STATUS_OK) {
+        account_unreserve(vspace->account, LEDGER_FRAMES, granted);
+    }
+    return status;
+}
+
+/* Of the `aside` frames those not in `reserve` any more were used; the rest goes back. */
+static void frames_settle(struct vspace *vspace, unsigned aside, struct frame_reserve *reserve)
+{
+    unsigned rest = reserve->count;
+
+    frame_reserve_release(reserve);
+    account_commit(vspace->account, LEDGER_FRAMES, aside - rest);
+    account_unreserve(vspace->account, LEDGER_FRAMES, rest);
+}
+
+/* Maps with the frames of `reserve`, tables first; counts those used and the `owned` pages.
+ * STATUS_LIMIT: the account gave too few for the tables. */
 static enum status page_map(struct vspace *vspace, vaddr_t page, struct arch_mapping mapping,
                             struct frame_reserve *reserve)
 {
@@ -108,7 +147,7 @@ static enum status page_map(struct vspace *vspace, vaddr_t page, struct arch_map
     }
     spinlock_unlock(&vspace->lock);
     ASSERT(status == STATUS_OK || reserve->count == reserved);
-    return status;
+    return status == STATUS_NO_MEMORY && reserved < ARCH_TABLES_PER_MAP ? STATUS_LIMIT : status;
 }
 
 enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags, paddr_t *frame)
@@ -116,14 +155,16 @@ enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags, 
     struct frame_reserve reserve = {.count = 0};
     struct arch_mapping mapping = {.flags = flags};
     enum status status = pages_validate(page, 1);
+    unsigned aside;
 
     status = status == STATUS_OK ? flags_validate(flags) : status;
     if (status == STATUS_OK) {
-        status = frame_reserve_fill(&reserve, ARCH_TABLES_PER_MAP + 1);
+        status = frames_set_aside(vspace, ARCH_TABLES_PER_MAP + 1, 1, &reserve);
     }
     if (status != STATUS_OK) {
         return status;
     }
+    aside = reserve.count;
     mapping.frame = reserve.frame[--reserve.count];
     status = page_map(vspace, page, mapping, &reserve);
     if (status != STATUS_OK) {
@@ -131,7 +172,7 @@ enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags, 
     } else if (frame != NULL) {
         *frame = mapping.frame;
     }
-    frame_reserve_release(&reserve);
+    frames_settle(vspace, aside, &reserve);
     return status;
 }
 
@@ -140,17 +181,19 @@ enum status vspace_map_shared(struct vspace *vspace, vaddr_t page, unsigned flag
     struct frame_reserve reserve = {.count = 0};
     struct arch_mapping mapping = {.frame = frame, .flags = flags | ARCH_PAGE_SHARED};
     enum status status = pages_validate(page, 1);
+    unsigned aside;
 
     ASSERT(frame % FRAME_BYTES == 0);
     status = status == STATUS_OK ? flags_validate(flags) : status;
     if (status == STATUS_OK) {
-        status = frame_reserve_fill(&reserve, ARCH_TABLES_PER_MAP);
+        status = frames_set_aside(vspace, ARCH_TABLES_PER_MAP, 0, &reserve);
     }
     if (status != STATUS_OK) {
         return status;
     }
+    aside = reserve.count;
     status = page_map(vspace, page, mapping, &reserve);
-    frame_reserve_release(&reserve);
+    frames_settle(vspace, aside, &reserve);
     return status;
 }
 
@@ -159,6 +202,7 @@ static void unmap_clear(struct unmap *unmap)
 {
     unmap->count = 0;
     unmap->frame_count = 0;
+    unmap->account = NULL;
 }
 
 /* The CPUs that may still use what was just taken out of the tables: read after those stores
@@ -180,6 +224,7 @@ enum status vspace_unmap(struct vspace *vspace, vaddr_t page, unsigned pages, st
     }
     unmap_rendezvous(vspace, page, pages);
     unmap_clear(unmap);
+    unmap->account = vspace->account;
     spinlock_lock(&vspace->lock);
     for (unsigned i = 0; i < pages; i++) {
         if (!arch_vspace_unmap(&vspace->arch, page + (vaddr_t)i * FRAME_BYTES, &mapping)) {
@@ -293,11 +338,12 @@ bool vspace_teardown_step(struct vspace *vspace)
     for (unsigned i = 0; i < count; i++) {
         frame_free(frame[i]);
     }
+    account_release(vspace->account, LEDGER_FRAMES, count);
     if (!empty) {
         return true;
     }
     ASSERT(vspace->frames == 1); /* invariant 1 */
-    frame_free(arch_vspace_root(&vspace->arch));
+    account_frame_free(vspace->account, arch_vspace_root(&vspace->arch));
     vspace->frames = 0;
     return false;
 }

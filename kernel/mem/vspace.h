@@ -16,8 +16,11 @@ enum {
     VSPACE_STEP_PAGES = 16, /* pages handled in one step: 16 zeroings are 12,000 instructions */
 };
 
+struct account; /* kernel/mem/account.h */
+
 struct vspace {
     struct arch_vspace arch;
+    struct account *account; /* pays for each frame the space owns; NULL: nobody. Fixed */
     struct spinlock lock;
     /* lock: */
     uint64_t frames; /* owned: pages, tables, root */
@@ -25,14 +28,19 @@ struct vspace {
     uint64_t active; /* mask of CPUs whose user half this is */
 };
 
-/* An empty address space. STATUS_NO_MEMORY. */
+/* An empty address space that nobody pays for. STATUS_NO_MEMORY. */
 enum status vspace_create(struct vspace *vspace) MUST_USE;
+
+/* An empty address space whose frames are charged to `account`. STATUS_LIMIT (frames),
+ * STATUS_NO_MEMORY. */
+enum status vspace_create_charged(struct vspace *vspace, struct account *account) MUST_USE;
 
 /*
  * Maps one new zeroed page; `flags` are ARCH_PAGE_WRITE or ARCH_PAGE_EXECUTE or neither; *frame
  * (`frame` may be NULL) tells its frame, which stays the space's. Errors: STATUS_MISALIGNED,
  * STATUS_OUT_OF_RANGE (not in the user half), STATUS_INVALID_ARGUMENT (write with execute, or
- * another flag), STATUS_NO_MEMORY, STATUS_EXISTS. Nothing changed on error.
+ * another flag), STATUS_LIMIT (the account's frames), STATUS_NO_MEMORY, STATUS_EXISTS. Nothing
+ * changed on error.
  */
 enum status vspace_map_new(struct vspace *vspace, vaddr_t page, unsigned flags,
                            paddr_t *frame) MUST_USE;

@@ -25,6 +25,10 @@ static enum capn_dispatch console_write(void *object, struct capn_request *reque
                            bytes.length);
     }
     if (!capn_request_is_malformed(request)) {
+        if (account_log_charge(call_of(request)->caller->process->account, bytes.length,
+                               arch_clock_ns()) != STATUS_OK) {
+            return call_refuse_ledger(request, LEDGER_LOG_BYTES, bytes.length);
+        }
         log_console((const char *)bytes.bytes, bytes.length);
         console_write_results_set_written_bytes(results, (uint32_t)bytes.length);
     }

@@ -2,7 +2,7 @@
 /* ProcessSpawner: checks a SpawnRequest whole, then starts the job that carries it out. */
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
-#include "kernel/mem/frames.h"
+#include "kernel/mem/account.h"
 #include "kernel/object/facet.h"
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/spawn.h"
@@ -90,12 +90,21 @@ static bool arguments_read(struct capn_request *request, struct spawn *spawn,
 {
     struct capn_build_segment segment;
     struct capn_builder builder;
+    enum status status;
 
     if (!process_spawn_request_has_arguments(message)) {
         return true;
     }
-    if (frame_alloc(&spawn->argument_frame) != STATUS_OK) {
+    spawn->argument_account = spawn->process->account;
+    status = account_frame_alloc(spawn->argument_account, &spawn->argument_frame);
+    if (status != STATUS_OK) {
+        struct ledger_refusal ledger = account_refusal(spawn->argument_account, LEDGER_FRAMES, 1);
+
         spawn->argument_frame = 0;
+        if (status == STATUS_LIMIT) {
+            (void)capn_request_refuse(request, call_ledger_reason(&ledger));
+            return false;
+        }
         return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, "request.arguments", 0);
     }
     segment = (struct capn_build_segment){.bytes = arch_frame_pointer(spawn->argument_frame),
@@ -143,12 +152,28 @@ static bool request_supported(struct capn_request *request,
     return true;
 }
 
+static struct ledger_amounts quotas_read(struct authority_quotas_reader from)
+{
+    return (struct ledger_amounts){{
+        [LEDGER_SLOTS] = authority_quotas_get_slots(from),
+        [LEDGER_FRAMES] = authority_quotas_get_frames(from),
+        [LEDGER_RING_BYTES] = authority_quotas_get_ring_bytes(from),
+        [LEDGER_ENDPOINT_QUEUE] = authority_quotas_get_endpoint_queue(from),
+        [LEDGER_OUTSTANDING_CALLS] = authority_quotas_get_outstanding_calls(from),
+        [LEDGER_SCRATCH_BYTES] = authority_quotas_get_scratch_bytes(from),
+        [LEDGER_THREADS] = authority_quotas_get_threads(from),
+        [LEDGER_LOG_BYTES] = authority_quotas_get_log_bytes(from),
+        [LEDGER_GRANT_NODES] = authority_quotas_get_grant_nodes(from),
+        [LEDGER_CPU_PERMILLE] = authority_quotas_get_cpu_permille(from),
+    }};
+}
+
 static bool plan_create(struct capn_request *request, struct process_spawn_request_reader message,
                         struct spawn **spawn)
 {
     struct capn_text name = process_spawn_request_get_name(message);
     struct spawn_plan plan = {.name = name.bytes, .name_bytes = name.length};
-    enum elf_error image_error;
+    struct spawn_refusal refusal;
     unsigned own = call_of(request)->caller->task.priority;
 
     if (!name_check(request, name, "request.name") || !request_supported(request, message)) {
@@ -165,13 +190,21 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.priority",
                       plan.priority);
     }
-    switch (spawn_create(&plan, spawn, &image_error)) {
+    if (!process_spawn_request_has_quotas(message)) {
+        return refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, "request.quotas", 0);
+    }
+    plan.parent = call_of(request)->caller->process;
+    plan.amounts = quotas_read(process_spawn_request_get_quotas(message));
+    switch (spawn_create(&plan, spawn, &refusal)) {
     case STATUS_OK:
         return true;
     case STATUS_NOT_FOUND:
         return refuse(request, EXCEPTION_REASON_NOT_FOUND, "request.image.bootBinary", plan.binary);
     case STATUS_CORRUPT:
-        return refuse(request, EXCEPTION_REASON_BAD_IMAGE, elf_error_text(image_error), 0);
+        return refuse(request, EXCEPTION_REASON_BAD_IMAGE, elf_error_text(refusal.image), 0);
+    case STATUS_LIMIT:
+        (void)capn_request_refuse(request, call_ledger_reason(&refusal.ledger));
+        return false;
     default:
         return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, NULL, 0);
     }
@@ -181,13 +214,16 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
 static bool plan_reserve(struct capn_request *request, struct spawn *spawn)
 {
     struct process *process = call_of(request)->caller->process;
-    enum transport_error error;
+    struct ledger_refusal ledger;
 
-    spinlock_lock(&process->lock);
-    error = cap_table_reserve(&process->table, 1);
-    spinlock_unlock(&process->lock);
-    if (error != TRANSPORT_OK) {
-        return refuse(request, EXCEPTION_REASON_QUOTA_EXCEEDED, "slots", 1);
+    switch (process_slots_reserve(process, 1, &ledger)) {
+    case TRANSPORT_OK:
+        break;
+    case TRANSPORT_LIMIT:
+        (void)capn_request_refuse(request, call_ledger_reason(&ledger));
+        return false;
+    default:
+        return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, NULL, 0);
     }
     spawn->operation = call_defer(request, OPERATION_JOB);
     if (spawn->operation == NULL) {

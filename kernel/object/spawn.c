@@ -22,7 +22,7 @@
 #include "core/assert.h"
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
-#include "kernel/mem/frames.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/boot_package.h"
 #include "kernel/object/facet.h"
@@ -62,15 +62,43 @@ static void start_fill(struct start_info *start, const struct spawn *spawn)
     memcpy(start->process_name, spawn->process->name, LIMIT_NAME_BYTES);
 }
 
+/*
+ * The process of a plan. The slots that the parent gives away come out of its table if its account
+ * has too few to spare; what was not given goes back into it.
+ */
+static enum status plan_process(const struct spawn_plan *plan, struct spawn *spawn,
+                                struct spawn_refusal *refusal)
+{
+    struct process *parent = plan->parent;
+    struct account_plan account = {.parent = parent == NULL ? NULL : parent->account,
+                                   .amounts = plan->amounts,
+                                   .name = plan->name,
+                                   .name_bytes = plan->name_bytes};
+    uint64_t slots = plan->amounts.amount[LEDGER_SLOTS];
+    uint64_t available = account_refusal(account.parent, LEDGER_SLOTS, slots).available;
+    enum status status;
+
+    if (parent != NULL && available < slots && !process_slots_spare(parent, slots - available)) {
+        refusal->ledger = account_refusal(parent->account, LEDGER_SLOTS, slots);
+        return STATUS_LIMIT;
+    }
+    status = process_create(&account, plan->priority, &spawn->process, &refusal->ledger);
+    if (status != STATUS_OK && parent != NULL) {
+        process_slots_refill(parent);
+    }
+    return status;
+}
+
 enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
-                         enum elf_error *image_error)
+                         struct spawn_refusal *refusal)
 {
     const struct elf_limits limits = {
         .user_min = LIMIT_USER_MIN, .user_max = LAYOUT_IMAGE_END, .memory_max = SPAWN_IMAGE_MAX};
     struct manifest_binary binary;
     struct spawn *spawn;
+    enum status status;
 
-    *image_error = ELF_OK;
+    refusal->image = ELF_OK;
     if (!boot_package_binary(plan->binary, &binary)) {
         return STATUS_NOT_FOUND;
     }
@@ -78,17 +106,18 @@ enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
     if (spawn == NULL) {
         return STATUS_NO_MEMORY;
     }
-    *image_error = arch_program_parse(&binary.data, &limits, &spawn->image);
-    if (*image_error != ELF_OK || spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
+    refusal->image = arch_program_parse(&binary.data, &limits, &spawn->image);
+    if (refusal->image != ELF_OK || spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
         kmem_free(&spawn_cache, spawn);
         return STATUS_CORRUPT;
     }
     spawn->bytes = binary.data.bytes;
-    spawn->process = process_create(plan->name, plan->name_bytes, plan->priority);
-    if (spawn->process == NULL) {
+    status = plan_process(plan, spawn, refusal);
+    if (status != STATUS_OK) {
         kmem_free(&spawn_cache, spawn);
-        return STATUS_NO_MEMORY;
+        return status;
     }
+    spawn->parent = plan->parent;
     start_fill(&spawn->process->start, spawn);
     *created = spawn;
     return STATUS_OK;
@@ -101,7 +130,7 @@ static void spawn_free(struct spawn *spawn)
         edge_drop(&spawn->grant[i].edge);
     }
     if (spawn->argument_frame != 0) {
-        frame_free(spawn->argument_frame);
+        account_frame_free(spawn->argument_account, spawn->argument_frame);
     }
     if (spawn->caller != NULL) {
         object_unref(&spawn->caller->object);
@@ -112,8 +141,17 @@ static void spawn_free(struct spawn *spawn)
 
 void spawn_discard(struct spawn *spawn)
 {
-    process_abandon(spawn->process, EXIT_KIND_KILLED);
+    struct process *process = spawn->process;
+    struct process *parent = spawn->parent;
+
+    object_ref(&process->object);
     spawn_free(spawn);
+    process_give_back(process);
+    if (parent != NULL) {
+        process_slots_refill(parent);
+    }
+    process_abandon(process, EXIT_KIND_KILLED);
+    object_unref(&process->object);
 }
 
 /* Copies the part of the segment that page `page` shows. */
@@ -207,6 +245,7 @@ static enum status step_capset(struct spawn *spawn)
 {
     struct process *process = spawn->process;
     vaddr_t base = arch_vspace_base(&process->vspace.arch);
+    struct ledger_refusal refusal;
     paddr_t frame;
     enum status status;
 
@@ -224,11 +263,16 @@ static enum status step_capset(struct spawn *spawn)
     if (status != STATUS_OK) {
         return status;
     }
-    spinlock_lock(&process->lock);
-    if (cap_table_reserve(&process->table, spawn->grant_count) != TRANSPORT_OK) {
+    switch (process_slots_reserve(process, spawn->grant_count, &refusal)) {
+    case TRANSPORT_OK:
+        break;
+    case TRANSPORT_LIMIT:
+        spawn->short_of = refusal.line;
+        status = STATUS_LIMIT;
+        break;
+    default:
         status = STATUS_NO_MEMORY;
     }
-    spinlock_unlock(&process->lock);
     if (status == STATUS_OK) {
         process->start.capset = base + LAYOUT_CAPSET;
         capset_fill(spawn, arch_frame_pointer(frame));
@@ -241,7 +285,7 @@ static enum status step_thread(struct spawn *spawn)
     return thread_create(&(struct thread_plan){.process = spawn->process,
                                                .entry = spawn->image.entry,
                                                .priority = spawn->process->priority},
-                         &spawn->thread);
+                         &spawn->thread, &spawn->short_of);
 }
 
 static void caller_unreserve(struct spawn *spawn)
@@ -281,11 +325,47 @@ static void spawn_commit(struct spawn *spawn)
     spawn_free(spawn);
 }
 
-static void spawn_fail(struct spawn *spawn, enum status status)
+/* Why the job failed. A quota that is too small is the child's own: what the request asked. */
+static struct capn_refuse_reason fail_reason(const struct spawn *spawn, enum status status)
 {
-    struct operation *operation = spawn->operation;
+    struct ledger_refusal ledger;
+
+    if (status == STATUS_LIMIT && spawn->short_of != LEDGER_LINES) {
+        ledger = account_refusal(spawn->process->account, spawn->short_of, 1);
+        return call_ledger_reason(&ledger);
+    }
+    return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+                                       .argument = CAPN_NO_ARGUMENT,
+                                       .detail = status_text(status)};
+}
+
+/* The failed process has given back all it had: the caller hears of it. Runs on the caller's CPU.
+ */
+static void spawn_answer_failure(struct process *process)
+{
+    struct spawn *spawn = process->given_back_context;
     struct deferred_answer answer;
 
+    caller_unreserve(spawn);
+    if (spawn->operation != NULL) {
+        answer.cap.object = NULL;
+        deferred_refuse(&answer, spawn->operation, spawn->failure);
+        deferred_complete(spawn->operation, &answer);
+    }
+    spawn_free(spawn);
+}
+
+/* Whatever is built goes to the ordinary teardown; the answer follows when that has given back what
+ * the parent had donated. */
+static void spawn_fail(struct spawn *spawn, enum status status)
+{
+    spawn->failure = fail_reason(spawn, status);
+    if (spawn->argument_frame != 0) {
+        account_frame_free(spawn->argument_account, spawn->argument_frame);
+        spawn->argument_frame = 0;
+    }
+    spawn->process->given_back_context = spawn;
+    spawn->process->given_back = spawn_answer_failure;
     if (spawn->thread != NULL) {
         spawn->process->exit.kind = EXIT_KIND_KILLED;
         atomic_store_release_u32(&spawn->process->state, PROCESS_DYING);
@@ -293,16 +373,6 @@ static void spawn_fail(struct spawn *spawn, enum status status)
     } else {
         process_abandon(spawn->process, EXIT_KIND_KILLED);
     }
-    caller_unreserve(spawn);
-    if (operation != NULL) {
-        answer.cap.object = NULL;
-        deferred_refuse(&answer, operation,
-                        (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
-                                                    .argument = CAPN_NO_ARGUMENT,
-                                                    .detail = status_text(status)});
-        deferred_complete(operation, &answer);
-    }
-    spawn_free(spawn);
 }
 
 /* One phase's step; *done: go on to the next. */
@@ -311,9 +381,10 @@ static enum status spawn_phase_step(struct spawn *spawn, bool *done)
     enum status status;
 
     *done = true;
+    spawn->short_of = LEDGER_FRAMES;
     switch (spawn->phase) {
     case SPAWN_SPACE:
-        status = vspace_create(&spawn->process->vspace);
+        status = vspace_create_charged(&spawn->process->vspace, spawn->process->account);
         spawn->process->vspace_made = status == STATUS_OK;
         return status;
     case SPAWN_SEGMENTS:

@@ -26,30 +26,43 @@ struct spawn {
     struct operation *operation; /* of the caller; NULL: none, or it is gone */
     struct process *caller;      /* in whose table a slot for the handle is reserved; referenced */
     struct process *process;     /* its first reference is the spawn's */
+    struct process *parent;      /* who donates; while its call is under way */
     struct thread *thread;
     enum spawn_phase phase;
     struct elf_image image;
     const uint8_t *bytes; /* of the ELF file */
     uint32_t segment;     /* being mapped, and the next page of it */
     uint64_t page;
+    enum ledger_line_name short_of; /* what a STATUS_LIMIT of the phase was about */
+    struct capn_refuse_reason failure;
     unsigned grant_count;
     struct spawn_grant grant[LIMIT_GRANTS];
-    paddr_t argument_frame; /* the argument message, ready to be copied; 0: none */
+    paddr_t argument_frame;           /* the argument message, ready to be copied; 0: none */
+    struct account *argument_account; /* pays for it: the child's */
     uint64_t argument_bytes;
 };
 
 void spawns_init(void);
 
-/* A plan for binary `index` of the boot package. STATUS_NOT_FOUND, STATUS_CORRUPT (*image_error
- * says which rule), STATUS_NO_MEMORY. */
 struct spawn_plan {
     const char *name; /* name_bytes at most LIMIT_NAME_BYTES, checked by the caller */
     size_t name_bytes;
     uint32_t binary;
     unsigned priority;
+    struct process *parent; /* whose account donates; NULL: the machine's */
+    struct ledger_amounts amounts;
 };
+
+/* Why a plan was refused: with STATUS_CORRUPT and STATUS_LIMIT. */
+struct spawn_refusal {
+    enum elf_error image;
+    struct ledger_refusal ledger; /* of the parent's account */
+};
+
+/* A plan for binary `index` of the boot package, with a process whose account has its amounts.
+ * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_LIMIT, STATUS_NO_MEMORY, STATUS_DEAD. */
 enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
-                         enum elf_error *image_error) MUST_USE;
+                         struct spawn_refusal *refusal) MUST_USE;
 
 /* Gives up a plan that was not started, with the edges it has. */
 void spawn_discard(struct spawn *spawn);

@@ -31,7 +31,12 @@ static void answer(struct thread_spawn *spawn, enum status status)
     if (spawn->operation == NULL) {
         return;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_LIMIT) {
+        struct ledger_refusal ledger =
+            account_refusal(spawn->operation->owner->process->account, LEDGER_FRAMES, 1);
+
+        deferred_refuse(&message, spawn->operation, call_ledger_reason(&ledger));
+    } else if (status == STATUS_OK) {
         struct thread_spawner_spawn_results_builder results;
 
         deferred_begin(&message);
@@ -73,6 +78,7 @@ static enum capn_dispatch start(struct capn_request *request, const struct threa
 {
     struct operation *operation = call_defer(request, OPERATION_JOB);
     struct thread_spawn *spawn;
+    enum ledger_line_name line = LEDGER_LINES;
     enum status status = STATUS_NO_MEMORY;
 
     if (operation == NULL) {
@@ -80,12 +86,15 @@ static enum capn_dispatch start(struct capn_request *request, const struct threa
     }
     spawn = kmem_alloc(&thread_spawn_cache);
     if (spawn != NULL) {
-        status = thread_create(plan, &spawn->thread);
+        status = thread_create(plan, &spawn->thread, &line);
     }
     if (status != STATUS_OK) {
         operation_release(operation);
         if (spawn != NULL) {
             kmem_free(&thread_spawn_cache, spawn);
+        }
+        if (status == STATUS_LIMIT && line != LEDGER_LINES) {
+            return call_refuse_ledger(request, line, line == LEDGER_RING_BYTES ? RING_BYTES : 1);
         }
         return status == STATUS_LIMIT ? call_refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED,
                                                     LIMIT_THREADS, LIMIT_THREADS)

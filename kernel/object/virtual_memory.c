@@ -120,6 +120,8 @@ static enum capn_dispatch refuse_status(struct capn_request *request, enum statu
         return call_refuse(request, EXCEPTION_REASON_ALREADY_EXISTS, 0, 0);
     case STATUS_NOT_FOUND:
         return call_refuse(request, EXCEPTION_REASON_NOT_FOUND, 0, 0);
+    case STATUS_LIMIT:
+        return call_refuse_ledger(request, LEDGER_FRAMES, 1);
     default:
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }

@@ -5,12 +5,14 @@
  * BUILDING -> ALIVE by the spawn job's commit; -> DYING by the first process_kill (exit, fault,
  * kill or the last thread's end); -> ENDED by the teardown job, which runs when the last thread
  * slot is free: edges are dropped first, then the address space, then the threads' kernel parts,
- * each in bounded steps; last the waiters are told and the process drops the reference to itself.
+ * each in bounded steps; then its account is closed, which gives back what its parent had given it;
+ * last the waiters are told and the process drops the reference to itself.
  *
  * Invariants (process_check):
  *  1. The capability table's own.
  *  2. live_count is the length of `threads`; thread_count is at least live_count.
  *  3. Nobody waits for a process that has ended and left the list of all.
+ *  4. The table's quota is what the account has in use of LEDGER_SLOTS.
  *
  * Locks: processes_lock for the list of all, then one process's, then ring locks below it.
  */
@@ -21,11 +23,12 @@
 #include "kernel/dispatch/call.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/log.h"
-#include "kernel/mem/frames.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/process_handle.h"
 
 enum {
+    TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
     TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
@@ -56,38 +59,46 @@ static void *table_page_alloc(void *context)
 {
     paddr_t frame;
 
-    (void)context;
-    return frame_alloc(&frame) == STATUS_OK ? arch_frame_pointer(frame) : NULL;
+    return account_frame_alloc(context, &frame) == STATUS_OK ? arch_frame_pointer(frame) : NULL;
 }
 
 static void table_page_free(void *context, void *page)
 {
-    (void)context;
-    frame_free(arch_pointer_frame(page));
+    account_frame_free(context, arch_pointer_frame(page));
 }
 
 _Static_assert(sizeof(struct cap_slot) * CAP_TABLE_PAGE_SLOTS <= LIMIT_PAGE_BYTES &&
                    sizeof(struct provenance) * CAP_TABLE_PAGE_SLOTS <= LIMIT_PAGE_BYTES,
                "a page of slots is one frame, its provenance another");
 
-struct process *process_create(const char *name, size_t name_bytes, unsigned priority)
+enum status process_create(const struct account_plan *plan, unsigned priority,
+                           struct process **created, struct ledger_refusal *refusal)
 {
     struct process *process = kmem_alloc(&process_cache);
+    enum status status;
+    uint32_t slots;
 
     if (process == NULL) {
-        return NULL;
+        return STATUS_NO_MEMORY;
     }
-    ASSERT(name_bytes <= LIMIT_NAME_BYTES);
+    status = account_create(plan, &process->account, refusal);
+    if (status != STATUS_OK) {
+        kmem_free(&process_cache, process);
+        return status;
+    }
     object_init(&process->object, &process_type);
     object_ref(&process->object);
     process->pid = atomic_add_u64(&last_pid, 1);
-    memcpy(process->name, name, name_bytes);
+    memcpy(process->name, plan->name, plan->name_bytes);
     process->priority = priority;
     process->state = PROCESS_BUILDING;
     spinlock_init(&process->lock, LOCK_RANK_PROCESS, process->pid);
-    cap_table_init(
-        &process->table, LIMIT_TABLE_SLOTS,
-        (struct cap_table_memory){.page_alloc = table_page_alloc, .page_free = table_page_free});
+    slots = (uint32_t)account_reserve_most(process->account, LEDGER_SLOTS, TABLE_SLOTS_MAX);
+    account_commit(process->account, LEDGER_SLOTS, slots);
+    cap_table_init(&process->table, slots,
+                   (struct cap_table_memory){.page_alloc = table_page_alloc,
+                                             .page_free = table_page_free,
+                                             .context = process->account});
     list_init(&process->threads);
     list_init(&process->retired);
     list_init(&process->waiters);
@@ -96,7 +107,68 @@ struct process *process_create(const char *name, size_t name_bytes, unsigned pri
     list_push_back(&processes, &process->all_node);
     processes_alive++;
     spinlock_unlock(&processes_lock);
-    return process;
+    *created = process;
+    return STATUS_OK;
+}
+
+bool process_slots_spare(struct process *process, uint64_t count)
+{
+    struct cap_table *table = &process->table;
+    bool spare;
+
+    spinlock_lock(&process->lock);
+    spare = count <= table->quota &&
+            cap_table_set_quota(table, table->quota - (uint32_t)count) == TRANSPORT_OK;
+    if (spare) {
+        account_release(process->account, LEDGER_SLOTS, count);
+    }
+    spinlock_unlock(&process->lock);
+    return spare;
+}
+
+void process_slots_refill(struct process *process)
+{
+    enum transport_error error;
+    uint32_t more;
+
+    spinlock_lock(&process->lock);
+    if (process->account == NULL) {
+        spinlock_unlock(&process->lock);
+        return;
+    }
+    more = (uint32_t)account_reserve_most(process->account, LEDGER_SLOTS,
+                                          TABLE_SLOTS_MAX - process->table.quota);
+    account_commit(process->account, LEDGER_SLOTS, more);
+    error = cap_table_set_quota(&process->table, process->table.quota + more);
+    ASSERT(error == TRANSPORT_OK);
+    spinlock_unlock(&process->lock);
+}
+
+enum transport_error process_slots_reserve(struct process *process, uint32_t count,
+                                           struct ledger_refusal *refusal)
+{
+    enum ledger_line_name line = LEDGER_SLOTS;
+    enum transport_error error;
+
+    spinlock_lock(&process->lock);
+    error = cap_table_reserve(&process->table, count);
+    spinlock_unlock(&process->lock);
+    if (error == TRANSPORT_LIMIT) {
+        process_slots_refill(process);
+        spinlock_lock(&process->lock);
+        error = cap_table_reserve(&process->table, count);
+        spinlock_unlock(&process->lock);
+    }
+    if (error == TRANSPORT_NO_MEMORY &&
+        account_refusal(process->account, LEDGER_FRAMES, 1).available == 0) {
+        error = TRANSPORT_LIMIT;
+        line = LEDGER_FRAMES;
+    }
+    if (error != TRANSPORT_OK && refusal != NULL) {
+        *refusal =
+            account_refusal(process->account, line, line == LEDGER_SLOTS ? count : UINT64_C(1));
+    }
+    return error;
 }
 
 static void process_destroy(struct object *object)
@@ -199,12 +271,44 @@ static bool teardown_thread(struct process *process)
     return true;
 }
 
+/* What the process had goes back to its parent, and its children with what they have; false: all
+ * is back but what others still hold of it. */
+static bool teardown_account(struct process *process)
+{
+    struct account *account = process->account;
+
+    if (account == NULL) {
+        return false;
+    }
+    if (!process->account_closed) {
+        cap_table_free(&process->table);
+        account_release(account, LEDGER_SLOTS, process->table.quota);
+        account_close(account);
+        process->account_closed = true;
+    }
+    if (!account_close_step(account)) {
+        spinlock_lock(&process->lock);
+        process->account = NULL;
+        spinlock_unlock(&process->lock);
+        if (process->given_back != NULL) {
+            process->given_back(process);
+        }
+    }
+    return true;
+}
+
+void process_give_back(struct process *process)
+{
+    while (teardown_account(process)) {
+        /* no child: the first round is the last */
+    }
+}
+
 /* From now on the process has ended; a few of those who wait are told. false: all are. */
 static bool teardown_waiters(struct process *process)
 {
     bool left;
 
-    cap_table_free(&process->table);
     spinlock_lock(&process->lock);
     atomic_store_release_u32(&process->state, PROCESS_ENDED);
     for (unsigned i = 0; i < TEARDOWN_WAITERS; i++) {
@@ -256,6 +360,9 @@ static bool teardown_step(struct job *job)
         return true;
     }
     if (teardown_thread(process)) {
+        return true;
+    }
+    if (teardown_account(process)) {
         return true;
     }
     if (teardown_waiters(process)) {
@@ -363,6 +470,9 @@ unsigned process_check(struct process *process)
     } else if (process->state == PROCESS_ENDED && !list_node_is_linked(&process->all_node) &&
                !list_is_empty(&process->waiters)) {
         broken = 3;
+    } else if (process->account != NULL && !process->account_closed &&
+               account_line(process->account, LEDGER_SLOTS).used != process->table.quota) {
+        broken = 4;
     }
     spinlock_unlock(&process->lock);
     return broken;

@@ -40,6 +40,7 @@ struct process {
     uint64_t pid;
     char name[LIMIT_NAME_BYTES + 1];
     unsigned priority;
+    struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
     struct list_node all_node; /* processes_lock */
 
@@ -60,19 +61,42 @@ struct process {
 
     struct start_info start; /* what every thread's StartInfo page begins with */
 
+    /* Called by the teardown when its account is closed, before who waits is told; NULL: nobody
+     * asked. Set before the teardown starts; on its CPU. */
+    void (*given_back)(struct process *process);
+    void *given_back_context;
     void (*ended)(void); /* called once it has ended; NULL: nobody asked. Set before it runs */
     struct job teardown;
     uint32_t teardown_cursor;
     bool vspace_made; /* there is an address space to give back */
+    bool account_closed;
 };
 
 extern const struct object_type process_type;
 
 void processes_init(void);
 
-/* A process without address space or threads, holding one reference that its ending drops, and one
- * for the caller. NULL: no memory. */
-struct process *process_create(const char *name, size_t name_bytes, unsigned priority);
+/*
+ * A process without address space or threads, holding one reference that its ending drops, and one
+ * for the caller. Its account gets the plan's amounts; the process has the account's name. Errors:
+ * STATUS_LIMIT (*refusal: the line of the parent's account), STATUS_NO_MEMORY, STATUS_DEAD.
+ */
+enum status process_create(const struct account_plan *plan, unsigned priority,
+                           struct process **process, struct ledger_refusal *refusal) MUST_USE;
+
+/*
+ * Takes `count` slots out of the table's quota, so that they can be given away; false: the table
+ * has fewer to spare. process_slots_refill gives the table what its account has available, which is
+ * what children that ended gave back.
+ */
+bool process_slots_spare(struct process *process, uint64_t count) MUST_USE;
+void process_slots_refill(struct process *process);
+
+/* cap_table_reserve in the process's table, refilled if it must be. *refusal (may be NULL) is
+ * filled for an error: the ledger's line that is used up with LIMIT, which it also is when the
+ * account has no frame for another page of slots. */
+enum transport_error process_slots_reserve(struct process *process, uint32_t count,
+                                           struct ledger_refusal *refusal) MUST_USE;
 
 /* No thread of `process` runs user code again, and it ends as `exit` says; the first such call
  * counts. Threads on other CPUs are interrupted. Any CPU, no lock held. */
@@ -86,6 +110,10 @@ static inline bool process_is_dying(const struct process *process)
 /* A thread slot is free again; the last one of a process that has no live thread starts its
  * teardown. `thread` (may be NULL) goes to the retired list. */
 void process_thread_gone(struct process *process, struct thread *thread);
+
+/* A process that never came to be more than a plan: no frame, edge or thread. Its account goes back
+ * at once. process_abandon comes next. */
+void process_give_back(struct process *process);
 
 /* A process whose building failed: nothing of it ran. Ends it; no slot of it is in use. */
 void process_abandon(struct process *process, enum exit_kind kind);

@@ -25,7 +25,7 @@
 #include "core/string.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
-#include "kernel/mem/frames.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
@@ -63,34 +63,38 @@ static void operations_free(struct thread *thread)
 {
     for (unsigned i = 0; i < OPERATION_FRAMES; i++) {
         if (thread->operation_frame[i] != 0) {
-            frame_free(thread->operation_frame[i]);
+            account_frame_free(thread->account, thread->operation_frame[i]);
         }
     }
     if (thread->transfer_frame != 0) {
-        frame_free(thread->transfer_frame);
+        account_frame_free(thread->account, thread->transfer_frame);
     }
 }
 
 _Static_assert(LIMIT_TRANSFERS_WAITING * sizeof(struct transfer_item) <= LIMIT_PAGE_BYTES,
                "a thread's items are one frame");
 
-static bool transfers_create(struct thread *thread)
+static enum status transfers_create(struct thread *thread)
 {
-    if (frame_alloc(&thread->transfer_frame) != STATUS_OK) {
+    enum status status = account_frame_alloc(thread->account, &thread->transfer_frame);
+
+    if (status != STATUS_OK) {
         thread->transfer_frame = 0;
-        return false;
+        return status;
     }
     transfer_pool_init(&thread->transfers, arch_frame_pointer(thread->transfer_frame),
                        LIMIT_TRANSFERS_WAITING);
-    return true;
+    return STATUS_OK;
 }
 
-static bool operations_create(struct thread *thread)
+static enum status operations_create(struct thread *thread)
 {
     for (unsigned i = 0; i < OPERATION_FRAMES; i++) {
-        if (frame_alloc(&thread->operation_frame[i]) != STATUS_OK) {
+        enum status status = account_frame_alloc(thread->account, &thread->operation_frame[i]);
+
+        if (status != STATUS_OK) {
             thread->operation_frame[i] = 0;
-            return false;
+            return status;
         }
     }
     for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
@@ -99,7 +103,30 @@ static bool operations_create(struct thread *thread)
         operation->owner = thread;
         list_push_back(&thread->operations_free, &operation->free_node);
     }
-    return true;
+    return STATUS_OK;
+}
+
+/* What a thread costs its process besides frames. STATUS_LIMIT: *line says what there is too little
+ * of. */
+static enum status thread_charge(struct thread *thread, enum ledger_line_name *line)
+{
+    enum status status = account_charge(thread->account, LEDGER_THREADS, 1);
+
+    *line = LEDGER_THREADS;
+    if (status == STATUS_OK) {
+        status = account_charge(thread->account, LEDGER_RING_BYTES, RING_BYTES);
+        *line = LEDGER_RING_BYTES;
+        if (status != STATUS_OK) {
+            account_release(thread->account, LEDGER_THREADS, 1);
+        }
+    }
+    return status;
+}
+
+static void thread_uncharge(struct thread *thread)
+{
+    account_release(thread->account, LEDGER_RING_BYTES, RING_BYTES);
+    account_release(thread->account, LEDGER_THREADS, 1);
 }
 
 /* Takes a thread slot of the process. */
@@ -121,7 +148,8 @@ static enum status slot_take(struct process *process, struct thread *thread)
     return status;
 }
 
-enum status thread_create(const struct thread_plan *plan, struct thread **created)
+enum status thread_create(const struct thread_plan *plan, struct thread **created,
+                          enum ledger_line_name *line)
 {
     struct thread *thread = kmem_alloc(&thread_cache);
     enum status status = STATUS_NO_MEMORY;
@@ -130,6 +158,7 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
         return status;
     }
     thread->process = plan->process;
+    thread->account = plan->process->account;
     thread->plan = *plan;
     thread->task.kind = TASK_THREAD;
     thread->task.priority = plan->priority;
@@ -137,12 +166,27 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     list_init(&thread->operations_free);
     list_init(&thread->received);
-    if (operations_create(thread) && transfers_create(thread) && answers_create(thread)) {
+    status = thread_charge(thread, line);
+    if (status != STATUS_OK) {
+        kmem_free(&thread_cache, thread);
+        return status;
+    }
+    *line = LEDGER_FRAMES;
+    status = operations_create(thread);
+    if (status == STATUS_OK) {
+        status = transfers_create(thread);
+    }
+    if (status == STATUS_OK) {
+        status = answers_create(thread);
+    }
+    if (status == STATUS_OK) {
+        *line = LEDGER_LINES;
         status = slot_take(plan->process, thread);
     }
     if (status != STATUS_OK) {
         operations_free(thread);
         answers_destroy(thread);
+        thread_uncharge(thread);
         kmem_free(&thread_cache, thread);
         return status;
     }
@@ -157,9 +201,10 @@ void thread_free(struct thread *thread)
     answers_destroy(thread);
     for (unsigned i = 0; i < RING_PAGES; i++) {
         if (thread->ring_frame[i] != 0) {
-            frame_free(thread->ring_frame[i]);
+            account_frame_free(thread->account, thread->ring_frame[i]);
         }
     }
+    thread_uncharge(thread);
     kmem_free(&thread_cache, thread);
 }
 
@@ -175,7 +220,7 @@ static enum status build_page(struct thread *thread, unsigned index)
                               ARCH_PAGE_WRITE, NULL);
     }
     index -= STACK_PAGES + 1;
-    status = frame_alloc(&thread->ring_frame[index]);
+    status = account_frame_alloc(thread->account, &thread->ring_frame[index]);
     if (status == STATUS_OK) {
         status = vspace_map_shared(vspace, base + LAYOUT_RING + index * LIMIT_PAGE_BYTES,
                                    ARCH_PAGE_WRITE, thread->ring_frame[index]);

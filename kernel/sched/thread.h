@@ -16,6 +16,7 @@
 #include "core/answer.h"
 #include "core/ring.h"
 #include "kernel/ipc/operation.h"
+#include "kernel/mem/account.h"
 #include "kernel/mem/shootdown.h"
 #include "kernel/object/object.h"
 #include "kernel/sched/task.h"
@@ -42,6 +43,7 @@ struct thread_plan {
 struct thread {
     struct task task;
     struct process *process;       /* alive until the thread is retired */
+    struct account *account;       /* the process's; pays for thread, ring and operations */
     struct list_node process_node; /* process lock */
     uint64_t id;                   /* within the process, from 1 */
     unsigned slot;                 /* which of the process's thread regions it uses */
@@ -86,12 +88,14 @@ struct thread {
 void threads_init(void);
 
 /* A thread of `plan->process` with its kernel parts (context, operations) but no user memory: the
- * thread holds one of the process's thread slots. STATUS_LIMIT: no slot; STATUS_NO_MEMORY;
- * STATUS_DEAD: the process is ending. */
-enum status thread_create(const struct thread_plan *plan, struct thread **thread) MUST_USE;
+ * thread holds one of the process's thread slots. STATUS_LIMIT: *line is the ledger's line that is
+ * used up, LEDGER_LINES when all LIMIT_THREADS slots are taken; STATUS_NO_MEMORY; STATUS_DEAD: the
+ * process is ending. */
+enum status thread_create(const struct thread_plan *plan, struct thread **thread,
+                          enum ledger_line_name *line) MUST_USE;
 
 /* One bounded step of giving it stack, StartInfo and ring. *done: it may be started. Errors:
- * NO_MEMORY; what was built is the caller's to give up (thread_abandon). */
+ * LIMIT (frames), NO_MEMORY; what was built is the caller's to give up (thread_abandon). */
 enum status thread_build_step(struct thread *thread, bool *done) MUST_USE;
 
 /* Makes a built thread runnable. */

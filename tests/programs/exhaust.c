@@ -143,7 +143,11 @@ static int32_t spawn(struct check *check, struct process_handle *handle)
 {
     struct process_spawner spawner = {.cap = held(check, "process-spawner")};
     struct process_request request = {
-        .name = {"quiet", 5}, .boot_binary = BINARY_QUIET, .scheduling = {.cpu_mask = UINT64_MAX}};
+        .name = {"quiet", 5},
+        .boot_binary = BINARY_QUIET,
+        .quotas = check_quotas(),
+        .scheduling = {.cpu_mask = UINT64_MAX},
+    };
 
     return process_client_spawn(check->rt, spawner, &request, handle);
 }
@@ -176,11 +180,11 @@ static void threads_refused(struct check *check, struct memory_range last)
     struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
 
     for (unsigned i = 0; i < ROUNDS; i++) {
-        int32_t outcome = EXCEPTION_REASON_OUT_OF_MEMORY;
+        int32_t outcome = EXCEPTION_REASON_QUOTA_EXCEEDED;
 
         CHECK_EQUAL(check, memory_client_unmap(check->rt, memory, last), TRANSPORT_OK);
         CHECK_EQUAL(check, thread_client_spawn(check->rt, spawner, &begin),
-                    EXCEPTION_REASON_OUT_OF_MEMORY);
+                    EXCEPTION_REASON_QUOTA_EXCEEDED);
         for (unsigned wait = 0; wait < WAITS && outcome != TRANSPORT_OK; wait++) {
             rt_sleep(check->rt, WAIT_NS);
             outcome = memory_client_map(check->rt, memory, MEMORY_PROTECTION_READ_WRITE, &last);
@@ -205,9 +209,9 @@ static void frames(struct check *check)
             outcome = memory_client_map(check->rt, memory, MEMORY_PROTECTION_READ_WRITE, &range);
             mapped += outcome == TRANSPORT_OK ? BYTES : 0;
         }
-        CHECK_EQUAL(check, outcome, EXCEPTION_REASON_OUT_OF_MEMORY);
+        CHECK_EQUAL(check, outcome, EXCEPTION_REASON_QUOTA_EXCEEDED);
         CHECK(check, mapped > BYTES);
-        CHECK_EQUAL(check, spawn(check, &handle), EXCEPTION_REASON_OUT_OF_MEMORY);
+        CHECK_EQUAL(check, spawn(check, &handle), EXCEPTION_REASON_QUOTA_EXCEEDED);
         threads_refused(check, (struct memory_range){PLACE + mapped - BYTES, BYTES});
         null_works(check);
         for (uint64_t offset = 0; offset < mapped; offset += BYTES) {

@@ -42,6 +42,7 @@ static struct process_request request_of(const struct process_grant *grants, uin
                                     .boot_binary = BINARY_QUIET,
                                     .grants = grants,
                                     .grant_count = count,
+                                    .quotas = check_quotas(),
                                     .scheduling = {.cpu_mask = UINT64_MAX}};
 }
 
@@ -143,6 +144,12 @@ static void messages(struct abuse *abuse)
     (void)process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client.call));
     (void)process_spawner_spawn_invoke(&client.call);
     CHECK_EQUAL(abuse->check, client_close(&client), EXCEPTION_REASON_INVALID_NAME);
+    client_open(&client, rt, abuse->spawner.cap, CLIENT_ROOM_SMALL);
+    process_spawn_request_set_name(
+        process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client.call)),
+        text("child"));
+    (void)process_spawner_spawn_invoke(&client.call);
+    CHECK_EQUAL(abuse->check, client_close(&client), EXCEPTION_REASON_MISSING_ARGUMENT);
 }
 
 /* An answer that must be written later needs an arena buffer with room; else nothing is spawned. */

@@ -201,7 +201,7 @@ static void limit(struct check *check)
         started += outcome == TRANSPORT_OK;
     }
     CHECK_EQUAL(check, started, LIMIT_THREADS - 1);
-    CHECK_EQUAL(check, outcome, EXCEPTION_REASON_LIMIT_EXCEEDED);
+    CHECK_EQUAL(check, outcome, EXCEPTION_REASON_QUOTA_EXCEEDED);
     atomic_store_release_u32(&gate, 1);
     for (uint32_t i = 1; i <= started; i++) {
         worker_join(check->rt, &workers[i]);

@@ -28,6 +28,18 @@ bool check_numbers(struct check *check, int64_t found, int64_t expected, unsigne
     return false;
 }
 
+struct manifest_quotas check_quotas(void)
+{
+    return (struct manifest_quotas){.slots = 8,
+                                    .frames = 96,
+                                    .ring_bytes = RING_BYTES,
+                                    .outstanding_calls = 4,
+                                    .scratch_bytes = 2048,
+                                    .threads = 1,
+                                    .log_bytes = 512,
+                                    .cpu_permille = 1000};
+}
+
 int check_end(const struct check *check)
 {
     (void)rt_print(check->rt, "%.32s: %u checks passed, %u failed\n",

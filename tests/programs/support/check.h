@@ -6,6 +6,7 @@
 #ifndef TESTS_PROGRAMS_SUPPORT_CHECK_H
 #define TESTS_PROGRAMS_SUPPORT_CHECK_H
 
+#include "core/manifest.h"
 #include "user/rt/rt.h"
 
 struct check {
@@ -24,6 +25,9 @@ bool check_numbers(struct check *check, int64_t found, int64_t expected, unsigne
 
 #define CHECK_EQUAL(check, found, expected)                                                        \
     check_numbers((check), (int64_t)(found), (int64_t)(expected), __LINE__)
+
+/* What a small child needs: half of what its parent's manifest line should have. */
+struct manifest_quotas check_quotas(void);
 
 /* Prints the totals; the program's exit code. */
 int check_end(const struct check *check);
