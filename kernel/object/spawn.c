@@ -369,7 +369,7 @@ static void spawn_fail(struct spawn *spawn, enum status status)
     if (spawn->thread != NULL) {
         spawn->process->exit.kind = EXIT_KIND_KILLED;
         atomic_store_release_u32(&spawn->process->state, PROCESS_DYING);
-        thread_abandon(spawn->thread);
+        thread_abandon(spawn->thread, NULL);
     } else {
         process_abandon(spawn->process, EXIT_KIND_KILLED);
     }

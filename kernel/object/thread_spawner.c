@@ -15,6 +15,8 @@ struct thread_spawn {
     struct job job;
     struct operation *operation; /* NULL: the caller is gone */
     struct thread *thread;
+    enum status status;                /* FAILED: why */
+    struct capn_refuse_reason failure; /* and in the words of an answer */
 };
 
 static struct kmem_cache thread_spawn_cache;
@@ -31,24 +33,41 @@ static void answer(struct thread_spawn *spawn, enum status status)
     if (spawn->operation == NULL) {
         return;
     }
-    if (status == STATUS_LIMIT) {
-        struct ledger_refusal ledger =
-            account_refusal(spawn->operation->owner->process->account, LEDGER_FRAMES, 1);
-
-        deferred_refuse(&message, spawn->operation, call_ledger_reason(&ledger));
-    } else if (status == STATUS_OK) {
+    if (status == STATUS_OK) {
         struct thread_spawner_spawn_results_builder results;
 
         deferred_begin(&message);
         results = thread_spawner_spawn_results_init(capn_builder_root(&message.results));
         thread_spawner_spawn_results_set_ring_address(results, spawn->thread->ring_address);
     } else {
-        deferred_refuse(&message, spawn->operation,
-                        (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
-                                                    .argument = CAPN_NO_ARGUMENT,
-                                                    .detail = status_text(status)});
+        deferred_refuse(&message, spawn->operation, spawn->failure);
     }
     deferred_complete(spawn->operation, &message);
+}
+
+/* All that the failed thread had is back: the caller hears of it. */
+static bool thread_spawn_failed(struct job *job)
+{
+    struct thread_spawn *spawn = CONTAINER_OF(job, struct thread_spawn, job);
+
+    answer(spawn, spawn->status);
+    kmem_free(&thread_spawn_cache, spawn);
+    return false;
+}
+
+static void spawn_fail(struct thread_spawn *spawn, enum status status)
+{
+    struct ledger_refusal ledger =
+        account_refusal(spawn->thread->process->account, LEDGER_FRAMES, 1);
+
+    spawn->status = status;
+    spawn->failure = status == STATUS_LIMIT
+                         ? call_ledger_reason(&ledger)
+                         : (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+                                                       .argument = CAPN_NO_ARGUMENT,
+                                                       .detail = status_text(status)};
+    spawn->job.step = thread_spawn_failed;
+    thread_abandon(spawn->thread, &spawn->job);
 }
 
 static bool thread_spawn_step(struct job *job)
@@ -64,12 +83,12 @@ static bool thread_spawn_step(struct job *job)
     if (status == STATUS_OK && !done) {
         return true;
     }
-    answer(spawn, status);
-    if (status == STATUS_OK) {
-        thread_start(thread);
-    } else {
-        thread_abandon(thread);
+    if (status != STATUS_OK) {
+        spawn_fail(spawn, status);
+        return false;
     }
+    answer(spawn, STATUS_OK);
+    thread_start(thread);
     kmem_free(&thread_spawn_cache, spawn);
     return false;
 }

@@ -369,12 +369,16 @@ static bool reclaim_step(struct job *job)
 
     if (thread->built >= end) {
         struct process *process = thread->process;
+        struct job *then = thread->reclaimed;
         unsigned slot = thread->slot;
 
         thread_free(thread);
         spinlock_lock(&process->lock);
         process->thread_slots &= ~(UINT64_C(1) << slot);
         spinlock_unlock(&process->lock);
+        if (then != NULL) {
+            job_start(then, then->task.cpu, then->task.priority);
+        }
         process_thread_gone(process, NULL);
         return false;
     }
@@ -392,9 +396,9 @@ static bool reclaim_step(struct job *job)
 /* The thread is in no list and nothing of it runs: its region and slot go back to a process that
  * lives on, or with the process. Pages that building never made are passed over; what is freed goes
  * to the cache of `cpu`. */
-static void region_reclaim(struct thread *thread, struct cpu *cpu)
+static void region_reclaim(struct thread *thread, struct cpu *cpu, bool dying)
 {
-    if (process_is_dying(thread->process)) {
+    if (dying) {
         process_thread_gone(thread->process, thread);
         return;
     }
@@ -403,9 +407,15 @@ static void region_reclaim(struct thread *thread, struct cpu *cpu)
     job_start(&thread->reclaim, cpu, thread->task.priority);
 }
 
-void thread_abandon(struct thread *thread)
+void thread_abandon(struct thread *thread, struct job *then)
 {
-    region_reclaim(thread, arch_cpu_this());
+    bool dying = process_is_dying(thread->process);
+
+    thread->reclaimed = dying ? NULL : then;
+    region_reclaim(thread, arch_cpu_this(), dying);
+    if (dying && then != NULL) {
+        job_start(then, then->task.cpu, then->task.priority);
+    }
 }
 
 void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
@@ -443,5 +453,5 @@ void thread_retire(struct thread *thread)
         process_kill(process,
                      &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
     }
-    region_reclaim(thread, thread->task.cpu);
+    region_reclaim(thread, thread->task.cpu, process_is_dying(process));
 }

@@ -49,7 +49,8 @@ struct thread {
     unsigned slot;                 /* which of the process's thread regions it uses */
     unsigned built;                /* pages of the region that are there, by thread_build_step */
     struct thread_plan plan;
-    struct job reclaim; /* after retirement in a live process: gives the region back */
+    struct job reclaim;    /* after retirement in a live process: gives the region back */
+    struct job *reclaimed; /* started after that; NULL: nobody waits for it */
     struct unmap unmap;
     struct job answers_job; /* sends promised calls on: kernel/ipc/answers.c */
 
@@ -101,8 +102,10 @@ enum status thread_build_step(struct thread *thread, bool *done) MUST_USE;
 /* Makes a built thread runnable. */
 void thread_start(struct thread *thread);
 
-/* Gives up a thread that was never started, with what was built of it; its slot is free again. */
-void thread_abandon(struct thread *thread);
+/* Gives up a thread that was never started. What it had goes back to its process in the background;
+ * `then` (may be NULL) is started, on its own CPU, when that is done, or when the process is dying
+ * and will do it. */
+void thread_abandon(struct thread *thread, struct job *then);
 
 /* Operation `index` (below LIMIT_OPERATIONS) of the thread, free or not. */
 struct operation *thread_operation(struct thread *thread, unsigned index);
