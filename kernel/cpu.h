@@ -9,6 +9,7 @@
 #include "abi/limits.h"
 #include "core/deadline_heap.h"
 #include "core/run_queue.h"
+#include "core/scratch.h"
 #include "kernel/arch/arch.h"
 #include "kernel/lock.h"
 
@@ -62,8 +63,10 @@ struct cpu {
     const struct spinlock *lock_held[CPU_LOCKS_HELD_MAX];
 
     /* messages to kernel objects are copied here before they are looked at */
-    ALIGNED(16) uint8_t call_scratch[LIMIT_CALL_BYTES];
-    ALIGNED(16) uint8_t result_scratch[LIMIT_ANSWER_BYTES];
+    struct scratch call_scratch;
+    struct scratch result_scratch;
+    ALIGNED(16) uint8_t call_bytes[LIMIT_CALL_BYTES];
+    ALIGNED(16) uint8_t result_bytes[LIMIT_ANSWER_BYTES];
 };
 
 extern struct cpu *cpus[LIMIT_CPUS]; /* NULL: no such CPU */

@@ -70,6 +70,8 @@ struct cpu *cpu_create(unsigned index)
     }
     cpu->index = index;
     sched_cpu_init(cpu);
+    scratch_init(&cpu->call_scratch, cpu->call_bytes, sizeof(cpu->call_bytes));
+    scratch_init(&cpu->result_scratch, cpu->result_bytes, sizeof(cpu->result_bytes));
     cpus[index] = cpu;
     return cpu;
 }

@@ -17,6 +17,7 @@
 #include "kernel/dispatch/call.h"
 
 #include "core/assert.h"
+#include "core/scratch.h"
 #include "core/string.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/mem/user_access.h"
@@ -77,6 +78,58 @@ static bool caller_write(struct call *call, uint64_t address, const void *from, 
            user_copy_out(&call->caller->process->vspace, range, from) == STATUS_OK;
 }
 
+enum {
+    RESULT_RECORDS = CALL_RESULT_CAPS * (int)sizeof(struct received_cap),
+    RESULT_LEAST = LIMIT_ANSWER_ROOM + RESULT_RECORDS, /* any exception fits */
+};
+
+/*
+ * Takes the CPU's scratch for the call and charges the caller for a large one. A quota that has
+ * less than message and answer may need gives what it has, as long as an exception fits; a small
+ * call is always served. *capacity: bytes for the answer. TRANSPORT_LIMIT: nothing was taken.
+ */
+static enum transport_error scratch_begin(struct cpu *cpu, struct call *call, const struct sqe *sqe,
+                                          uint32_t *capacity, struct refusal *refusal)
+{
+    struct account *account = call->caller->process->account;
+    uint32_t room = sqe->result_bytes < LIMIT_ANSWER_BYTES ? sqe->result_bytes : LIMIT_ANSWER_BYTES;
+    uint64_t wanted = scratch_charge((uint64_t)sqe->message_bytes + room);
+    uint64_t granted = wanted;
+    enum status status;
+
+    *capacity = LIMIT_ANSWER_BYTES;
+    if (wanted != 0) {
+        granted = account_reserve_most(account, LEDGER_SCRATCH_BYTES, wanted);
+        account_commit(account, LEDGER_SCRATCH_BYTES, granted);
+        call->scratch_charged = granted;
+    }
+    if (granted < wanted) {
+        granted = granted < SCRATCH_FREE_BYTES ? SCRATCH_FREE_BYTES : granted;
+        if (granted < (uint64_t)sqe->message_bytes + RESULT_LEAST) {
+            struct ledger_refusal ledger;
+
+            account_release(account, LEDGER_SCRATCH_BYTES, call->scratch_charged);
+            ledger = account_refusal(account, LEDGER_SCRATCH_BYTES, wanted);
+            return account_refuse(&ledger, refusal);
+        }
+        call->scratch_short = true;
+        *capacity = (uint32_t)granted - sqe->message_bytes;
+    }
+    status = scratch_take(&cpu->call_scratch, LIMIT_CALL_BYTES, sqe->message_bytes);
+    ASSERT(status == STATUS_OK);
+    /* What the builder hands out it clears itself: a small answer need not be cleared twice. */
+    status = scratch_take(&cpu->result_scratch, LIMIT_ANSWER_BYTES, LIMIT_ANSWER_ROOM);
+    ASSERT(status == STATUS_OK);
+    return TRANSPORT_OK;
+}
+
+static void scratch_end(struct cpu *cpu, struct call *call, const struct sqe *sqe)
+{
+    scratch_give(&cpu->call_scratch, sqe->message_bytes);
+    scratch_give(&cpu->result_scratch, call->result_written);
+    account_release(call->caller->process->account, LEDGER_SCRATCH_BYTES, call->scratch_charged);
+}
+
 /* Message and descriptors into the CPU's scratch and the call. */
 static enum transport_error call_load(struct cpu *cpu, struct call *call, const struct sqe *sqe,
                                       struct refusal *refusal)
@@ -84,11 +137,7 @@ static enum transport_error call_load(struct cpu *cpu, struct call *call, const 
     uint32_t descriptors = sqe->transfers * (uint32_t)sizeof(struct transfer);
     struct user_range range;
 
-    if (sqe->message_bytes > LIMIT_CALL_BYTES) {
-        refusal->limit = LIMIT_CALL_BYTES;
-        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes);
-    }
-    if (!caller_read(call->caller, sqe->message, cpu->call_scratch, sqe->message_bytes)) {
+    if (!caller_read(call->caller, sqe->message, cpu->call_bytes, sqe->message_bytes)) {
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, sqe->message);
     }
     if (descriptors != 0 && !caller_read(call->caller, sqe->message + sqe->message_bytes,
@@ -196,20 +245,21 @@ static enum transport_error call_answer(struct cpu *cpu, struct call *call, cons
                       .flags = (exception ? CQE_EXCEPTION : 0) | (uint32_t)call->result_caps
                                                                      << CQE_CAPS_SHIFT};
 
+    call->result_written = total;
     if (total > call->result_room) {
         refusal->limit = call->result_room;
         result_caps_drop(call);
         return refuse(refusal, TRANSPORT_NO_ROOM, ARGUMENT_RESULT_BYTES, total);
     }
-    result_caps_insert(call, cpu->result_scratch + round_up_8(message));
-    if (!caller_write(call, sqe->result, cpu->result_scratch, total)) {
-        result_caps_remove(call, cpu->result_scratch + round_up_8(message));
+    result_caps_insert(call, cpu->result_bytes + round_up_8(message));
+    if (!caller_write(call, sqe->result, cpu->result_bytes, total)) {
+        result_caps_remove(call, cpu->result_bytes + round_up_8(message));
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, sqe->result);
     }
     for (unsigned i = 0; call->answer != 0 && i < call->result_caps; i++) {
         struct received_cap record;
 
-        memcpy(&record, cpu->result_scratch + round_up_8(message) + i * sizeof(record),
+        memcpy(&record, cpu->result_bytes + round_up_8(message) + i * sizeof(record),
                sizeof(record));
         answers_add(call->caller, call->answer, call->result_path[i], record.cap);
     }
@@ -233,6 +283,13 @@ static struct capn_refuse_reason outcome_reason(const struct capn_request *reque
         reason.detail = capn_status_text(request->parameters.error.code);
         return reason;
     case CAPN_DISPATCH_BAD_RESULTS:
+        if (((const struct call *)request->context)->scratch_short) {
+            struct ledger_refusal ledger =
+                account_refusal(((const struct call *)request->context)->caller->process->account,
+                                LEDGER_SCRATCH_BYTES, LIMIT_ANSWER_BYTES);
+
+            return call_ledger_reason(&ledger);
+        }
         reason.reason = EXCEPTION_REASON_MESSAGE_TOO_LARGE;
         reason.limit = LIMIT_ANSWER_BYTES;
         return reason;
@@ -271,23 +328,19 @@ static enum transport_error call_finish(struct cpu *cpu, struct call *call, cons
     return error;
 }
 
-enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
-                                        const struct sqe *sqe, const struct hold_edge *edge,
-                                        struct refusal *refusal)
+/* The call with its scratch, in which an answer has `capacity` bytes. */
+static enum transport_error call_run(struct cpu *cpu, struct call *call, const struct sqe *sqe,
+                                     uint32_t capacity, struct refusal *refusal)
 {
-    struct process *process = caller->process;
-    struct capn_segment message = {cpu->call_scratch, sqe->message_bytes / CAPN_WORD_BYTES};
-    struct capn_build_segment result = {
-        .bytes = cpu->result_scratch,
-        .capacity_words = (LIMIT_ANSWER_BYTES - CALL_RESULT_CAPS * sizeof(struct received_cap)) /
-                          CAPN_WORD_BYTES};
-    struct call call = {
-        .caller = caller, .edge = edge, .user_data = sqe->user_data, .answer = sqe->answer};
+    struct process *process = call->caller->process;
+    struct object *object = call->edge->object;
+    struct capn_segment message = {cpu->call_bytes, sqe->message_bytes / CAPN_WORD_BYTES};
+    struct capn_build_segment result = {.bytes = cpu->result_bytes,
+                                        .capacity_words =
+                                            (capacity - RESULT_RECORDS) / CAPN_WORD_BYTES};
     struct ledger_refusal ledger;
-    enum transport_error error;
+    enum transport_error error = call_load(cpu, call, sqe, refusal);
 
-    memset(refusal, 0, sizeof(*refusal));
-    error = call_load(cpu, &call, sqe, refusal);
     if (error != TRANSPORT_OK) {
         return error;
     }
@@ -298,15 +351,36 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
     if (error != TRANSPORT_OK) {
         return refuse(refusal, error, ARGUMENT_NONE, CALL_RESULT_CAPS);
     }
-    call.request.interface_id = sqe->interface_id;
-    call.request.method = sqe->method;
-    call.request.context = &call;
-    capn_reader_init(&call.request.parameters, &message, 1,
+    call->request.interface_id = sqe->interface_id;
+    call->request.method = sqe->method;
+    call->request.context = call;
+    capn_reader_init(&call->request.parameters, &message, 1,
                      (struct capn_limits){CALL_TRAVERSAL_WORDS, CALL_DEPTH});
-    capn_builder_init(&call.request.results, &result, 1);
-    return call_finish(cpu, &call, sqe,
-                       ((struct object *)edge->object)->type->call(edge->object, &call.request),
-                       refusal);
+    capn_builder_init(&call->request.results, &result, 1);
+    error = call_finish(cpu, call, sqe, object->type->call(object, &call->request), refusal);
+    return error;
+}
+
+enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
+                                        const struct sqe *sqe, const struct hold_edge *edge,
+                                        struct refusal *refusal)
+{
+    struct call call = {
+        .caller = caller, .edge = edge, .user_data = sqe->user_data, .answer = sqe->answer};
+    enum transport_error error;
+    uint32_t capacity;
+
+    memset(refusal, 0, sizeof(*refusal));
+    if (sqe->message_bytes > LIMIT_CALL_BYTES) {
+        refusal->limit = LIMIT_CALL_BYTES;
+        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes);
+    }
+    error = scratch_begin(cpu, &call, sqe, &capacity, refusal);
+    if (error == TRANSPORT_OK) {
+        error = call_run(cpu, &call, sqe, capacity, refusal);
+        scratch_end(cpu, &call, sqe);
+    }
+    return error;
 }
 
 enum capn_dispatch call_refuse(struct capn_request *request, uint16_t reason, uint64_t limit,

@@ -22,8 +22,11 @@ struct call {
     uint32_t answer; /* id under which the answer is kept; 0: it is not */
     uint32_t transfers;
     struct transfer transfer[LIMIT_TRANSFERS];
-    uint32_t result_room;   /* bytes at the caller's buffer */
-    uint32_t result_offset; /* of that buffer in the caller's arena */
+    uint64_t scratch_charged; /* of the caller's LEDGER_SCRATCH_BYTES */
+    bool scratch_short;       /* the quota gave less than the answer might need */
+    uint32_t result_written;  /* bytes of the CPU's result scratch that were used */
+    uint32_t result_room;     /* bytes at the caller's buffer */
+    uint32_t result_offset;   /* of that buffer in the caller's arena */
     bool result_in_arena;
     unsigned result_caps;
     struct hold_edge result_cap[CALL_RESULT_CAPS];
