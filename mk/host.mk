@@ -12,13 +12,11 @@ HOST_TEST_SOURCES := $(sort $(wildcard tests/host/*_test.c))
 HOST_TEST_SUPPORT := $(sort $(filter-out %_test.c,$(wildcard tests/host/*.c tests/host/support/*.c)))
 SIM_SOURCES := $(wildcard sim/sim.c)
 
-# Which tests a sanitizer runs. TSan watches threads, so it runs the tests that have some. MSan wants
-# every library instrumented, which jansson is not; and the host kernel changes stacks and maps
-# memory where MSan keeps its own.
+# Which tests a sanitizer runs. TSan watches threads, so it runs the tests that have some. MSan does
+# without the host kernel, which changes stacks and maps memory where MSan keeps its own.
 HOST_TESTS_OF_asan := $(HOST_TEST_SOURCES)
 HOST_TESTS_OF_tsan := $(filter %_threads_test.c,$(HOST_TEST_SOURCES))
-HOST_TESTS_OF_msan := $(filter-out tests/host/machine_% tests/host/manifest_json_%, \
-    $(HOST_TEST_SOURCES))
+HOST_TESTS_OF_msan := $(filter-out tests/host/machine_%,$(HOST_TEST_SOURCES))
 HOST_TESTS_OF_plain := $(HOST_TEST_SOURCES)
 
 # What its tests are linked with; the little that those with threads need, so that no more is built.
@@ -26,6 +24,9 @@ HOST_TEST_LIBRARIES_plain := libtestsupport.a libtestschema.a libmkmanifest.a li
     libcore.a libcapnp.a
 HOST_TEST_LIBRARIES_asan := $(HOST_TEST_LIBRARIES_plain)
 HOST_TEST_LIBRARIES_msan := $(HOST_TEST_LIBRARIES_plain)
+# MSan wants every library instrumented, which jansson is not.
+HOST_TEST_SUPPORT_msan := tests/msan/jansson.c
+HOST_TEST_LINK_msan := -Wl,--wrap=json_loadb
 HOST_TEST_LIBRARIES_tsan := libtestsupport.a libcore.a libcapnp.a
 
 HOST_asan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_asan)
@@ -98,7 +99,7 @@ $(call archive,$(1)/libcapnp.a,$(call objects,$(1),$(CAPNP_SOURCES)))
 $(call archive,$(1)/libkernel_host.a,$(call objects,$(1),$(KERNEL_HOST_SOURCES) tools/host_kernel_image.c))
 $(call archive,$(1)/libhost.a,$(call objects,$(1),tools/host_assert.c))
 $(call archive,$(1)/libmkmanifest.a,$(call objects,$(1),$(filter-out %/main.c,$(wildcard tools/mkmanifest/*.c))))
-$(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT)))
+$(call archive,$(1)/libtestsupport.a,$(call objects,$(1),$(HOST_TEST_SUPPORT) $(HOST_TEST_SUPPORT_$(4))))
 $(call archive,$(1)/libtestschema.a,$(call objects,$(1),$(SCHEMA_TEST_SOURCES)))
 HOST_LIBRARIES_$(4) := $(addprefix $(1)/,libcore.a libcapnp.a libkernel_host.a)
 HOST_TESTS_$(4) := $(patsubst tests/host/%.c,$(1)/tests/%,$(HOST_TESTS_OF_$(4)))
@@ -109,7 +110,7 @@ $(1)/tests/%: $(1)/tests/host/%.o $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4)))
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group \
 	    $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4))) $(HOST_PROGRAM_LIBRARY) -Wl,--end-group \
-	    -lcmocka -ljansson $(HOST_LIBS)
+	    $(HOST_TEST_LINK_$(4)) -lcmocka -ljansson $(HOST_LIBS)
 endef
 $(eval $(call host_variant,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))

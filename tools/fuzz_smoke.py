@@ -4,8 +4,8 @@
 
   fuzz_smoke.py [--result FILE] [--runs N] [--seconds S] PROGRAM...
 
-Every file of fuzz/corpus/NAME is an input; what the run finds goes to out/fuzz/found/NAME and what
-breaks the target stays there as crash-*. One target is one test.
+Every file of fuzz/corpus/NAME is an input; what the run finds goes to found/NAME beside the folder of
+the program, and what breaks the target stays there as crash-*. One program is one test.
 """
 import argparse
 import concurrent.futures
@@ -24,7 +24,8 @@ INPUT_MAX = 65536
 def run(program, runs, seconds):
     name = os.path.basename(program)
     corpus = os.path.join("fuzz", "corpus", name)
-    found = os.path.join("out", "fuzz", "found", name)
+    home = os.path.dirname(os.path.dirname(program))
+    found = os.path.join(home, "found", name)
     shutil.rmtree(found, ignore_errors=True)
     os.makedirs(found)
     command = [program, "-seed=1", "-runs=%d" % runs, "-max_total_time=%d" % seconds,
@@ -40,7 +41,7 @@ def run(program, runs, seconds):
     except subprocess.TimeoutExpired as late:
         status, output = -1, (late.stdout or b"") + b"\ndid not end by itself\n"
     inputs = len(os.listdir(corpus)) if os.path.isdir(corpus) else 0
-    return name, status, output.decode("utf-8", errors="replace"), inputs, \
+    return os.path.join(os.path.basename(home), name), status, output.decode("utf-8", errors="replace"), inputs, \
         time.monotonic() - started
 
 

@@ -15,18 +15,20 @@ class Fuzz(unittest.TestCase):
             os.makedirs(os.path.join(folder, "fuzz", "corpus", "target"))
             with open(os.path.join(folder, "fuzz", "corpus", "target", "seed"), "w") as file:
                 file.write("seed")
-            program = os.path.join(folder, "target")
+            program = os.path.join(folder, "out", "fuzz-x", "bin", "target")
+            os.makedirs(os.path.dirname(program))
             with open(program, "w") as file:
                 file.write("#!/bin/sh\n" + body)
             os.chmod(program, 0o755)
-            result = subprocess.run([sys.executable, os.path.join(TOOLS, "fuzz_smoke.py"), program],
+            result = subprocess.run([sys.executable, os.path.join(TOOLS, "fuzz_smoke.py"),
+                                     os.path.relpath(program, folder)],
                                     cwd=folder, stdout=subprocess.PIPE, text=True)
         return result.returncode, result.stdout
 
     def test_clean_run(self):
         status, said = self.run_target("exit 0\n")
         self.assertEqual(status, 0)
-        self.assertIn("PASS  target (1 corpus inputs", said)
+        self.assertIn("PASS  fuzz-x/target (1 corpus inputs", said)
         self.assertTrue(said.endswith("fuzz targets: 1 passed, 0 failed\n"))
 
     def test_finding(self):
@@ -38,7 +40,7 @@ class Fuzz(unittest.TestCase):
     def test_new_inputs_go_elsewhere(self):
         """The first folder on the command line is the one libFuzzer writes to."""
         status, said = self.run_target(
-            'for a in "$@"; do case $a in -*) ;; *) echo $a; [ $a = out/fuzz/found/target ]; exit;; '
+            'for a in "$@"; do case $a in -*) ;; *) echo $a; [ $a = out/fuzz-x/found/target ]; exit;; '
             "esac; done\n")
         self.assertEqual(status, 0, said)
 
