@@ -8,15 +8,18 @@
 
 enum {
     LIMIT_PAGE_BYTES = 4096,
-    LIMIT_CPUS = 64,        /* one 64-bit mask names any set of CPUs */
-    LIMIT_NAME_BYTES = 32,  /* names of services, capabilities, binaries */
-    LIMIT_SQ_ENTRIES = 64,  /* one page of submission entries */
-    LIMIT_CQ_ENTRIES = 128, /* one page of completion entries */
-    LIMIT_ARENA_BYTES = 64 * 1024,
-    LIMIT_TABLE_SLOTS = 1024,        /* capabilities a process may hold; 64 bytes each */
-    LIMIT_DESCRIPTORS = 256,         /* of these: the descriptor window, slots 0 to 255 */
-    LIMIT_TRANSFERS = 16,            /* descriptors beside one message */
-    LIMIT_MESSAGE_BYTES = 60 * 1024, /* an endpoint message fits an arena with its header */
+    LIMIT_CPUS = 64,       /* one 64-bit mask names any set of CPUs */
+    LIMIT_NAME_BYTES = 32, /* names of services, capabilities, binaries */
+    LIMIT_SQ_ENTRIES = 64, /* one page of submission entries: default and most */
+    LIMIT_SQ_ENTRIES_MIN = 4,
+    LIMIT_CQ_ENTRIES = 128, /* one page of completion entries: default and most */
+    LIMIT_CQ_ENTRIES_MIN = 8,
+    LIMIT_ARENA_BYTES = 64 * 1024,      /* default; the least is a page */
+    LIMIT_ARENA_BYTES_MAX = 256 * 1024, /* four messages of the largest size */
+    LIMIT_TABLE_SLOTS = 1024,           /* capabilities a process may hold; 64 bytes each */
+    LIMIT_DESCRIPTORS = 256,            /* of these: the descriptor window, slots 0 to 255 */
+    LIMIT_TRANSFERS = 16,               /* descriptors beside one message */
+    LIMIT_MESSAGE_BYTES = 60 * 1024,    /* an endpoint message fits an arena with its header */
     LIMIT_CALL_BYTES = 4352,     /* message to a kernel object: CONSOLE_WRITE_MAX and its frame */
     LIMIT_ANSWER_ROOM = 256,     /* least room for the answer of one: any exception fits */
     LIMIT_ANSWER_BYTES = 33024,  /* answer of one: a boot package chunk of 32768 and its frame */

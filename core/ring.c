@@ -5,27 +5,48 @@
  * The kernel trusts nothing it reads from the shared pages. It works on private indices and copies;
  * the user's two indices are read once each time they are needed and believed only if they moved
  * forward by a possible amount. An impossible index makes the ring corrupt: it is marked so in the
- * header, nothing more is taken from it, completions already promised are still posted.
+ * header, nothing more is taken from it, completions already promised are still posted. Its user
+ * may put the indices right and clear the mark; the kernel then looks once more.
  *
  * Invariants:
  *  1. cq_tail <= sq_head <= cq_head + cq_entries: every submission that was accepted is completed
  *     once, and its completion always has its place.
  *  2. The header's sq_head and cq_tail are never ahead of the private ones.
- *  3. corrupt is set once and never cleared here.
+ *  3. While corrupt is set no shared field but the header's `corrupt` is read, and no submission is
+ *     taken. Only ring_repair clears it, with indices it believed like any other.
+ *  4. Both sizes are powers of two within their limits.
  */
 #include "core/ring.h"
 
 #include "core/assert.h"
 #include "core/string.h"
 
-void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq, struct cqe *cq)
+static bool size_is_valid(uint32_t size, uint32_t min, uint32_t max)
 {
+    return size >= min && size <= max && (size & (size - 1)) == 0;
+}
+
+bool ring_sizes_settle(struct ring_sizes *sizes)
+{
+    sizes->sq_entries = sizes->sq_entries == 0 ? LIMIT_SQ_ENTRIES : sizes->sq_entries;
+    sizes->cq_entries = sizes->cq_entries == 0 ? LIMIT_CQ_ENTRIES : sizes->cq_entries;
+    sizes->arena_bytes = sizes->arena_bytes == 0 ? LIMIT_ARENA_BYTES : sizes->arena_bytes;
+    return size_is_valid(sizes->sq_entries, LIMIT_SQ_ENTRIES_MIN, LIMIT_SQ_ENTRIES) &&
+           size_is_valid(sizes->cq_entries, LIMIT_CQ_ENTRIES_MIN, LIMIT_CQ_ENTRIES) &&
+           size_is_valid(sizes->arena_bytes, LIMIT_PAGE_BYTES, LIMIT_ARENA_BYTES_MAX);
+}
+
+void ring_init(struct ring *ring, const struct ring_sizes *sizes, struct ring_memory memory)
+{
+    struct ring_header *header = memory.header;
+
     memset(ring, 0, sizeof(*ring));
     ring->header = header;
-    ring->sq = sq;
-    ring->cq = cq;
-    ring->sq_entries = LIMIT_SQ_ENTRIES;
-    ring->cq_entries = LIMIT_CQ_ENTRIES;
+    ring->sq = memory.sq;
+    ring->cq = memory.cq;
+    ring->sq_entries = sizes->sq_entries;
+    ring->cq_entries = sizes->cq_entries;
+    ASSERT(ring_check(ring) == 0);
     header->magic = RING_MAGIC;
     header->version = RING_VERSION;
     header->sq_entries = ring->sq_entries;
@@ -33,13 +54,40 @@ void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *
     header->sq_offset = RING_SQ_OFFSET;
     header->cq_offset = RING_CQ_OFFSET;
     header->arena_offset = RING_ARENA_OFFSET;
-    header->arena_bytes = LIMIT_ARENA_BYTES;
+    header->arena_bytes = sizes->arena_bytes;
 }
 
 void ring_fail_closed(struct ring *ring)
 {
     ring->corrupt = true;
     ring_publish(&ring->header->corrupt, 1);
+}
+
+bool ring_repair(struct ring *ring)
+{
+    ASSERT(ring->corrupt);
+    if (ring_load_peer(&ring->header->corrupt) != 0) {
+        return false;
+    }
+    if (ring_load_peer(&ring->header->sq_tail) - ring->sq_head > ring->sq_entries) {
+        ring_fail_closed(ring);
+        return false;
+    }
+    ring->corrupt = !ring_head_read(ring);
+    return !ring->corrupt;
+}
+
+bool ring_take_at_tick(struct ring *ring, struct sqe *sqe)
+{
+    static const uint32_t safe =
+        UINT32_C(1) << OPCODE_NOP | UINT32_C(1) << OPCODE_TOKEN | UINT32_C(1) << OPCODE_FINISH;
+
+    /* By the private copy: what the user makes of the entry meanwhile is not looked at. */
+    if (ring_copy(ring, sqe) != RING_TAKE_ENTRY || (safe >> sqe->opcode & 1) == 0) {
+        return false;
+    }
+    ring_accept(ring, ring->sq_head + 1);
+    return true;
 }
 
 /* Fields that an opcode may use; every other must be zero. Those that share bytes share a bit. */
@@ -233,5 +281,8 @@ unsigned ring_check(const struct ring *ring)
         ring->sq_head - ring->cq_tail > ring->cq_entries) {
         return 1;
     }
-    return 0;
+    return size_is_valid(ring->sq_entries, LIMIT_SQ_ENTRIES_MIN, LIMIT_SQ_ENTRIES) &&
+                   size_is_valid(ring->cq_entries, LIMIT_CQ_ENTRIES_MIN, LIMIT_CQ_ENTRIES)
+               ? 0
+               : 4;
 }

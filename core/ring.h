@@ -27,11 +27,28 @@ struct ring {
     uint32_t cq_tail; /* completed so far */
     uint32_t cq_head; /* newest value of the user's index that was believed */
     bool corrupt;     /* failed closed */
-    uint64_t invalid; /* submissions refused by the wire check */
 };
 
-/* Takes over zeroed shared memory of the sizes given (powers of two) and writes its header. */
-void ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq, struct cqe *cq);
+/* How large a ring is. Powers of two; submissions and completions fill a page each at most, so the
+ * three parts begin where RING_SQ_OFFSET, RING_CQ_OFFSET and RING_ARENA_OFFSET say. */
+struct ring_sizes {
+    uint32_t sq_entries;  /* LIMIT_SQ_ENTRIES_MIN to LIMIT_SQ_ENTRIES */
+    uint32_t cq_entries;  /* LIMIT_CQ_ENTRIES_MIN to LIMIT_CQ_ENTRIES */
+    uint32_t arena_bytes; /* LIMIT_PAGE_BYTES to LIMIT_ARENA_BYTES_MAX */
+};
+
+/* Puts the default where a size is 0; false: a size is out of its range or no power of two. */
+MUST_USE bool ring_sizes_settle(struct ring_sizes *sizes);
+
+/* The shared memory of one ring, zeroed. */
+struct ring_memory {
+    struct ring_header *header;
+    const struct sqe *sq;
+    struct cqe *cq;
+};
+
+/* Takes over the memory for a ring of these sizes, settled before, and writes its header. */
+void ring_init(struct ring *ring, const struct ring_sizes *sizes, struct ring_memory memory);
 
 enum ring_take {
     RING_TAKE_EMPTY,    /* nothing submitted */
@@ -123,9 +140,8 @@ static inline uint64_t sqe_word_take(struct sqe *sqe, const uint8_t *shared,
     return word & doubtful[index];
 }
 
-/* Takes the next submission. The completion queue's room is looked at before the submission. Only
- * the ring's own thread takes, on its CPU; completions may be posted meanwhile. */
-MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *sqe)
+/* ring_take without the taking: the entry stays the next one until ring_accept. */
+MUST_USE static inline enum ring_take ring_copy(struct ring *ring, struct sqe *sqe)
 {
     const uint64_t *doubtful;
     const uint8_t *shared;
@@ -167,9 +183,30 @@ MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *s
     doubt |= sqe_word_take(sqe, shared, doubtful, 5);
     doubt |= sqe_word_take(sqe, shared, doubtful, 6);
     doubt |= sqe_word_take(sqe, shared, doubtful, 7);
-    ring_accept(ring, ring->sq_head + 1);
     return LIKELY(doubt == 0) ? RING_TAKE_ENTRY : RING_TAKE_DOUBTFUL;
 }
+
+/* Takes the next submission. The completion queue's room is looked at before the submission. Only
+ * the ring's own thread takes, on its CPU; completions may be posted meanwhile. */
+MUST_USE static inline enum ring_take ring_take(struct ring *ring, struct sqe *sqe)
+{
+    enum ring_take take = ring_copy(ring, sqe);
+
+    if (LIKELY(take == RING_TAKE_ENTRY || take == RING_TAKE_DOUBTFUL)) {
+        ring_accept(ring, ring->sq_head + 1);
+    }
+    return take;
+}
+
+/* Takes the next submission if the timer tick may carry it out while its thread computes: it is
+ * valid beyond doubt, bounded by a few hundred instructions, calls nobody and frees nothing. False:
+ * there is none, or it stays where it is, and what comes behind it too. */
+MUST_USE bool ring_take_at_tick(struct ring *ring, struct sqe *sqe);
+
+/* A user who has put the indices of a corrupt ring right says so by clearing `corrupt` in the
+ * header. True: the ring is sound again. False: nothing was said, or an index still is impossible
+ * and the ring has failed closed anew. */
+MUST_USE bool ring_repair(struct ring *ring);
 
 /* The place of completion `index`, from cq_tail on, of an accepted submission. */
 static inline struct cqe *ring_post_place(const struct ring *ring, uint32_t index)

@@ -23,6 +23,7 @@
 #include "core/string.h"
 #include "kernel/cpu.h"
 #include "kernel/debug_scene.h"
+#include "kernel/dispatch/dispatch.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/irq_probe.h"
 #include "kernel/log.h"
@@ -338,6 +339,9 @@ void kernel_interrupt(struct cpu *cpu, enum arch_interrupt kind)
         shootdown_acknowledge(cpu);
     }
     memory_debug_interrupt(cpu, reasons);
+    if (kind == ARCH_INTERRUPT_TIMER && cpu->current != NULL) {
+        dispatch_tick(cpu, cpu->current);
+    }
     if (sched_interrupt(cpu, kind)) {
         cpu_run(cpu);
     }

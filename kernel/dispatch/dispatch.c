@@ -33,6 +33,7 @@ enum {
     DISPATCH_WORK = 32 * 1024,
     DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH,
     DISPATCH_QUICK = DISPATCH_BASE / 8,
+    TICK_BATCH = 8, /* submissions that a timer tick carries out */
 };
 
 enum drain {
@@ -55,7 +56,9 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
         if (take != RING_TAKE_ENTRY && take != RING_TAKE_DOUBTFUL) {
             return DRAIN_EMPTY;
         }
-        submission_dispatch(cpu, thread, &sqe, take == RING_TAKE_ENTRY);
+        if (!submission_dispatch(cpu, thread, &sqe, take == RING_TAKE_ENTRY)) {
+            return DRAIN_MORE;
+        }
         work += DISPATCH_BASE + sqe.message_bytes +
                 (sqe.result_bytes < DISPATCH_WORK ? sqe.result_bytes : DISPATCH_WORK);
     }
@@ -123,6 +126,23 @@ bool dispatch_continue(struct cpu *cpu, struct thread *thread)
     return true;
 }
 
+/* A corrupt ring is not looked at but here: its user may have repaired it. */
+static void ring_look_again(struct thread *thread)
+{
+    spinlock_lock(&thread->ring_lock);
+    (void)!ring_repair(&thread->ring);
+    spinlock_unlock(&thread->ring_lock);
+}
+
+void dispatch_tick(struct cpu *cpu, struct thread *thread)
+{
+    struct sqe sqe;
+
+    for (unsigned i = 0; i < TICK_BATCH && ring_take_at_tick(&thread->ring, &sqe); i++) {
+        (void)submission_dispatch(cpu, thread, &sqe, true);
+    }
+}
+
 /* A cap_enter that has nothing to drain and nothing to wait for: no lock, since only completions
  * can come meanwhile and nobody else moves the rest of a running thread's ring. */
 static bool enter_is_empty(const struct cpu *cpu, const struct thread *thread)
@@ -143,7 +163,10 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
             return count;
         }
     }
-    if (min_complete > LIMIT_CQ_ENTRIES) {
+    if (UNLIKELY(thread->ring.corrupt)) {
+        ring_look_again(thread);
+    }
+    if (min_complete > thread->ring.cq_entries) {
         return TRANSPORT_BAD_ARGUMENT;
     }
     thread->wait_for = (uint32_t)min_complete;

@@ -13,4 +13,8 @@
  */
 MUST_USE bool dispatch_continue(struct cpu *cpu, struct thread *thread);
 
+/* Carries out a few submissions of the current thread, which a timer interrupt met in user mode, as
+ * long as they are safe (ring_take_at_tick): a program that computes for long need not enter. */
+void dispatch_tick(struct cpu *cpu, struct thread *thread);
+
 #endif

@@ -2,6 +2,8 @@
 /* The table of opcodes, the wire check before it, and what the handlers share. */
 #include "kernel/dispatch/submission.h"
 
+#include "kernel/log.h"
+
 static enum transport_error submission_nop(struct cpu *cpu, struct thread *thread,
                                            const struct sqe *sqe, struct refusal *refusal)
 {
@@ -34,13 +36,26 @@ static void post_refusal(struct thread *thread, const struct sqe *sqe, enum tran
     thread_post(thread, &cqe);
 }
 
-void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe, bool valid)
+/* Counts an invalid submission; whether the thread may go on with its turn. */
+static bool offence_forgiven(struct thread *thread)
+{
+    struct offence_verdict verdict = offence_note(&thread->offences, arch_clock_ns());
+
+    if (verdict.report != 0) {
+        log_line(LOG_WARNING, "%s: thread %llu: %llu invalid submissions", thread->process->name,
+                 (unsigned long long)thread->id, (unsigned long long)verdict.report);
+    }
+    return !verdict.throttled;
+}
+
+bool submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe, bool valid)
 {
     struct refusal refusal = {0};
     enum transport_error error = valid ? TRANSPORT_OK : sqe_wire_validation_error(sqe, &refusal);
+    bool forgiven = true;
 
     if (error != TRANSPORT_OK) {
-        thread->ring.invalid++;
+        forgiven = offence_forgiven(thread);
     } else if (handler[sqe->opcode] == NULL) {
         refusal.argument = ARGUMENT_OPCODE;
         refusal.amount = sqe->opcode;
@@ -51,6 +66,7 @@ void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sq
     if (error != TRANSPORT_OK) {
         post_refusal(thread, sqe, error, &refusal);
     }
+    return forgiven;
 }
 
 void submission_post(struct thread *thread, const struct sqe *sqe, int32_t result)

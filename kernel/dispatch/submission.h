@@ -9,8 +9,9 @@
 #include "kernel/sched/process.h"
 
 /* Carries out one accepted submission, a private copy; its completion is posted or left to the
- * operation it became. `valid`: the wire check is done already. No lock is held. */
-void submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe, bool valid);
+ * operation it became. `valid`: the wire check is done already. No lock is held. False: the thread
+ * has submitted so much that is invalid that its turn is over. */
+bool submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe, bool valid);
 
 /*
  * A handler. The submission passed the wire check. TRANSPORT_OK: its completion is posted or left

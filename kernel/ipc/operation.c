@@ -13,13 +13,16 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
     struct operation *operation = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    node = list_pop_front(&thread->operations_free);
+    node = kind == OPERATION_RECEIVE && thread->receives >= thread->ring.cq_entries / 2
+               ? NULL
+               : list_pop_front(&thread->operations_free);
     if (node != NULL) {
         operation = CONTAINER_OF(node, struct operation, free_node);
         ASSERT(operation->kind == OPERATION_FREE);
         operation->kind = kind;
         operation->user_data = user_data;
         thread->operations_used++;
+        thread->receives += kind == OPERATION_RECEIVE;
     }
     spinlock_unlock(&thread->ring_lock);
     return operation;
@@ -94,6 +97,7 @@ void operation_release_locked(struct operation *operation)
     ASSERT(operation->target == NULL && operation->bundle.count == 0);
     thread->slots_over += operation->slots;
     operation->slots = 0;
+    thread->receives -= operation->kind == OPERATION_RECEIVE;
     operation->kind = OPERATION_FREE;
     operation->answer = 0;
     operation->endpoint = NULL;

@@ -61,7 +61,8 @@ struct operation {
     uint16_t method;
 };
 
-/* A free operation of `thread`; NULL: LIMIT_OPERATIONS are in use. */
+/* A free operation of `thread`; NULL: LIMIT_OPERATIONS are in use, or receives would fill more than
+ * half of its completion queue and leave no room for what it receives them for. */
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data);
 

@@ -165,6 +165,7 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     thread->task.cpu = sched_place();
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     list_init(&thread->operations_free);
+    offence_init(&thread->offences);
     list_init(&thread->received);
     status = thread_charge(thread, line);
     if (status != STATUS_OK) {
@@ -273,6 +274,20 @@ static enum status build_start(struct thread *thread)
     return STATUS_OK;
 }
 
+static void ring_make(struct thread *thread)
+{
+    struct ring_sizes sizes = {.sq_entries = 0};
+    bool valid = ring_sizes_settle(&sizes);
+
+    ASSERT(valid);
+    ring_init(&thread->ring, &sizes,
+              (struct ring_memory){
+                  .header = arch_frame_pointer(thread->ring_frame[0]),
+                  .sq = arch_frame_pointer(thread->ring_frame[RING_SQ_OFFSET / LIMIT_PAGE_BYTES]),
+                  .cq = arch_frame_pointer(thread->ring_frame[RING_CQ_OFFSET / LIMIT_PAGE_BYTES]),
+              });
+}
+
 enum status thread_build_step(struct thread *thread, bool *done)
 {
     enum status status = STATUS_OK;
@@ -292,9 +307,7 @@ enum status thread_build_step(struct thread *thread, bool *done)
         for (unsigned i = 0; i < ARENA_PAGES; i++) {
             thread->arena_page[i] = arch_frame_pointer(thread->ring_frame[ARENA_FIRST_PAGE + i]);
         }
-        ring_init(&thread->ring, arch_frame_pointer(thread->ring_frame[0]),
-                  arch_frame_pointer(thread->ring_frame[RING_SQ_OFFSET / LIMIT_PAGE_BYTES]),
-                  arch_frame_pointer(thread->ring_frame[RING_CQ_OFFSET / LIMIT_PAGE_BYTES]));
+        ring_make(thread);
     }
     return status;
 }

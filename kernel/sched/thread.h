@@ -14,6 +14,7 @@
 #include "abi/start_info.h"
 #include "abi/syscall.h"
 #include "core/answer.h"
+#include "core/offence.h"
 #include "core/ring.h"
 #include "kernel/ipc/operation.h"
 #include "kernel/mem/account.h"
@@ -52,7 +53,8 @@ struct thread {
     struct job reclaim;    /* after retirement in a live process: gives the region back */
     struct job *reclaimed; /* started after that; NULL: nobody waits for it */
     struct unmap unmap;
-    struct job answers_job; /* sends promised calls on: kernel/ipc/answers.c */
+    struct offence_meter offences; /* home CPU */
+    struct job answers_job;        /* sends promised calls on: kernel/ipc/answers.c */
 
     struct spinlock ring_lock;
     /* ring_lock: */
@@ -65,6 +67,7 @@ struct thread {
     uint32_t wait_for;    /* completions */
     uint64_t deadline_ns; /* TIMEOUT_NONE: none */
     uint32_t operations_used;
+    uint32_t receives; /* of these: RECEIVE */
     struct list operations_free;
     struct answer_table answers;
     bool answers_running;           /* answers_job is on its way */

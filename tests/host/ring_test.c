@@ -25,9 +25,13 @@ static struct cqe *cq(void)
 
 static int setup(void **state)
 {
+    struct ring_sizes sizes = {.sq_entries = 0};
+
     (void)state;
     memset(&shared, 0, sizeof(shared));
-    ring_init(&ring, &shared.header, sq(), cq());
+    assert_true(ring_sizes_settle(&sizes));
+    ring_init(&ring, &sizes,
+              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
     return 0;
 }
 
@@ -160,6 +164,134 @@ static void test_promised_completions_survive_corruption(void **state)
     complete(42);
     assert_int_equal(cq()[0].user_data, 42);
     assert_int_equal(shared.header.cq_tail, 1);
+}
+
+/* Repaired means: the user said so, and every index is possible again. What was promised before the
+ * ring failed is posted once, what was taken is not taken again. covers: cap_enter/RING_CORRUPT */
+static void test_repair(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    submit(1);
+    submit(2);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    ring_publish(&shared.header.sq_tail, 1000);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    ring_publish(&shared.header.sq_tail, 2);
+    assert_false(ring_repair(&ring)); /* nobody said so */
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES + 2);
+    ring_publish(&shared.header.corrupt, 0);
+    assert_false(ring_repair(&ring));
+    assert_int_equal(shared.header.corrupt, 1);
+    ring_publish(&shared.header.sq_tail, 2);
+    ring_publish(&shared.header.cq_head, 1); /* beyond what was posted */
+    ring_publish(&shared.header.corrupt, 0);
+    assert_false(ring_repair(&ring));
+    assert_int_equal(shared.header.corrupt, 1);
+    complete(1);
+    ring_publish(&shared.header.corrupt, 0);
+    assert_true(ring_repair(&ring));
+    assert_int_equal(ring_check(&ring), 0);
+    assert_int_equal(ring_completions(&ring), 0);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    assert_int_equal(sqe.user_data, 2);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_EMPTY);
+    complete(2);
+    assert_int_equal(ring_completions(&ring), 1);
+}
+
+/* The tick takes what is safe and stops before the first submission that is not, for good. */
+static void test_tick(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    submit(1);
+    submit(2);
+    submit(3);
+    sq()[1].opcode = OPCODE_CALL;
+    assert_true(ring_take_at_tick(&ring, &sqe));
+    assert_int_equal(sqe.user_data, 1);
+    assert_false(ring_take_at_tick(&ring, &sqe));
+    assert_false(ring_take_at_tick(&ring, &sqe));
+    assert_int_equal(shared.header.sq_head, 1);
+    assert_int_equal(ring_reserved(&ring), 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    assert_int_equal(sqe.opcode, OPCODE_CALL);
+    sq()[2].spare = 1; /* invalid: its refusal can wait */
+    assert_false(ring_take_at_tick(&ring, &sqe));
+    sq()[2].spare = 0;
+    sq()[2].opcode = OPCODE_FINISH;
+    sq()[2].answer = 9;
+    assert_true(ring_take_at_tick(&ring, &sqe));
+    assert_int_equal(sqe.answer, 9);
+    assert_false(ring_take_at_tick(&ring, &sqe));
+    for (unsigned opcode = 0; opcode < OPCODE_COUNT; opcode++) {
+        setup(NULL);
+        submit(1);
+        sq()[0].opcode = (uint8_t)opcode;
+        assert_int_equal(ring_take_at_tick(&ring, &sqe),
+                         opcode == OPCODE_NOP || opcode == OPCODE_TOKEN || opcode == OPCODE_FINISH);
+    }
+}
+
+static void test_sizes(void **state)
+{
+    static const struct ring_sizes wrong[] = {
+        {.sq_entries = LIMIT_SQ_ENTRIES * 2},     {.sq_entries = LIMIT_SQ_ENTRIES_MIN / 2},
+        {.sq_entries = LIMIT_SQ_ENTRIES - 1},     {.cq_entries = LIMIT_CQ_ENTRIES * 2},
+        {.cq_entries = LIMIT_CQ_ENTRIES_MIN / 2}, {.cq_entries = 24},
+        {.arena_bytes = LIMIT_PAGE_BYTES / 2},    {.arena_bytes = LIMIT_ARENA_BYTES_MAX * 2},
+        {.arena_bytes = 3 * LIMIT_PAGE_BYTES},    {.arena_bytes = UINT32_MAX},
+    };
+    struct ring_sizes sizes = {.sq_entries = 0};
+
+    (void)state;
+    assert_true(ring_sizes_settle(&sizes));
+    assert_int_equal(sizes.sq_entries, LIMIT_SQ_ENTRIES);
+    assert_int_equal(sizes.cq_entries, LIMIT_CQ_ENTRIES);
+    assert_int_equal(sizes.arena_bytes, LIMIT_ARENA_BYTES);
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        sizes = wrong[i];
+        assert_false(ring_sizes_settle(&sizes));
+    }
+}
+
+/* The smallest ring: full at its own sizes, and it wraps. */
+static void test_smallest(void **state)
+{
+    struct ring_sizes sizes = {.sq_entries = LIMIT_SQ_ENTRIES_MIN,
+                               .cq_entries = LIMIT_CQ_ENTRIES_MIN,
+                               .arena_bytes = LIMIT_PAGE_BYTES};
+    struct sqe sqe;
+    uint32_t tail = 0;
+
+    (void)state;
+    memset(&shared, 0, sizeof(shared));
+    assert_true(ring_sizes_settle(&sizes));
+    ring_init(&ring, &sizes,
+              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+    assert_int_equal(shared.header.arena_bytes, LIMIT_PAGE_BYTES);
+    for (unsigned i = 0; i < 100; i++) {
+        sq()[tail % LIMIT_SQ_ENTRIES_MIN] = (struct sqe){.user_data = i};
+        ring_publish(&shared.header.sq_tail, ++tail);
+        if (i < LIMIT_CQ_ENTRIES_MIN) {
+            assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+        } else {
+            assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_FULL);
+            assert_int_equal(cq()[(i - LIMIT_CQ_ENTRIES_MIN) % LIMIT_CQ_ENTRIES_MIN].user_data,
+                             i - LIMIT_CQ_ENTRIES_MIN);
+            ring_publish(&shared.header.cq_head, i - LIMIT_CQ_ENTRIES_MIN + 1);
+            assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+        }
+        assert_int_equal(sqe.user_data, i);
+        complete(i);
+        assert_int_equal(ring_check(&ring), 0);
+    }
+    ring_publish(&shared.header.sq_tail, tail + LIMIT_SQ_ENTRIES_MIN + 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
 }
 
 /* One field that may be set wrongly, and which opcodes may use it. */
@@ -407,6 +539,10 @@ int main(void)
         cmocka_unit_test_setup(test_impossible_tail_fails_closed, setup),
         cmocka_unit_test_setup(test_impossible_head_fails_closed, setup),
         cmocka_unit_test_setup(test_promised_completions_survive_corruption, setup),
+        cmocka_unit_test_setup(test_repair, setup),
+        cmocka_unit_test_setup(test_tick, setup),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_smallest),
         cmocka_unit_test(test_unused_fields_are_refused),
         cmocka_unit_test_setup(test_taken_without_doubt, setup),
         cmocka_unit_test(test_limits_and_opcodes),

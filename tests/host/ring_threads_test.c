@@ -67,13 +67,16 @@ static uint32_t submit_some(uint32_t tail, uint32_t consumed)
 
 static void test_two_threads(void **state)
 {
+    struct ring_sizes sizes = {.sq_entries = 0};
     pthread_t kernel;
     uint32_t submitted = 0;
     uint32_t consumed = 0;
 
     (void)state;
     memset(&shared, 0, sizeof(shared));
-    ring_init(&ring, &shared.header, sq(), cq());
+    assert_true(ring_sizes_settle(&sizes));
+    ring_init(&ring, &sizes,
+              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
     assert_int_equal(pthread_create(&kernel, NULL, kernel_side, NULL), 0);
     while (consumed < ENTRIES) {
         uint32_t tail = ring_load_peer(&shared.header.cq_tail);

@@ -76,14 +76,17 @@ uint64_t rt_cycle_counter(void)
 
 static int setup(void **state)
 {
+    struct ring_sizes sizes = {.sq_entries = 0};
+
     (void)state;
     memset(memory, 0, sizeof(memory));
-    memset(&kernel, 0, sizeof(kernel));
-    kernel.sq_entries = LIMIT_SQ_ENTRIES;
-    kernel.cq_entries = LIMIT_CQ_ENTRIES;
-    ring_init(&kernel, (struct ring_header *)(void *)memory,
-              (const struct sqe *)(const void *)(memory + RING_SQ_OFFSET),
-              (struct cqe *)(void *)(memory + RING_CQ_OFFSET));
+    assert_true(ring_sizes_settle(&sizes));
+    ring_init(&kernel, &sizes,
+              (struct ring_memory){
+                  .header = (struct ring_header *)(void *)memory,
+                  .sq = (const struct sqe *)(const void *)(memory + RING_SQ_OFFSET),
+                  .cq = (struct cqe *)(void *)(memory + RING_CQ_OFFSET),
+              });
     pending_count = 0;
     answer_between = false;
     hopeless = 0;

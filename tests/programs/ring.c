@@ -4,8 +4,12 @@
  *
  *   ring-nop            many submissions, each answered once, in batches and with a full queue
  *   ring-opcodes        reserved opcodes and fields that must be zero are refused by name
- *   ring-corrupt-*      an impossible index fails the ring closed, once, and the process goes on
+ *   ring-corrupt-*      an impossible index fails the ring closed, once, and the process goes on;
+ *                       repaired, it works again
+ *   ring-tick           submits without entering: the timer tick carries out what is safe
  *   ring-spam           submits for ever; others must make progress beside it
+ *
+ * covers: cap_enter/RING_CORRUPT, FORWARD/BAD_OPCODE, RELEASE/BAD_CAP
  */
 #include "core/string.h"
 #include "tests/programs/support/check.h"
@@ -184,7 +188,50 @@ static int corrupt(struct rt *rt, uint32_t *index, uint32_t value)
     if (second != TRANSPORT_RING_CORRUPT) {
         return 3;
     }
-    return ring_load_peer(&header->cq_tail) == rt->ring.head ? 0 : 4;
+    if (ring_load_peer(&header->cq_tail) != rt->ring.head) {
+        return 4;
+    }
+    /* Saying that it is repaired while it is not fails closed once more. */
+    ring_publish(index, value);
+    ring_publish(&header->corrupt, 0);
+    if (rt_syscall_cap_enter(0, 0) != TRANSPORT_RING_CORRUPT ||
+        ring_load_peer(&header->corrupt) != 1) {
+        return 5;
+    }
+    ring_publish(&header->sq_tail, rt->ring.tail + 1);
+    ring_publish(&header->cq_head, rt->ring.head);
+    ring_publish(&header->corrupt, 0);
+    return rt_syscall_cap_enter(1, TIMEOUT_NONE) == 1 ? 0 : 6;
+}
+
+/* Never enters: what is safe is carried out at a timer tick, up to the first that is not. */
+static int tick(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    uint32_t head = ring->head;
+
+    for (unsigned i = 0; i < 4; i++) {
+        ring->submissions[(ring->tail + i) % LIMIT_SQ_ENTRIES] = (struct sqe){
+            .opcode = i == 2 ? OPCODE_RELEASE : OPCODE_NOP,
+            .user_data = i,
+        };
+    }
+    ring_publish(&ring->header->sq_tail, ring->tail + 4);
+    while (ring_load_peer(&ring->header->cq_tail) - head < 2) {
+    }
+    CHECK_EQUAL(check, ring_load_peer(&ring->header->cq_tail) - head, 2);
+    CHECK_EQUAL(check, ring_load_peer(&ring->header->sq_head) - ring->tail, 2);
+    CHECK_EQUAL(check, rt_syscall_cap_enter(4, TIMEOUT_NONE), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct cqe *completion = &ring->completions[(head + i) % LIMIT_CQ_ENTRIES];
+
+        CHECK_EQUAL(check, completion->user_data, i);
+        CHECK_EQUAL(check, completion->result, i == 2 ? TRANSPORT_BAD_CAP : 0);
+    }
+    ring->tail += 4;
+    ring->head += 4;
+    ring_publish(&ring->header->cq_head, ring->head);
+    return check_end(check);
 }
 
 static NORETURN void spam(struct rt *rt)
@@ -219,6 +266,9 @@ int main(struct rt *rt)
     if (name_is(rt, "ring-corrupt-head-back")) {
         CHECK_EQUAL(&check, rt_nop(&rt->ring), 0);
         return corrupt(rt, &rt->ring.header->cq_head, rt->ring.head - LIMIT_CQ_ENTRIES - 1);
+    }
+    if (name_is(rt, "ring-tick")) {
+        return tick(&check);
     }
     if (name_is(rt, "ring-spam")) {
         spam(rt);
