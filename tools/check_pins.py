@@ -16,6 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PINS = os.path.join(HERE, "pins.txt")
 TREE_SUFFIXES = (".mod", ".img", ".lst")
 FILE_GROUP = "iso"
+# Rows that other tools read (make_manifests.py, private_root.sh), and how many fields they have.
+OTHER_ROWS = {"module": 5, "root": 3, "deb": 5}
 DEFAULT_GROUPS = ("build", "run", "iso", "debug", "test")
 
 
@@ -43,8 +45,8 @@ def pins_read(path):
             elif fields[0] in ("file", "tree") and len(fields) == 6:
                 boot = boots.setdefault(fields[1], Boot(*fields[:3]))
                 boot.accepted.append((fields[3], fields[4], fields[5]))
-            elif fields[0] != "module" or len(fields) != 5:
-                sys.exit("%s:%d: neither a package, a file, a tree nor a module row"
+            elif len(fields) != OTHER_ROWS.get(fields[0]):
+                sys.exit("%s:%d: neither a package, a file, a tree nor another row that is known"
                          % (path, number))
     return packages, list(boots.values())
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Unpacks the packages of one root of tools/private_roots.txt into a folder, once.
+# Unpacks the packages of one root of tools/pins.txt into a folder, once.
 #
 #   tools/private_root.sh NAME DIR
 #
@@ -13,7 +13,7 @@ set -eu
 LC_ALL=C
 export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
-pins=${PRIVATE_ROOTS:-$here/private_roots.txt}
+pins=${PRIVATE_ROOTS:-$here/pins.txt}
 
 say() { echo "private_root: $*" >&2; }
 die() { say "$*"; exit 1; }
