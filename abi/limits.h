@@ -35,6 +35,7 @@ enum {
     LIMIT_ENDPOINT_RECEIVERS =
         64,                 /* receivers that wait at one endpoint: as many as one thread has */
     LIMIT_OPERATIONS = 64,  /* operations of one thread that are not complete */
+    LIMIT_UNPARK = 32,      /* waits that one UNPARK ends, of 200 instructions each */
     LIMIT_ANSWERS = 64,     /* answers of one thread that are kept: as many as operations */
     LIMIT_ANSWER_CAPS = 4,  /* capabilities of one answer that can be promised */
     LIMIT_GRANT_DEPTH = 16, /* delegations between an object and an edge: the longest re-walk */

@@ -25,6 +25,7 @@
 #include "kernel/debug_scene.h"
 #include "kernel/dispatch/dispatch.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/park.h"
 #include "kernel/irq_probe.h"
 #include "kernel/log.h"
 #include "kernel/mem/account.h"
@@ -258,6 +259,7 @@ static void caches_init(void)
     processes_init();
     threads_init();
     endpoints_init();
+    park_init();
     spawns_init();
     grants_init();
     thread_spawner_init();

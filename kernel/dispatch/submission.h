@@ -31,6 +31,9 @@ submission_handler submission_cancel;
 void submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void submission_call_broken(struct thread *thread, const struct sqe *sqe,
                             enum answer_target target);
+/* park_ops.c */
+submission_handler submission_park;
+submission_handler submission_unpark;
 /* endpoint_ops.c */
 /* A CALL on the edge sqe->cap names; `answer` is open if it is not 0, `promise` is not looked at.
  */

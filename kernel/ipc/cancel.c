@@ -11,6 +11,7 @@
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/park.h"
 #include "kernel/sched/process.h"
 
 enum {
@@ -64,6 +65,9 @@ static bool cancel(struct operation *operation, bool completes)
         break;
     case OPERATION_JOB:
         ended = job_cancel(operation, completes);
+        break;
+    case OPERATION_PARK:
+        ended = park_cancel(operation, completes);
         break;
     case OPERATION_PROMISED:
         ended = promised_cancel(operation, completes);

@@ -9,7 +9,9 @@
 #include "abi/ring.h"
 #include "core/answer.h"
 #include "core/endpoint.h"
+#include "core/park.h"
 #include "core/transfer.h"
+#include "kernel/sched/task.h"
 
 struct endpoint;
 struct object;
@@ -23,6 +25,7 @@ enum operation_kind {
     OPERATION_WATCH,    /* at an endpoint: how a call in flight ends */
     OPERATION_WAIT,     /* for the end of a process */
     OPERATION_JOB,      /* a job completes it */
+    OPERATION_PARK,     /* at a word */
     OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
 };
 
@@ -38,6 +41,9 @@ struct operation {
     uint32_t answer;             /* id under which the answer is kept; 0: it is not */
     struct answer_call promised; /* PROMISED: where it waits; owner's ring_lock */
     struct sqe sqe;              /* PROMISED: to be sent */
+    struct park_waiter park;     /* PARK: lock of its bucket */
+    struct object *park_object;  /* PARK: holds a reference; NULL: a word of the process's own */
+    struct timer timer;          /* PARK: its time limit */
     struct endpoint *endpoint;   /* CALL, RECEIVE, WATCH: kept by `target` */
     struct process *process;     /* WAIT: holds a reference */
     /* endpoint lock: */

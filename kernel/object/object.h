@@ -22,6 +22,9 @@ struct object_type {
     /* Bit m: method m of the object's interface reads nothing, changes nothing and answers with an
      * empty structure, so that kernel/dispatch/quick.c may answer it. */
     uint64_t quick;
+    /* The word at `offset` (a multiple of 4) of the memory that the object is, for PARK; NULL: it
+     * has no such word. NULL: objects of this type are no memory. */
+    const uint32_t *(*word)(struct object *object, uint64_t offset);
     /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
     void (*edge_added)(struct object *object, const struct hold_edge *edge);
     void (*edge_removed)(struct object *object, const struct hold_edge *edge);

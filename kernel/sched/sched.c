@@ -95,8 +95,8 @@ void sched_thread_ready(struct thread *thread)
     bool notify;
 
     spinlock_lock(&cpu->run_lock);
-    if (deadline_node_is_queued(&thread->timer)) {
-        deadline_heap_remove(&cpu->timers, &thread->timer);
+    if (deadline_node_is_queued(&thread->timer.node)) {
+        deadline_heap_remove(&cpu->timers, &thread->timer.node);
     }
     notify = task_queue(cpu, &thread->task);
     spinlock_unlock(&cpu->run_lock);
@@ -105,17 +105,38 @@ void sched_thread_ready(struct thread *thread)
     }
 }
 
+bool timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns)
+{
+    enum status status;
+
+    ASSERT(cpu == arch_cpu_this());
+    spinlock_lock(&cpu->run_lock);
+    status = deadline_heap_insert(&cpu->timers, &timer->node, deadline_ns);
+    spinlock_unlock(&cpu->run_lock);
+    return status == STATUS_OK;
+}
+
+void timer_stop(struct cpu *cpu, struct timer *timer)
+{
+    spinlock_lock(&cpu->run_lock);
+    if (deadline_node_is_queued(&timer->node)) {
+        deadline_heap_remove(&cpu->timers, &timer->node);
+    }
+    spinlock_unlock(&cpu->run_lock);
+}
+
+static void wait_expired(struct timer *timer)
+{
+    thread_wake(CONTAINER_OF(timer, struct thread, timer), true);
+}
+
 bool sched_thread_wait(struct thread *thread)
 {
-    struct cpu *cpu = thread->task.cpu;
-    enum status status = STATUS_OK;
-
-    if (thread->deadline_ns != TIMEOUT_NONE) {
-        spinlock_lock(&cpu->run_lock);
-        status = deadline_heap_insert(&cpu->timers, &thread->timer, thread->deadline_ns);
-        spinlock_unlock(&cpu->run_lock);
+    if (thread->deadline_ns == TIMEOUT_NONE) {
+        return true;
     }
-    return status == STATUS_OK;
+    thread->timer.expired = wait_expired;
+    return timer_start(thread->task.cpu, &thread->timer, thread->deadline_ns);
 }
 
 void sched_requeue(struct cpu *cpu, struct thread *thread)
@@ -133,7 +154,7 @@ void job_start(struct job *job, struct cpu *cpu, unsigned priority)
     task_start(&job->task);
 }
 
-/* Wakes threads whose time is over: a bounded number, the rest at the next interrupt. */
+/* Lets timers expire whose time is over: a bounded number, the rest at the next interrupt. */
 static void timers_expire(struct cpu *cpu, uint64_t now_ns)
 {
     for (unsigned i = 0; i < TIMERS_PER_INTERRUPT; i++) {
@@ -145,7 +166,7 @@ static void timers_expire(struct cpu *cpu, uint64_t now_ns)
         if (node == NULL) {
             return;
         }
-        thread_wake(CONTAINER_OF(node, struct thread, timer), true);
+        CONTAINER_OF(node, struct timer, node)->expired(CONTAINER_OF(node, struct timer, node));
     }
 }
 

@@ -51,6 +51,20 @@ void sched_cpu_init(struct cpu *cpu);
  * leave the CPU. */
 bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind);
 
+/* Something that happens on a CPU at a time, once. Zeroed: it is not armed. */
+struct timer {
+    struct deadline_node node; /* run_lock of its CPU */
+    void (*expired)(struct timer *timer);
+};
+
+/* Arms a timer of this CPU that is not armed: `expired` is called on it, with no lock held, at or
+ * soon after deadline_ns, unless it is stopped before. False: CPU_TIMERS_MAX are armed. Ring and
+ * park locks may be held. */
+MUST_USE bool timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns);
+
+/* Stops a timer of `cpu`, armed or not; it may be expiring at this moment. */
+void timer_stop(struct cpu *cpu, struct timer *timer);
+
 struct thread;
 
 /* A waiting thread becomes ready: out of the timer heap, into its CPU's queue. Its ring lock may be

@@ -197,7 +197,7 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
 
 void thread_free(struct thread *thread)
 {
-    ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer));
+    ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer.node));
     operations_free(thread);
     answers_destroy(thread);
     for (unsigned i = 0; i < RING_PAGES; i++) {

@@ -75,7 +75,7 @@ struct thread {
     uint32_t slots_over;            /* reserved in the process's table, for no operation now */
     struct list received;           /* calls in flight that this thread took and has not returned */
 
-    struct deadline_node timer; /* run_lock of the home CPU */
+    struct timer timer; /* of its wait; on the home CPU */
 
     vaddr_t ring_address;             /* in the process */
     vaddr_t arena_address;            /* of the ring's arena, there */

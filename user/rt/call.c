@@ -202,6 +202,27 @@ int32_t rt_release(struct rt_ring *ring, struct cap_id cap)
     return status != TRANSPORT_OK ? status : completion.result;
 }
 
+int32_t rt_park(struct rt_ring *ring, const uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+{
+    struct sqe entry = {.opcode = OPCODE_PARK,
+                        .address = address_of(word),
+                        .timeout_ns = timeout_ns,
+                        .value = expected};
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
+}
+
+int32_t rt_unpark(struct rt_ring *ring, const uint32_t *word, uint32_t count)
+{
+    struct sqe entry = {.opcode = OPCODE_UNPARK, .address = address_of(word), .value = count};
+    struct cqe completion;
+    int32_t status = rt_ring_do(ring, &entry, &completion);
+
+    return status != TRANSPORT_OK ? status : completion.result;
+}
+
 int32_t rt_nop(struct rt_ring *ring)
 {
     struct sqe entry = {.opcode = OPCODE_NOP};

@@ -121,6 +121,18 @@ struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply 
 /* Gives up one capability of this process. */
 MUST_USE int32_t rt_release(struct rt_ring *ring, struct cap_id cap);
 
+/*
+ * Waits while `*word`, which is 4-aligned, is `expected`, until somebody unparks it. 0: unparked;
+ * CHANGED: it was another value; TIMEOUT; CANCELLED. The comparison and the waiting are one step
+ * against every rt_unpark: change the word first, then unpark.
+ */
+MUST_USE int32_t rt_park(struct rt_ring *ring, const uint32_t *word, uint32_t expected,
+                         uint64_t timeout_ns);
+
+/* Wakes at most `count` of those that wait at `word`, the longest first, and tells how many;
+ * LIMIT_UNPARK at most: ask again for more. */
+MUST_USE int32_t rt_unpark(struct rt_ring *ring, const uint32_t *word, uint32_t count);
+
 /* Does nothing, by the whole way. */
 MUST_USE int32_t rt_nop(struct rt_ring *ring);
 

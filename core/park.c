@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parking.
+ *
+ * Purpose: threads that wait for a word of memory to change, found by the word's name. A waiter is
+ * a member of an operation that was reserved with its thread's ring, so parking never allocates and
+ * nobody can park more than he has operations.
+ *
+ *   out --park_add--> first of its key, or behind it --park_take, park_remove--> out
+ *   behind --the first goes--> first
+ *
+ * Keys fall into PARK_BUCKETS buckets by a mixing function with a seed that programs do not know,
+ * so none can aim at a bucket. A search walks the keys of one bucket, not the waiters: any number
+ * may wait at one word. Within a key the order is first in, first out.
+ *
+ * No wake-up is lost: the caller compares the word and calls park_add under the lock of the key's
+ * bucket, and calls park_take under the same lock. Whoever changed the word before it unparks
+ * either comes first, and the comparison sees the change, or comes second, and finds the waiter.
+ *
+ * Invariants (park_check):
+ *  1. A bucket's list and each list behind a first are well linked.
+ *  2. Every waiter in it has a key that falls there; those behind a first have its key, and no two
+ *     firsts have the same.
+ *  3. `first` is set for those in the bucket's own list, and for them alone.
+ *
+ * Locks: the caller's, one for each bucket. Nothing can fail.
+ */
+#include "core/park.h"
+
+enum {
+    CHECK_WAITERS_MAX = 1 << 24, /* more than there are: the check ends on a broken list */
+    MIX_SHIFT = 56,              /* leaves the eight bits of PARK_BUCKETS */
+};
+
+_Static_assert(PARK_BUCKETS == 1 << (64 - MIX_SHIFT), "the mixed bits are a bucket");
+
+static struct park_waiter *waiter_of(struct list_node *node)
+{
+    return CONTAINER_OF(node, struct park_waiter, node);
+}
+
+static bool key_equal(struct park_key a, struct park_key b)
+{
+    return a.address == b.address && a.space == b.space;
+}
+
+unsigned park_bucket_of(struct park_key key, uint64_t seed)
+{
+    /* Multiplying by a large odd number moves every bit upwards, folding brings them back. */
+    uint64_t mixed = (key.space ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
+
+    mixed = (mixed ^ mixed >> 32 ^ key.address) * UINT64_C(0xd6e8feb86659fd93);
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    return (unsigned)(mixed >> MIX_SHIFT);
+}
+
+void park_bucket_init(struct park_bucket *bucket)
+{
+    list_init(&bucket->firsts);
+}
+
+/* The first waiter at `key`; NULL: nobody waits there. */
+static struct park_waiter *first_find(const struct park_bucket *bucket, struct park_key key)
+{
+    struct list_node *node = list_first(&bucket->firsts);
+
+    while (node != NULL && !key_equal(waiter_of(node)->key, key)) {
+        node = list_next(&bucket->firsts, node);
+    }
+    return node == NULL ? NULL : waiter_of(node);
+}
+
+void park_add(struct park_bucket *bucket, struct park_waiter *waiter, struct park_key key)
+{
+    struct park_waiter *first = first_find(bucket, key);
+
+    ASSERT(!park_waits(waiter));
+    waiter->key = key;
+    waiter->first = first == NULL;
+    list_init(&waiter->behind);
+    list_push_back(first == NULL ? &bucket->firsts : &first->behind, &waiter->node);
+}
+
+void park_remove(struct park_bucket *bucket, struct park_waiter *waiter)
+{
+    ASSERT(park_waits(waiter));
+    ASSERT(!list_is_empty(&bucket->firsts));
+    if (waiter->first && !list_is_empty(&waiter->behind)) {
+        struct park_waiter *next = waiter_of(list_pop_front(&waiter->behind));
+
+        ASSERT(!next->first && list_is_empty(&next->behind));
+        list_append(&next->behind, &waiter->behind);
+        list_insert_before(&waiter->node, &next->node);
+        next->first = true;
+    }
+    list_remove(&waiter->node);
+    waiter->first = false;
+}
+
+struct park_waiter *park_take(struct park_bucket *bucket, struct park_key key)
+{
+    struct park_waiter *first = first_find(bucket, key);
+
+    if (first != NULL) {
+        park_remove(bucket, first);
+    }
+    return first;
+}
+
+/* Invariants 1 to 3 of one first and those behind it. */
+static unsigned first_check(const struct park_waiter *first)
+{
+    struct list_node *node;
+    size_t count;
+
+    if (list_check(&first->behind, CHECK_WAITERS_MAX, &count) != 0) {
+        return 1;
+    }
+    if (!first->first) {
+        return 3;
+    }
+    for (node = list_first(&first->behind); node != NULL; node = list_next(&first->behind, node)) {
+        const struct park_waiter *waiter = waiter_of(node);
+
+        if (!key_equal(waiter->key, first->key)) {
+            return 2;
+        }
+        if (waiter->first) {
+            return 3;
+        }
+    }
+    return 0;
+}
+
+unsigned park_check(const struct park_bucket *bucket, unsigned index, uint64_t seed)
+{
+    struct list_node *node;
+    size_t count;
+
+    ASSERT(index < PARK_BUCKETS);
+    if (list_check(&bucket->firsts, CHECK_WAITERS_MAX, &count) != 0) {
+        return 1;
+    }
+    for (node = list_first(&bucket->firsts); node != NULL;
+         node = list_next(&bucket->firsts, node)) {
+        const struct park_waiter *first = waiter_of(node);
+        unsigned broken = first_check(first);
+
+        if (broken != 0) {
+            return broken;
+        }
+        if (park_bucket_of(first->key, seed) != index || first_find(bucket, first->key) != first) {
+            return 2;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who waits at which address: the queues behind PARK and UNPARK. Pure; locking is the caller's, by
+ * bucket. Theory in park.c.
+ */
+#ifndef CORE_PARK_H
+#define CORE_PARK_H
+
+#include "core/list.h"
+
+enum {
+    PARK_BUCKETS = 256,
+};
+
+/* Where one waits: a space (an address space by its pid, or a memory object), and a word in it. */
+struct park_key {
+    uint64_t space;
+    uint64_t address;
+};
+
+/* One that waits; a member of its operation. Zeroed: it does not wait. */
+struct park_waiter {
+    struct list_node node; /* first of its key: in the bucket; else in the first one's `behind` */
+    struct list behind;    /* first of its key: those that wait at it too, the longest first */
+    struct park_key key;
+    bool first;
+};
+
+struct park_bucket {
+    struct list firsts; /* one for each key that falls here and is waited at */
+};
+
+/* A key's bucket, below PARK_BUCKETS. `seed` is the same for all keys, and no program's to know. */
+MUST_USE unsigned park_bucket_of(struct park_key key, uint64_t seed);
+
+void park_bucket_init(struct park_bucket *bucket);
+
+/* Whether `waiter` waits. */
+static inline bool park_waits(const struct park_waiter *waiter)
+{
+    return list_node_is_linked(&waiter->node);
+}
+
+/* `waiter`, which does not wait, waits at `key` from now on. `bucket` is the key's. */
+void park_add(struct park_bucket *bucket, struct park_waiter *waiter, struct park_key key);
+
+/* `waiter`, which waits in `bucket`, does not any more. */
+void park_remove(struct park_bucket *bucket, struct park_waiter *waiter);
+
+/* The one that waits longest at `key`, taken out; NULL: nobody does. */
+MUST_USE struct park_waiter *park_take(struct park_bucket *bucket, struct park_key key);
+
+/* 0, or the number of the first broken invariant of park.c; `index` is the bucket's. */
+MUST_USE unsigned park_check(const struct park_bucket *bucket, unsigned index, uint64_t seed);
+
+#endif

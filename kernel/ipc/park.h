@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting at a word: core/park behind locks, with operations, time limits and completions. */
+#ifndef KERNEL_IPC_PARK_H
+#define KERNEL_IPC_PARK_H
+
+#include "kernel/sched/thread.h"
+
+/* A word to wait at. */
+struct park_word {
+    struct park_key key;
+    struct object *object; /* memory that is shared under this name; NULL: the process's own */
+};
+
+void park_init(void);
+
+/* What PARK asks for besides the word. */
+struct park_wait {
+    uint32_t expected;
+    uint64_t timeout_ns;
+    uint64_t user_data;
+};
+
+/*
+ * Waits at `word` if it holds what is expected: TRANSPORT_OK, and an operation completes later.
+ * BAD_BUFFER: the word cannot be read; CHANGED: it holds *found; LIMIT: no operation or no timer is
+ * left. Nothing happened then. The current thread's; no lock is held.
+ */
+MUST_USE enum transport_error park_begin(struct thread *thread, const struct park_word *word,
+                                         const struct park_wait *wait, uint32_t *found);
+
+/* Ends the waits of at most `limit` (LIMIT_UNPARK counts too) at `key`, the longest first; how
+ * many. No lock is held. */
+uint32_t park_wake(struct park_key key, uint32_t limit);
+
+/* Takes back a PARK operation of a thread of this CPU, with a CANCELLED completion or none. False:
+ * it ended before. */
+MUST_USE bool park_cancel(struct operation *operation, bool completes);
+
+#endif

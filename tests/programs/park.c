@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PARK and UNPARK. The process's name in the manifest chooses what happens:
+ *
+ *   park-alone    every refusal and ending that one thread can see
+ *   park-turns    two threads that hand a word to and fro: one lost wake-up and they stand still
+ *   park-crowd    several threads at one word, woken some at a time
+ *   park-exit     the process ends while a thread waits and a time limit runs
+ *
+ * covers: PARK/BAD_FIELD, PARK/BAD_CAP, PARK/STALE_CAP, PARK/WRONG_INTERFACE, PARK/BAD_BUFFER
+ * covers: PARK/CHANGED, PARK/LIMIT, PARK/TIMEOUT, PARK/CANCELLED
+ * covers: UNPARK/BAD_FIELD, UNPARK/BAD_CAP, UNPARK/STALE_CAP, UNPARK/WRONG_INTERFACE
+ * covers: UNPARK/BAD_BUFFER
+ */
+#include "abi/atomic.h"
+#include "core/string.h"
+#include "schema/generated/null.capnp.h"
+#include "tests/programs/support/check.h"
+#include "user/lib/thread_spawner.h"
+#include "user/rt/call.h"
+
+enum {
+    TURNS = 2000,
+    CROWD = 6,
+    SHORT_NS = 200 * 1000,
+    POLL_NS = 100 * 1000,
+};
+
+static uint32_t word;  /* atomic */
+static uint32_t ready; /* atomic: threads of the crowd that are about to wait */
+static uint32_t woken; /* atomic */
+static uint64_t turns; /* of the second thread; read when it is done */
+
+/* Does `entry` and gives its completion. */
+static struct cqe done(struct rt *rt, const struct sqe *entry)
+{
+    struct cqe completion;
+
+    if (rt_ring_do(&rt->ring, entry, &completion) != TRANSPORT_OK) {
+        completion.result = INT32_MIN;
+    }
+    return completion;
+}
+
+static struct sqe park_entry(enum opcode opcode, const void *address)
+{
+    return (struct sqe){.opcode = (uint8_t)opcode, .address = (uintptr_t)address, .value = 0};
+}
+
+static void refused(struct check *check, enum opcode opcode)
+{
+    struct rt *rt = check->rt;
+    struct sqe entry = park_entry(opcode, (const uint8_t *)&word + 2);
+    struct cap_id null;
+    struct cqe cqe = done(rt, &entry);
+
+    CHECK_EQUAL(check, cqe.result, TRANSPORT_BAD_BUFFER);
+    CHECK_EQUAL(check, cqe.refusal.argument, ARGUMENT_ADDRESS);
+    entry = park_entry(opcode, &word);
+    entry.cap.raw = UINT64_MAX;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_CAP);
+    if (CHECK_EQUAL(check, rt_find(rt, "null", NULL_OBJECT_INTERFACE_ID, &null), TRANSPORT_OK)) {
+        entry.cap = null;
+        CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_WRONG_INTERFACE);
+        if (opcode == OPCODE_UNPARK) {
+            CHECK_EQUAL(check, rt_release(&rt->ring, null), 0);
+            CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_STALE_CAP);
+            entry.opcode = OPCODE_PARK;
+            CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_STALE_CAP);
+        }
+    }
+    entry = park_entry(opcode, &word);
+    entry.method = 1;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_FIELD);
+}
+
+/* As many waits as there are operations, one more is refused; then all are woken in steps. */
+static void wait_many(struct check *check)
+{
+    struct rt *rt = check->rt;
+    struct rt_operation operation[LIMIT_OPERATIONS];
+    struct sqe entry = park_entry(OPCODE_PARK, &word);
+    struct cqe cqe;
+    int32_t now;
+    int32_t total = 0;
+
+    entry.timeout_ns = TIMEOUT_NONE;
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &operation[i]), TRANSPORT_OK);
+        CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
+    }
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_LIMIT);
+    CHECK(check, rt_cancel(&rt->ring, operation[7]) == 0);
+    CHECK(check, rt_ring_poll(&rt->ring, operation[7], &cqe) && cqe.result == TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, 1), 1);
+    CHECK(check, rt_ring_poll(&rt->ring, operation[0], &cqe) && cqe.result == 0);
+    CHECK(check, !rt_ring_poll(&rt->ring, operation[1], &cqe));
+    do {
+        now = rt_unpark(&rt->ring, &word, UINT32_MAX);
+        total += now;
+    } while (now == LIMIT_UNPARK);
+    CHECK_EQUAL(check, total, LIMIT_OPERATIONS - 2);
+    for (unsigned i = 1; i < LIMIT_OPERATIONS; i++) {
+        CHECK(check, i == 7 || (rt_ring_poll(&rt->ring, operation[i], &cqe) && cqe.result == 0));
+    }
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, UINT32_MAX), 0);
+}
+
+static void alone(struct check *check)
+{
+    struct rt *rt = check->rt;
+    struct sqe entry = park_entry(OPCODE_PARK, (const void *)(uintptr_t)LIMIT_USER_MIN);
+    struct cqe cqe = done(rt, &entry);
+
+    CHECK_EQUAL(check, cqe.result, TRANSPORT_BAD_BUFFER);
+    entry.address = LIMIT_USER_MAX;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_BUFFER);
+    refused(check, OPCODE_PARK);
+    refused(check, OPCODE_UNPARK);
+    word = 5;
+    entry = park_entry(OPCODE_PARK, &word);
+    entry.value = 4;
+    cqe = done(rt, &entry);
+    CHECK_EQUAL(check, cqe.result, TRANSPORT_CHANGED);
+    CHECK_EQUAL(check, cqe.refusal.argument, ARGUMENT_VALUE);
+    CHECK_EQUAL(check, cqe.refusal.amount, 5);
+    CHECK_EQUAL(check, rt_park(&rt->ring, &word, 5, SHORT_NS), TRANSPORT_TIMEOUT);
+    CHECK_EQUAL(check, rt_park(&rt->ring, &word, 5, 0), TRANSPORT_TIMEOUT);
+    word = 0;
+    wait_many(check);
+}
+
+static int32_t thread_start(struct rt *rt, struct rt_thread_start *begin)
+{
+    struct thread_spawner spawner;
+
+    if (rt_find(rt, "thread-spawner", THREAD_SPAWNER_INTERFACE_ID, &spawner.cap) != TRANSPORT_OK) {
+        return TRANSPORT_BAD_CAP;
+    }
+    return thread_client_spawn(rt, spawner, begin);
+}
+
+/* Waits until `word` is `mine`, makes it `other`, TURNS times; the turns taken. */
+static uint64_t take_turns(struct rt *rt, uint32_t mine, uint32_t other)
+{
+    uint64_t taken = 0;
+
+    while (taken < TURNS) {
+        uint32_t found = atomic_load_acquire_u32(&word);
+
+        if (found != mine) {
+            int32_t status = rt_park(&rt->ring, &word, found, TIMEOUT_NONE);
+
+            if (status != 0 && status != TRANSPORT_CHANGED) {
+                break;
+            }
+            continue;
+        }
+        taken++;
+        atomic_store_release_u32(&word, other);
+        if (rt_unpark(&rt->ring, &word, 1) < 0) {
+            break;
+        }
+    }
+    return taken;
+}
+
+static int second_turns(struct rt *rt, void *argument)
+{
+    (void)argument;
+    turns = take_turns(rt, 1, 0);
+    atomic_store_release_u32(&woken, 1);
+    return 0;
+}
+
+static void two_threads(struct check *check)
+{
+    static struct rt_thread_start begin = {.function = second_turns};
+
+    CHECK_EQUAL(check, thread_start(check->rt, &begin), TRANSPORT_OK);
+    CHECK_EQUAL(check, take_turns(check->rt, 0, 1), TURNS);
+    while (atomic_load_acquire_u32(&woken) == 0) {
+        rt_sleep(check->rt, POLL_NS);
+    }
+    CHECK_EQUAL(check, turns, TURNS);
+}
+
+static int crowd_member(struct rt *rt, void *argument)
+{
+    (void)argument;
+    (void)__atomic_add_fetch(&ready, 1, __ATOMIC_ACQ_REL);
+    if (rt_park(&rt->ring, &word, 0, TIMEOUT_NONE) == 0) {
+        (void)__atomic_add_fetch(&woken, 1, __ATOMIC_ACQ_REL);
+    }
+    return 0;
+}
+
+static void crowd(struct check *check)
+{
+    static struct rt_thread_start begin = {.function = crowd_member};
+    struct rt *rt = check->rt;
+    uint32_t total = 0;
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        CHECK_EQUAL(check, thread_start(rt, &begin), TRANSPORT_OK);
+    }
+    while (atomic_load_acquire_u32(&ready) < CROWD) {
+        rt_sleep(rt, POLL_NS);
+    }
+    while (total < CROWD) {
+        int32_t now = rt_unpark(&rt->ring, &word, 2);
+
+        CHECK(check, now >= 0 && now <= 2);
+        total += (uint32_t)now;
+        rt_sleep(rt, POLL_NS);
+    }
+    while (atomic_load_acquire_u32(&woken) < CROWD) {
+        rt_sleep(rt, POLL_NS);
+    }
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, CROWD), 0);
+}
+
+/* Leaves two waits behind, one with a time limit, and a thread that waits. */
+static int leave(struct check *check)
+{
+    static struct rt_thread_start begin = {.function = crowd_member};
+    struct rt *rt = check->rt;
+    struct sqe entry = park_entry(OPCODE_PARK, &word);
+    struct rt_operation operation;
+
+    entry.timeout_ns = TIMEOUT_NONE;
+    CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &operation), TRANSPORT_OK);
+    entry.timeout_ns = UINT64_C(3600) * 1000 * 1000 * 1000;
+    CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &operation), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
+    CHECK_EQUAL(check, thread_start(rt, &begin), TRANSPORT_OK);
+    while (atomic_load_acquire_u32(&ready) < 1) {
+        rt_sleep(rt, POLL_NS);
+    }
+    return check_end(check);
+}
+
+static bool name_is(const struct rt *rt, const char *name)
+{
+    const char *own = rt->start->process_name;
+
+    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
+}
+
+int main(struct rt *rt)
+{
+    struct check check = {.rt = rt};
+
+    if (name_is(rt, "park-alone")) {
+        alone(&check);
+    } else if (name_is(rt, "park-turns")) {
+        two_threads(&check);
+    } else if (name_is(rt, "park-crowd")) {
+        crowd(&check);
+    } else {
+        return leave(&check);
+    }
+    return check_end(&check);
+}
