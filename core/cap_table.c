@@ -570,10 +570,9 @@ void cap_table_free(struct cap_table *table)
         if (table->page[i] != NULL) {
             table->memory.page_free(table->memory.context, table->page[i]);
             table->memory.page_free(table->memory.context, table->cold[i]);
-            table->page[i] = NULL;
-            table->cold[i] = NULL;
         }
     }
+    cap_table_init(table, table->quota, table->memory);
 }
 
 /* ---- edges ---------------------------------------------------------------------------------- */

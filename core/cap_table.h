@@ -259,7 +259,7 @@ const struct provenance *cap_table_origin(const struct cap_table *table, struct 
 MUST_USE bool cap_table_remove_next(struct cap_table *table, uint32_t *cursor,
                                     struct hold_edge *edge);
 
-/* Gives every page back; the table holds no edge. */
+/* Gives every page back; the table holds no edge, and is as new. */
 void cap_table_free(struct cap_table *table);
 
 /* 0, or the number of the first broken invariant of cap_table.c. */

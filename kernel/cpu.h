@@ -27,6 +27,8 @@ enum {
     IPI_RESCHEDULE = 1,
     IPI_SHOOTDOWN = 2,
     IPI_CENSUS = 4, /* debug kernels: kernel/mem/memory_debug.h */
+    IPI_QUIESCE =
+        8, /* nothing to do: to have answered is the answer (kernel/object/revocation.c) */
 };
 
 struct cpu {

@@ -57,6 +57,30 @@ struct LedgerLine {
   donated @4 :UInt64;    # given on to children, part of used
 }
 
+interface Delegation {
+  # The handle of one delegation: whoever holds it can take back, at one stroke, the edge that
+  # DELEGATE made and everything that was derived from it, through any number of hands. Copies of the
+  # handle are handles of the same delegation. When the last one is released without a revoke, the
+  # delegation can never be revoked by itself any more, only with those above it.
+  # Lifetime: keeps the delegated object alive until its last handle is released.
+  # Minted by: the opcode DELEGATE.
+
+  revoke @0 () -> ();
+  # The right to revoke. It is used through the opcode REVOKE, never through CALL.
+  # Units: none.
+  # Errors: opcodeOnly.
+  # Lifetime: final.
+  # Minted by: DELEGATE.
+
+  info @1 () -> (revoked :Bool, depth :UInt16, below :UInt32, interfaceId :UInt64);
+  # Whether it was revoked, how many delegations lie between the object and it (itself counted), how
+  # many lie below it, and the interface that was delegated.
+  # Units: delegations.
+  # Errors: none beyond those of every call.
+  # Lifetime: the answer is a snapshot.
+  # Minted by: DELEGATE.
+}
+
 interface CapabilityManager {
   # The caller's own table, told to itself. It tells nothing about anybody else's.
   # Lifetime: lives as long as its process.

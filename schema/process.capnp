@@ -122,6 +122,14 @@ interface ProcessHandle {
   # Errors: none beyond those of every call.
   # Lifetime: the answer is a snapshot.
   # Minted by: ProcessSpawner.spawn.
+
+  give @3 () -> ();
+  # The right to put capabilities into the process's table. It is used through the opcode TRANSFER
+  # with this handle as the target, never through CALL.
+  # Units: none.
+  # Errors: opcodeOnly.
+  # Lifetime: what was given stays with the process when the handle is gone.
+  # Minted by: ProcessSpawner.spawn.
 }
 
 interface ProcessSpawner {

@@ -135,7 +135,8 @@ static bool shutdown_step(struct job *job)
     if (shutdown.rounds++ == 0) {
         process_kill_all(shutdown.init);
     }
-    if (process_count() == 0 && shootdown_quarantine_frames() == 0) {
+    if (process_count() == 0 && shootdown_quarantine_frames() == 0 &&
+        revocations_running() == 0) {
         machine_end();
     }
     return true;

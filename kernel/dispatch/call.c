@@ -464,6 +464,7 @@ struct operation *call_defer(struct capn_request *request, enum operation_kind k
         return NULL;
     }
     operation->answer = call->answer;
+    operation_set_grant(operation, call->edge->grant);
     operation->interface_id = request->interface_id;
     operation->method = request->method;
     operation->result_offset = call->result_offset;

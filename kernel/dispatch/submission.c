@@ -26,6 +26,11 @@ static submission_handler *const handler[OPCODE_COUNT] = {
     [OPCODE_FINISH] = submission_finish,
     [OPCODE_CANCEL] = submission_cancel,
     [OPCODE_WATCH] = submission_watch,
+    [OPCODE_DUP] = submission_duplicate,
+    [OPCODE_TRANSFER] = submission_transfer,
+    [OPCODE_DELEGATE] = submission_delegate,
+    [OPCODE_REVOKE] = submission_revoke,
+    [OPCODE_TOKEN] = submission_token,
 };
 
 static void post_refusal(struct thread *thread, const struct sqe *sqe, enum transport_error error,

@@ -23,6 +23,12 @@ typedef enum transport_error submission_handler(struct cpu *cpu, struct thread *
 
 /* table_ops.c */
 submission_handler submission_release;
+submission_handler submission_duplicate;
+submission_handler submission_token;
+submission_handler submission_transfer;
+/* grant_ops.c */
+submission_handler submission_delegate;
+submission_handler submission_revoke;
 /* answer_ops.c */
 submission_handler submission_call;
 submission_handler submission_finish;

@@ -1,6 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Submissions on the caller's own capability table: RELEASE. */
+/*
+ * Submissions on capability tables: RELEASE, DUP, TOKEN on the caller's own, TRANSFER into that of
+ * a process whose handle the caller holds.
+ *
+ * An object that counts its edges is told of a new one before anybody can drop it: so its edge is
+ * made of the source under the lock, announced without it, and inserted under it again. What
+ * happens to the source in between does not matter to a copy, except a revoke, which the new edge
+ * finds out about by the epoch it remembers. Two tables are locked together only to move an edge,
+ * the smaller pid first, and the source is looked up again then.
+ */
 #include "kernel/dispatch/submission.h"
+#include "kernel/object/grants.h"
+#include "schema/generated/process.capnp.h"
+
+static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
+                                   enum refusal_argument argument, uint64_t amount)
+{
+    refusal->argument = (uint16_t)argument;
+    refusal->amount = amount;
+    return error;
+}
+
+/* Names the argument of what an insert refused. */
+static enum transport_error insert_refused(struct refusal *refusal, enum transport_error error,
+                                           const struct sqe *sqe)
+{
+    return error == TRANSPORT_SLOT_IN_USE ? refuse(refusal, error, ARGUMENT_SLOT, sqe->slot)
+                                          : refuse(refusal, error, ARGUMENT_NONE, 1);
+}
 
 enum transport_error submission_release(struct cpu *cpu, struct thread *thread,
                                         const struct sqe *sqe, struct refusal *refusal)
@@ -13,12 +40,243 @@ enum transport_error submission_release(struct cpu *cpu, struct thread *thread,
     spinlock_lock(&process->lock);
     error = cap_table_remove(&process->table, sqe->cap, &edge);
     spinlock_unlock(&process->lock);
-    if (error == TRANSPORT_OK) {
+    if (error != TRANSPORT_OK) {
+        return refuse(refusal, error, ARGUMENT_CAP, sqe->cap.raw);
+    }
+    edge_drop(&edge);
+    submission_post(thread, sqe, 0);
+    return TRANSPORT_OK;
+}
+
+/* Where the submission wants the edge. Table's lock held. */
+static enum transport_error edge_place(struct cap_table *table, const struct sqe *sqe,
+                                       const struct hold_edge *edge,
+                                       const struct provenance *origin, struct cap_id *id)
+{
+    if ((sqe->flags & SQE_EXACT_SLOT) != 0) {
+        return cap_table_insert_at(table, sqe->slot, edge, origin, id);
+    }
+    if ((sqe->flags & SQE_WINDOW) != 0) {
+        return cap_table_insert_window(table, edge, origin, id);
+    }
+    return cap_table_insert(table, edge, origin, id);
+}
+
+/* The provenance of an edge that `process` makes of its own edge `source`. */
+static struct provenance origin_own(const struct process *process, enum edge_origin kind,
+                                    struct cap_id source)
+{
+    struct provenance origin = {.at_ns = arch_clock_ns()};
+
+    origin.origin = (uint8_t)kind;
+    origin.from_cap = source;
+    provenance_from(&origin, process->pid, process->name);
+    return origin;
+}
+
+/* The edge that DUP makes, with references of its own. Table's lock held. */
+static enum transport_error edge_duplicate(struct process *process, const struct sqe *sqe,
+                                           struct hold_edge *edge, struct refusal *refusal)
+{
+    const struct hold_edge *source;
+    enum transport_error error = cap_table_lookup(&process->table, sqe->cap, &source);
+
+    if (error != TRANSPORT_OK) {
+        return refuse(refusal, error, ARGUMENT_CAP, sqe->cap.raw);
+    }
+    error = hold_edge_duplicate(source, sqe->facet, edge);
+    if (error != TRANSPORT_OK) {
+        return refuse(refusal, error, ARGUMENT_FACET, sqe->facet);
+    }
+    edge_ref(edge);
+    return TRANSPORT_OK;
+}
+
+enum transport_error submission_duplicate(struct cpu *cpu, struct thread *thread,
+                                          const struct sqe *sqe, struct refusal *refusal)
+{
+    struct process *process = thread->process;
+    struct provenance origin = origin_own(process, EDGE_ORIGIN_DUPLICATE, sqe->cap);
+    struct cqe cqe = {.user_data = sqe->user_data};
+    struct hold_edge edge;
+    enum transport_error error;
+
+    (void)cpu;
+    spinlock_lock(&process->lock);
+    error = edge_duplicate(process, sqe, &edge, refusal);
+    if (error == TRANSPORT_OK && edge_is_counted(&edge)) {
+        spinlock_unlock(&process->lock);
+        edge_adopt(&edge);
+        spinlock_lock(&process->lock);
+    }
+    if (error != TRANSPORT_OK) {
+        spinlock_unlock(&process->lock);
+        return error;
+    }
+    error = edge_place(&process->table, sqe, &edge, &origin, &cqe.cap[0]);
+    spinlock_unlock(&process->lock);
+    if (error != TRANSPORT_OK) {
         edge_drop(&edge);
+        return insert_refused(refusal, error, sqe);
+    }
+    thread_post(thread, &cqe);
+    return TRANSPORT_OK;
+}
+
+enum transport_error submission_token(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+                                      struct refusal *refusal)
+{
+    struct process *process = thread->process;
+    struct cqe cqe = {.user_data = sqe->user_data};
+    enum transport_error error;
+
+    (void)cpu;
+    spinlock_lock(&process->lock);
+    error = cap_table_token(&process->table, sqe->slot, sqe->interface_id, &cqe.cap[0]);
+    spinlock_unlock(&process->lock);
+    if (error != TRANSPORT_OK) {
+        return error == TRANSPORT_WRONG_INTERFACE
+                   ? refuse(refusal, error, ARGUMENT_INTERFACE, sqe->interface_id)
+                   : refuse(refusal, error, ARGUMENT_SLOT, sqe->slot);
+    }
+    thread_post(thread, &cqe);
+    return TRANSPORT_OK;
+}
+
+/* ---- TRANSFER -------------------------------------------------------------------------------- */
+
+/* What the receiver's edge would be. Source's lock held. */
+static enum transport_error edge_pass(struct process *process, const struct sqe *sqe,
+                                      struct hold_edge *edge, struct refusal *refusal)
+{
+    const struct hold_edge *source;
+    struct edge_passing passing = {.leaving = (sqe->flags & SQE_MOVE) != 0,
+                                   .keep_grant = (sqe->flags & SQE_KEEP_GRANT) != 0};
+    enum transport_error error = cap_table_lookup(&process->table, sqe->cap, &source);
+
+    if (error != TRANSPORT_OK) {
+        return refuse(refusal, error, ARGUMENT_CAP, sqe->cap.raw);
+    }
+    passing.facet = source->facet;
+    error = hold_edge_pass(source, &passing, edge);
+    if (error == TRANSPORT_OK && passing.keep_grant && cap_id_slot(sqe->cap) < CAP_TABLE_WINDOW) {
+        error = TRANSPORT_NOT_GRANTABLE; /* a descriptor goes one hop */
+    }
+    return error == TRANSPORT_OK ? error : refuse(refusal, error, ARGUMENT_CAP, source->mode);
+}
+
+/* Into the receiver's table, unless its process ends or the edge was revoked. Its lock is held. */
+static enum transport_error edge_receive(struct process *to, const struct sqe *sqe,
+                                         struct hold_edge *edge, const struct provenance *origin,
+                                         struct refusal *refusal)
+{
+    struct cap_id id;
+    enum transport_error error;
+
+    if (process_is_dying(to)) {
+        return refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_TARGET, to->pid);
+    }
+    if (!hold_edge_is_alive(edge)) {
+        return refuse(refusal, TRANSPORT_REVOKED, ARGUMENT_CAP, sqe->cap.raw);
+    }
+    error = edge_place(&to->table, sqe, edge, origin, &id);
+    return error == TRANSPORT_OK ? error : insert_refused(refusal, error, sqe);
+}
+
+static enum transport_error transfer_copy(struct process *from, struct process *to,
+                                          const struct sqe *sqe, struct refusal *refusal)
+{
+    struct provenance origin = origin_own(from, EDGE_ORIGIN_TRANSFER, sqe->cap);
+    struct hold_edge edge;
+    enum transport_error error;
+
+    spinlock_lock(&from->lock);
+    error = edge_pass(from, sqe, &edge, refusal);
+    if (error == TRANSPORT_OK) {
+        edge_ref(&edge);
+    }
+    spinlock_unlock(&from->lock);
+    if (error != TRANSPORT_OK) {
+        return error;
+    }
+    edge_adopt(&edge);
+    spinlock_lock(&to->lock);
+    error = edge_receive(to, sqe, &edge, &origin, refusal);
+    spinlock_unlock(&to->lock);
+    if (error != TRANSPORT_OK) {
+        edge_drop(&edge);
+    }
+    return error;
+}
+
+/* Both locks, the smaller pid first. */
+static void pair_lock(struct process *one, struct process *other)
+{
+    struct process *first = one->pid < other->pid ? one : other;
+
+    spinlock_lock(&first->lock);
+    if (one != other) {
+        spinlock_lock(first == one ? &other->lock : &one->lock);
+    }
+}
+
+static void pair_unlock(struct process *one, struct process *other)
+{
+    spinlock_unlock(&one->lock);
+    if (one != other) {
+        spinlock_unlock(&other->lock);
+    }
+}
+
+/* The edge with its references goes over; the object does not notice. */
+static enum transport_error transfer_move(struct process *from, struct process *to,
+                                          const struct sqe *sqe, struct refusal *refusal)
+{
+    struct provenance origin = origin_own(from, EDGE_ORIGIN_TRANSFER, sqe->cap);
+    struct hold_edge edge;
+    struct hold_edge moved;
+    enum transport_error error;
+
+    pair_lock(from, to);
+    error = edge_pass(from, sqe, &edge, refusal);
+    if (error == TRANSPORT_OK) {
+        error = cap_table_move_begin(&from->table, sqe->cap, &moved);
+    }
+    if (error == TRANSPORT_OK) {
+        error = edge_receive(to, sqe, &edge, &origin, refusal);
+        if (error == TRANSPORT_OK) {
+            cap_table_move_commit(&from->table, sqe->cap, &moved);
+        } else {
+            cap_table_move_cancel(&from->table, sqe->cap);
+        }
+    }
+    pair_unlock(from, to);
+    return error;
+}
+
+enum transport_error submission_transfer(struct cpu *cpu, struct thread *thread,
+                                         const struct sqe *sqe, struct refusal *refusal)
+{
+    struct hold_edge target;
+    enum transport_error error = edge_pin(thread->process, sqe->target, &target, refusal);
+    struct process *to;
+
+    (void)cpu;
+    if (error == TRANSPORT_OK) {
+        error = hold_edge_permits(&target, PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_GIVE);
+        if (error != TRANSPORT_OK) {
+            edge_unpin(&target);
+        }
+    }
+    if (error != TRANSPORT_OK) {
+        return refuse(refusal, error, ARGUMENT_TARGET, sqe->target.raw);
+    }
+    to = CONTAINER_OF(target.object, struct process, object);
+    error = (sqe->flags & SQE_MOVE) != 0 ? transfer_move(thread->process, to, sqe, refusal)
+                                         : transfer_copy(thread->process, to, sqe, refusal);
+    edge_unpin(&target);
+    if (error == TRANSPORT_OK) {
         submission_post(thread, sqe, 0);
-    } else {
-        refusal->argument = ARGUMENT_CAP;
-        refusal->amount = sqe->cap.raw;
     }
     return error;
 }

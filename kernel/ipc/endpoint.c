@@ -391,7 +391,9 @@ static void sweep_receivers(struct endpoint *endpoint, struct sweep *sweep)
     }
 }
 
-bool endpoint_revoke_step(struct object *object, uint32_t *ended)
+/* object_type.revoke of all three: ends a bounded number of calls, receivers and watches at the
+ * endpoint of `object` whose edge has been revoked, by this revocation or another. */
+static bool endpoint_revoke(struct object *object, struct revoke_step *step)
 {
     struct endpoint *endpoint = endpoint_of_client(object);
     struct sweep sweep = {.walks = 0};
@@ -407,13 +409,17 @@ bool endpoint_revoke_step(struct object *object, uint32_t *ended)
     }
     settle_unlock(endpoint, &sweep.settling);
     object_unref(&endpoint->object);
-    *ended += sweep.ended;
+    step->receipt.calls += sweep.ended;
     return sweep.more;
 }
 
-const struct object_type endpoint_type = {.name = "endpoint", .destroy = endpoint_destroy};
+const struct object_type endpoint_type = {
+    .name = "endpoint", .revoke = endpoint_revoke, .destroy = endpoint_destroy};
 
-const struct object_type endpoint_owner_type = {
-    .name = "endpoint owner", .call = endpoint_owner_call, .destroy = owner_destroy};
+const struct object_type endpoint_owner_type = {.name = "endpoint owner",
+                                                .call = endpoint_owner_call,
+                                                .revoke = endpoint_revoke,
+                                                .destroy = owner_destroy};
 
-const struct object_type session_type = {.name = "session", .destroy = session_destroy};
+const struct object_type session_type = {
+    .name = "session", .revoke = endpoint_revoke, .destroy = session_destroy};

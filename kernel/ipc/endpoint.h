@@ -83,11 +83,4 @@ MUST_USE bool received_cancel(struct thread *thread);
 /* Ends the orphans of a process whose edges are gone: PEER_RESTARTED. Bounded, as above. */
 MUST_USE bool orphans_cancel(struct process *process);
 
-/*
- * For REVOKE: ends a bounded number of calls, receivers and watches at the endpoint of `object`
- * (client's, session's or owner's) whose edge has been revoked; *ended grows by their number. True:
- * there may be more.
- */
-MUST_USE bool endpoint_revoke_step(struct object *object, uint32_t *ended);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
+#include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
@@ -87,6 +88,13 @@ void operations_unreserve(struct thread *thread)
     spinlock_unlock(&process->lock);
 }
 
+void operation_set_grant(struct operation *operation, struct grant_node *grant)
+{
+    ASSERT(operation->grant == NULL);
+    grant_ref(grant);
+    operation->grant = grant;
+}
+
 void operation_release_locked(struct operation *operation)
 {
     struct thread *thread = operation->owner;
@@ -102,6 +110,8 @@ void operation_release_locked(struct operation *operation)
     operation->answer = 0;
     operation->endpoint = NULL;
     operation->process = NULL;
+    grant_unref(operation->grant, grant_node_free);
+    operation->grant = NULL;
     operation->receiver = NULL;
     thread->operations_used--;
     list_push_back(&thread->operations_free, &operation->free_node);

@@ -84,6 +84,10 @@ MUST_USE enum transport_error operation_reserve(struct operation *operation, uin
 /* Gives back what a retiring thread has over. */
 void operations_unreserve(struct thread *thread);
 
+/* Notes the grant of the edge that a deferred call on a kernel object came through, so that a
+ * revocation can find it. Before the operation is published anywhere. */
+void operation_set_grant(struct operation *operation, struct grant_node *grant);
+
 /* Gives it back without a completion. */
 void operation_release(struct operation *operation);
 

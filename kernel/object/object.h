@@ -7,12 +7,20 @@
 #define KERNEL_OBJECT_OBJECT_H
 
 #include "abi/atomic.h"
+#include "abi/ring.h"
 #include "capnp/runtime/capn_generated.h"
 #include "core/assert.h"
 #include "core/cap_table.h"
 
 struct capn_request;
 struct object;
+
+/* One revocation as the objects see it. */
+struct revoke_step {
+    const struct grant_node *above; /* it, and everything below it, is dead */
+    uint64_t cursor;                /* the object's own, 0 at the first step */
+    struct receipt receipt;         /* what was ended; the object adds */
+};
 
 struct object_type {
     const char *name;
@@ -28,6 +36,13 @@ struct object_type {
     /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
     void (*edge_added)(struct object *object, const struct hold_edge *edge);
     void (*edge_removed)(struct object *object, const struct hold_edge *edge);
+    /*
+     * One bounded step of a revocation: ends uses in flight of `object` whose grant is step->above
+     * or below it (grant_is_below), with a REVOKED completion, and counts them. False: none is
+     * left, and none can come, because no lookup finds such an edge any more. NULL: every use is
+     * over when its submission is. No lock is held; the object is pinned.
+     */
+    bool (*revoke)(struct object *object, struct revoke_step *step);
     /* The last reference is gone. NULL: static object. */
     void (*destroy)(struct object *object);
 };
@@ -85,6 +100,12 @@ void edge_unpin(const struct hold_edge *edge);
 /* An edge copied out of a table and pinned by edge_ref: makes the copy an edge of
  * its own. No lock is held. */
 void edge_adopt(const struct hold_edge *edge);
+
+/* Whether the object is told of its edges, so that edge_adopt must come before others see one. */
+static inline bool edge_is_counted(const struct hold_edge *edge)
+{
+    return ((const struct object *)edge->object)->type->edge_added != NULL;
+}
 
 /* An edge that was taken out of its table: drops its references. Object NULL: it was revoked and
  * emptied before, nothing is left to drop. No lock is held. */

@@ -103,10 +103,20 @@ static enum capn_dispatch handle_info(void *object, struct capn_request *request
     return CAPN_DISPATCH_ANSWERED;
 }
 
+static enum capn_dispatch handle_give(void *object, struct capn_request *request,
+                                      struct process_handle_give_params_reader params,
+                                      struct process_handle_give_results_builder results)
+{
+    (void)object;
+    (void)params;
+    (void)results;
+    return call_refuse(request, EXCEPTION_REASON_OPCODE_ONLY, 0, 0);
+}
+
 enum capn_dispatch process_handle_call(struct object *object, struct capn_request *request)
 {
     static const struct process_handle_server server = {
-        .wait = handle_wait, .kill = handle_kill, .info = handle_info};
+        .wait = handle_wait, .kill = handle_kill, .info = handle_info, .give = handle_give};
 
     return process_handle_dispatch(&server, object, request);
 }

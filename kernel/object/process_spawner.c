@@ -233,6 +233,9 @@ static bool plan_reserve(struct capn_request *request, struct spawn *spawn)
         return false;
     }
     spawn->operation->holder = &spawn->operation;
+    spawn->through = call_of(request)->edge->grant;
+    spawn->epoch = call_of(request)->edge->epoch;
+    grant_ref(spawn->through);
     spawn->caller = process;
     object_ref(&process->object);
     return true;
@@ -276,6 +279,7 @@ static enum capn_dispatch spawner_call(struct object *object, struct capn_reques
     return process_spawner_dispatch(&server, object, request);
 }
 
-static const struct object_type spawner_type = {.name = "process spawner", .call = spawner_call};
+static const struct object_type spawner_type = {
+    .name = "process spawner", .call = spawner_call, .revoke = spawns_revoke};
 
 struct object process_spawner_object = OBJECT_STATIC(&spawner_type);

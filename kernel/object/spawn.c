@@ -26,6 +26,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/object/boot_package.h"
 #include "kernel/object/facet.h"
+#include "kernel/object/grants.h"
 #include "kernel/sched/layout.h"
 #include "abi/capset.h"
 #include "schema/generated/exception.capnp.h"
@@ -38,9 +39,12 @@ enum {
 };
 
 static struct kmem_cache spawn_cache;
+static struct spinlock spawns_lock = SPINLOCK_INIT(LOCK_RANK_GRANT);
+static struct list spawns; /* started and not over */
 
 void spawns_init(void)
 {
+    list_init(&spawns);
     kmem_cache_init(&spawn_cache, "spawn", sizeof(struct spawn));
 }
 
@@ -135,8 +139,34 @@ static void spawn_free(struct spawn *spawn)
     if (spawn->caller != NULL) {
         object_unref(&spawn->caller->object);
     }
+    spinlock_lock(&spawns_lock);
+    if (list_node_is_linked(&spawn->node)) {
+        list_remove(&spawn->node);
+    }
+    spinlock_unlock(&spawns_lock);
+    grant_unref(spawn->through, grant_node_free);
     object_unref(&spawn->process->object);
     kmem_free(&spawn_cache, spawn);
+}
+
+bool spawns_revoke(struct object *object, struct revoke_step *step)
+{
+    bool left = false;
+
+    (void)object;
+    spinlock_lock(&spawns_lock);
+    for (struct list_node *node = list_first(&spawns); node != NULL;
+         node = list_next(&spawns, node)) {
+        struct spawn *spawn = CONTAINER_OF(node, struct spawn, node);
+
+        if (grant_is_below(spawn->through, step->above)) {
+            step->receipt.calls += !spawn->ending;
+            spawn->ending = true;
+            left = true;
+        }
+    }
+    spinlock_unlock(&spawns_lock);
+    return left;
 }
 
 void spawn_discard(struct spawn *spawn)
@@ -217,17 +247,28 @@ static struct provenance grant_origin(const struct spawn *spawn, unsigned index)
     return origin;
 }
 
-/* Puts the edges into the child's table and names them in its CapSet page. Cannot fail after the
- * reservation. */
-static void capset_fill(struct spawn *spawn, struct capset *capset)
+/* Whether none of the plan's edges was revoked since it was looked up. Child's lock held. */
+static bool edges_alive(struct spawn *spawn)
+{
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        if (!hold_edge_is_alive(&spawn->grant[i].edge)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts the edges into the child's table, whose slots were reserved, and names them in its CapSet
+ * page, or does nothing: STATUS_REVOKED. A revocation after the check finds them in the table,
+ * which the list of processes shows it already. */
+static enum status capset_fill(struct spawn *spawn, struct capset *capset)
 {
     struct process *process = spawn->process;
+    bool alive;
 
-    capset->magic = CAPSET_MAGIC;
-    capset->version = CAPSET_VERSION;
-    capset->count = (uint16_t)spawn->grant_count;
     spinlock_lock(&process->lock);
-    for (unsigned i = 0; i < spawn->grant_count; i++) {
+    alive = edges_alive(spawn);
+    for (unsigned i = 0; alive && i < spawn->grant_count; i++) {
         const struct spawn_grant *grant = &spawn->grant[i];
         struct capset_entry *entry = &capset->entry[i];
         struct provenance origin = grant_origin(spawn, i);
@@ -237,8 +278,18 @@ static void capset_fill(struct spawn *spawn, struct capset *capset)
         entry->interface_id = grant->edge.interface_id;
         entry->facet = grant->edge.facet;
     }
+    if (!alive) {
+        cap_table_unreserve(&process->table, spawn->grant_count);
+    }
     spinlock_unlock(&process->lock);
+    if (!alive) {
+        return STATUS_REVOKED;
+    }
+    capset->magic = CAPSET_MAGIC;
+    capset->version = CAPSET_VERSION;
+    capset->count = (uint16_t)spawn->grant_count;
     spawn->grant_count = 0;
+    return STATUS_OK;
 }
 
 static enum status step_capset(struct spawn *spawn)
@@ -268,16 +319,12 @@ static enum status step_capset(struct spawn *spawn)
         break;
     case TRANSPORT_LIMIT:
         spawn->short_of = refusal.line;
-        status = STATUS_LIMIT;
-        break;
+        return STATUS_LIMIT;
     default:
-        status = STATUS_NO_MEMORY;
+        return STATUS_NO_MEMORY;
     }
-    if (status == STATUS_OK) {
-        process->start.capset = base + LAYOUT_CAPSET;
-        capset_fill(spawn, arch_frame_pointer(frame));
-    }
-    return status;
+    process->start.capset = base + LAYOUT_CAPSET;
+    return capset_fill(spawn, arch_frame_pointer(frame));
 }
 
 static enum status step_thread(struct spawn *spawn)
@@ -334,7 +381,9 @@ static struct capn_refuse_reason fail_reason(const struct spawn *spawn, enum sta
         ledger = account_refusal(spawn->process->account, spawn->short_of, 1);
         return call_ledger_reason(&ledger);
     }
-    return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
+    return (struct capn_refuse_reason){.reason = status == STATUS_REVOKED
+                                                     ? EXCEPTION_REASON_REVOKED_CAPABILITY
+                                                     : EXCEPTION_REASON_OUT_OF_MEMORY,
                                        .argument = CAPN_NO_ARGUMENT,
                                        .detail = status_text(status)};
 }
@@ -407,6 +456,10 @@ static bool spawn_step(struct job *job)
     enum status status;
     bool done;
 
+    if (!grant_is_alive(spawn->through, &spawn->epoch)) {
+        spawn_fail(spawn, STATUS_REVOKED);
+        return false;
+    }
     if ((spawn->caller != NULL && spawn->operation == NULL) || process_is_dying(spawn->process)) {
         spawn_fail(spawn, STATUS_CANCELLED);
         return false;
@@ -431,6 +484,9 @@ void spawn_start(struct spawn *spawn)
     unsigned priority = spawn->operation != NULL ? spawn->operation->owner->task.priority
                                                  : spawn->process->priority;
 
+    spinlock_lock(&spawns_lock);
+    list_push_back(&spawns, &spawn->node);
+    spinlock_unlock(&spawns_lock);
     spawn->job.step = spawn_step;
     job_start(&spawn->job, arch_cpu_this(), priority);
 }

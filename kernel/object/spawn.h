@@ -37,6 +37,10 @@ struct spawn {
     struct capn_refuse_reason failure;
     unsigned grant_count;
     struct spawn_grant grant[LIMIT_GRANTS];
+    struct list_node node;            /* spawns_lock: those under way */
+    struct grant_node *through;       /* of the spawner's edge that was used; holds a reference */
+    uint64_t epoch;                   /* at which that was found alive */
+    bool ending;                      /* spawns_lock: a revocation has counted it */
     paddr_t argument_frame;           /* the argument message, ready to be copied; 0: none */
     struct account *argument_account; /* pays for it: the child's */
     uint64_t argument_bytes;
@@ -63,6 +67,10 @@ struct spawn_refusal {
  * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_LIMIT, STATUS_NO_MEMORY, STATUS_DEAD. */
 enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
                          struct spawn_refusal *refusal) MUST_USE;
+
+/* object_type.revoke of the spawner: ends spawns under way that were asked for through a revoked
+ * edge. */
+bool spawns_revoke(struct object *object, struct revoke_step *step);
 
 /* Gives up a plan that was not started, with the edges it has. */
 void spawn_discard(struct spawn *spawn);

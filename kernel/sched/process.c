@@ -30,6 +30,7 @@
 enum {
     TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
     TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
+    REVOKE_WAITERS = 32,  /* looked at in one step of a revocation, each may be answered */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
 };
@@ -40,12 +41,15 @@ static struct list processes;
 static unsigned processes_alive;
 static void (*empty_hook)(void); /* called once, when none is alive */
 static uint64_t last_pid;        /* atomic */
+static uint64_t last_place;      /* in the list */
 
 static void process_destroy(struct object *object);
+static bool process_revoke(struct object *object, struct revoke_step *step);
 
 const struct object_type process_type = {
     .name = "process",
     .call = process_handle_call,
+    .revoke = process_revoke,
     .destroy = process_destroy,
 };
 
@@ -104,6 +108,7 @@ enum status process_create(const struct account_plan *plan, unsigned priority,
     list_init(&process->waiters);
     list_init(&process->orphans);
     spinlock_lock(&processes_lock);
+    process->place = ++last_place;
     list_push_back(&processes, &process->all_node);
     processes_alive++;
     spinlock_unlock(&processes_lock);
@@ -310,6 +315,7 @@ static bool teardown_waiters(struct process *process)
     bool left;
 
     spinlock_lock(&process->lock);
+    cap_table_free(&process->table); /* a revocation may be looking at it */
     atomic_store_release_u32(&process->state, PROCESS_ENDED);
     for (unsigned i = 0; i < TEARDOWN_WAITERS; i++) {
         struct list_node *node = list_pop_front(&process->waiters);
@@ -429,6 +435,67 @@ void processes_when_empty(void (*hook)(void))
     if (empty) {
         hook();
     }
+}
+
+/* Ends waits that were asked for through a revoked handle. */
+static bool process_revoke(struct object *object, struct revoke_step *step)
+{
+    struct process *process = CONTAINER_OF(object, struct process, object);
+    struct list_node *next;
+    uint64_t place = 0;
+
+    spinlock_lock(&process->lock);
+    for (struct list_node *node = list_first(&process->waiters); node != NULL; node = next) {
+        struct operation *operation = CONTAINER_OF(node, struct operation, wait_node);
+
+        next = list_next(&process->waiters, node);
+        if (place++ < step->cursor) {
+            continue;
+        }
+        if (place > step->cursor + REVOKE_WAITERS) {
+            spinlock_unlock(&process->lock);
+            step->cursor += REVOKE_WAITERS;
+            return true;
+        }
+        if (grant_is_below(operation->grant, step->above)) {
+            list_remove(node);
+            operation_complete(
+                operation, TRANSPORT_REVOKED, 0,
+                &(struct refusal){.reason = -TRANSPORT_REVOKED, .argument = ARGUMENT_CAP});
+            object_unref(&process->object); /* not the last: the revocation pins it */
+            step->receipt.events++;
+            place--;
+        }
+    }
+    spinlock_unlock(&process->lock);
+    return false;
+}
+
+struct process *process_next(struct process *after)
+{
+    struct process *next = NULL;
+    struct list_node *node;
+
+    spinlock_lock(&processes_lock);
+    if (after != NULL && list_node_is_linked(&after->all_node)) {
+        node = list_next(&processes, &after->all_node);
+    } else {
+        /* From the beginning, or behind one that left: the list is in the order of making. */
+        node = list_first(&processes);
+        while (node != NULL && after != NULL &&
+               CONTAINER_OF(node, struct process, all_node)->place <= after->place) {
+            node = list_next(&processes, node);
+        }
+    }
+    if (node != NULL) {
+        next = CONTAINER_OF(node, struct process, all_node);
+        object_ref(&next->object);
+    }
+    spinlock_unlock(&processes_lock);
+    if (after != NULL) {
+        object_unref(&after->object);
+    }
+    return next;
 }
 
 void process_kill_all(const struct process *except)

@@ -43,6 +43,7 @@ struct process {
     struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
     struct list_node all_node; /* processes_lock */
+    uint64_t place;            /* processes_lock: grows along the list */
 
     struct spinlock lock; /* rank process, by pid */
     /* lock: */
@@ -128,6 +129,10 @@ MUST_USE bool process_wait_cancel(struct operation *operation, bool completes);
 
 /* Calls `hook` once no process is left, from the last one's teardown or at once. */
 void processes_when_empty(void (*hook)(void));
+
+/* The process made after `after` (NULL: the first) that has not ended, referenced; NULL: there is
+ * none. Takes over the caller's reference of `after`. One made meanwhile is seen. */
+struct process *process_next(struct process *after);
 
 /* Kills every process but `except`. */
 void process_kill_all(const struct process *except);

@@ -149,6 +149,108 @@ static inline struct capability_ledger_line_builder capability_ledger_line_list_
 }
 
 /*
+ * The handle of one delegation: whoever holds it can take back, at one stroke, the edge that
+ * DELEGATE made and everything that was derived from it, through any number of hands. Copies of the
+ * handle are handles of the same delegation. When the last one is released without a revoke, the
+ * delegation can never be revoked by itself any more, only with those above it.
+ * Lifetime: keeps the delegated object alive until its last handle is released.
+ * Minted by: the opcode DELEGATE.
+ */
+#define CAPABILITY_DELEGATION_INTERFACE_ID UINT64_C(0x8768afada964b7b9)
+#define CAPABILITY_DELEGATION_METHOD_COUNT 2
+enum capability_delegation_method {
+    /*
+     * The right to revoke. It is used through the opcode REVOKE, never through CALL.
+     * Units: none.
+     * Errors: opcodeOnly.
+     * Lifetime: final.
+     * Minted by: DELEGATE.
+     */
+    CAPABILITY_DELEGATION_METHOD_REVOKE = 0,
+    /*
+     * Whether it was revoked, how many delegations lie between the object and it (itself counted), how
+     * many lie below it, and the interface that was delegated.
+     * Units: delegations.
+     * Errors: none beyond those of every call.
+     * Lifetime: the answer is a snapshot.
+     * Minted by: DELEGATE.
+     */
+    CAPABILITY_DELEGATION_METHOD_INFO = 1,
+};
+#define CAPABILITY_DELEGATION_FACET_REVOKE (UINT64_C(1) << 0)
+#define CAPABILITY_DELEGATION_FACET_INFO (UINT64_C(1) << 1)
+/* Every method declared today; an edge with facet "all" gets later ones too. */
+#define CAPABILITY_DELEGATION_FACETS_DECLARED UINT64_C(0x3)
+
+struct capability_delegation_revoke_params_reader {
+    struct capn_struct raw;
+};
+struct capability_delegation_revoke_params_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_DELEGATION_REVOKE_PARAMS_TYPE_ID UINT64_C(0x98e0de1582a7a6da)
+#define CAPABILITY_DELEGATION_REVOKE_PARAMS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct capability_delegation_revoke_params_reader capability_delegation_revoke_params_read(struct capn_pointer at)
+{
+    return (struct capability_delegation_revoke_params_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_delegation_revoke_params_builder capability_delegation_revoke_params_init(struct capn_pointer_builder to)
+{
+    return (struct capability_delegation_revoke_params_builder){capn_init_struct(to, CAPABILITY_DELEGATION_REVOKE_PARAMS_SIZE)};
+}
+
+struct capability_delegation_revoke_results_reader {
+    struct capn_struct raw;
+};
+struct capability_delegation_revoke_results_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_DELEGATION_REVOKE_RESULTS_TYPE_ID UINT64_C(0xe8854ad45a3a4e11)
+#define CAPABILITY_DELEGATION_REVOKE_RESULTS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct capability_delegation_revoke_results_reader capability_delegation_revoke_results_read(struct capn_pointer at)
+{
+    return (struct capability_delegation_revoke_results_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_delegation_revoke_results_builder capability_delegation_revoke_results_init(struct capn_pointer_builder to)
+{
+    return (struct capability_delegation_revoke_results_builder){capn_init_struct(to, CAPABILITY_DELEGATION_REVOKE_RESULTS_SIZE)};
+}
+
+struct capability_delegation_info_params_reader {
+    struct capn_struct raw;
+};
+struct capability_delegation_info_params_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_DELEGATION_INFO_PARAMS_TYPE_ID UINT64_C(0xf160703b867f7263)
+#define CAPABILITY_DELEGATION_INFO_PARAMS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct capability_delegation_info_params_reader capability_delegation_info_params_read(struct capn_pointer at)
+{
+    return (struct capability_delegation_info_params_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_delegation_info_params_builder capability_delegation_info_params_init(struct capn_pointer_builder to)
+{
+    return (struct capability_delegation_info_params_builder){capn_init_struct(to, CAPABILITY_DELEGATION_INFO_PARAMS_SIZE)};
+}
+
+struct capability_delegation_info_results_reader {
+    struct capn_struct raw;
+};
+struct capability_delegation_info_results_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_DELEGATION_INFO_RESULTS_TYPE_ID UINT64_C(0x8abd05db2405d513)
+#define CAPABILITY_DELEGATION_INFO_RESULTS_SIZE ((struct capn_size){.data_words = 2, .pointers = 0})
+static inline struct capability_delegation_info_results_reader capability_delegation_info_results_read(struct capn_pointer at)
+{
+    return (struct capability_delegation_info_results_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_delegation_info_results_builder capability_delegation_info_results_init(struct capn_pointer_builder to)
+{
+    return (struct capability_delegation_info_results_builder){capn_init_struct(to, CAPABILITY_DELEGATION_INFO_RESULTS_SIZE)};
+}
+
+/*
  * The caller's own table, told to itself. It tells nothing about anybody else's.
  * Lifetime: lives as long as its process.
  * Minted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.
@@ -624,6 +726,50 @@ static inline void capability_ledger_line_set_donated(struct capability_ledger_l
     capn_set_u64(b.raw, 24, value, 0);
 }
 
+/* ---- capability.capnp:Delegation.revoke$Params ---- */
+
+/* ---- capability.capnp:Delegation.revoke$Results ---- */
+
+/* ---- capability.capnp:Delegation.info$Params ---- */
+
+/* ---- capability.capnp:Delegation.info$Results ---- */
+
+static inline bool capability_delegation_info_results_get_revoked(struct capability_delegation_info_results_reader r)
+{
+    return capn_get_bool(r.raw, 0, false);
+}
+static inline void capability_delegation_info_results_set_revoked(struct capability_delegation_info_results_builder b, bool value)
+{
+    capn_set_bool(b.raw, 0, value, false);
+}
+
+static inline uint16_t capability_delegation_info_results_get_depth(struct capability_delegation_info_results_reader r)
+{
+    return capn_get_u16(r.raw, 2, 0);
+}
+static inline void capability_delegation_info_results_set_depth(struct capability_delegation_info_results_builder b, uint16_t value)
+{
+    capn_set_u16(b.raw, 2, value, 0);
+}
+
+static inline uint32_t capability_delegation_info_results_get_below(struct capability_delegation_info_results_reader r)
+{
+    return capn_get_u32(r.raw, 4, 0);
+}
+static inline void capability_delegation_info_results_set_below(struct capability_delegation_info_results_builder b, uint32_t value)
+{
+    capn_set_u32(b.raw, 4, value, 0);
+}
+
+static inline uint64_t capability_delegation_info_results_get_interface_id(struct capability_delegation_info_results_reader r)
+{
+    return capn_get_u64(r.raw, 8, 0);
+}
+static inline void capability_delegation_info_results_set_interface_id(struct capability_delegation_info_results_builder b, uint64_t value)
+{
+    capn_set_u64(b.raw, 8, value, 0);
+}
+
 /* ---- capability.capnp:CapabilityManager.list$Params ---- */
 
 static inline uint32_t capability_manager_list_params_get_first_slot(struct capability_manager_list_params_reader r)
@@ -810,6 +956,52 @@ static inline struct capability_ledger_line_builder_list capability_manager_ledg
 {
     return capability_ledger_line_list_init(capability_manager_ledger_results_place_lines(b), count);
 }
+
+/* ---- capability.capnp:Delegation: calls ---- */
+
+/* True for the interface itself and for those above it, which an upcast edge may have. */
+static inline bool capability_delegation_is(uint64_t interface_id)
+{
+    return interface_id == UINT64_C(0x8768afada964b7b9) /* capability_delegation */;
+}
+
+static inline struct capability_delegation_revoke_params_builder capability_delegation_revoke_request(struct capn_call *call)
+{
+    return capability_delegation_revoke_params_init(capn_call_begin(call, CAPABILITY_DELEGATION_INTERFACE_ID, CAPABILITY_DELEGATION_METHOD_REVOKE));
+}
+static inline struct capability_delegation_revoke_results_reader capability_delegation_revoke_response(struct capn_call *call)
+{
+    return capability_delegation_revoke_results_read(capn_reader_root(&call->response));
+}
+static inline struct capability_delegation_revoke_results_reader capability_delegation_revoke_invoke(struct capn_call *call)
+{
+    return capability_delegation_revoke_results_read(capn_call_invoke(call));
+}
+
+static inline struct capability_delegation_info_params_builder capability_delegation_info_request(struct capn_call *call)
+{
+    return capability_delegation_info_params_init(capn_call_begin(call, CAPABILITY_DELEGATION_INTERFACE_ID, CAPABILITY_DELEGATION_METHOD_INFO));
+}
+static inline struct capability_delegation_info_results_reader capability_delegation_info_response(struct capn_call *call)
+{
+    return capability_delegation_info_results_read(capn_reader_root(&call->response));
+}
+static inline struct capability_delegation_info_results_reader capability_delegation_info_invoke(struct capn_call *call)
+{
+    return capability_delegation_info_results_read(capn_call_invoke(call));
+}
+
+/* Handlers of capability.capnp:Delegation; NULL for those that this server does not have. */
+struct capability_delegation_server {
+    enum capn_dispatch (*revoke)(void *object, struct capn_request *request,
+        struct capability_delegation_revoke_params_reader params, struct capability_delegation_revoke_results_builder results);
+    enum capn_dispatch (*info)(void *object, struct capn_request *request,
+        struct capability_delegation_info_params_reader params, struct capability_delegation_info_results_builder results);
+};
+
+/* Calls the handler of request->method with request's messages; `object` is handed through. */
+enum capn_dispatch capability_delegation_dispatch(const struct capability_delegation_server *server, void *object,
+    struct capn_request *request);
 
 /* ---- capability.capnp:CapabilityManager: calls ---- */
 

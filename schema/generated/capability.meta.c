@@ -20,72 +20,84 @@ static const char text[] =
     "atNs" "\0" /* 304 */
     "One step on the way of an edge to its holder, the youngest first.\n" "\0" /* 309 */
     "ProvenanceStep" "\0" /* 376 */
-    "lines" "\0" /* 391 */
-    "CapabilityManager.ledger$Results" "\0" /* 397 */
-    "name" "\0" /* 430 */
-    "used" "\0" /* 435 */
-    "limit" "\0" /* 440 */
-    "peak" "\0" /* 446 */
-    "given on to children, part of used\n" "\0" /* 451 */
-    "donated" "\0" /* 487 */
-    "One account of the caller's ledger.\n" "\0" /* 495 */
-    "LedgerLine" "\0" /* 532 */
-    "slot in the low 20 bits, generation in the high 44\n" "\0" /* 543 */
-    "capId" "\0" /* 595 */
-    "facet" "\0" /* 601 */
-    "badge" "\0" /* 607 */
-    "transferMode" "\0" /* 613 */
-    "manifest name of the object\n" "\0" /* 626 */
-    "objectName" "\0" /* 655 */
-    "true: it resolves no more and waits to be released\n" "\0" /* 666 */
-    "revoked" "\0" /* 718 */
-    "delegations between the object's first owner and this edge\n" "\0" /* 726 */
-    "grantDepth" "\0" /* 786 */
-    "One slot of the caller's own table.\n" "\0" /* 797 */
-    "EdgeInfo" "\0" /* 834 */
-    "CapabilityManager.ledger$Params" "\0" /* 843 */
-    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore. Slots that change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 875 */
-    "list" "\0" /* 1189 */
-    "Through whom the caller came to hold this edge.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1194 */
-    "why" "\0" /* 1390 */
-    "How many of each there are now.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1394 */
-    "census" "\0" /* 1577 */
-    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1584 */
-    "ledger" "\0" /* 1756 */
-    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 1763 */
-    "CapabilityManager" "\0" /* 1976 */
-    "steps" "\0" /* 1994 */
-    "complete" "\0" /* 2000 */
-    "CapabilityManager.why$Results" "\0" /* 2009 */
-    "firstSlot" "\0" /* 2039 */
-    "maxEdges" "\0" /* 2049 */
-    "CapabilityManager.list$Params" "\0" /* 2058 */
-    "slotsUsed" "\0" /* 2088 */
-    "slotsRetired" "\0" /* 2098 */
-    "callsOut" "\0" /* 2111 */
-    "callsIn" "\0" /* 2120 */
-    "grantNodes" "\0" /* 2128 */
-    "CapabilityManager.census$Results" "\0" /* 2139 */
-    "CapabilityManager.census$Params" "\0" /* 2172 */
-    "edges" "\0" /* 2204 */
-    "nextSlot" "\0" /* 2210 */
-    "CapabilityManager.list$Results" "\0" /* 2219 */
-    "maxSteps" "\0" /* 2250 */
-    "CapabilityManager.why$Params" "\0" /* 2259 */
-    "by the boot manifest\n" "\0" /* 2288 */
-    "manifest" "\0" /* 2310 */
-    "as a grant of the process that spawned the holder\n" "\0" /* 2319 */
-    "spawn" "\0" /* 2370 */
-    "as an argument of a call that the holder received\n" "\0" /* 2376 */
-    "transfer" "\0" /* 2427 */
-    "as a result of a call that the holder made\n" "\0" /* 2436 */
-    "result" "\0" /* 2480 */
-    "by DUP of another edge of the holder\n" "\0" /* 2487 */
-    "duplicate" "\0" /* 2525 */
-    "made by the kernel for this process itself\n" "\0" /* 2535 */
-    "kernel" "\0" /* 2579 */
-    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 2586 */
-    "EdgeOrigin" "\0" /* 2653 */;
+    "The right to revoke. It is used through the opcode REVOKE, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: final.\nMinted by: DELEGATE.\n" "\0" /* 391 */
+    "revoke" "\0" /* 542 */
+    "Whether it was revoked, how many delegations lie between the object and it (itself counted), how\nmany lie below it, and the interface that was delegated.\nUnits: delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: DELEGATE.\n" "\0" /* 549 */
+    "info" "\0" /* 822 */
+    "The handle of one delegation: whoever holds it can take back, at one stroke, the edge that\nDELEGATE made and everything that was derived from it, through any number of hands. Copies of the\nhandle are handles of the same delegation. When the last one is released without a revoke, the\ndelegation can never be revoked by itself any more, only with those above it.\nLifetime: keeps the delegated object alive until its last handle is released.\nMinted by: the opcode DELEGATE.\n" "\0" /* 827 */
+    "Delegation" "\0" /* 1300 */
+    "lines" "\0" /* 1311 */
+    "CapabilityManager.ledger$Results" "\0" /* 1317 */
+    "revoked" "\0" /* 1350 */
+    "depth" "\0" /* 1358 */
+    "below" "\0" /* 1364 */
+    "Delegation.info$Results" "\0" /* 1370 */
+    "Delegation.revoke$Params" "\0" /* 1394 */
+    "name" "\0" /* 1419 */
+    "used" "\0" /* 1424 */
+    "limit" "\0" /* 1429 */
+    "peak" "\0" /* 1435 */
+    "given on to children, part of used\n" "\0" /* 1440 */
+    "donated" "\0" /* 1476 */
+    "One account of the caller's ledger.\n" "\0" /* 1484 */
+    "LedgerLine" "\0" /* 1521 */
+    "slot in the low 20 bits, generation in the high 44\n" "\0" /* 1532 */
+    "capId" "\0" /* 1584 */
+    "facet" "\0" /* 1590 */
+    "badge" "\0" /* 1596 */
+    "transferMode" "\0" /* 1602 */
+    "manifest name of the object\n" "\0" /* 1615 */
+    "objectName" "\0" /* 1644 */
+    "true: it resolves no more and waits to be released\n" "\0" /* 1655 */
+    "delegations between the object's first owner and this edge\n" "\0" /* 1707 */
+    "grantDepth" "\0" /* 1767 */
+    "One slot of the caller's own table.\n" "\0" /* 1778 */
+    "EdgeInfo" "\0" /* 1815 */
+    "CapabilityManager.ledger$Params" "\0" /* 1824 */
+    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore. Slots that change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1856 */
+    "list" "\0" /* 2170 */
+    "Through whom the caller came to hold this edge.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2175 */
+    "why" "\0" /* 2371 */
+    "How many of each there are now.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2375 */
+    "census" "\0" /* 2558 */
+    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2565 */
+    "ledger" "\0" /* 2737 */
+    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 2744 */
+    "CapabilityManager" "\0" /* 2957 */
+    "steps" "\0" /* 2975 */
+    "complete" "\0" /* 2981 */
+    "CapabilityManager.why$Results" "\0" /* 2990 */
+    "firstSlot" "\0" /* 3020 */
+    "maxEdges" "\0" /* 3030 */
+    "CapabilityManager.list$Params" "\0" /* 3039 */
+    "slotsUsed" "\0" /* 3069 */
+    "slotsRetired" "\0" /* 3079 */
+    "callsOut" "\0" /* 3092 */
+    "callsIn" "\0" /* 3101 */
+    "grantNodes" "\0" /* 3109 */
+    "CapabilityManager.census$Results" "\0" /* 3120 */
+    "CapabilityManager.census$Params" "\0" /* 3153 */
+    "edges" "\0" /* 3185 */
+    "nextSlot" "\0" /* 3191 */
+    "CapabilityManager.list$Results" "\0" /* 3200 */
+    "Delegation.revoke$Results" "\0" /* 3231 */
+    "maxSteps" "\0" /* 3257 */
+    "CapabilityManager.why$Params" "\0" /* 3266 */
+    "by the boot manifest\n" "\0" /* 3295 */
+    "manifest" "\0" /* 3317 */
+    "as a grant of the process that spawned the holder\n" "\0" /* 3326 */
+    "spawn" "\0" /* 3377 */
+    "as an argument of a call that the holder received\n" "\0" /* 3383 */
+    "transfer" "\0" /* 3434 */
+    "as a result of a call that the holder made\n" "\0" /* 3443 */
+    "result" "\0" /* 3487 */
+    "by DUP of another edge of the holder\n" "\0" /* 3494 */
+    "duplicate" "\0" /* 3532 */
+    "made by the kernel for this process itself\n" "\0" /* 3542 */
+    "kernel" "\0" /* 3586 */
+    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 3593 */
+    "EdgeOrigin" "\0" /* 3660 */
+    "Delegation.info$Params" "\0" /* 3671 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xeac5dddf941bac8b), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 15, 0}, /* capability.capnp:ProvenanceStep.origin */
@@ -95,67 +107,78 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 226, 172, 2, 65535, 9, 0}, /* capability.capnp:ProvenanceStep.interfaceId */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 267, 238, 1, 65535, 7, 0}, /* capability.capnp:ProvenanceStep.method */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 304, 274, 3, 65535, 9, 0}, /* capability.capnp:ProvenanceStep.atNs */
-    {UINT64_C(0x9ad87a3a7bd19f5f), UINT64_C(0x0), NULL, 391, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.ledger$Results.lines */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 430, 0, 0, 65535, 12, 0}, /* capability.capnp:LedgerLine.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 435, 0, 0, 65535, 9, 0}, /* capability.capnp:LedgerLine.used */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 440, 0, 1, 65535, 9, 0}, /* capability.capnp:LedgerLine.limit */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 446, 0, 2, 65535, 9, 0}, /* capability.capnp:LedgerLine.peak */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 487, 451, 3, 65535, 9, 0}, /* capability.capnp:LedgerLine.donated */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 595, 543, 0, 65535, 9, 0}, /* capability.capnp:EdgeInfo.capId */
+    {UINT64_C(0x9ad87a3a7bd19f5f), UINT64_C(0x0), NULL, 1311, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.ledger$Results.lines */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 0, 0, 65535, 1, 0}, /* capability.capnp:Delegation.info$Results.revoked */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1358, 0, 1, 65535, 7, 0}, /* capability.capnp:Delegation.info$Results.depth */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1364, 0, 1, 65535, 8, 0}, /* capability.capnp:Delegation.info$Results.below */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 226, 0, 1, 65535, 9, 0}, /* capability.capnp:Delegation.info$Results.interfaceId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1419, 0, 0, 65535, 12, 0}, /* capability.capnp:LedgerLine.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1424, 0, 0, 65535, 9, 0}, /* capability.capnp:LedgerLine.used */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1429, 0, 1, 65535, 9, 0}, /* capability.capnp:LedgerLine.limit */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1435, 0, 2, 65535, 9, 0}, /* capability.capnp:LedgerLine.peak */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1476, 1440, 3, 65535, 9, 0}, /* capability.capnp:LedgerLine.donated */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1584, 1532, 0, 65535, 9, 0}, /* capability.capnp:EdgeInfo.capId */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 226, 0, 1, 65535, 9, 0}, /* capability.capnp:EdgeInfo.interfaceId */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 601, 0, 0, 65535, 16, 0}, /* capability.capnp:EdgeInfo.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 607, 0, 2, 65535, 9, 0}, /* capability.capnp:EdgeInfo.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 613, 0, 12, 65535, 15, 0}, /* capability.capnp:EdgeInfo.transferMode */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 1590, 0, 0, 65535, 16, 0}, /* capability.capnp:EdgeInfo.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1596, 0, 2, 65535, 9, 0}, /* capability.capnp:EdgeInfo.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 1602, 0, 12, 65535, 15, 0}, /* capability.capnp:EdgeInfo.transferMode */
     {UINT64_C(0xeac5dddf941bac8b), UINT64_C(0x0), NULL, 1, 0, 13, 65535, 15, 0}, /* capability.capnp:EdgeInfo.origin */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 655, 626, 1, 65535, 12, 0}, /* capability.capnp:EdgeInfo.objectName */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 718, 666, 224, 65535, 1, 0}, /* capability.capnp:EdgeInfo.revoked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 786, 726, 15, 65535, 7, 0}, /* capability.capnp:EdgeInfo.grantDepth */
-    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 1994, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2000, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2039, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2049, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2088, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2098, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 718, 0, 2, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.revoked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2111, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2120, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2128, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
-    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 2204, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2210, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 595, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.why$Params.capId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 2250, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1644, 1615, 1, 65535, 12, 0}, /* capability.capnp:EdgeInfo.objectName */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 1655, 224, 65535, 1, 0}, /* capability.capnp:EdgeInfo.revoked */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1767, 1707, 15, 65535, 7, 0}, /* capability.capnp:EdgeInfo.grantDepth */
+    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 2975, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2981, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3020, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3030, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3069, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3079, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 0, 2, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.revoked */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3092, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3101, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3109, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
+    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 3185, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3191, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1584, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.why$Params.capId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 3257, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {2310, 2288},
-    {2370, 2319},
-    {2427, 2376},
-    {2480, 2436},
-    {2525, 2487},
-    {2579, 2535},
+    {3317, 3295},
+    {3377, 3326},
+    {3434, 3383},
+    {3487, 3443},
+    {3532, 3494},
+    {3586, 3542},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 1189, 875}, /* capability.capnp:CapabilityManager.list */
-    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 1390, 1194}, /* capability.capnp:CapabilityManager.why */
-    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 1577, 1394}, /* capability.capnp:CapabilityManager.census */
-    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 1756, 1584}, /* capability.capnp:CapabilityManager.ledger */
+    {UINT64_C(0x98e0de1582a7a6da), UINT64_C(0xe8854ad45a3a4e11), 542, 391}, /* capability.capnp:Delegation.revoke */
+    {UINT64_C(0xf160703b867f7263), UINT64_C(0x8abd05db2405d513), 822, 549}, /* capability.capnp:Delegation.info */
+    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 2170, 1856}, /* capability.capnp:CapabilityManager.list */
+    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 2371, 2175}, /* capability.capnp:CapabilityManager.why */
+    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 2558, 2375}, /* capability.capnp:CapabilityManager.census */
+    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 2737, 2565}, /* capability.capnp:CapabilityManager.ledger */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x80a31345572d6bc9), 376, 309, 0, 7, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProvenanceStep */
-    {UINT64_C(0x886af6be92c87392), 397, 0, 7, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* CapabilityManager.ledger$Results */
-    {UINT64_C(0x9ad87a3a7bd19f5f), 532, 495, 8, 5, 0, 0, 0, 0, {4, 1}, 1, false}, /* LedgerLine */
-    {UINT64_C(0x9c746fd76a2df61b), 834, 797, 13, 9, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
-    {UINT64_C(0x9e02f1ae991b13fb), 843, 0, 22, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
-    {UINT64_C(0xaf4980182dc3f7d1), 1976, 1763, 0, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
-    {UINT64_C(0xb23a990f8428441d), 2009, 0, 22, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
-    {UINT64_C(0xbb3dfe526276fb22), 2058, 0, 24, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
-    {UINT64_C(0xc29144cfb669ede2), 2139, 0, 26, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
-    {UINT64_C(0xce3671cc095b3f8b), 2172, 0, 32, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
-    {UINT64_C(0xd32cd8405fabe14c), 2219, 0, 32, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
-    {UINT64_C(0xe9925ed8cd9db0f6), 2259, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
-    {UINT64_C(0xeac5dddf941bac8b), 2653, 2586, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
+    {UINT64_C(0x8768afada964b7b9), 1300, 827, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* Delegation */
+    {UINT64_C(0x886af6be92c87392), 1317, 0, 7, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* CapabilityManager.ledger$Results */
+    {UINT64_C(0x8abd05db2405d513), 1370, 0, 8, 4, 0, 0, 0, 0, {2, 0}, 1, false}, /* Delegation.info$Results */
+    {UINT64_C(0x98e0de1582a7a6da), 1394, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Params */
+    {UINT64_C(0x9ad87a3a7bd19f5f), 1521, 1484, 12, 5, 0, 0, 0, 0, {4, 1}, 1, false}, /* LedgerLine */
+    {UINT64_C(0x9c746fd76a2df61b), 1815, 1778, 17, 9, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
+    {UINT64_C(0x9e02f1ae991b13fb), 1824, 0, 26, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
+    {UINT64_C(0xaf4980182dc3f7d1), 2957, 2744, 2, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
+    {UINT64_C(0xb23a990f8428441d), 2990, 0, 26, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
+    {UINT64_C(0xbb3dfe526276fb22), 3039, 0, 28, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
+    {UINT64_C(0xc29144cfb669ede2), 3120, 0, 30, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
+    {UINT64_C(0xce3671cc095b3f8b), 3153, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
+    {UINT64_C(0xd32cd8405fabe14c), 3200, 0, 36, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
+    {UINT64_C(0xe8854ad45a3a4e11), 3231, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Results */
+    {UINT64_C(0xe9925ed8cd9db0f6), 3266, 0, 38, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
+    {UINT64_C(0xeac5dddf941bac8b), 3660, 3593, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
+    {UINT64_C(0xf160703b867f7263), 3671, 0, 40, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.info$Params */
 };
 
 static const struct capn_meta_file *const imports[] = {
@@ -170,6 +193,6 @@ const struct capn_meta_file capability_meta = {
     .enumerants = enumerants,
     .methods = methods,
     .imports = imports,
-    .node_count = 13,
+    .node_count = 18,
     .import_count = 1,
 };

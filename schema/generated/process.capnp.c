@@ -33,6 +33,14 @@ enum capn_dispatch process_handle_dispatch(const struct process_handle_server *s
             server->info(object, request,
                 process_handle_info_params_read(capn_reader_root(&request->parameters)),
                 process_handle_info_results_init(capn_builder_root(&request->results))));
+    case PROCESS_HANDLE_METHOD_GIVE:
+        if (!server->give) {
+            break;
+        }
+        return capn_request_finish(request,
+            server->give(object, request,
+                process_handle_give_params_read(capn_reader_root(&request->parameters)),
+                process_handle_give_results_init(capn_builder_root(&request->results))));
     default:
         break;
     }

@@ -202,7 +202,7 @@ static inline struct process_exit_report_builder process_exit_report_list_edit(s
  * Minted by: ProcessSpawner.spawn.
  */
 #define PROCESS_HANDLE_INTERFACE_ID UINT64_C(0xbcd6754ac880ca2b)
-#define PROCESS_HANDLE_METHOD_COUNT 3
+#define PROCESS_HANDLE_METHOD_COUNT 4
 enum process_handle_method {
     /*
      * Completes when the process has ended and its memory is back in the ledger.
@@ -228,12 +228,22 @@ enum process_handle_method {
      * Minted by: ProcessSpawner.spawn.
      */
     PROCESS_HANDLE_METHOD_INFO = 2,
+    /*
+     * The right to put capabilities into the process's table. It is used through the opcode TRANSFER
+     * with this handle as the target, never through CALL.
+     * Units: none.
+     * Errors: opcodeOnly.
+     * Lifetime: what was given stays with the process when the handle is gone.
+     * Minted by: ProcessSpawner.spawn.
+     */
+    PROCESS_HANDLE_METHOD_GIVE = 3,
 };
 #define PROCESS_HANDLE_FACET_WAIT (UINT64_C(1) << 0)
 #define PROCESS_HANDLE_FACET_KILL (UINT64_C(1) << 1)
 #define PROCESS_HANDLE_FACET_INFO (UINT64_C(1) << 2)
+#define PROCESS_HANDLE_FACET_GIVE (UINT64_C(1) << 3)
 /* Every method declared today; an edge with facet "all" gets later ones too. */
-#define PROCESS_HANDLE_FACETS_DECLARED UINT64_C(0x7)
+#define PROCESS_HANDLE_FACETS_DECLARED UINT64_C(0xf)
 
 struct process_handle_wait_params_reader {
     struct capn_struct raw;
@@ -335,6 +345,40 @@ static inline struct process_handle_info_results_reader process_handle_info_resu
 static inline struct process_handle_info_results_builder process_handle_info_results_init(struct capn_pointer_builder to)
 {
     return (struct process_handle_info_results_builder){capn_init_struct(to, PROCESS_HANDLE_INFO_RESULTS_SIZE)};
+}
+
+struct process_handle_give_params_reader {
+    struct capn_struct raw;
+};
+struct process_handle_give_params_builder {
+    struct capn_struct_builder raw;
+};
+#define PROCESS_HANDLE_GIVE_PARAMS_TYPE_ID UINT64_C(0xaf1891d48e105711)
+#define PROCESS_HANDLE_GIVE_PARAMS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct process_handle_give_params_reader process_handle_give_params_read(struct capn_pointer at)
+{
+    return (struct process_handle_give_params_reader){capn_read_struct(at, NULL)};
+}
+static inline struct process_handle_give_params_builder process_handle_give_params_init(struct capn_pointer_builder to)
+{
+    return (struct process_handle_give_params_builder){capn_init_struct(to, PROCESS_HANDLE_GIVE_PARAMS_SIZE)};
+}
+
+struct process_handle_give_results_reader {
+    struct capn_struct raw;
+};
+struct process_handle_give_results_builder {
+    struct capn_struct_builder raw;
+};
+#define PROCESS_HANDLE_GIVE_RESULTS_TYPE_ID UINT64_C(0x990088041e15eb37)
+#define PROCESS_HANDLE_GIVE_RESULTS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct process_handle_give_results_reader process_handle_give_results_read(struct capn_pointer at)
+{
+    return (struct process_handle_give_results_reader){capn_read_struct(at, NULL)};
+}
+static inline struct process_handle_give_results_builder process_handle_give_results_init(struct capn_pointer_builder to)
+{
+    return (struct process_handle_give_results_builder){capn_init_struct(to, PROCESS_HANDLE_GIVE_RESULTS_SIZE)};
 }
 
 /*
@@ -1007,6 +1051,10 @@ static inline struct authority_quotas_builder process_handle_info_results_init_q
     return authority_quotas_init(process_handle_info_results_place_quotas(b));
 }
 
+/* ---- process.capnp:ProcessHandle.give$Params ---- */
+
+/* ---- process.capnp:ProcessHandle.give$Results ---- */
+
 /* ---- process.capnp:ProcessSpawner.spawn$Params ---- */
 
 static inline struct capn_pointer process_spawner_spawn_params_at_request(struct process_spawner_spawn_params_reader r)
@@ -1100,6 +1148,19 @@ static inline struct process_handle_info_results_reader process_handle_info_invo
     return process_handle_info_results_read(capn_call_invoke(call));
 }
 
+static inline struct process_handle_give_params_builder process_handle_give_request(struct capn_call *call)
+{
+    return process_handle_give_params_init(capn_call_begin(call, PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_GIVE));
+}
+static inline struct process_handle_give_results_reader process_handle_give_response(struct capn_call *call)
+{
+    return process_handle_give_results_read(capn_reader_root(&call->response));
+}
+static inline struct process_handle_give_results_reader process_handle_give_invoke(struct capn_call *call)
+{
+    return process_handle_give_results_read(capn_call_invoke(call));
+}
+
 /* Handlers of process.capnp:ProcessHandle; NULL for those that this server does not have. */
 struct process_handle_server {
     enum capn_dispatch (*wait)(void *object, struct capn_request *request,
@@ -1108,6 +1169,8 @@ struct process_handle_server {
         struct process_handle_kill_params_reader params, struct process_handle_kill_results_builder results);
     enum capn_dispatch (*info)(void *object, struct capn_request *request,
         struct process_handle_info_params_reader params, struct process_handle_info_results_builder results);
+    enum capn_dispatch (*give)(void *object, struct capn_request *request,
+        struct process_handle_give_params_reader params, struct process_handle_give_results_builder results);
 };
 
 /* Calls the handler of request->method with request's messages; `object` is handed through. */

@@ -32,76 +32,80 @@ static const char text[] =
     "SpawnRequest" "\0" /* 777 */
     "timeoutNs" "\0" /* 790 */
     "ProcessHandle.wait$Params" "\0" /* 800 */
-    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 826 */
-    "spawn" "\0" /* 1428 */
-    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1434 */
-    "ProcessSpawner" "\0" /* 1617 */
-    "ProcessHandle.kill$Results" "\0" /* 1632 */
-    "pid" "\0" /* 1659 */
-    "kind" "\0" /* 1663 */
-    "threads" "\0" /* 1668 */
-    "slots" "\0" /* 1676 */
-    "frames" "\0" /* 1682 */
-    "ProcessHandle.info$Results" "\0" /* 1689 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1716 */
-    "wait" "\0" /* 2010 */
-    "Ends the process; completes when no thread of it can run any more.\nUnits: none.\nErrors: none beyond those of every call; killing a process that has ended does nothing.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2015 */
-    "kill" "\0" /* 2234 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2239 */
-    "info" "\0" /* 2475 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2480 */
-    "ProcessHandle" "\0" /* 2692 */
-    "process" "\0" /* 2706 */
-    "ProcessSpawner.spawn$Results" "\0" /* 2714 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 2743 */
-    "code" "\0" /* 2796 */
-    "present when kind is faulted\n" "\0" /* 2801 */
-    "fault" "\0" /* 2831 */
-    "time charged to the process, nanoseconds\n" "\0" /* 2837 */
-    "cpuTimeNs" "\0" /* 2879 */
-    "most frames it held at one time\n" "\0" /* 2889 */
-    "peakFrames" "\0" /* 2922 */
-    "The end of a process.\n" "\0" /* 2933 */
-    "ExitReport" "\0" /* 2956 */
-    "it has not\n" "\0" /* 2967 */
-    "running" "\0" /* 2979 */
-    "by exit(), or by returning from main\n" "\0" /* 2987 */
-    "exited" "\0" /* 3025 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3032 */
-    "killed" "\0" /* 3098 */
-    "by a processor exception\n" "\0" /* 3105 */
-    "faulted" "\0" /* 3131 */
-    "How a process or thread ended.\n" "\0" /* 3139 */
-    "ExitKind" "\0" /* 3171 */
-    "ProcessHandle.kill$Params" "\0" /* 3180 */
-    "in words, like \"page fault\"\n" "\0" /* 3206 */
-    "the processor's number\n" "\0" /* 3235 */
-    "vector" "\0" /* 3259 */
-    "of the access, for page faults\n" "\0" /* 3266 */
-    "address" "\0" /* 3298 */
-    "instructionPointer" "\0" /* 3306 */
-    "stackPointer" "\0" /* 3325 */
-    "threadId" "\0" /* 3338 */
-    "What the processor said when a thread faulted.\n" "\0" /* 3347 */
-    "FaultReport" "\0" /* 3395 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 3407 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 3483 */
-    "capability" "\0" /* 3536 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 3547 */
-    "facet" "\0" /* 3639 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 3645 */
-    "badge" "\0" /* 3732 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 3738 */
-    "transferMode" "\0" /* 3792 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 3805 */
-    "exactSlot" "\0" /* 3892 */
-    "One capability that the child starts with.\n" "\0" /* 3902 */
-    "SpawnGrant" "\0" /* 3946 */
-    "index in the boot package's binaries\n" "\0" /* 3957 */
-    "bootBinary" "\0" /* 3995 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4006 */
-    "object" "\0" /* 4054 */
-    "SpawnRequest.image" "\0" /* 4061 */;
+    "ProcessHandle.give$Results" "\0" /* 826 */
+    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 853 */
+    "spawn" "\0" /* 1455 */
+    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1461 */
+    "ProcessSpawner" "\0" /* 1644 */
+    "ProcessHandle.kill$Results" "\0" /* 1659 */
+    "pid" "\0" /* 1686 */
+    "kind" "\0" /* 1690 */
+    "threads" "\0" /* 1695 */
+    "slots" "\0" /* 1703 */
+    "frames" "\0" /* 1709 */
+    "ProcessHandle.info$Results" "\0" /* 1716 */
+    "ProcessHandle.give$Params" "\0" /* 1743 */
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
+    "wait" "\0" /* 2063 */
+    "Ends the process; completes when no thread of it can run any more.\nUnits: none.\nErrors: none beyond those of every call; killing a process that has ended does nothing.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2068 */
+    "kill" "\0" /* 2287 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2292 */
+    "info" "\0" /* 2528 */
+    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2533 */
+    "give" "\0" /* 2820 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2825 */
+    "ProcessHandle" "\0" /* 3037 */
+    "process" "\0" /* 3051 */
+    "ProcessSpawner.spawn$Results" "\0" /* 3059 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 3088 */
+    "code" "\0" /* 3141 */
+    "present when kind is faulted\n" "\0" /* 3146 */
+    "fault" "\0" /* 3176 */
+    "time charged to the process, nanoseconds\n" "\0" /* 3182 */
+    "cpuTimeNs" "\0" /* 3224 */
+    "most frames it held at one time\n" "\0" /* 3234 */
+    "peakFrames" "\0" /* 3267 */
+    "The end of a process.\n" "\0" /* 3278 */
+    "ExitReport" "\0" /* 3301 */
+    "it has not\n" "\0" /* 3312 */
+    "running" "\0" /* 3324 */
+    "by exit(), or by returning from main\n" "\0" /* 3332 */
+    "exited" "\0" /* 3370 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3377 */
+    "killed" "\0" /* 3443 */
+    "by a processor exception\n" "\0" /* 3450 */
+    "faulted" "\0" /* 3476 */
+    "How a process or thread ended.\n" "\0" /* 3484 */
+    "ExitKind" "\0" /* 3516 */
+    "ProcessHandle.kill$Params" "\0" /* 3525 */
+    "in words, like \"page fault\"\n" "\0" /* 3551 */
+    "the processor's number\n" "\0" /* 3580 */
+    "vector" "\0" /* 3604 */
+    "of the access, for page faults\n" "\0" /* 3611 */
+    "address" "\0" /* 3643 */
+    "instructionPointer" "\0" /* 3651 */
+    "stackPointer" "\0" /* 3670 */
+    "threadId" "\0" /* 3683 */
+    "What the processor said when a thread faulted.\n" "\0" /* 3692 */
+    "FaultReport" "\0" /* 3740 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 3752 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 3828 */
+    "capability" "\0" /* 3881 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 3892 */
+    "facet" "\0" /* 3984 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 3990 */
+    "badge" "\0" /* 4077 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 4083 */
+    "transferMode" "\0" /* 4137 */
+    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4150 */
+    "exactSlot" "\0" /* 4237 */
+    "One capability that the child starts with.\n" "\0" /* 4247 */
+    "SpawnGrant" "\0" /* 4291 */
+    "index in the boot package's binaries\n" "\0" /* 4302 */
+    "bootBinary" "\0" /* 4340 */
+    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4351 */
+    "object" "\0" /* 4399 */
+    "SpawnRequest.image" "\0" /* 4406 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -116,49 +120,50 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 632, 541, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 651, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
     {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 790, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1659, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1686, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 0, 0, 65535, 12, 0}, /* process.capnp:ProcessHandle.info$Results.name */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1663, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1668, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1676, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1682, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1695, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1703, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1709, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 2706, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1663, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2796, 2743, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 2831, 2801, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2879, 2837, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2922, 2889, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2796, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1663, 3206, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3259, 3235, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3298, 3266, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3306, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3325, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3338, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 3407, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3536, 3483, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 3639, 3547, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3732, 3645, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 3792, 3738, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 3892, 3805, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3995, 3957, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4054, 4006, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3051, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3141, 3088, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3176, 3146, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3224, 3182, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3267, 3234, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3141, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3551, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3604, 3580, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3643, 3611, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3651, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3670, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3683, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 3752, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3881, 3828, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 3984, 3892, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4077, 3990, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4137, 4083, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4237, 4150, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4340, 4302, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4399, 4351, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {2979, 2967},
-    {3025, 2987},
-    {3098, 3032},
-    {3131, 3105},
+    {3324, 3312},
+    {3370, 3332},
+    {3443, 3377},
+    {3476, 3450},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1428, 826}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2010, 1716}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2234, 2015}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2475, 2239}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1455, 853}, /* process.capnp:ProcessSpawner.spawn */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2063, 1769}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2287, 2068}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2528, 2292}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 2820, 2533}, /* process.capnp:ProcessHandle.give */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -167,17 +172,19 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x90722b5a2b9fcc05), 68, 0, 1, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessHandle.wait$Results */
     {UINT64_C(0x9483f5d921d3923f), 777, 741, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
     {UINT64_C(0x9771925462bf676b), 800, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
-    {UINT64_C(0x9c95b3655906fd97), 1617, 1434, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
-    {UINT64_C(0xa6861aef469d0a29), 1632, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
-    {UINT64_C(0xae80ab905155e114), 1689, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
-    {UINT64_C(0xbcd6754ac880ca2b), 2692, 2480, 1, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 2714, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 2956, 2933, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3171, 3139, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3180, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 3395, 3347, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 3946, 3902, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4061, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0x990088041e15eb37), 826, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Results */
+    {UINT64_C(0x9c95b3655906fd97), 1644, 1461, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
+    {UINT64_C(0xa6861aef469d0a29), 1659, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
+    {UINT64_C(0xae80ab905155e114), 1716, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
+    {UINT64_C(0xaf1891d48e105711), 1743, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
+    {UINT64_C(0xbcd6754ac880ca2b), 3037, 2825, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 3059, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 3301, 3278, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 3516, 3484, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 3525, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 3740, 3692, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 4291, 4247, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 4406, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {
@@ -195,6 +202,6 @@ const struct capn_meta_file process_meta = {
     .enumerants = enumerants,
     .methods = methods,
     .imports = imports,
-    .node_count = 16,
+    .node_count = 18,
     .import_count = 4,
 };

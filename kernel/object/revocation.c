@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Revocation.
+ *
+ * Two moments. *Dead*: the mark, set when REVOKE is carried out, in constant time; from then on no
+ * lookup on any CPU finds an edge below. *Quiesced*: nothing that was begun through such an edge is
+ * going on; then REVOKE completes, with a receipt of what was ended. Between the two works a job,
+ * in bounded steps, at its caller's priority:
+ *
+ *   GRACE    every other CPU has been interrupted once since the mark. In the kernel interrupts are
+ *            off, so whatever looked an edge up before the mark has finished its submission, and if
+ *            that goes on later it is published by now: with its grant, at its object. Nothing new
+ *            can come.
+ *   USES     the object ends its uses (object_type.revoke): calls that are queued or in flight,
+ * waits, mappings, timers. TABLES   every process's table is searched, the edges below are emptied
+ * (cap_table_bury_next): what they pinned is free. Their slots are the holders' to release.
+ *
+ * An edge that is on its way while this happens - in a spawn's plan, beside a message - is not in a
+ * table. Whoever puts it into one checks that it is alive under that table's lock; so either the
+ * search finds it there, or the check sees the mark.
+ *
+ * A second REVOKE of the same delegation does the same work again and finds nothing to count: its
+ * completion means as much.
+ *
+ * Invariants:
+ *  1. operation is NULL once the caller's thread is retired or cancelled it (same CPU, so no lock);
+ *     the job goes on to its end.
+ *  2. `at` is referenced.
+ *
+ * Locks: in TABLES the process's, a stretch at a time. What can fail: memory and the caller's
+ * operations, before the mark.
+ */
+#include "core/assert.h"
+#include "core/string.h"
+#include "kernel/mem/kmem.h"
+#include "kernel/object/grants.h"
+#include "kernel/sched/process.h"
+
+enum {
+    BURY_STEPS = 64, /* slots looked at in one step: some 30 instructions each, more per ancestor */
+    BURY_EDGES = 4,  /* edges emptied in one step: the last of an endpoint's owners closes it */
+};
+
+enum revocation_phase {
+    REVOCATION_GRACE,
+    REVOCATION_USES,
+    REVOCATION_TABLES,
+    REVOCATION_DONE,
+};
+
+struct revocation {
+    struct job job;
+    struct operation *operation;   /* NULL: its thread is gone */
+    struct delegation *delegation; /* referenced */
+    enum revocation_phase phase;
+    bool asked; /* GRACE: the other CPUs have been interrupted */
+    struct revoke_step step;
+    struct process *at; /* TABLES: being searched */
+    uint32_t slot;      /* of it, next */
+    uint32_t edges;
+};
+
+static struct kmem_cache revocation_cache;
+static uint64_t running; /* atomic */
+
+void revocations_init(void)
+{
+    running = 0;
+    kmem_cache_init(&revocation_cache, "revocation", sizeof(struct revocation));
+}
+
+uint64_t revocations_running(void)
+{
+    return atomic_load_acquire_u64(&running);
+}
+
+/* Whether every other CPU has been out of the kernel, or between two stretches, since the mark. */
+static bool grace_is_over(struct revocation *revocation)
+{
+    for (unsigned i = 0; i < cpu_count; i++) {
+        if (!revocation->asked) {
+            cpu_notify(cpus[i], IPI_QUIESCE);
+        }
+    }
+    revocation->asked = true;
+    for (unsigned i = 0; i < cpu_count; i++) {
+        if (cpus[i] != arch_cpu_this() &&
+            (atomic_load_acquire_u64(&cpus[i]->ipi_reasons) & IPI_QUIESCE) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One stretch of the table of `at`; true: there is more of it. */
+static bool table_search(struct revocation *revocation)
+{
+    struct process *process = revocation->at;
+
+    for (unsigned i = 0; i < BURY_EDGES; i++) {
+        struct hold_edge edge;
+        bool found;
+        bool more;
+
+        spinlock_lock(&process->lock);
+        more = cap_table_bury_next(&process->table, &revocation->slot, BURY_STEPS,
+                                   revocation->step.above, &edge, &found);
+        spinlock_unlock(&process->lock);
+        if (!found) {
+            return more;
+        }
+        edge_drop(&edge);
+        revocation->edges++;
+    }
+    return true;
+}
+
+static void revocation_finish(struct revocation *revocation)
+{
+    struct operation *operation = revocation->operation;
+    struct refusal words;
+
+    if (operation != NULL) {
+        memcpy(&words, &revocation->step.receipt, sizeof(words));
+        operation_complete(operation, (int32_t)revocation->edges, 0, &words);
+    }
+    object_unref(&revocation->delegation->object);
+    kmem_free(&revocation_cache, revocation);
+    atomic_add_u64(&running, UINT64_MAX);
+}
+
+static bool revocation_step(struct job *job)
+{
+    struct revocation *revocation = CONTAINER_OF(job, struct revocation, job);
+    struct object *subject = revocation->delegation->subject;
+
+    switch (revocation->phase) {
+    case REVOCATION_GRACE:
+        revocation->phase += grace_is_over(revocation);
+        return true;
+    case REVOCATION_USES:
+        if (subject->type->revoke == NULL || !subject->type->revoke(subject, &revocation->step)) {
+            revocation->at = process_next(NULL);
+            revocation->phase++;
+        }
+        return true;
+    case REVOCATION_TABLES:
+        if (revocation->at == NULL) {
+            revocation->phase++;
+        } else if (!table_search(revocation)) {
+            revocation->at = process_next(revocation->at);
+            revocation->slot = 0;
+        }
+        return true;
+    case REVOCATION_DONE:
+        break;
+    }
+    revocation_finish(revocation);
+    return false;
+}
+
+enum transport_error revocation_start(struct thread *thread, uint64_t user_data,
+                                      struct delegation *delegation, struct refusal *refusal)
+{
+    struct revocation *revocation = kmem_alloc(&revocation_cache);
+
+    if (revocation == NULL) {
+        return TRANSPORT_NO_MEMORY;
+    }
+    revocation->operation = operation_take(thread, OPERATION_JOB, user_data);
+    if (revocation->operation == NULL) {
+        kmem_free(&revocation_cache, revocation);
+        refusal->limit = LIMIT_OPERATIONS;
+        return TRANSPORT_LIMIT;
+    }
+    revocation->operation->holder = &revocation->operation;
+    revocation->delegation = delegation;
+    object_ref(&delegation->object);
+    revocation->step.above = delegation->node;
+    revocation->step.receipt.nodes = (uint32_t)atomic_load_relaxed_u64(&delegation->node->below);
+    atomic_add_u64(&running, 1);
+    (void)grant_revoke(delegation->node);
+    revocation->job.step = revocation_step;
+    job_start(&revocation->job, arch_cpu_this(), thread->task.priority);
+    return TRANSPORT_OK;
+}
