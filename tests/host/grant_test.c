@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Delegations one at a time: depth, splicing, counts, what the check finds, and the rules for
+ * passing edges on (seed of the delegation rules: needs the right to grant and strips it).
+ */
+#include "tests/host/support.h"
+
+#include "core/cap_table.h"
+
+static struct grant_tree tree;
+static unsigned nodes_freed;
+
+static void node_free(struct grant_node *node)
+{
+    nodes_freed++;
+    memset(node, 0xee, sizeof(*node));
+}
+
+/* A chain of `count` delegations, each below the one before. */
+static void chain(struct grant_node *node, unsigned count)
+{
+    grant_tree_init(&tree);
+    nodes_freed = 0;
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(grant_delegate(&tree, i == 0 ? NULL : &node[i - 1], &node[i]),
+                         TRANSPORT_OK);
+        assert_int_equal(grant_check(&node[i]), 0);
+    }
+}
+
+/* Revoked at every place of chains of 1, 3 and GRANT_DEPTH_MAX: what lies at or below it is dead,
+ * what lies above lives. */
+static void test_revoke_at_every_depth(void **state)
+{
+    static const unsigned lengths[] = {1, 3, GRANT_DEPTH_MAX};
+    struct grant_node node[GRANT_DEPTH_MAX];
+
+    (void)state;
+    for (unsigned l = 0; l < ARRAY_COUNT(lengths); l++) {
+        for (unsigned revoked = 0; revoked < lengths[l]; revoked++) {
+            chain(node, lengths[l]);
+            assert_true(grant_revoke(&node[revoked]));
+            assert_false(grant_revoke(&node[revoked]));
+            assert_int_equal(tree.epoch, 2);
+            for (unsigned i = 0; i < lengths[l]; i++) {
+                uint64_t epoch = 1;
+
+                assert_int_equal(grant_is_alive(&node[i], &epoch), i < revoked);
+                assert_int_equal(epoch, i < revoked ? 2 : 1);
+                assert_int_equal(grant_is_below(&node[i], &node[revoked]), i >= revoked);
+                assert_int_equal(node[i].below, lengths[l] - 1 - i);
+            }
+        }
+    }
+}
+
+static void test_one_more_is_refused(void **state)
+{
+    struct grant_node node[GRANT_DEPTH_MAX];
+    struct grant_node more = {0};
+
+    (void)state;
+    chain(node, GRANT_DEPTH_MAX);
+    assert_int_equal(grant_delegate(&tree, &node[GRANT_DEPTH_MAX - 1], &more), TRANSPORT_LIMIT);
+    assert_null(more.tree);
+    assert_int_equal(node[GRANT_DEPTH_MAX - 1].references, 1);
+    assert_int_equal(tree.nodes, GRANT_DEPTH_MAX);
+    assert_int_equal(grant_check(&node[GRANT_DEPTH_MAX - 1]), 0);
+}
+
+/* A handle that went leaves room for one more below, and takes nothing from those above. */
+static void test_splice(void **state)
+{
+    struct grant_node node[GRANT_DEPTH_MAX];
+    struct grant_node more;
+
+    (void)state;
+    chain(node, GRANT_DEPTH_MAX);
+    grant_splice(&node[GRANT_DEPTH_MAX - 1]);
+    assert_int_equal(grant_depth(&node[GRANT_DEPTH_MAX - 1]), GRANT_DEPTH_MAX - 1);
+    assert_int_equal(grant_delegate(&tree, &node[GRANT_DEPTH_MAX - 1], &more), TRANSPORT_OK);
+    assert_ptr_equal(more.parent, &node[GRANT_DEPTH_MAX - 2]);
+    assert_true(grant_walk(&more));
+    assert_true(grant_revoke(&node[0]));
+    assert_false(grant_walk(&more));
+    assert_false(grant_walk(&node[GRANT_DEPTH_MAX - 1]));
+}
+
+/* Two delegations of one object: the second does not fall with the first. */
+static void test_siblings_are_revoked_apart(void **state)
+{
+    struct grant_node one;
+    struct grant_node other;
+    uint64_t epoch = 1;
+
+    (void)state;
+    grant_tree_init(&tree);
+    assert_int_equal(grant_delegate(&tree, NULL, &one), TRANSPORT_OK);
+    assert_int_equal(grant_delegate(&tree, NULL, &other), TRANSPORT_OK);
+    assert_true(grant_revoke(&one));
+    assert_true(grant_is_alive(&other, &epoch));
+    epoch = 1;
+    assert_false(grant_is_alive(&one, &epoch));
+    assert_false(grant_is_below(&other, &one));
+}
+
+static void test_nodes_go_with_the_last_reference(void **state)
+{
+    struct grant_node node[3];
+
+    (void)state;
+    chain(node, 3);
+    grant_unref(&node[0], node_free); /* the handles of the two above */
+    grant_unref(&node[1], node_free);
+    assert_int_equal(nodes_freed, 0);
+    assert_int_equal(tree.nodes, 3);
+    grant_ref(&node[2]);
+    grant_unref(&node[2], node_free);
+    assert_int_equal(nodes_freed, 0);
+    grant_unref(&node[2], node_free);
+    assert_int_equal(nodes_freed, 3);
+    assert_int_equal(tree.nodes, 0);
+}
+
+static void unref_once_more(void *argument)
+{
+    grant_unref(argument, node_free);
+}
+
+static void ref_the_dead(void *argument)
+{
+    grant_ref(argument);
+}
+
+static void test_mistakes_are_caught(void **state)
+{
+    struct grant_node node[2];
+
+    (void)state;
+    chain(node, 2);
+    node[1].references = 0;
+    assert_true(test_asserts(unref_once_more, &node[1]));
+    node[1].references = 0;
+    assert_true(test_asserts(ref_the_dead, &node[1]));
+    chain(node, 2);
+    node[1].depth = 1;
+    assert_int_equal(grant_check(&node[1]), 1);
+    chain(node, 2);
+    node[0].below = 2;
+    assert_int_equal(grant_check(&node[1]), 2);
+    chain(node, 2);
+    node[0].state = 4;
+    assert_int_equal(grant_check(&node[1]), 3);
+}
+
+/* Every mode, leaving or not, with the right kept or not: what the receiver gets. */
+static void test_passing(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 24; bits++) {
+        int object;
+        struct hold_edge from = {.object = &object,
+                                 .facet = 6,
+                                 .mode = (uint8_t)(bits % 3),
+                                 .grantable = bits / 3 % 2,
+                                 .flags = EDGE_CLOSE_ON_EXEC};
+        struct edge_passing passing = {
+            .facet = 2, .leaving = bits / 6 % 2 != 0, .keep_grant = bits / 12 % 2 != 0};
+        bool allowed =
+            from.mode == EDGE_MODE_COPY || (from.mode == EDGE_MODE_MOVE && passing.leaving);
+        struct hold_edge to;
+
+        if (passing.keep_grant && from.grantable == 0) {
+            allowed = false;
+        }
+        assert_int_equal(hold_edge_pass(&from, &passing, &to),
+                         allowed ? TRANSPORT_OK : TRANSPORT_NOT_GRANTABLE);
+        if (allowed) {
+            assert_int_equal(to.mode, passing.keep_grant ? from.mode : EDGE_MODE_NONE);
+            assert_int_equal(to.grantable, passing.keep_grant);
+            assert_int_equal(to.facet, 2);
+            assert_int_equal(to.flags, 0);
+            passing.facet = 1;
+            assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_NO_METHOD);
+        }
+    }
+}
+
+static void test_facets(void **state)
+{
+    (void)state;
+    assert_true(facet_is_within(0, 0));
+    assert_true(facet_is_within(5, 7));
+    assert_false(facet_is_within(5, 4));
+    assert_true(facet_is_within(5, CAP_FACET_ALL));
+    assert_true(facet_is_within(CAP_FACET_ALL, CAP_FACET_ALL));
+    assert_false(facet_is_within(CAP_FACET_ALL, CAP_FACET_ALL >> 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_revoke_at_every_depth),
+        cmocka_unit_test(test_one_more_is_refused),
+        cmocka_unit_test(test_splice),
+        cmocka_unit_test(test_siblings_are_revoked_apart),
+        cmocka_unit_test(test_nodes_go_with_the_last_reference),
+        cmocka_unit_test(test_mistakes_are_caught),
+        cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_facets),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
