@@ -527,6 +527,18 @@ bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
     return true;
 }
 
+uint32_t cap_table_count(const struct cap_table *table, uint64_t interface_id)
+{
+    struct cap_slot *slot;
+    uint32_t cursor = 0;
+    uint32_t count = 0;
+
+    while (slot_next(table, &cursor, UINT32_MAX, &slot)) {
+        count += slot->edge.object != NULL && slot->edge.interface_id == interface_id;
+    }
+    return count;
+}
+
 bool cap_table_bury_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
                          const struct grant_node *above, struct hold_edge *edge, bool *found)
 {
@@ -600,11 +612,11 @@ bool facet_is_within(uint64_t facet, uint64_t within)
 enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
                                          struct hold_edge *to)
 {
-    if (!facet_is_within(facet, from->facet)) {
+    if (facet != CAP_FACET_ALL && !facet_is_within(facet, from->facet)) {
         return TRANSPORT_NO_METHOD;
     }
     *to = *from;
-    to->facet = facet;
+    to->facet = facet == CAP_FACET_ALL ? from->facet : facet;
     to->flags = 0;
     return TRANSPORT_OK;
 }

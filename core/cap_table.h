@@ -104,8 +104,8 @@ MUST_USE enum transport_error hold_edge_permits(const struct hold_edge *edge, ui
 MUST_USE bool facet_is_within(uint64_t facet, uint64_t within);
 
 /*
- * The edge that a holder of `from` may make for itself (DUP): everything equal, facet `facet`, no
- * flags. NO_METHOD: `facet` is wider than the source's.
+ * The edge that a holder of `from` may make for itself (DUP): everything equal, no flags, facet
+ * `facet`, or the source's for CAP_FACET_ALL. NO_METHOD: `facet` is wider than the source's.
  */
 MUST_USE enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
                                                   struct hold_edge *to);
@@ -251,6 +251,9 @@ MUST_USE bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t
 MUST_USE bool cap_table_bury_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
                                   const struct grant_node *above, struct hold_edge *edge,
                                   bool *found);
+
+/* How many held edges have this interface. */
+uint32_t cap_table_count(const struct cap_table *table, uint64_t interface_id);
 
 /* Where the edge (alive or revoked) came from; NULL: the id names none. Valid until it changes. */
 const struct provenance *cap_table_origin(const struct cap_table *table, struct cap_id id);

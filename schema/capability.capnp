@@ -88,14 +88,16 @@ interface CapabilityManager {
 
   list @0 (firstSlot :UInt32, maxEdges :UInt32) -> (edges :List(EdgeInfo), nextSlot :UInt32);
   # Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
-  # more. Slots that change between two calls may be missed or seen, never seen twice.
+  # more; an answer may hold fewer edges than asked for, or none, and still name a nextSlot. Slots
+  # that change between two calls may be missed or seen, never seen twice.
   # Units: slots; maxEdges 1 to listMax.
   # Errors: outOfRange (maxEdges).
   # Lifetime: the answer is a snapshot.
   # Minted by: the kernel at spawn.
 
   why @1 (capId :UInt64, maxSteps :UInt16 = 16) -> (steps :List(ProvenanceStep), complete :Bool);
-  # Through whom the caller came to hold this edge.
+  # Through whom the caller came to hold this edge. complete is false when there are more steps, or
+  # when the edge that a step came from is gone, and its own history with it.
   # Units: steps; at most listMax.
   # Errors: staleCapability; outOfRange (maxSteps).
   # Lifetime: the answer is a snapshot.
@@ -103,7 +105,8 @@ interface CapabilityManager {
 
   census @2 () -> (slotsUsed :UInt32, slotsRetired :UInt32, revoked :UInt32, callsOut :UInt32,
                    callsIn :UInt32, grantNodes :UInt32);
-  # How many of each there are now.
+  # How many of each there are now; revoked are those that wait to be released, grantNodes the handles
+  # of delegations held.
   # Units: slots, edges, calls, delegations.
   # Errors: none beyond those of every call.
   # Lifetime: the answer is a snapshot.

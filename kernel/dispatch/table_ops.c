@@ -183,28 +183,21 @@ static enum transport_error edge_receive(struct process *to, const struct sqe *s
     return error == TRANSPORT_OK ? error : insert_refused(refusal, error, sqe);
 }
 
+/* `edge` is the receiver's, with references of its own. */
 static enum transport_error transfer_copy(struct process *from, struct process *to,
-                                          const struct sqe *sqe, struct refusal *refusal)
+                                          const struct sqe *sqe, struct hold_edge *edge,
+                                          struct refusal *refusal)
 {
     struct provenance origin = origin_own(from, EDGE_ORIGIN_TRANSFER, sqe->cap);
-    struct hold_edge edge;
     enum transport_error error;
 
-    spinlock_lock(&from->lock);
-    error = edge_pass(from, sqe, &edge, refusal);
-    if (error == TRANSPORT_OK) {
-        edge_ref(&edge);
-    }
-    spinlock_unlock(&from->lock);
-    if (error != TRANSPORT_OK) {
-        return error;
-    }
-    edge_adopt(&edge);
+    edge_ref(edge);
+    edge_adopt(edge);
     spinlock_lock(&to->lock);
-    error = edge_receive(to, sqe, &edge, &origin, refusal);
+    error = edge_receive(to, sqe, edge, &origin, refusal);
     spinlock_unlock(&to->lock);
     if (error != TRANSPORT_OK) {
-        edge_drop(&edge);
+        edge_drop(edge);
     }
     return error;
 }
@@ -254,27 +247,49 @@ static enum transport_error transfer_move(struct process *from, struct process *
     return error;
 }
 
-enum transport_error submission_transfer(struct cpu *cpu, struct thread *thread,
-                                         const struct sqe *sqe, struct refusal *refusal)
+/* The process that `sqe->target` names, referenced, if the caller may give it something. */
+static enum transport_error target_pin(struct thread *thread, const struct sqe *sqe,
+                                       struct process **to, struct refusal *refusal)
 {
     struct hold_edge target;
     enum transport_error error = edge_pin(thread->process, sqe->target, &target, refusal);
-    struct process *to;
 
-    (void)cpu;
     if (error == TRANSPORT_OK) {
         error = hold_edge_permits(&target, PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_GIVE);
-        if (error != TRANSPORT_OK) {
-            edge_unpin(&target);
+        if (error == TRANSPORT_OK) {
+            *to = CONTAINER_OF(target.object, struct process, object);
+            object_ref(&(*to)->object);
         }
+        edge_unpin(&target);
     }
+    return error == TRANSPORT_OK ? error : refuse(refusal, error, ARGUMENT_TARGET, sqe->target.raw);
+}
+
+enum transport_error submission_transfer(struct cpu *cpu, struct thread *thread,
+                                         const struct sqe *sqe, struct refusal *refusal)
+{
+    struct process *process = thread->process;
+    struct process *to = NULL;
+    struct hold_edge edge;
+    enum transport_error error;
+
+    (void)cpu;
+    spinlock_lock(&process->lock);
+    error = edge_pass(process, sqe, &edge, refusal);
+    if (error == TRANSPORT_OK) {
+        edge_ref(&edge);
+    }
+    spinlock_unlock(&process->lock);
     if (error != TRANSPORT_OK) {
-        return refuse(refusal, error, ARGUMENT_TARGET, sqe->target.raw);
+        return error;
     }
-    to = CONTAINER_OF(target.object, struct process, object);
-    error = (sqe->flags & SQE_MOVE) != 0 ? transfer_move(thread->process, to, sqe, refusal)
-                                         : transfer_copy(thread->process, to, sqe, refusal);
-    edge_unpin(&target);
+    error = target_pin(thread, sqe, &to, refusal);
+    if (error == TRANSPORT_OK) {
+        error = (sqe->flags & SQE_MOVE) != 0 ? transfer_move(process, to, sqe, refusal)
+                                             : transfer_copy(process, to, sqe, &edge, refusal);
+        object_unref(&to->object);
+    }
+    edge_unpin(&edge);
     if (error == TRANSPORT_OK) {
         submission_post(thread, sqe, 0);
     }

@@ -3,9 +3,26 @@
 #ifndef KERNEL_OBJECT_GRANTS_H
 #define KERNEL_OBJECT_GRANTS_H
 
-#include "kernel/object/object.h"
+#include "kernel/sched/process.h"
 
-struct thread;
+enum revocation_phase {
+    REVOCATION_GRACE,
+    REVOCATION_USES,
+    REVOCATION_TABLES,
+    REVOCATION_DONE,
+};
+
+/* The job of one REVOKE (revocation.c). */
+struct revocation {
+    struct job job;
+    struct operation *operation; /* NULL: its thread is gone, or cancelled it */
+    enum revocation_phase phase;
+    bool asked; /* GRACE: the other CPUs have been interrupted */
+    struct revoke_step step;
+    struct process *at; /* TABLES: being searched, referenced */
+    uint32_t slot;      /* of it, next */
+    uint32_t edges;
+};
 
 /* What a handle of a delegation names. The last handle gone without a revoke splices the node. */
 struct delegation {
@@ -13,12 +30,13 @@ struct delegation {
     struct object *subject;  /* what was delegated; fixed, holds a reference */
     struct grant_node *node; /* fixed, holds a reference */
     uint64_t interface_id;   /* of the edge that was delegated */
+    uint64_t revoking;       /* atomic: 1 while the job runs, which holds a reference of this */
+    struct revocation revocation;
 };
 
 extern const struct object_type delegation_type;
 
 void grants_init(void);
-void revocations_init(void); /* called by it */
 
 /* For grant_unref: the last reference is gone. */
 void grant_node_free(struct grant_node *node);
@@ -35,11 +53,14 @@ MUST_USE enum transport_error delegation_make(const struct hold_edge *source, ui
 
 /*
  * Revokes: the mark at once, then a job of this CPU and of the thread's priority that completes the
- * submission when nothing of it is in use any more. LIMIT, NO_MEMORY: nothing changed.
+ * submission when nothing of it is in use any more. It takes no memory. LIMIT: the thread has no
+ * operation left, or another REVOKE of the same delegation is under way (argument CAP).
  */
 MUST_USE enum transport_error revocation_start(struct thread *thread, uint64_t user_data,
                                                struct delegation *delegation,
                                                struct refusal *refusal);
+
+void revocations_init(void);
 
 /* Revocations whose jobs are not over. */
 uint64_t revocations_running(void);

@@ -6,6 +6,7 @@
 #include "core/manifest.h"
 #include "kernel/object/object.h"
 
+extern struct object capability_manager_object;
 extern struct object console_object;
 extern struct object boot_package_object;
 extern struct object endpoint_factory_object;

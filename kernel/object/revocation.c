@@ -19,20 +19,21 @@
  * table. Whoever puts it into one checks that it is alive under that table's lock; so either the
  * search finds it there, or the check sees the mark.
  *
- * A second REVOKE of the same delegation does the same work again and finds nothing to count: its
- * completion means as much.
+ * The job lies in the delegation, so that whoever is short of memory can still take back what he
+ * gave. One REVOKE of a delegation is under way at a time; a later one does the same work again and
+ * finds nothing to count: its completion means as much.
  *
  * Invariants:
  *  1. operation is NULL once the caller's thread is retired or cancelled it (same CPU, so no lock);
  *     the job goes on to its end.
- *  2. `at` is referenced.
+ *  2. `revoking` is 1 exactly while the job is started and not over; it holds a reference of the
+ *     delegation, and one of `at`.
  *
- * Locks: in TABLES the process's, a stretch at a time. What can fail: memory and the caller's
- * operations, before the mark.
+ * Locks: in TABLES the process's, a stretch at a time. What can fail: the caller's operations,
+ * before the mark.
  */
 #include "core/assert.h"
 #include "core/string.h"
-#include "kernel/mem/kmem.h"
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
@@ -41,32 +42,11 @@ enum {
     BURY_EDGES = 4,  /* edges emptied in one step: the last of an endpoint's owners closes it */
 };
 
-enum revocation_phase {
-    REVOCATION_GRACE,
-    REVOCATION_USES,
-    REVOCATION_TABLES,
-    REVOCATION_DONE,
-};
-
-struct revocation {
-    struct job job;
-    struct operation *operation;   /* NULL: its thread is gone */
-    struct delegation *delegation; /* referenced */
-    enum revocation_phase phase;
-    bool asked; /* GRACE: the other CPUs have been interrupted */
-    struct revoke_step step;
-    struct process *at; /* TABLES: being searched */
-    uint32_t slot;      /* of it, next */
-    uint32_t edges;
-};
-
-static struct kmem_cache revocation_cache;
 static uint64_t running; /* atomic */
 
 void revocations_init(void)
 {
-    running = 0;
-    kmem_cache_init(&revocation_cache, "revocation", sizeof(struct revocation));
+    running = 0; /* the host restarts kernels */
 }
 
 uint64_t revocations_running(void)
@@ -115,24 +95,31 @@ static bool table_search(struct revocation *revocation)
     return true;
 }
 
+static struct delegation *delegation_of(struct revocation *revocation)
+{
+    return CONTAINER_OF(revocation, struct delegation, revocation);
+}
+
 static void revocation_finish(struct revocation *revocation)
 {
+    struct delegation *delegation = delegation_of(revocation);
     struct operation *operation = revocation->operation;
     struct refusal words;
+    int32_t edges = (int32_t)revocation->edges;
 
+    memcpy(&words, &revocation->step.receipt, sizeof(words));
+    atomic_store_release_u64(&delegation->revoking, 0);
     if (operation != NULL) {
-        memcpy(&words, &revocation->step.receipt, sizeof(words));
-        operation_complete(operation, (int32_t)revocation->edges, 0, &words);
+        operation_complete(operation, edges, 0, &words);
     }
-    object_unref(&revocation->delegation->object);
-    kmem_free(&revocation_cache, revocation);
+    object_unref(&delegation->object);
     atomic_add_u64(&running, UINT64_MAX);
 }
 
 static bool revocation_step(struct job *job)
 {
     struct revocation *revocation = CONTAINER_OF(job, struct revocation, job);
-    struct object *subject = revocation->delegation->subject;
+    struct object *subject = delegation_of(revocation)->subject;
 
     switch (revocation->phase) {
     case REVOCATION_GRACE:
@@ -162,19 +149,23 @@ static bool revocation_step(struct job *job)
 enum transport_error revocation_start(struct thread *thread, uint64_t user_data,
                                       struct delegation *delegation, struct refusal *refusal)
 {
-    struct revocation *revocation = kmem_alloc(&revocation_cache);
+    struct revocation *revocation = &delegation->revocation;
+    struct operation *operation;
 
-    if (revocation == NULL) {
-        return TRANSPORT_NO_MEMORY;
+    if (atomic_exchange_u64(&delegation->revoking, 1) != 0) {
+        refusal->argument = ARGUMENT_CAP;
+        refusal->limit = 1;
+        return TRANSPORT_LIMIT;
     }
-    revocation->operation = operation_take(thread, OPERATION_JOB, user_data);
-    if (revocation->operation == NULL) {
-        kmem_free(&revocation_cache, revocation);
+    operation = operation_take(thread, OPERATION_JOB, user_data);
+    if (operation == NULL) {
+        atomic_store_release_u64(&delegation->revoking, 0);
         refusal->limit = LIMIT_OPERATIONS;
         return TRANSPORT_LIMIT;
     }
-    revocation->operation->holder = &revocation->operation;
-    revocation->delegation = delegation;
+    memset(revocation, 0, sizeof(*revocation));
+    revocation->operation = operation;
+    operation->holder = &revocation->operation;
     object_ref(&delegation->object);
     revocation->step.above = delegation->node;
     revocation->step.receipt.nodes = (uint32_t)atomic_load_relaxed_u64(&delegation->node->below);

@@ -498,6 +498,24 @@ struct process *process_next(struct process *after)
     return next;
 }
 
+struct process *process_find(uint64_t pid)
+{
+    struct process *found = NULL;
+
+    spinlock_lock(&processes_lock);
+    for (struct list_node *node = list_first(&processes); node != NULL && found == NULL;
+         node = list_next(&processes, node)) {
+        struct process *process = CONTAINER_OF(node, struct process, all_node);
+
+        if (process->pid == pid) {
+            object_ref(&process->object);
+            found = process;
+        }
+    }
+    spinlock_unlock(&processes_lock);
+    return found;
+}
+
 void process_kill_all(const struct process *except)
 {
     struct list_node *node;

@@ -134,6 +134,9 @@ void processes_when_empty(void (*hook)(void));
  * none. Takes over the caller's reference of `after`. One made meanwhile is seen. */
 struct process *process_next(struct process *after);
 
+/* The process `pid`, referenced, if it has not ended; NULL: there is none. */
+struct process *process_find(uint64_t pid);
+
 /* Kills every process but `except`. */
 void process_kill_all(const struct process *except);
 unsigned process_count(void);

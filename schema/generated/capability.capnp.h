@@ -260,7 +260,8 @@ static inline struct capability_delegation_info_results_builder capability_deleg
 enum capability_manager_method {
     /*
      * Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
-     * more. Slots that change between two calls may be missed or seen, never seen twice.
+     * more; an answer may hold fewer edges than asked for, or none, and still name a nextSlot. Slots
+     * that change between two calls may be missed or seen, never seen twice.
      * Units: slots; maxEdges 1 to listMax.
      * Errors: outOfRange (maxEdges).
      * Lifetime: the answer is a snapshot.
@@ -268,7 +269,8 @@ enum capability_manager_method {
      */
     CAPABILITY_MANAGER_METHOD_LIST = 0,
     /*
-     * Through whom the caller came to hold this edge.
+     * Through whom the caller came to hold this edge. complete is false when there are more steps, or
+     * when the edge that a step came from is gone, and its own history with it.
      * Units: steps; at most listMax.
      * Errors: staleCapability; outOfRange (maxSteps).
      * Lifetime: the answer is a snapshot.
@@ -276,7 +278,8 @@ enum capability_manager_method {
      */
     CAPABILITY_MANAGER_METHOD_WHY = 1,
     /*
-     * How many of each there are now.
+     * How many of each there are now; revoked are those that wait to be released, grantNodes the handles
+     * of delegations held.
      * Units: slots, edges, calls, delegations.
      * Errors: none beyond those of every call.
      * Lifetime: the answer is a snapshot.

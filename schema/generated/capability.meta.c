@@ -54,50 +54,50 @@ static const char text[] =
     "One slot of the caller's own table.\n" "\0" /* 1778 */
     "EdgeInfo" "\0" /* 1815 */
     "CapabilityManager.ledger$Params" "\0" /* 1824 */
-    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore. Slots that change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1856 */
-    "list" "\0" /* 2170 */
-    "Through whom the caller came to hold this edge.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2175 */
-    "why" "\0" /* 2371 */
-    "How many of each there are now.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2375 */
-    "census" "\0" /* 2558 */
-    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2565 */
-    "ledger" "\0" /* 2737 */
-    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 2744 */
-    "CapabilityManager" "\0" /* 2957 */
-    "steps" "\0" /* 2975 */
-    "complete" "\0" /* 2981 */
-    "CapabilityManager.why$Results" "\0" /* 2990 */
-    "firstSlot" "\0" /* 3020 */
-    "maxEdges" "\0" /* 3030 */
-    "CapabilityManager.list$Params" "\0" /* 3039 */
-    "slotsUsed" "\0" /* 3069 */
-    "slotsRetired" "\0" /* 3079 */
-    "callsOut" "\0" /* 3092 */
-    "callsIn" "\0" /* 3101 */
-    "grantNodes" "\0" /* 3109 */
-    "CapabilityManager.census$Results" "\0" /* 3120 */
-    "CapabilityManager.census$Params" "\0" /* 3153 */
-    "edges" "\0" /* 3185 */
-    "nextSlot" "\0" /* 3191 */
-    "CapabilityManager.list$Results" "\0" /* 3200 */
-    "Delegation.revoke$Results" "\0" /* 3231 */
-    "maxSteps" "\0" /* 3257 */
-    "CapabilityManager.why$Params" "\0" /* 3266 */
-    "by the boot manifest\n" "\0" /* 3295 */
-    "manifest" "\0" /* 3317 */
-    "as a grant of the process that spawned the holder\n" "\0" /* 3326 */
-    "spawn" "\0" /* 3377 */
-    "as an argument of a call that the holder received\n" "\0" /* 3383 */
-    "transfer" "\0" /* 3434 */
-    "as a result of a call that the holder made\n" "\0" /* 3443 */
-    "result" "\0" /* 3487 */
-    "by DUP of another edge of the holder\n" "\0" /* 3494 */
-    "duplicate" "\0" /* 3532 */
-    "made by the kernel for this process itself\n" "\0" /* 3542 */
-    "kernel" "\0" /* 3586 */
-    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 3593 */
-    "EdgeOrigin" "\0" /* 3660 */
-    "Delegation.info$Params" "\0" /* 3671 */;
+    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore; an answer may hold fewer edges than asked for, or none, and still name a nextSlot. Slots\nthat change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1856 */
+    "list" "\0" /* 2253 */
+    "Through whom the caller came to hold this edge. complete is false when there are more steps, or\nwhen the edge that a step came from is gone, and its own history with it.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2258 */
+    "why" "\0" /* 2576 */
+    "How many of each there are now; revoked are those that wait to be released, grantNodes the handles\nof delegations held.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2580 */
+    "census" "\0" /* 2851 */
+    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2858 */
+    "ledger" "\0" /* 3030 */
+    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 3037 */
+    "CapabilityManager" "\0" /* 3250 */
+    "steps" "\0" /* 3268 */
+    "complete" "\0" /* 3274 */
+    "CapabilityManager.why$Results" "\0" /* 3283 */
+    "firstSlot" "\0" /* 3313 */
+    "maxEdges" "\0" /* 3323 */
+    "CapabilityManager.list$Params" "\0" /* 3332 */
+    "slotsUsed" "\0" /* 3362 */
+    "slotsRetired" "\0" /* 3372 */
+    "callsOut" "\0" /* 3385 */
+    "callsIn" "\0" /* 3394 */
+    "grantNodes" "\0" /* 3402 */
+    "CapabilityManager.census$Results" "\0" /* 3413 */
+    "CapabilityManager.census$Params" "\0" /* 3446 */
+    "edges" "\0" /* 3478 */
+    "nextSlot" "\0" /* 3484 */
+    "CapabilityManager.list$Results" "\0" /* 3493 */
+    "Delegation.revoke$Results" "\0" /* 3524 */
+    "maxSteps" "\0" /* 3550 */
+    "CapabilityManager.why$Params" "\0" /* 3559 */
+    "by the boot manifest\n" "\0" /* 3588 */
+    "manifest" "\0" /* 3610 */
+    "as a grant of the process that spawned the holder\n" "\0" /* 3619 */
+    "spawn" "\0" /* 3670 */
+    "as an argument of a call that the holder received\n" "\0" /* 3676 */
+    "transfer" "\0" /* 3727 */
+    "as a result of a call that the holder made\n" "\0" /* 3736 */
+    "result" "\0" /* 3780 */
+    "by DUP of another edge of the holder\n" "\0" /* 3787 */
+    "duplicate" "\0" /* 3825 */
+    "made by the kernel for this process itself\n" "\0" /* 3835 */
+    "kernel" "\0" /* 3879 */
+    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 3886 */
+    "EdgeOrigin" "\0" /* 3953 */
+    "Delegation.info$Params" "\0" /* 3964 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xeac5dddf941bac8b), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 15, 0}, /* capability.capnp:ProvenanceStep.origin */
@@ -126,38 +126,38 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1644, 1615, 1, 65535, 12, 0}, /* capability.capnp:EdgeInfo.objectName */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 1655, 224, 65535, 1, 0}, /* capability.capnp:EdgeInfo.revoked */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1767, 1707, 15, 65535, 7, 0}, /* capability.capnp:EdgeInfo.grantDepth */
-    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 2975, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2981, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3020, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3030, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3069, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3079, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
+    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 3268, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3274, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3313, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3323, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3362, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3372, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 0, 2, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.revoked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3092, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3101, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3109, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
-    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 3185, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3191, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3385, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3394, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3402, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
+    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 3478, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3484, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1584, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.why$Params.capId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 3257, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 3550, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3317, 3295},
-    {3377, 3326},
-    {3434, 3383},
-    {3487, 3443},
-    {3532, 3494},
-    {3586, 3542},
+    {3610, 3588},
+    {3670, 3619},
+    {3727, 3676},
+    {3780, 3736},
+    {3825, 3787},
+    {3879, 3835},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x98e0de1582a7a6da), UINT64_C(0xe8854ad45a3a4e11), 542, 391}, /* capability.capnp:Delegation.revoke */
     {UINT64_C(0xf160703b867f7263), UINT64_C(0x8abd05db2405d513), 822, 549}, /* capability.capnp:Delegation.info */
-    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 2170, 1856}, /* capability.capnp:CapabilityManager.list */
-    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 2371, 2175}, /* capability.capnp:CapabilityManager.why */
-    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 2558, 2375}, /* capability.capnp:CapabilityManager.census */
-    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 2737, 2565}, /* capability.capnp:CapabilityManager.ledger */
+    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 2253, 1856}, /* capability.capnp:CapabilityManager.list */
+    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 2576, 2258}, /* capability.capnp:CapabilityManager.why */
+    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 2851, 2580}, /* capability.capnp:CapabilityManager.census */
+    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 3030, 2858}, /* capability.capnp:CapabilityManager.ledger */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -169,16 +169,16 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x9ad87a3a7bd19f5f), 1521, 1484, 12, 5, 0, 0, 0, 0, {4, 1}, 1, false}, /* LedgerLine */
     {UINT64_C(0x9c746fd76a2df61b), 1815, 1778, 17, 9, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
     {UINT64_C(0x9e02f1ae991b13fb), 1824, 0, 26, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
-    {UINT64_C(0xaf4980182dc3f7d1), 2957, 2744, 2, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
-    {UINT64_C(0xb23a990f8428441d), 2990, 0, 26, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
-    {UINT64_C(0xbb3dfe526276fb22), 3039, 0, 28, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
-    {UINT64_C(0xc29144cfb669ede2), 3120, 0, 30, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
-    {UINT64_C(0xce3671cc095b3f8b), 3153, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
-    {UINT64_C(0xd32cd8405fabe14c), 3200, 0, 36, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
-    {UINT64_C(0xe8854ad45a3a4e11), 3231, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Results */
-    {UINT64_C(0xe9925ed8cd9db0f6), 3266, 0, 38, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
-    {UINT64_C(0xeac5dddf941bac8b), 3660, 3593, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
-    {UINT64_C(0xf160703b867f7263), 3671, 0, 40, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.info$Params */
+    {UINT64_C(0xaf4980182dc3f7d1), 3250, 3037, 2, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
+    {UINT64_C(0xb23a990f8428441d), 3283, 0, 26, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
+    {UINT64_C(0xbb3dfe526276fb22), 3332, 0, 28, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
+    {UINT64_C(0xc29144cfb669ede2), 3413, 0, 30, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
+    {UINT64_C(0xce3671cc095b3f8b), 3446, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
+    {UINT64_C(0xd32cd8405fabe14c), 3493, 0, 36, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
+    {UINT64_C(0xe8854ad45a3a4e11), 3524, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Results */
+    {UINT64_C(0xe9925ed8cd9db0f6), 3559, 0, 38, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
+    {UINT64_C(0xeac5dddf941bac8b), 3953, 3886, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
+    {UINT64_C(0xf160703b867f7263), 3964, 0, 40, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.info$Params */
 };
 
 static const struct capn_meta_file *const imports[] = {
