@@ -429,8 +429,10 @@ bool call_argument(struct capn_request *request, uint32_t index, struct hold_edg
     }
     spinlock_unlock(&process->lock);
     if (error != TRANSPORT_OK) {
-        (void)call_refuse(request, EXCEPTION_REASON_STALE_CAPABILITY, 0,
-                          call->transfer[index].cap.raw);
+        (void)call_refuse(request,
+                          error == TRANSPORT_REVOKED ? EXCEPTION_REASON_REVOKED_CAPABILITY
+                                                     : EXCEPTION_REASON_STALE_CAPABILITY,
+                          0, call->transfer[index].cap.raw);
         return false;
     }
     edge_adopt(edge);
