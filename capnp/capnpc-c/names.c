@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names in C, by the one rule of docs/generated-names.md, and the refusal of names that fall
+ * Names in C, by the one rule of capnp/names.md, and the refusal of names that fall
  * together or are keywords. Nothing is ever renamed in silence: the schema's author says what a
  * colliding declaration shall be called, with $C.name.
  */

@@ -19,7 +19,7 @@ void *memory_take(size_t count, size_t size);
 char *text_format(const char *format, ...) PRINTF_LIKE(1, 2);
 char *text_copy(const char *bytes, size_t length);
 
-/* "bytesMax" -> "bytes_max", "DMAPool" -> "dma_pool": the naming rule of docs/generated-names.md.
+/* "bytesMax" -> "bytes_max", "DMAPool" -> "dma_pool": the naming rule of capnp/names.md.
  */
 char *text_snake(const char *name);
 char *text_upper(const char *name);
