@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ThreadSpawner: a further thread in the caller's own process. Thin: the answer carries no handle;
- * stack and ring sizes are the kernel's.
+ * the stack is the kernel's choice.
  */
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/kmem.h"
@@ -113,7 +113,8 @@ static enum capn_dispatch start(struct capn_request *request, const struct threa
             kmem_free(&thread_spawn_cache, spawn);
         }
         if (status == STATUS_LIMIT && line != LEDGER_LINES) {
-            return call_refuse_ledger(request, line, line == LEDGER_RING_BYTES ? RING_BYTES : 1);
+            return call_refuse_ledger(
+                request, line, line == LEDGER_RING_BYTES ? thread_ring_bytes(&plan->ring) : 1);
         }
         return status == STATUS_LIMIT ? call_refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED,
                                                     LIMIT_THREADS, LIMIT_THREADS)
@@ -132,10 +133,15 @@ static enum capn_dispatch spawner_spawn(void *object, struct capn_request *reque
 {
     struct thread_request_reader message = thread_spawner_spawn_params_get_request(params);
     struct thread *caller = call_of(request)->caller;
-    struct thread_plan plan = {.process = caller->process,
-                               .entry = thread_request_get_entry(message),
-                               .argument = thread_request_get_argument(message),
-                               .priority = caller->task.priority};
+    struct thread_ring_sizes_reader ring = thread_request_get_ring(message);
+    struct thread_plan plan = {
+        .process = caller->process,
+        .entry = thread_request_get_entry(message),
+        .argument = thread_request_get_argument(message),
+        .priority = caller->task.priority,
+        .ring = {.sq_entries = thread_ring_sizes_get_submission_entries(ring),
+                 .cq_entries = thread_ring_sizes_get_completion_entries(ring),
+                 .arena_bytes = thread_ring_sizes_get_arena_bytes(ring)}};
 
     (void)object;
     (void)results;
@@ -149,6 +155,10 @@ static enum capn_dispatch spawner_spawn(void *object, struct capn_request *reque
         thread_request_get_thread_pointer(message) != 0) {
         return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0,
                            thread_request_get_stack_top(message));
+    }
+    if (!ring_sizes_settle(&plan.ring)) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, LIMIT_ARENA_BYTES_MAX,
+                           plan.ring.arena_bytes);
     }
     if (thread_request_has_scheduling(message)) {
         plan.priority = scheduling_parameters_get_priority(thread_request_get_scheduling(message));

@@ -23,6 +23,7 @@
 #define LAYOUT_RING         UINT64_C(0x40000)
 
 _Static_assert(LAYOUT_STACK_HIGH < LAYOUT_START_INFO, "a guard page above the stack");
-_Static_assert(LAYOUT_RING + RING_BYTES < LAYOUT_THREAD_BYTES, "a ring fits its region");
+_Static_assert(LAYOUT_RING + RING_ARENA_OFFSET + LIMIT_ARENA_BYTES_MAX < LAYOUT_THREAD_BYTES,
+               "a ring fits its region");
 
 #endif

@@ -32,9 +32,9 @@
 
 enum {
     STACK_PAGES = LIMIT_STACK_BYTES / LIMIT_PAGE_BYTES,
-    BUILD_PAGES = STACK_PAGES + 1 + RING_PAGES, /* stack, StartInfo, ring */
-    BUILD_STEP_PAGES = 6,       /* each is zeroed and mapped: about 1,300 instructions */
-    THREAD_CONTROL_BYTES = 256, /* above the thread pointer, at the top of the stack */
+    RING_FIRST_PAGE = STACK_PAGES + 1, /* of those that are built: stack, StartInfo, ring */
+    BUILD_STEP_PAGES = 6,              /* each is zeroed and mapped: about 1,300 instructions */
+    THREAD_CONTROL_BYTES = 256,        /* above the thread pointer, at the top of the stack */
 };
 
 static struct kmem_cache thread_cache;
@@ -114,7 +114,8 @@ static enum status thread_charge(struct thread *thread, enum ledger_line_name *l
 
     *line = LEDGER_THREADS;
     if (status == STATUS_OK) {
-        status = account_charge(thread->account, LEDGER_RING_BYTES, RING_BYTES);
+        status = account_charge(thread->account, LEDGER_RING_BYTES,
+                                thread_ring_bytes(&thread->plan.ring));
         *line = LEDGER_RING_BYTES;
         if (status != STATUS_OK) {
             account_release(thread->account, LEDGER_THREADS, 1);
@@ -125,7 +126,7 @@ static enum status thread_charge(struct thread *thread, enum ledger_line_name *l
 
 static void thread_uncharge(struct thread *thread)
 {
-    account_release(thread->account, LEDGER_RING_BYTES, RING_BYTES);
+    account_release(thread->account, LEDGER_RING_BYTES, thread_ring_bytes(&thread->plan.ring));
     account_release(thread->account, LEDGER_THREADS, 1);
 }
 
@@ -153,6 +154,7 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
 {
     struct thread *thread = kmem_alloc(&thread_cache);
     enum status status = STATUS_NO_MEMORY;
+    bool settled;
 
     if (thread == NULL) {
         return status;
@@ -167,6 +169,8 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     list_init(&thread->operations_free);
     offence_init(&thread->offences);
     list_init(&thread->received);
+    settled = ring_sizes_settle(&thread->plan.ring);
+    ASSERT(settled);
     status = thread_charge(thread, line);
     if (status != STATUS_OK) {
         kmem_free(&thread_cache, thread);
@@ -200,7 +204,7 @@ void thread_free(struct thread *thread)
     ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer.node));
     operations_free(thread);
     answers_destroy(thread);
-    for (unsigned i = 0; i < RING_PAGES; i++) {
+    for (unsigned i = 0; i < RING_PAGES_MAX; i++) {
         if (thread->ring_frame[i] != 0) {
             account_frame_free(thread->account, thread->ring_frame[i]);
         }
@@ -220,7 +224,7 @@ static enum status build_page(struct thread *thread, unsigned index)
         return vspace_map_new(vspace, base + LAYOUT_STACK_LOW + index * LIMIT_PAGE_BYTES,
                               ARCH_PAGE_WRITE, NULL);
     }
-    index -= STACK_PAGES + 1;
+    index -= RING_FIRST_PAGE;
     status = account_frame_alloc(thread->account, &thread->ring_frame[index]);
     if (status == STATUS_OK) {
         status = vspace_map_shared(vspace, base + LAYOUT_RING + index * LIMIT_PAGE_BYTES,
@@ -276,11 +280,7 @@ static enum status build_start(struct thread *thread)
 
 static void ring_make(struct thread *thread)
 {
-    struct ring_sizes sizes = {.sq_entries = 0};
-    bool valid = ring_sizes_settle(&sizes);
-
-    ASSERT(valid);
-    ring_init(&thread->ring, &sizes,
+    ring_init(&thread->ring, &thread->plan.ring,
               (struct ring_memory){
                   .header = arch_frame_pointer(thread->ring_frame[0]),
                   .sq = arch_frame_pointer(thread->ring_frame[RING_SQ_OFFSET / LIMIT_PAGE_BYTES]),
@@ -290,9 +290,10 @@ static void ring_make(struct thread *thread)
 
 enum status thread_build_step(struct thread *thread, bool *done)
 {
+    unsigned pages = RING_FIRST_PAGE + thread_ring_bytes(&thread->plan.ring) / LIMIT_PAGE_BYTES;
     enum status status = STATUS_OK;
 
-    for (unsigned i = 0; i < BUILD_STEP_PAGES && thread->built < BUILD_PAGES; i++) {
+    for (unsigned i = 0; i < BUILD_STEP_PAGES && thread->built < pages; i++) {
         status =
             thread->built == STACK_PAGES ? build_start(thread) : build_page(thread, thread->built);
         if (status != STATUS_OK) {
@@ -300,11 +301,11 @@ enum status thread_build_step(struct thread *thread, bool *done)
         }
         thread->built++;
     }
-    *done = thread->built == BUILD_PAGES;
+    *done = thread->built == pages;
     if (*done) {
         thread->ring_address = region_base(thread) + LAYOUT_RING;
         thread->arena_address = thread->ring_address + RING_ARENA_OFFSET;
-        for (unsigned i = 0; i < ARENA_PAGES; i++) {
+        for (unsigned i = 0; i < pages - RING_FIRST_PAGE - ARENA_FIRST_PAGE; i++) {
             thread->arena_page[i] = arch_frame_pointer(thread->ring_frame[ARENA_FIRST_PAGE + i]);
         }
         ring_make(thread);
@@ -375,7 +376,8 @@ static void reclaim_unmapped(struct unmap *unmap)
 static bool reclaim_step(struct job *job)
 {
     struct thread *thread = CONTAINER_OF(job, struct thread, reclaim);
-    unsigned end = (unsigned)((LAYOUT_RING + RING_BYTES) / LIMIT_PAGE_BYTES);
+    unsigned end =
+        (unsigned)(LAYOUT_RING + thread_ring_bytes(&thread->plan.ring)) / LIMIT_PAGE_BYTES;
     unsigned pages = VSPACE_STEP_PAGES;
     vaddr_t first;
     enum status status;

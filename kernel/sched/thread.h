@@ -25,9 +25,9 @@
 struct process;
 
 enum {
-    RING_PAGES = RING_BYTES / LIMIT_PAGE_BYTES,
-    ARENA_PAGES = LIMIT_ARENA_BYTES / LIMIT_PAGE_BYTES,
     ARENA_FIRST_PAGE = RING_ARENA_OFFSET / LIMIT_PAGE_BYTES,
+    ARENA_PAGES_MAX = LIMIT_ARENA_BYTES_MAX / LIMIT_PAGE_BYTES,
+    RING_PAGES_MAX = ARENA_FIRST_PAGE + ARENA_PAGES_MAX,
     ANSWER_FRAMES = 2, /* answers, and their capabilities */
     OPERATIONS_PER_FRAME = LIMIT_PAGE_BYTES / sizeof(struct operation),
     OPERATION_FRAMES = (LIMIT_OPERATIONS + OPERATIONS_PER_FRAME - 1) / OPERATIONS_PER_FRAME,
@@ -39,6 +39,7 @@ struct thread_plan {
     vaddr_t entry;
     uint64_t argument;
     unsigned priority;
+    struct ring_sizes ring; /* 0: the default */
 };
 
 struct thread {
@@ -77,10 +78,10 @@ struct thread {
 
     struct timer timer; /* of its wait; on the home CPU */
 
-    vaddr_t ring_address;             /* in the process */
-    vaddr_t arena_address;            /* of the ring's arena, there */
-    uint8_t *arena_page[ARENA_PAGES]; /* where the kernel reaches it */
-    paddr_t ring_frame[RING_PAGES];
+    vaddr_t ring_address;                 /* in the process */
+    vaddr_t arena_address;                /* of the ring's arena, there */
+    uint8_t *arena_page[ARENA_PAGES_MAX]; /* where the kernel reaches it */
+    paddr_t ring_frame[RING_PAGES_MAX];
     paddr_t operation_frame[OPERATION_FRAMES];
     paddr_t answer_frame[ANSWER_FRAMES];
     paddr_t transfer_frame;
@@ -91,10 +92,16 @@ struct thread {
 
 void threads_init(void);
 
-/* A thread of `plan->process` with its kernel parts (context, operations) but no user memory: the
- * thread holds one of the process's thread slots. STATUS_LIMIT: *line is the ledger's line that is
- * used up, LEDGER_LINES when all LIMIT_THREADS slots are taken; STATUS_NO_MEMORY; STATUS_DEAD: the
- * process is ending. */
+/* Bytes of a ring of these sizes: what its thread is charged. */
+static inline uint32_t thread_ring_bytes(const struct ring_sizes *sizes)
+{
+    return RING_ARENA_OFFSET + sizes->arena_bytes;
+}
+
+/* A thread of `plan->process`, with ring sizes that ring_sizes_settle accepts, with its kernel
+ * parts (context, operations) but no user memory: the thread holds one of the process's thread
+ * slots. STATUS_LIMIT: *line is the ledger's line that is used up, LEDGER_LINES when all
+ * LIMIT_THREADS slots are taken; STATUS_NO_MEMORY; STATUS_DEAD: the process is ending. */
 enum status thread_create(const struct thread_plan *plan, struct thread **thread,
                           enum ledger_line_name *line) MUST_USE;
 
@@ -122,7 +129,7 @@ static inline uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint
     uint32_t page = offset / LIMIT_PAGE_BYTES;
     uint32_t within = offset % LIMIT_PAGE_BYTES;
 
-    ASSERT(page < ARENA_PAGES);
+    ASSERT(page < ARENA_PAGES_MAX);
     *contiguous = LIMIT_PAGE_BYTES - within;
     return thread->arena_page[page] + within;
 }
@@ -136,7 +143,8 @@ static inline bool thread_arena_offset(const struct thread *thread, uint64_t add
 {
     uint64_t start = address - thread->arena_address;
 
-    if (UNLIKELY(bytes > LIMIT_ARENA_BYTES || start > LIMIT_ARENA_BYTES - bytes)) {
+    if (UNLIKELY(bytes > thread->plan.ring.arena_bytes ||
+                 start > thread->plan.ring.arena_bytes - bytes)) {
         return false;
     }
     *offset = (uint32_t)start;

@@ -6,13 +6,16 @@
  *   ring-opcodes        reserved opcodes and fields that must be zero are refused by name
  *   ring-corrupt-*      an impossible index fails the ring closed, once, and the process goes on;
  *                       repaired, it works again
+ *   ring-sizes          threads with rings of other sizes
  *   ring-tick           submits without entering: the timer tick carries out what is safe
  *   ring-spam           submits for ever; others must make progress beside it
  *
  * covers: cap_enter/RING_CORRUPT, FORWARD/BAD_OPCODE, RELEASE/BAD_CAP
  */
 #include "core/string.h"
+#include "schema/generated/exception.capnp.h"
 #include "tests/programs/support/check.h"
+#include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
 #include "user/rt/syscall.h"
 
@@ -250,6 +253,87 @@ static NORETURN void spam(struct rt *rt)
     }
 }
 
+/* What a thread with a ring of its own size is to find. */
+struct sized {
+    struct ring_sizes sizes;
+    struct check check;
+    uint32_t done; /* atomic */
+};
+
+static int sized_main(struct rt *rt, void *argument)
+{
+    struct sized *sized = argument;
+    struct rt_ring *ring = &rt->ring;
+    struct sqe entry = {.opcode = OPCODE_NOP};
+    struct rt_operation operation[LIMIT_SQ_ENTRIES];
+    struct cqe completion;
+
+    sized->check.rt = rt;
+    CHECK_EQUAL(&sized->check, ring->header->sq_entries, sized->sizes.sq_entries);
+    CHECK_EQUAL(&sized->check, ring->header->cq_entries, sized->sizes.cq_entries);
+    CHECK_EQUAL(&sized->check, ring->header->arena_bytes, sized->sizes.arena_bytes);
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < sized->sizes.sq_entries; i++) {
+            CHECK_EQUAL(&sized->check, rt_ring_submit(ring, &entry, &operation[i]), TRANSPORT_OK);
+        }
+        for (unsigned i = 0; i < sized->sizes.sq_entries; i++) {
+            CHECK_EQUAL(&sized->check, rt_ring_wait(ring, operation[i], TIMEOUT_NONE, &completion),
+                        TRANSPORT_OK);
+        }
+    }
+    CHECK_EQUAL(&sized->check, rt_syscall_cap_enter(sized->sizes.cq_entries + 1, 0),
+                TRANSPORT_BAD_ARGUMENT);
+    /* The last word of the arena is the ring's, the one behind it is not. */
+    ring->arena[sized->sizes.arena_bytes - 1] = 1;
+    entry = (struct sqe){.opcode = OPCODE_CALL,
+                         .flags = SQE_PROMISED,
+                         .promise = {.answer = 1, .path = {.step = {1}}},
+                         .message = (uint64_t)(uintptr_t)ring->arena + sized->sizes.arena_bytes - 8,
+                         .message_bytes = 16,
+                         .answer = 1U << ANSWER_SLOT_BITS};
+    ring->checks = false;
+    CHECK_EQUAL(&sized->check, rt_ring_do(ring, &entry, &completion), TRANSPORT_OK);
+    CHECK_EQUAL(&sized->check, completion.result, TRANSPORT_BAD_ANSWER);
+    atomic_store_release_u32(&sized->done, 1);
+    return 0;
+}
+
+/* Threads with rings of every extreme; sizes that no ring may have are refused. */
+static void sizes_chosen(struct check *check)
+{
+    static const struct ring_sizes good[] = {
+        {LIMIT_SQ_ENTRIES_MIN, LIMIT_CQ_ENTRIES_MIN, LIMIT_PAGE_BYTES},
+        {LIMIT_SQ_ENTRIES, LIMIT_CQ_ENTRIES, LIMIT_ARENA_BYTES_MAX},
+        {LIMIT_SQ_ENTRIES, LIMIT_CQ_ENTRIES_MIN, LIMIT_ARENA_BYTES},
+    };
+    static const struct ring_sizes bad[] = {
+        {LIMIT_SQ_ENTRIES * 2, 0, 0},      {0, LIMIT_CQ_ENTRIES * 2, 0}, {3, 0, 0},
+        {0, 0, LIMIT_ARENA_BYTES_MAX * 2}, {0, 0, LIMIT_PAGE_BYTES - 8},
+    };
+    static struct sized sized[ARRAY_COUNT(good)];
+    static struct rt_thread_start begin[ARRAY_COUNT(good)];
+    struct thread_spawner spawner;
+
+    CHECK_EQUAL(check,
+                rt_find(check->rt, "thread-spawner", THREAD_SPAWNER_INTERFACE_ID, &spawner.cap),
+                TRANSPORT_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        CHECK_EQUAL(check, thread_client_spawn_sized(check->rt, spawner, &begin[0], &bad[i]),
+                    EXCEPTION_REASON_OUT_OF_RANGE);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        sized[i].sizes = good[i];
+        begin[i] = (struct rt_thread_start){.function = sized_main, .argument = &sized[i]};
+        CHECK_EQUAL(check, thread_client_spawn_sized(check->rt, spawner, &begin[i], &good[i]),
+                    TRANSPORT_OK);
+        while (atomic_load_acquire_u32(&sized[i].done) == 0) {
+            rt_sleep(check->rt, 1000000);
+        }
+        check->passed += sized[i].check.passed;
+        check->failed += sized[i].check.failed;
+    }
+}
+
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
@@ -273,7 +357,9 @@ int main(struct rt *rt)
     if (name_is(rt, "ring-spam")) {
         spam(rt);
     }
-    if (name_is(rt, "ring-opcodes")) {
+    if (name_is(rt, "ring-sizes")) {
+        sizes_chosen(&check);
+    } else if (name_is(rt, "ring-opcodes")) {
         opcodes_reserved(&check);
         fields_checked(&check);
     } else {

@@ -3,6 +3,7 @@
 #ifndef USER_LIB_THREAD_SPAWNER_H
 #define USER_LIB_THREAD_SPAWNER_H
 
+#include "core/ring.h"
 #include "schema/generated/thread.capnp.h"
 #include "user/lib/client.h"
 #include "user/rt/thread.h"
@@ -15,5 +16,10 @@ struct thread_spawner {
  * thread has begun. */
 int32_t thread_client_spawn(struct rt *rt, struct thread_spawner spawner,
                             const struct rt_thread_start *begin);
+
+/* The same with a ring of these sizes; 0: the default. */
+int32_t thread_client_spawn_sized(struct rt *rt, struct thread_spawner spawner,
+                                  const struct rt_thread_start *begin,
+                                  const struct ring_sizes *sizes);
 
 #endif

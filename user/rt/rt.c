@@ -91,7 +91,7 @@ void rt_sleep(struct rt *rt, uint64_t ns)
 
     /* A full queue is more than ever comes, so that time alone ends the wait. */
     while (left_ns > 0 && (status == TRANSPORT_OK || status == TRANSPORT_INTERRUPTED)) {
-        status = rt_ring_enter(&rt->ring, LIMIT_CQ_ENTRIES, left_ns);
+        status = rt_ring_enter(&rt->ring, rt->ring.cq_mask + 1, left_ns);
         left_ns = clock_left_ns(rt->ring.clock_hertz, deadline);
     }
 }

@@ -73,11 +73,11 @@ struct rt_buffer rt_buffer_alloc(struct rt_ring *ring, uint32_t size)
     uint32_t wanted;
     uint8_t *bytes;
 
-    if (size > LIMIT_ARENA_BYTES) {
+    if (size > ring->arena_bytes) {
         return (struct rt_buffer){.bytes = NULL};
     }
     wanted = blocks_for(size);
-    while (first + wanted <= RT_RING_BLOCKS) {
+    while (first + wanted <= ring->arena_bytes / RT_RING_BLOCK_BYTES) {
         uint32_t run = blocks_run(&ring->allocated, first, wanted);
 
         if (run == wanted) {
@@ -96,9 +96,9 @@ static uint32_t buffer_block(const struct rt_ring *ring, struct rt_buffer buffer
 {
     size_t offset = (size_t)(buffer.bytes - ring->arena);
 
-    ASSERT(buffer.bytes >= ring->arena && offset < LIMIT_ARENA_BYTES);
+    ASSERT(buffer.bytes >= ring->arena && offset < ring->arena_bytes);
     ASSERT(offset % RT_RING_BLOCK_BYTES == 0);
-    ASSERT(buffer.size <= LIMIT_ARENA_BYTES - offset);
+    ASSERT(buffer.size <= ring->arena_bytes - offset);
     return (uint32_t)(offset / RT_RING_BLOCK_BYTES);
 }
 
@@ -138,8 +138,8 @@ static void range_lend(struct rt_ring *ring, struct rt_slot *slot, uint64_t addr
     uint64_t base = (uint64_t)(uintptr_t)ring->arena;
     uint32_t last;
 
-    if (bytes == 0 || address < base || address - base >= LIMIT_ARENA_BYTES ||
-        bytes > LIMIT_ARENA_BYTES - (address - base)) {
+    if (bytes == 0 || address < base || address - base >= ring->arena_bytes ||
+        bytes > ring->arena_bytes - (address - base)) {
         return;
     }
     last = (uint32_t)((address - base + bytes - 1) / RT_RING_BLOCK_BYTES);
@@ -176,13 +176,19 @@ static void slot_take_back(struct rt_ring *ring, struct rt_slot *slot)
 /* ---- operations --------------------------------------------------------------------------------
  */
 
+static bool size_is_valid(uint32_t size, uint32_t max)
+{
+    return size != 0 && size <= max && (size & (size - 1)) == 0;
+}
+
 bool rt_ring_init(struct rt_ring *ring, struct ring_header *header, uint64_t clock_hertz)
 {
     uint8_t *base = (uint8_t *)header;
 
     if (header->magic != RING_MAGIC || header->version != RING_VERSION ||
-        header->sq_entries != LIMIT_SQ_ENTRIES || header->cq_entries != LIMIT_CQ_ENTRIES ||
-        header->arena_bytes != LIMIT_ARENA_BYTES) {
+        !size_is_valid(header->sq_entries, LIMIT_SQ_ENTRIES) ||
+        !size_is_valid(header->cq_entries, LIMIT_CQ_ENTRIES) ||
+        !size_is_valid(header->arena_bytes, LIMIT_ARENA_BYTES_MAX)) {
         return false;
     }
     memset(ring, 0, sizeof(*ring));
@@ -191,6 +197,10 @@ bool rt_ring_init(struct rt_ring *ring, struct ring_header *header, uint64_t clo
     ring->submissions = (struct sqe *)(base + header->sq_offset);
     ring->completions = (const struct cqe *)(base + header->cq_offset);
     ring->arena = base + header->arena_offset;
+    ring->arena_bytes =
+        header->arena_bytes < LIMIT_ARENA_BYTES ? header->arena_bytes : LIMIT_ARENA_BYTES;
+    ring->sq_mask = header->sq_entries - 1;
+    ring->cq_mask = header->cq_entries - 1;
     ring->tail = ring_load_own(&header->sq_tail);
     ring->head = ring_load_own(&header->cq_head);
     ring->checks = true;
@@ -217,7 +227,7 @@ static void rt_ring_collect(struct rt_ring *ring)
         return;
     }
     while (ring->head != tail) {
-        struct cqe completion = ring->completions[ring->head % LIMIT_CQ_ENTRIES];
+        struct cqe completion = ring->completions[ring->head & ring->cq_mask];
         struct rt_slot *slot =
             operation_slot(ring, (struct rt_operation){.id = completion.user_data});
 
@@ -266,13 +276,13 @@ int32_t rt_ring_submit(struct rt_ring *ring, const struct sqe *entry,
     struct rt_slot *slot;
     struct sqe *place;
 
-    if (ring->tail - ring_load_peer(&ring->header->sq_head) >= LIMIT_SQ_ENTRIES) {
+    if (ring->tail - ring_load_peer(&ring->header->sq_head) > ring->sq_mask) {
         int32_t status = rt_ring_enter(ring, 0, 0);
 
         if (status != TRANSPORT_OK) {
             return status;
         }
-        if (ring->tail - ring_load_peer(&ring->header->sq_head) >= LIMIT_SQ_ENTRIES) {
+        if (ring->tail - ring_load_peer(&ring->header->sq_head) > ring->sq_mask) {
             return TRANSPORT_LIMIT;
         }
     }
@@ -286,7 +296,7 @@ int32_t rt_ring_submit(struct rt_ring *ring, const struct sqe *entry,
     if (ring->checks) {
         slot_lend(ring, slot, entry);
     }
-    place = &ring->submissions[ring->tail % LIMIT_SQ_ENTRIES];
+    place = &ring->submissions[ring->tail & ring->sq_mask];
     *place = *entry;
     place->user_data = operation->id;
     ring->tail++;

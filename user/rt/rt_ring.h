@@ -60,6 +60,9 @@ struct rt_ring {
     struct sqe *submissions;
     const struct cqe *completions;
     uint8_t *arena;
+    uint32_t arena_bytes; /* that are handed out: LIMIT_ARENA_BYTES at most */
+    uint32_t sq_mask;     /* sizes of the queues, less one */
+    uint32_t cq_mask;
     uint32_t tail;      /* of the submission queue, this side's own */
     uint32_t head;      /* of the completion queue, this side's own */
     uint32_t in_flight; /* slots PENDING */
@@ -133,14 +136,14 @@ enum {
 /* Whether an entry may be written in place now: the queue has room. */
 static inline bool rt_ring_has_place(const struct rt_ring *ring)
 {
-    return ring->tail - ring_load_peer(&ring->header->sq_head) < LIMIT_SQ_ENTRIES;
+    return ring->tail - ring_load_peer(&ring->header->sq_head) <= ring->sq_mask;
 }
 
 /* The place of the entry `ahead` of the next one, all of which is to be written; then rt_ring_push
  * or rt_ring_lone. */
 static inline struct sqe *rt_ring_place(struct rt_ring *ring, uint32_t ahead)
 {
-    return &ring->submissions[(ring->tail + ahead) % LIMIT_SQ_ENTRIES];
+    return &ring->submissions[(ring->tail + ahead) & ring->sq_mask];
 }
 
 /* Shows `count` entries, whose user_data have RT_RING_OWN set, to the kernel at the next enter. */
@@ -160,7 +163,7 @@ static inline uint32_t rt_ring_ready(const struct rt_ring *ring)
 /* The completion `ahead` of the next one, below rt_ring_ready. */
 static inline const struct cqe *rt_ring_completion(const struct rt_ring *ring, uint32_t ahead)
 {
-    return &ring->completions[(ring->head + ahead) % LIMIT_CQ_ENTRIES];
+    return &ring->completions[(ring->head + ahead) & ring->cq_mask];
 }
 
 /* Gives the places of the next `count` completions back. */
