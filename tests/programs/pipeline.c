@@ -33,13 +33,16 @@ struct bench {
 
 static void bench_make(struct bench *bench, struct check *check)
 {
-    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 32};
+    struct manifest_export limits = {
+        .message_bytes = MESSAGE_BYTES, .capabilities = 2, .queue_length = 32};
     struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
-                                       .facet = MANIFEST_FACET_ALL};
+                                       .facet = MANIFEST_FACET_ALL,
+                                       .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
 
     *bench = (struct bench){.check = check, .rt = check->rt, .ring = &check->rt->ring};
     bench->ring->checks = false; /* calls share their buffers */
-    bench->inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    bench->inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES) +
+                                                    2 * (uint32_t)sizeof(struct received_cap));
     bench->buffer = rt_buffer_alloc(bench->ring, 512);
     CHECK_EQUAL(
         check,
@@ -181,6 +184,125 @@ static void kernel_chain(struct bench *bench)
     CHECK_EQUAL(check, client_close(&create), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(bench->ring, session), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(bench->ring, owner), TRANSPORT_OK);
+}
+
+/* Answers a call with the client's edge at `path`. */
+static void answer_with_cap(struct bench *bench, uint64_t token, struct answer_path path)
+{
+    struct transfer transfer = {.cap = bench->client, .mode = TRANSFER_COPY, .path = path};
+
+    memcpy(bench->buffer.bytes, &transfer, sizeof(transfer));
+    CHECK_EQUAL(bench->check,
+                rt_return(bench->ring, &(struct rt_reply){.endpoint = bench->owner.cap,
+                                                          .token = token,
+                                                          .message = bench->buffer.bytes,
+                                                          .transfers = 1}),
+                TRANSPORT_OK);
+}
+
+/* The single capability that came with an answer of no bytes; it is given up again. */
+static struct cap_id answer_cap(struct bench *bench, const struct cqe *completion,
+                                const uint8_t *result)
+{
+    struct received_cap record;
+
+    CHECK_EQUAL(bench->check, completion->result, 0);
+    CHECK_EQUAL(bench->check, completion->flags >> CQE_CAPS_SHIFT, 1);
+    memcpy(&record, result, sizeof(record));
+    CHECK(bench->check, record.interface_id == GREETER_INTERFACE_ID);
+    return record.cap;
+}
+
+/* A chain of four calls on a server that is a program: all submitted before the first is received,
+ * each sent when the one before is answered, and the client enters for all of them together. */
+static void server_chain(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_buffer result = rt_buffer_alloc(bench->ring, 4 * 128);
+    struct rt_answer_id id[4];
+    struct rt_operation link[4];
+    struct cqe completion;
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct sqe entry;
+
+        id[i] = rt_answer_take(bench->ring);
+        entry = i == 0 ? greet(bench, id[0]) : promised(bench, id[i - 1], id[i]);
+        entry.method = i % 2 == 0 ? GREETER_METHOD_GREET : GREETER_METHOD_FINISH;
+        entry.message_bytes = 0;
+        entry.result = (uint64_t)(uintptr_t)result.bytes + 128 * i;
+        entry.result_bytes = 128;
+        link[i] = submit(bench, &entry);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        struct rt_request request = rt_receive(bench->ring, bench->owner.cap, bench->inbox);
+
+        CHECK(check, request.status > 0);
+        CHECK_EQUAL(check, request.head->method,
+                    i % 2 == 0 ? GREETER_METHOD_GREET : GREETER_METHOD_FINISH);
+        answer_with_cap(bench, request.head->token, RT_PATH(first_path));
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        completion = taken(bench, link[i]);
+        CHECK_EQUAL(
+            check,
+            rt_release(bench->ring, answer_cap(bench, &completion, result.bytes + (size_t)128 * i)),
+            TRANSPORT_OK);
+        CHECK_EQUAL(check, rt_finish(bench->ring, id[i]), TRANSPORT_OK);
+    }
+    rt_buffer_free(bench->ring, result);
+}
+
+/* Who has seen the answer and calls its capability directly comes after every promised call, and
+ * those come in the order of their submission. A path that the answer does not have is BROKEN. */
+static void order_kept(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct rt_answer_id none = {.raw = 0};
+    struct rt_buffer result = rt_buffer_alloc(bench->ring, 128);
+    struct rt_operation first;
+    struct rt_operation waiting[6];
+    struct rt_operation direct;
+    struct cqe completion;
+    struct sqe entry = greet(bench, id);
+    struct cap_id cap;
+
+    entry.result = (uint64_t)(uintptr_t)result.bytes;
+    entry.result_bytes = 128;
+    first = submit(bench, &entry);
+    for (unsigned i = 0; i < 6; i++) {
+        entry = promised(bench, id, none);
+        entry.result_bytes = 64 + 8 * i; /* tells them apart at the server */
+        if (i == 5) {
+            entry.promise.path.step[1] = 1;
+        }
+        waiting[i] = submit(bench, &entry);
+    }
+    answer_with_cap(bench, received(bench), RT_PATH(first_path));
+    completion = taken(bench, first);
+    cap = answer_cap(bench, &completion, result.bytes);
+    entry = greet(bench, none);
+    entry.cap = cap;
+    entry.result_bytes = 128;
+    direct = submit(bench, &entry);
+    completion = taken(bench, waiting[5]);
+    CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
+    CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_PATH);
+    for (unsigned i = 0; i < 6; i++) {
+        struct rt_request request = rt_receive(bench->ring, bench->owner.cap, bench->inbox);
+
+        CHECK(check, request.status > 0);
+        CHECK_EQUAL(check, request.head->result_bytes, i == 5 ? 128 : 64 + 8 * i);
+        answer(bench, request.head->token, false);
+        CHECK_EQUAL(check, taken(bench, i == 5 ? direct : waiting[i]).result, 0);
+    }
+    /* The answer names the caller's edge: released, a late promise finds it stale. */
+    CHECK_EQUAL(check, rt_release(bench->ring, cap), TRANSPORT_OK);
+    entry = promised(bench, id, none);
+    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
+    rt_buffer_free(bench->ring, result);
 }
 
 /* Ids that name nothing, are in use, or stand for the call itself. */
@@ -390,6 +512,10 @@ int main(struct rt *rt)
 
     bench_make(&bench, &check);
     kernel_chain(&bench);
+    for (unsigned round = 0; round < 3; round++) {
+        server_chain(&bench);
+        order_kept(&bench);
+    }
     ids_refused(&bench);
     buffers_refused(&bench);
     for (unsigned round = 0; round < 3; round++) {
