@@ -20,6 +20,7 @@
  */
 #include "abi/atomic.h"
 #include "core/string.h"
+#include "schema/generated/console.capnp.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
@@ -33,7 +34,7 @@ enum {
     GONE_HOPS = 5,
     COPIES = 4, /* of the last process: what it was given, and three of that */
     CALLS = 6,
-    CROSSINGS = 300,
+    CROSSINGS = 100,
     CROSS_SLOT = 9, /* of the window: where the other one's edge is put */
     PEER_SLOT = 10, /* where the other one's handle is */
     RACES = 120,
@@ -95,7 +96,7 @@ static struct manifest_quotas quotas(uint32_t below)
                                     .outstanding_calls = 16 * n,
                                     .scratch_bytes = 8192 * n,
                                     .threads = n,
-                                    .log_bytes = 0,
+                                    .log_bytes = 512 * n,
                                     .grant_nodes = 4 * n};
 }
 
@@ -121,9 +122,11 @@ static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name,
 
 static struct process_grant grant(const char *name, struct cap_id cap)
 {
+    bool console = string_equal(name, "console"); /* the one of which less than all is held */
+
     return (struct process_grant){.name = text(name),
                                   .cap = cap,
-                                  .facet = MANIFEST_FACET_ALL,
+                                  .facet = console ? CONSOLE_FACET_WRITE : MANIFEST_FACET_ALL,
                                   .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
 }
 
@@ -231,8 +234,10 @@ static void chain(struct check *check, const char *kind, unsigned hops)
 
     CHECK_EQUAL(check, rt_delegate(ring, held(check, "null"), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
-    CHECK_EQUAL(check, hop_start(check, kind, hops, made.cap, reports.client, &first),
-                TRANSPORT_OK);
+    if (!CHECK_EQUAL(check, hop_start(check, kind, hops, made.cap, reports.client, &first),
+                     TRANSPORT_OK)) {
+        return;
+    }
     CHECK_EQUAL(check, report_take(check, &reports), NULL_OBJECT_METHOD_NOTHING);
     edges = rt_revoke(ring, made.handle, &receipt, NULL);
     if (stays) {
@@ -443,7 +448,7 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
     spawn_begin(check, &client, spawner_dies ? made.cap : spawner,
                 spawner_dies ? subject : made.cap);
     CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
-    CHECK_EQUAL(check, receipt.calls, spawner_dies);
+    CHECK(check, receipt.calls <= 1); /* 0: the job found the mark before it was asked */
     CHECK_EQUAL(check, client_finish(&client), EXCEPTION_REASON_REVOKED_CAPABILITY);
     (void)client_close(&client);
     spawn_begin(check, &client, spawner_dies ? made.cap : spawner,
@@ -458,32 +463,36 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
 
 /* ---- crossing -------------------------------------------------------------------------------- */
 
-/* Gives the other one edges and takes what comes from it, each slot by turns full and empty. */
+/*
+ * Gives the other one edges and takes what comes from it, until each has been done often enough or
+ * the other one is done: then it took from here as often, and only its last gift may not have been
+ * taken here.
+ */
 static void cross(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
     struct rt_duplicate own = {.cap = held(check, "null"), .facet = RT_FACET_SAME};
-    struct cap_id peer = {0};
+    struct rt_transfer give = {.slot = CROSS_SLOT};
+    int32_t status = TRANSPORT_OK;
     unsigned sent = 0;
     unsigned taken = 0;
 
-    while (rt_token(ring, PEER_SLOT, PROCESS_HANDLE_INTERFACE_ID, &peer) == TRANSPORT_BAD_CAP) {
+    while (rt_token(ring, PEER_SLOT, PROCESS_HANDLE_INTERFACE_ID, &give.target) ==
+           TRANSPORT_BAD_CAP) {
         rt_sleep(check->rt, 1000);
     }
-    for (unsigned i = 0; i < CROSSINGS; i++) {
-        struct rt_transfer give = {.target = peer, .flags = SQE_EXACT_SLOT, .slot = CROSS_SLOT};
+    for (unsigned i = 0; status != TRANSPORT_PEER_GONE && (sent < CROSSINGS || taken < CROSSINGS);
+         i++) {
         struct cap_id copy;
-        int32_t status;
 
-        CHECK_EQUAL(check, rt_duplicate(ring, &own, &copy, NULL), TRANSPORT_OK);
-        give.cap = copy;
-        give.flags |= i % 2 == 0 ? SQE_MOVE : 0;
+        CHECK_EQUAL(check, rt_duplicate(ring, &own, &give.cap, NULL), TRANSPORT_OK);
+        give.flags = (uint8_t)(SQE_EXACT_SLOT | (i % 2 == 0 ? SQE_MOVE : 0));
         status = rt_transfer(ring, &give, NULL);
         CHECK(check, status == TRANSPORT_OK || status == TRANSPORT_SLOT_IN_USE ||
                          status == TRANSPORT_PEER_GONE);
         sent += status == TRANSPORT_OK;
         if (status != TRANSPORT_OK || i % 2 != 0) {
-            release(check, copy);
+            release(check, give.cap);
         }
         if (rt_token(ring, CROSS_SLOT, NULL_OBJECT_INTERFACE_ID, &copy) == TRANSPORT_OK) {
             CHECK_EQUAL(check, call(check->rt, copy, 0), TRANSPORT_OK);
@@ -491,8 +500,7 @@ static void cross(struct check *check)
             taken++;
         }
     }
-    CHECK(check, sent > 0);
-    CHECK(check, taken > 0 || sent == 1);
+    CHECK(check, sent >= CROSSINGS && taken >= CROSSINGS - 1);
 }
 
 static void crossing(struct check *check)
