@@ -159,6 +159,26 @@ static void call_take_off(struct endpoint_queues *queues, struct endpoint_match 
     match->token = (queues->token[slot].generation << TOKEN_SLOT_BITS) | slot;
 }
 
+bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call, uint64_t *token)
+{
+    uint32_t slot;
+
+    ASSERT(call->place == ENDPOINT_NOWHERE);
+    if (!list_is_empty(&queues->calls) || !list_is_empty(&queues->closed) ||
+        list_is_empty(&queues->receivers) || queues->in_flight == UINT32_MAX) {
+        return false;
+    }
+    slot = (uint32_t)__builtin_ctz(~queues->in_flight);
+    ASSERT(queues->token[slot].call == NULL && queues->token[slot].watch == NULL);
+    queues->in_flight |= UINT32_C(1) << slot;
+    queues->token[slot].call = call;
+    call->place = ENDPOINT_IN_FLIGHT;
+    call->token_slot = slot;
+    *token = (queues->token[slot].generation << TOKEN_SLOT_BITS) | slot;
+    (void)receiver_take(queues);
+    return true;
+}
+
 enum endpoint_delivery endpoint_match(struct endpoint_queues *queues, struct endpoint_match *match)
 {
     if (list_is_empty(&queues->receivers)) {

@@ -92,6 +92,21 @@ MUST_USE struct endpoint_record *endpoint_next_call(const struct endpoint_queues
 /* The receiver that endpoint_match would take next; NULL: none waits. */
 MUST_USE struct endpoint_record *endpoint_next_receiver(const struct endpoint_queues *queues);
 
+/*
+ * What endpoint_add_call and endpoint_match do when a receiver waits and nothing comes before the
+ * call: it is in flight under *token, the oldest receiver is nowhere. False: something does, or no
+ * token slot is free, or nobody receives; nothing changed.
+ */
+MUST_USE bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call,
+                            uint64_t *token);
+
+/* Whether nothing waits for a receiver: no call, and no session's end. */
+static inline bool endpoint_only_answers(const struct endpoint_queues *queues)
+{
+    return list_is_empty(&queues->calls) && list_is_empty(&queues->closed) &&
+           queues->receiver_count < LIMIT_ENDPOINT_RECEIVERS;
+}
+
 enum endpoint_delivery {
     ENDPOINT_DELIVERS_NOTHING,
     ENDPOINT_DELIVERS_CALL,

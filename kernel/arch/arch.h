@@ -35,13 +35,17 @@ struct arch_vspace;  /* one address space's tables */
 /* ---- processors ------------------------------------------------------------------------------ */
 
 /*
- * arch_inline.h beside arch_types.h declares four functions, inline where that is worth it:
+ * arch_inline.h beside arch_types.h declares five functions, inline where that is worth it:
  *
  *   struct cpu *arch_cpu_this(void)             the CPU this code runs on, from kernel_main on
  *   void arch_spin_hint(void)                   body of a spin loop
  *   void arch_lock_point(void)                  before a lock is taken: nothing on hardware; where
  *                                               virtual CPUs are scheduled by hand, another's turn
  *   void *arch_frame_pointer(paddr_t frame)     the kernel's view of a frame (direct map)
+ *   void arch_copy_words(void *to, const void *from, size_t words)
+ *                                               copies 8-byte words, by the fewest instructions;
+ *                                               if the places overlap, what is written is
+ *                                               unspecified, but within `to`
  */
 #include "arch_inline.h"
 

@@ -24,6 +24,7 @@
 #include "core/string.h"
 #include "kernel/dispatch/quick.h"
 #include "kernel/dispatch/submission.h"
+#include "kernel/ipc/handoff.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 
@@ -177,6 +178,13 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
 
         thread->deadline_ns =
             timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE : now_ns + timeout_ns;
+    }
+    if (timeout_ns == TIMEOUT_NONE && min_complete != 0) {
+        struct thread *next;
+
+        if (handoff_submission(cpu, thread, &next) == HANDOFF_SWITCH) {
+            sched_switch(cpu, next);
+        }
     }
     if (!enter_stretch(cpu, thread, &result)) {
         cpu_run(cpu);

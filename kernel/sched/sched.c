@@ -253,6 +253,39 @@ static void thread_run(struct cpu *cpu, struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
+bool sched_may_switch(const struct cpu *cpu, const struct thread *from, const struct thread *to)
+{
+    unsigned highest = run_queue_highest(&cpu->run_queue);
+    unsigned lent =
+        from->task.priority > to->task.priority ? from->task.priority : to->task.priority;
+
+    /* Read without the lock: who is queued by another CPU at this moment sends an IPI. */
+    return (highest == RUN_PRIORITY_NONE || highest <= lent) && !cpu->reschedule &&
+           !process_is_dying(to->process);
+}
+
+/* Whether the thread's cap_enter is over without anything left to do, with its result. */
+static bool enter_is_over(struct thread *thread, int64_t *result)
+{
+    *result = ring_completions(&thread->ring);
+    return !ring_has_submissions(&thread->ring) && !thread->ring.corrupt &&
+           *result >= thread->wait_for && !process_is_dying(thread->process);
+}
+
+void sched_switch(struct cpu *cpu, struct thread *to)
+{
+    int64_t result;
+
+    current_leave(cpu);
+    cpu->running_priority = to->task.priority;
+    if (LIKELY(to->entering && enter_is_over(to, &result))) {
+        to->entering = false;
+        arch_context_set_result(&to->context, result);
+    }
+    thread_run(cpu, to);
+    cpu_run(cpu);
+}
+
 static void job_run(struct job *job)
 {
     if (job->step(job)) {

@@ -8,4 +8,9 @@ void arch_spin_hint(void);
 void arch_lock_point(void); /* a switch point */
 void *arch_frame_pointer(paddr_t frame);
 
+static inline void arch_copy_words(void *to, const void *from, size_t words)
+{
+    __builtin_memmove(to, from, words * sizeof(uint64_t));
+}
+
 #endif

@@ -28,4 +28,10 @@ static inline void *arch_frame_pointer(paddr_t frame)
     return (void *)(LAYOUT_DIRECT_BASE + frame);
 }
 
+/* Copies whole words between two places that do not overlap. */
+static inline void arch_copy_words(void *to, const void *from, size_t words)
+{
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 #endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handing off: the short way of the two submissions that make up a round trip, CALL and
+ * RETURN_RECV, when everything about them is as usual.
+ *
+ *   client: CALL --> the server's receive completes --> the CPU goes to the server
+ *   server: RETURN_RECV --> the client's call completes --> the CPU goes to the client
+ *
+ * Usual means: one submission, alone in its queue, of a thread that is about to wait without a time
+ * limit; no capabilities, no answer kept, no delegation on the edges; a receiver waits, and no call
+ * before this one; both buffers in the arenas. Whatever differs leaves everything as it was, and
+ * the long way (calls.c, delivery.c) looks at the entry afresh and has the words for a refusal. So
+ * the short way does what the long way would, in the same order and under the same locks, and
+ * refuses nothing.
+ *
+ * The switch: if the peer waits on this CPU for just this completion, it is not queued: the CPU
+ * goes straight to it, on what is left of the waiting thread's quantum (endpoint_may_switch
+ * decides). Priority and time are lent for exactly as long as the peer runs: when it waits, yields
+ * or is preempted it competes as itself again.
+ *
+ * Each word of the entry is read once from shared memory, atomically.
+ *
+ * Locks: process, given back; the endpoint's, and inside it the rings of server and client, one at
+ * a time. What can fail: nothing here.
+ */
+#include "kernel/ipc/handoff.h"
+
+#include "core/assert.h"
+#include "core/string.h"
+#include "kernel/ipc/delivery.h"
+#include "kernel/sched/process.h"
+
+/* The first word of a usual entry: opcode, no transfers, message_bytes a multiple of 8 below 32
+ * KiB; a CALL has a method, a RETURN_RECV may have SQE_EXCEPTION. */
+#define CALL_FIXED   UINT64_C(0xffff8007ff00ffff)
+#define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
+
+/* What the thread's submission says, each word read once. */
+struct entry {
+    uint64_t first;
+    struct cap_id cap;
+    uint64_t second; /* interface_id or token */
+    uint32_t message_bytes;
+    uint32_t message; /* offsets in the arena */
+    uint32_t result;
+    uint32_t result_bytes;
+    uint64_t user_data;
+};
+
+static inline uint64_t word_at(const uint8_t *entry, size_t offset)
+{
+    return atomic_load_relaxed_word(entry + offset);
+}
+
+/* Reads the entry; false: it is not usual. */
+static inline bool entry_read(const struct thread *thread, const uint8_t *shared, uint64_t first,
+                              struct entry *entry)
+{
+    uint64_t room = word_at(shared, offsetof(struct sqe, result_bytes)); /* and the answer's id */
+
+    entry->first = first;
+    entry->message_bytes = (uint32_t)(first >> 32);
+    entry->cap.raw = word_at(shared, offsetof(struct sqe, cap));
+    entry->second = word_at(shared, offsetof(struct sqe, interface_id));
+    entry->user_data = word_at(shared, offsetof(struct sqe, user_data));
+    entry->result_bytes = (uint32_t)room;
+    return room <= LIMIT_ARENA_BYTES && word_at(shared, offsetof(struct sqe, spare)) == 0 &&
+           thread_arena_offset(thread, word_at(shared, offsetof(struct sqe, message)),
+                               entry->message_bytes, &entry->message) &&
+           thread_arena_offset(thread, word_at(shared, offsetof(struct sqe, result)), room,
+                               &entry->result);
+}
+
+/* The thread's edge `id` if it is whole and was never delegated; its process's lock is held. */
+static inline const struct hold_edge *edge_find(struct thread *thread, struct cap_id id,
+                                                uint64_t interface_id)
+{
+    const struct hold_edge *edge;
+
+    return LIKELY(cap_table_lookup(&thread->process->table, id, &edge) == TRANSPORT_OK) &&
+                   edge->interface_id == interface_id && edge->facet == CAP_FACET_ALL &&
+                   edge->grant == NULL
+               ? edge
+               : NULL;
+}
+
+/* An operation with `slots` for what arrives, from those the thread has over; NULL: the long way.
+ * Its ring is locked. */
+static inline struct operation *operation_take_over(struct thread *thread, enum operation_kind kind,
+                                                    uint32_t slots)
+{
+    struct operation *operation;
+    struct list_node *node;
+
+    if (UNLIKELY(thread->slots_over < slots ||
+                 (kind == OPERATION_RECEIVE && thread->receives >= thread->ring.cq_entries / 2))) {
+        return NULL;
+    }
+    node = list_pop_front(&thread->operations_free);
+    if (UNLIKELY(node == NULL)) {
+        return NULL;
+    }
+    operation = CONTAINER_OF(node, struct operation, free_node);
+    operation->kind = kind;
+    operation->slots = slots;
+    thread->slots_over -= slots;
+    thread->operations_used++;
+    thread->receives += kind == OPERATION_RECEIVE;
+    return operation;
+}
+
+/* Copies within one page of each side, or the long way round. */
+static inline void message_copy(struct thread *to, uint32_t to_offset, struct thread *from,
+                                uint32_t from_offset, uint32_t bytes)
+{
+    uint32_t to_within = to_offset % LIMIT_PAGE_BYTES;
+    uint32_t from_within = from_offset % LIMIT_PAGE_BYTES;
+
+    if (LIKELY(to_within + bytes <= LIMIT_PAGE_BYTES && from_within + bytes <= LIMIT_PAGE_BYTES &&
+               bytes != 0)) {
+        arch_copy_words(to->arena_page[to_offset / LIMIT_PAGE_BYTES] + to_within,
+                        from->arena_page[from_offset / LIMIT_PAGE_BYTES] + from_within, bytes / 8);
+    } else {
+        arena_copy(to, to_offset, from, from_offset, bytes);
+    }
+}
+
+/* Ends `operation` of `peer` with a number of bytes. True: the peer was waiting for that, on this
+ * CPU, and may run here and now instead of being queued. Endpoint lock held. */
+static inline bool complete(struct cpu *cpu, const struct thread *current,
+                            struct operation *operation, uint32_t bytes, uint32_t flags)
+{
+    struct thread *peer = operation->owner;
+    bool straight = false;
+
+    spinlock_lock(&peer->ring_lock);
+    ring_post(
+        &peer->ring,
+        &(struct cqe){.user_data = operation->user_data, .result = (int32_t)bytes, .flags = flags});
+    operation_release_locked(operation);
+    if (peer->waiting && (ring_completions(&peer->ring) >= peer->wait_for || peer->ring.corrupt)) {
+        peer->waiting = false;
+        straight = peer->deadline_ns == TIMEOUT_NONE && peer->task.cpu == cpu && !peer->exiting &&
+                   !peer->ring.corrupt && sched_may_switch(cpu, current, peer);
+        if (!straight) {
+            sched_thread_ready(peer);
+        }
+    }
+    spinlock_unlock(&peer->ring_lock);
+    return straight;
+}
+
+/* The current thread waits from now on, unless enough has come meanwhile; then `next`, if there is
+ * one, is queued like any other. */
+static inline enum handoff finish(struct thread *thread, struct thread *next)
+{
+    bool waits;
+
+    spinlock_lock(&thread->ring_lock);
+    waits =
+        next != NULL && ring_completions(&thread->ring) < thread->wait_for && !thread->ring.corrupt;
+    thread->waiting = waits;
+    thread->entering = waits;
+    spinlock_unlock(&thread->ring_lock);
+    if (!waits) {
+        if (next != NULL) {
+            sched_thread_ready(next);
+        }
+        return HANDOFF_DONE;
+    }
+    if (UNLIKELY(process_is_dying(thread->process))) {
+        thread_wake(thread, false); /* the kill may have looked before the thread waited */
+    }
+    return HANDOFF_SWITCH;
+}
+
+/* ---- CALL --------------------------------------------------------------------------------------
+ */
+
+/* The call is in flight at the oldest receiver: writes its message there. Endpoint lock held. */
+static inline void message_deliver(struct operation *call, struct operation *receive)
+{
+    struct thread *server = receive->owner;
+    struct endpoint_message head = {
+        .token = call->token,
+        .badge = call->badge,
+        .interface_id = call->interface_id,
+        .method = call->method,
+        .message_bytes = call->message_bytes,
+        .result_bytes = call->result_bytes,
+    };
+
+    ASSERT(sizeof(head) + call->message_bytes <= receive->result_bytes);
+    message_copy(server, receive->result_offset + (uint32_t)sizeof(head), call->owner,
+                 call->message_offset, call->message_bytes);
+    if (LIKELY(receive->result_offset % LIMIT_PAGE_BYTES + sizeof(head) <= LIMIT_PAGE_BYTES)) {
+        *(struct endpoint_message
+              *)(void *)(server->arena_page[receive->result_offset / LIMIT_PAGE_BYTES] +
+                         receive->result_offset % LIMIT_PAGE_BYTES) = head;
+    } else {
+        thread_arena_write(server, receive->result_offset, &head, sizeof(head));
+    }
+}
+
+/* Publishes `call` and gives it to a receiver; NULL: the long way. Endpoint lock held. */
+static inline struct operation *call_meet(struct cpu *cpu, struct thread *thread,
+                                          struct endpoint *endpoint, struct operation *call,
+                                          bool *straight)
+{
+    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
+    struct operation *receive;
+    struct thread *server;
+    uint32_t total = (uint32_t)sizeof(struct endpoint_message) + call->message_bytes;
+
+    if (record == NULL || endpoint->closed ||
+        call->message_bytes > endpoint->queues.limits.message_bytes ||
+        operation_of(record)->grant != NULL ||
+        !endpoint_meet(&endpoint->queues, &call->endpoint_record, &call->token)) {
+        return NULL;
+    }
+    receive = operation_of(record);
+    server = receive->owner;
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    message_deliver(call, receive);
+    call->taken_epoch = receive->epoch;
+    call->receiver = server;
+    spinlock_lock(&server->ring_lock);
+    list_push_back(&server->received, &call->received_node);
+    spinlock_unlock(&server->ring_lock);
+    operation_unuse(endpoint, receive);
+    *straight = complete(cpu, thread, receive, total, 0);
+    return receive;
+}
+
+static inline enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
+                                        const struct entry *entry, struct thread **next)
+{
+    struct process *process = thread->process;
+    const struct hold_edge *edge;
+    struct endpoint *endpoint;
+    struct operation *call = NULL;
+    struct operation *receive;
+    struct object *target;
+    uint32_t slots;
+    bool straight = false;
+
+    spinlock_lock(&process->lock);
+    edge = edge_find(thread, entry->cap, entry->second);
+    target = edge == NULL ? NULL : edge->object;
+    endpoint = target == NULL ? NULL : endpoint_of_client(target);
+    if (endpoint == NULL) {
+        spinlock_unlock(&process->lock);
+        return HANDOFF_NONE;
+    }
+    object_ref(target); /* the operation's, in the end */
+    slots = entry->result_bytes / (uint32_t)sizeof(struct received_cap);
+    slots =
+        slots < endpoint->queues.limits.capabilities ? slots : endpoint->queues.limits.capabilities;
+    spinlock_lock(&thread->ring_lock);
+    call = operation_take_over(thread, OPERATION_CALL, slots);
+    spinlock_unlock(&thread->ring_lock);
+    if (LIKELY(call != NULL)) {
+        call->user_data = entry->user_data;
+        call->endpoint = endpoint;
+        call->target = target;
+        call->epoch = edge->epoch;
+        call->badge = edge->badge;
+        call->interface_id = entry->second;
+        call->method = entry->first >> 16 & UINT8_MAX;
+        call->message_offset = entry->message;
+        call->message_bytes = entry->message_bytes;
+        call->result_offset = entry->result;
+        call->result_bytes = entry->result_bytes;
+    }
+    spinlock_unlock(&process->lock);
+    if (UNLIKELY(call == NULL)) {
+        object_unref(target);
+        return HANDOFF_NONE;
+    }
+    spinlock_lock(&endpoint->lock);
+    receive = call_meet(cpu, thread, endpoint, call, &straight);
+    spinlock_unlock(&endpoint->lock);
+    if (UNLIKELY(receive == NULL)) {
+        call->target = NULL;
+        operation_release(call);
+        object_unref(target);
+        return HANDOFF_NONE;
+    }
+    *next = straight ? receive->owner : NULL;
+    return finish(thread, *next);
+}
+
+/* ---- RETURN_RECV -------------------------------------------------------------------------------
+ */
+
+/* The call in flight under `token` if its answer has nothing unusual. Endpoint lock held. */
+static inline struct operation *call_find(const struct endpoint *endpoint,
+                                          const struct thread *server, const struct entry *entry)
+{
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, entry->second);
+    struct operation *call;
+
+    if (UNLIKELY(record == NULL || endpoint->closed)) {
+        return NULL;
+    }
+    call = operation_of(record);
+    return call->receiver == server && call->answer == 0 && call->grant == NULL &&
+                   call->taken_grant == NULL && entry->message_bytes <= call->result_bytes &&
+                   endpoint->queues.token[record->token_slot].watch == NULL
+               ? call
+               : NULL;
+}
+
+static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread,
+                                          const struct entry *entry, struct thread **next)
+{
+    struct process *process = thread->process;
+    const struct hold_edge *edge;
+    struct endpoint *endpoint;
+    struct operation *receive = NULL;
+    struct operation *call = NULL;
+    struct endpoint_end end;
+    uint64_t epoch;
+    bool straight = false;
+
+    spinlock_lock(&process->lock);
+    edge = edge_find(thread, entry->cap, ENDPOINT_INTERFACE_ID);
+    if (edge == NULL || ((const struct object *)edge->object)->type != &endpoint_owner_type) {
+        spinlock_unlock(&process->lock);
+        return HANDOFF_NONE;
+    }
+    endpoint = endpoint_of_owner(edge->object);
+    epoch = edge->epoch;
+    object_ref(&endpoint->object); /* the receive's, in the end */
+    spinlock_unlock(&process->lock);
+
+    spinlock_lock(&endpoint->lock);
+    if (entry->result % 8 == 0 &&
+        entry->result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
+        endpoint_only_answers(&endpoint->queues)) {
+        call = call_find(endpoint, thread, entry);
+    }
+    if (LIKELY(call != NULL)) {
+        spinlock_lock(&thread->ring_lock);
+        receive =
+            operation_take_over(thread, OPERATION_RECEIVE, endpoint->queues.limits.capabilities);
+        if (LIKELY(receive != NULL)) {
+            list_remove(&call->received_node);
+        }
+        spinlock_unlock(&thread->ring_lock);
+    }
+    if (UNLIKELY(receive == NULL)) {
+        spinlock_unlock(&endpoint->lock);
+        object_unref(&endpoint->object);
+        return HANDOFF_NONE;
+    }
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    receive->user_data = entry->user_data;
+    receive->endpoint = endpoint;
+    receive->target = &endpoint->object;
+    receive->epoch = epoch;
+    receive->result_offset = entry->result;
+    receive->result_bytes = entry->result_bytes;
+    message_copy(call->owner, call->result_offset, thread, entry->message, entry->message_bytes);
+    if (endpoint_finish(&endpoint->queues, entry->second, &end) != TRANSPORT_OK ||
+        !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+        ASSERT(false); /* found above; fewer receivers than a moment ago */
+    }
+    call->receiver = NULL;
+    *next = call->owner;
+    operation_unuse(endpoint, call);
+    straight = complete(cpu, thread, call, entry->message_bytes,
+                        (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    spinlock_unlock(&endpoint->lock);
+    *next = straight ? *next : NULL;
+    return finish(thread, *next);
+}
+
+enum handoff handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
+{
+    const struct ring *ring = &thread->ring;
+    const uint8_t *shared;
+    struct entry entry;
+    uint64_t first;
+
+    if (ring_acceptable(ring) != 1) {
+        return HANDOFF_NONE;
+    }
+    shared = ring_peek(ring, ring->sq_head);
+    first = word_at(shared, 0);
+    if ((first & CALL_FIXED) == OPCODE_CALL && entry_read(thread, shared, first, &entry)) {
+        return handoff_call(cpu, thread, &entry, next);
+    }
+    if ((first & RETURN_FIXED) == OPCODE_RETURN_RECV && entry_read(thread, shared, first, &entry)) {
+        return handoff_return(cpu, thread, &entry, next);
+    }
+    return HANDOFF_NONE;
+}
