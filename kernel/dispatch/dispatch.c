@@ -152,7 +152,7 @@ static bool enter_is_empty(const struct cpu *cpu, const struct thread *thread)
            !sched_should_yield(cpu);
 }
 
-static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
+static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
     int64_t result;
@@ -179,17 +179,38 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
         thread->deadline_ns =
             timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE : now_ns + timeout_ns;
     }
-    if (timeout_ns == TIMEOUT_NONE && min_complete != 0) {
-        struct thread *next;
-
-        if (handoff_submission(cpu, thread, &next) == HANDOFF_SWITCH) {
-            sched_switch(cpu, next);
-        }
-    }
     if (!enter_stretch(cpu, thread, &result)) {
         cpu_run(cpu);
     }
     return result;
+}
+
+/* Most entries have one submission and wait for its completion: those that are usual are done by
+ * the short way. */
+static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
+{
+    struct thread *thread = cpu->current;
+    enum handoff handoff;
+    struct thread *next;
+    uint32_t count;
+
+    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE) {
+        return enter_long(cpu, min_complete, timeout_ns);
+    }
+    thread->wait_for = 1;
+    thread->timed_out = false;
+    thread->deadline_ns = TIMEOUT_NONE;
+    handoff = handoff_submission(cpu, thread, &next);
+    if (LIKELY(handoff == HANDOFF_SWITCH)) {
+        sched_switch(cpu, next);
+    }
+    if (handoff == HANDOFF_DONE && !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
+        count = ring_completions(&thread->ring);
+        if (LIKELY(count != 0 && !thread->ring.corrupt)) {
+            return count;
+        }
+    }
+    return enter_long(cpu, min_complete, timeout_ns);
 }
 
 static int64_t syscall_exit(struct cpu *cpu, uint64_t code, uint64_t scope)

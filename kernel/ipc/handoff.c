@@ -71,6 +71,52 @@ static inline bool entry_read(const struct thread *thread, const uint8_t *shared
                                &entry->result);
 }
 
+/* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
+ * (encoding, "Structs": the offset of a zero-sized one is -1). */
+#define EMPTY_ANSWER       UINT64_C(0x00000000fffffffc)
+#define EMPTY_ANSWER_BYTES 8
+
+/* Accepts the submission and posts its completion. The process's lock may be held. */
+static inline void entry_complete(struct thread *thread, const struct cqe *cqe)
+{
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    spinlock_lock(&thread->ring_lock);
+    ring_post(&thread->ring, cqe);
+    spinlock_unlock(&thread->ring_lock);
+}
+
+/* A CALL through an id that is no edge: the refusal of edge_pin. */
+static inline enum handoff call_refuse_id(struct thread *thread, const struct entry *entry,
+                                          enum transport_error error)
+{
+    entry_complete(thread, &(struct cqe){.user_data = entry->user_data,
+                                         .result = error,
+                                         .refusal = {.reason = (uint16_t)-error,
+                                                     .argument = ARGUMENT_CAP,
+                                                     .amount = entry->cap.raw}});
+    return HANDOFF_DONE;
+}
+
+/* A CALL of a kernel object's method that reads nothing, changes nothing and answers with an empty
+ * structure (object_type.quick). The process's lock is held: the edge is not pinned. */
+static inline enum handoff call_quick(struct thread *thread, const struct entry *entry,
+                                      const struct hold_edge *edge)
+{
+    unsigned method = entry->first >> 16 & UINT8_MAX;
+
+    if (method >= 64 || (((const struct object *)edge->object)->type->quick >> method & 1) == 0 ||
+        edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
+        entry->message_bytes > LIMIT_CALL_BYTES || entry->result_bytes < LIMIT_ANSWER_ROOM ||
+        entry->result % EMPTY_ANSWER_BYTES != 0) {
+        return HANDOFF_NONE;
+    }
+    *(uint64_t *)(void *)(thread->arena_page[entry->result / LIMIT_PAGE_BYTES] +
+                          entry->result % LIMIT_PAGE_BYTES) = EMPTY_ANSWER;
+    entry_complete(thread,
+                   &(struct cqe){.user_data = entry->user_data, .result = EMPTY_ANSWER_BYTES});
+    return HANDOFF_DONE;
+}
+
 /* The thread's edge `id` if it is whole and was never delegated; its process's lock is held. */
 static inline const struct hold_edge *edge_find(struct thread *thread, struct cap_id id,
                                                 uint64_t interface_id)
@@ -241,16 +287,24 @@ static inline enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
     struct operation *call = NULL;
     struct operation *receive;
     struct object *target;
+    enum transport_error error;
     uint32_t slots;
     bool straight = false;
 
     spinlock_lock(&process->lock);
-    edge = edge_find(thread, entry->cap, entry->second);
-    target = edge == NULL ? NULL : edge->object;
-    endpoint = target == NULL ? NULL : endpoint_of_client(target);
-    if (endpoint == NULL) {
+    error = cap_table_lookup(&process->table, entry->cap, &edge);
+    if (UNLIKELY(error != TRANSPORT_OK)) {
         spinlock_unlock(&process->lock);
-        return HANDOFF_NONE;
+        return call_refuse_id(thread, entry, error);
+    }
+    target = edge->object;
+    endpoint = endpoint_of_client(target);
+    if (endpoint == NULL || edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
+        edge->grant != NULL) {
+        enum handoff handoff = call_quick(thread, entry, edge);
+
+        spinlock_unlock(&process->lock);
+        return handoff;
     }
     object_ref(target); /* the operation's, in the end */
     slots = entry->result_bytes / (uint32_t)sizeof(struct received_cap);
