@@ -28,19 +28,22 @@ enum transport_error submission_delegate(struct cpu *cpu, struct thread *thread,
     struct hold_edge source;
     struct hold_edge edge;
     struct hold_edge handle;
+    struct ledger_refusal ledger;
     enum transport_error error = edge_pin(process, sqe->cap, &source, refusal);
 
     (void)cpu;
     if (error != TRANSPORT_OK) {
         return error;
     }
-    spinlock_lock(&process->lock);
-    error = cap_table_reserve(&process->table, 2);
-    spinlock_unlock(&process->lock);
-    if (error != TRANSPORT_OK) {
-        refusal->amount = 2;
-    } else {
-        error = delegation_make(&source, sqe->facet, &edge, &handle, refusal);
+    error = process_slots_reserve(process, 2, &ledger);
+    if (error == TRANSPORT_LIMIT) {
+        error = account_refuse(&ledger, refusal);
+    }
+    if (error == TRANSPORT_OK) {
+        const struct delegation_plan plan = {
+            .source = &source, .facet = sqe->facet, .account = process->account};
+
+        error = delegation_make(&plan, &edge, &handle, refusal);
         if (error == TRANSPORT_OK) {
             delegated_insert(thread, sqe, &edge, &handle);
         } else {

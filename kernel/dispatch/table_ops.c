@@ -21,12 +21,20 @@ static enum transport_error refuse(struct refusal *refusal, enum transport_error
     return error;
 }
 
-/* Names the argument of what an insert refused. */
-static enum transport_error insert_refused(struct refusal *refusal, enum transport_error error,
-                                           const struct sqe *sqe)
+/* Names the argument of what an insert into the table of `process` refused. */
+static enum transport_error insert_refused(struct process *process, enum transport_error error,
+                                           const struct sqe *sqe, struct refusal *refusal)
 {
-    return error == TRANSPORT_SLOT_IN_USE ? refuse(refusal, error, ARGUMENT_SLOT, sqe->slot)
-                                          : refuse(refusal, error, ARGUMENT_NONE, 1);
+    struct ledger_refusal ledger;
+
+    if (error == TRANSPORT_SLOT_IN_USE) {
+        return refuse(refusal, error, ARGUMENT_SLOT, sqe->slot);
+    }
+    if (error == TRANSPORT_LIMIT && (sqe->flags & SQE_WINDOW) == 0) {
+        ledger = account_refusal(process->account, LEDGER_SLOTS, 1);
+        return account_refuse(&ledger, refusal);
+    }
+    return refuse(refusal, error, ARGUMENT_NONE, 1);
 }
 
 enum transport_error submission_release(struct cpu *cpu, struct thread *thread,
@@ -115,9 +123,15 @@ enum transport_error submission_duplicate(struct cpu *cpu, struct thread *thread
     }
     error = edge_place(&process->table, sqe, &edge, &origin, &cqe.cap[0]);
     spinlock_unlock(&process->lock);
+    if (UNLIKELY(error == TRANSPORT_LIMIT)) {
+        process_slots_refill(process);
+        spinlock_lock(&process->lock);
+        error = edge_place(&process->table, sqe, &edge, &origin, &cqe.cap[0]);
+        spinlock_unlock(&process->lock);
+    }
     if (error != TRANSPORT_OK) {
         edge_drop(&edge);
-        return insert_refused(refusal, error, sqe);
+        return insert_refused(process, error, sqe, refusal);
     }
     thread_post(thread, &cqe);
     return TRANSPORT_OK;
@@ -180,7 +194,7 @@ static enum transport_error edge_receive(struct process *to, const struct sqe *s
         return refuse(refusal, TRANSPORT_REVOKED, ARGUMENT_CAP, sqe->cap.raw);
     }
     error = edge_place(&to->table, sqe, edge, origin, &id);
-    return error == TRANSPORT_OK ? error : insert_refused(refusal, error, sqe);
+    return error == TRANSPORT_OK ? error : insert_refused(to, error, sqe, refusal);
 }
 
 /* `edge` is the receiver's, with references of its own. */
@@ -196,6 +210,13 @@ static enum transport_error transfer_copy(struct process *from, struct process *
     spinlock_lock(&to->lock);
     error = edge_receive(to, sqe, edge, &origin, refusal);
     spinlock_unlock(&to->lock);
+    if (error == TRANSPORT_LIMIT) {
+        process_slots_refill(to);
+        *refusal = (struct refusal){0};
+        spinlock_lock(&to->lock);
+        error = edge_receive(to, sqe, edge, &origin, refusal);
+        spinlock_unlock(&to->lock);
+    }
     if (error != TRANSPORT_OK) {
         edge_drop(edge);
     }
@@ -285,8 +306,16 @@ enum transport_error submission_transfer(struct cpu *cpu, struct thread *thread,
     }
     error = target_pin(thread, sqe, &to, refusal);
     if (error == TRANSPORT_OK) {
-        error = (sqe->flags & SQE_MOVE) != 0 ? transfer_move(process, to, sqe, refusal)
-                                             : transfer_copy(process, to, sqe, &edge, refusal);
+        if ((sqe->flags & SQE_MOVE) == 0) {
+            error = transfer_copy(process, to, sqe, &edge, refusal);
+        } else {
+            error = transfer_move(process, to, sqe, refusal);
+            if (error == TRANSPORT_LIMIT) {
+                process_slots_refill(to);
+                *refusal = (struct refusal){0};
+                error = transfer_move(process, to, sqe, refusal);
+            }
+        }
         object_unref(&to->object);
     }
     edge_unpin(&edge);

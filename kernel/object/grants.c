@@ -45,40 +45,51 @@ static enum transport_error refuse(struct refusal *refusal, enum transport_error
     return error;
 }
 
-/* Memory of both, or of none. */
-static bool delegation_alloc(struct delegation **delegation, struct grant_node **node)
+/* Memory of both, paid for, or nothing. */
+static enum transport_error delegation_alloc(struct account *account,
+                                             struct delegation **delegation,
+                                             struct grant_node **node, struct refusal *refusal)
 {
-    *delegation = kmem_alloc(&delegation_cache);
-    if (*delegation == NULL) {
-        return false;
+    if (account_charge(account, LEDGER_GRANT_NODES, 1) != STATUS_OK) {
+        struct ledger_refusal ledger = account_refusal(account, LEDGER_GRANT_NODES, 1);
+
+        return account_refuse(&ledger, refusal);
     }
-    *node = kmem_alloc(&node_cache);
-    if (*node == NULL) {
+    *delegation = kmem_alloc(&delegation_cache);
+    *node = *delegation == NULL ? NULL : kmem_alloc(&node_cache);
+    if (*node != NULL) {
+        return TRANSPORT_OK;
+    }
+    if (*delegation != NULL) {
         kmem_free(&delegation_cache, *delegation);
     }
-    return *node != NULL;
+    account_release(account, LEDGER_GRANT_NODES, 1);
+    return refuse(refusal, TRANSPORT_NO_MEMORY, ARGUMENT_NONE, 0);
 }
 
-enum transport_error delegation_make(const struct hold_edge *source, uint64_t facet,
-                                     struct hold_edge *edge, struct hold_edge *handle,
-                                     struct refusal *refusal)
+enum transport_error delegation_make(const struct delegation_plan *plan, struct hold_edge *edge,
+                                     struct hold_edge *handle, struct refusal *refusal)
 {
+    const struct hold_edge *source = plan->source;
     struct object *subject = source->object;
-    struct delegation *delegation;
-    struct grant_node *node;
+    struct delegation *delegation = NULL;
+    struct grant_node *node = NULL;
+    enum transport_error error;
 
     if (source->mode == EDGE_MODE_NONE || subject->type == &delegation_type) {
         return refuse(refusal, TRANSPORT_NOT_GRANTABLE, ARGUMENT_CAP, source->mode);
     }
-    if (hold_edge_duplicate(source, facet, edge) != TRANSPORT_OK) {
-        return refuse(refusal, TRANSPORT_NO_METHOD, ARGUMENT_FACET, facet);
+    if (hold_edge_duplicate(source, plan->facet, edge) != TRANSPORT_OK) {
+        return refuse(refusal, TRANSPORT_NO_METHOD, ARGUMENT_FACET, plan->facet);
     }
-    if (!delegation_alloc(&delegation, &node)) {
-        return refuse(refusal, TRANSPORT_NO_MEMORY, ARGUMENT_NONE, 0);
+    error = delegation_alloc(plan->account, &delegation, &node, refusal);
+    if (error != TRANSPORT_OK) {
+        return error;
     }
     if (grant_delegate(&subject->grants, source->grant, node) != TRANSPORT_OK) {
         kmem_free(&node_cache, node);
         kmem_free(&delegation_cache, delegation);
+        account_release(plan->account, LEDGER_GRANT_NODES, 1);
         refusal->limit = GRANT_DEPTH_MAX;
         return refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, GRANT_DEPTH_MAX + 1);
     }
@@ -92,6 +103,7 @@ enum transport_error delegation_make(const struct hold_edge *source, uint64_t fa
     delegation->subject = subject;
     object_ref(subject);
     delegation->node = node;
+    delegation->account = plan->account;
     delegation->interface_id = source->interface_id;
     *handle =
         object_edge(&delegation->object, CAPABILITY_DELEGATION_INTERFACE_ID, CAP_FACET_ALL, 0);
@@ -105,6 +117,7 @@ static void delegation_destroy(struct object *object)
     struct delegation *delegation = CONTAINER_OF(object, struct delegation, object);
 
     ASSERT(delegation->subject->type != &delegation_type); /* so this does not nest */
+    account_release(delegation->account, LEDGER_GRANT_NODES, 1);
     grant_splice(delegation->node);
     grant_unref(delegation->node, grant_node_free);
     object_unref(delegation->subject);

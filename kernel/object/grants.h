@@ -29,6 +29,7 @@ struct delegation {
     struct object object;
     struct object *subject;  /* what was delegated; fixed, holds a reference */
     struct grant_node *node; /* fixed, holds a reference */
+    struct account *account; /* pays for the node as long as there is a handle */
     uint64_t interface_id;   /* of the edge that was delegated */
     uint64_t revoking;       /* atomic: 1 while the job runs, which holds a reference of this */
     struct revocation revocation;
@@ -41,13 +42,19 @@ void grants_init(void);
 /* For grant_unref: the last reference is gone. */
 void grant_node_free(struct grant_node *node);
 
+struct delegation_plan {
+    const struct hold_edge *source; /* pinned and found alive */
+    uint64_t facet;
+    struct account *account;
+};
+
 /*
- * Delegates `source`, pinned and found alive: *edge is a new edge with facet `facet` below a new
- * node, *handle an edge of its handle, both with references of their own (edge_drop). In this
- * order: NOT_GRANTABLE (no right to grant, or itself a handle), NO_METHOD (wider facet),
- * NO_MEMORY, LIMIT (GRANT_DEPTH_MAX). *refusal names the argument. No lock is held.
+ * Delegates: *edge is a new edge below a new node, *handle an edge of its handle, both with
+ * references of their own (edge_drop). In this order: NOT_GRANTABLE (no right to grant, or itself a
+ * handle), NO_METHOD (wider facet), LIMIT (the account's grant nodes), NO_MEMORY, LIMIT
+ * (GRANT_DEPTH_MAX). *refusal names the argument. No lock is held.
  */
-MUST_USE enum transport_error delegation_make(const struct hold_edge *source, uint64_t facet,
+MUST_USE enum transport_error delegation_make(const struct delegation_plan *plan,
                                               struct hold_edge *edge, struct hold_edge *handle,
                                               struct refusal *refusal);
 

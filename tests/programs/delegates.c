@@ -491,6 +491,9 @@ static void cross(struct check *check)
         CHECK(check, status == TRANSPORT_OK || status == TRANSPORT_SLOT_IN_USE ||
                          status == TRANSPORT_PEER_GONE);
         sent += status == TRANSPORT_OK;
+        if (status == TRANSPORT_SLOT_IN_USE) {
+            rt_sleep(check->rt, 1000); /* the other one's turn */
+        }
         if (status != TRANSPORT_OK || i % 2 != 0) {
             release(check, give.cap);
         }
