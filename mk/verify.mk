@@ -30,6 +30,19 @@ $(CAPNP_BENCH)/bench: bench/capnp_bench.cc bench/capnp_bench.c bench/capnp_bench
 	$(Q)g++ -std=c++17 -O2 -Wall -iquote . -I $(@D)/cxx -o $@ bench/capnp_bench.cc \
 	    $(@D)/cxx/capnp_bench.capnp.c++ $(@D)/*.o -lcapnp -lkj
 
+# ---- what a revocation costs, ratios of time ------------------------------------------------------
+
+GRANT_BENCH := $(HOST_DIR)/grant_bench/bench
+$(GRANT_BENCH): bench/grant_bench.c core/cap_table.c core/grant.c $(wildcard core/*.h abi/*.h)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -Wall -Wextra -iquote . -o $@ $(filter %.c,$^)
+
+.PHONY: grant-bench
+grant-bench: ## time a revocation of 100,000 edges against one of a single edge, as ratios
+	$(call setup,build test)
+	$(Q)$(MAKE) $(GRANT_BENCH)
+	@$(GRANT_BENCH)
+
 .PHONY: capnp-bench capnp-bench-build
 capnp-bench-build: $(CAPNP_BENCH)/bench
 	@:

@@ -195,14 +195,21 @@ def measure_capnp(table, make, exact):
         table.put("capnp_text", sum(map(object_bytes, objects)), "bytes")
     if exact:
         return
-    result = subprocess.run([make, "--no-print-directory", "SETUP=no", "capnp-bench"],
+    measure_program(table, make, "capnp-bench", "the Cap'n Proto bench")
+
+
+def measure_program(table, make, target, what):
+    """Rows that a program of the building machine prints."""
+    result = subprocess.run([make, "--no-print-directory", "SETUP=no", target],
                             env=suite.make_environment(), stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = result.stdout.decode(errors="replace")
     if result.returncode:
-        table.problems.append("the Cap'n Proto bench failed:\n" + output)
+        table.problems.append("%s failed:\n%s" % (what, output))
     for row in parse_lines(output.splitlines()):
         table.put(*row)
+
+
 def symbols(path):
     """{name: address} of the functions of an ELF file."""
     result = subprocess.run(["nm", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -340,6 +347,8 @@ def main():
         table = Table(json.load(file))
     measure_image(table)
     measure_capnp(table, options.make, options.exact)
+    if not options.exact:
+        measure_program(table, options.make, "grant-bench", "the revocation bench")
     if shutil.which(qemu.QEMU):
         measure_boot(table, options.exact)
         measure_guests(table, options.exact)
