@@ -643,7 +643,7 @@ static void test_model(void **state)
     }
 }
 
-/* covers: DUP/NO_MEMORY, TRANSFER/NO_MEMORY, DELEGATE/NO_MEMORY */
+/* covers: DUP/NO_MEMORY, TRANSFER/NO_MEMORY, DELEGATE/NO_MEMORY, CALL/NO_MEMORY, RECV/NO_MEMORY */
 /* The same with memory for 0, 1, 2, ... pages only: a refusal changes nothing. */
 static void test_memory_runs_out(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The deadline heap against a linear search, and the misuse that must assert. */
+/* The deadline heap against a linear search, and the misuse that must assert. Full, it refuses:
+ * covers: cap_enter/LIMIT */
 #include "tests/host/support.h"
 
 #include "core/deadline_heap.h"

@@ -3,6 +3,8 @@
  * The edge of the kernel: every other system call number answers NO_SYSCALL and changes nothing;
  * registers come back as abi/syscall.h says, whatever they held; flags, segments and a stack
  * pointer that points nowhere do not disturb the kernel.
+ *
+ * covers: cap_enter/BAD_ARGUMENT, exit/BAD_ARGUMENT, exit/NO_SYSCALL
  */
 #include "core/string.h"
 #include "tests/programs/support/check.h"
