@@ -76,7 +76,8 @@ SUITES ?= fmt-check edges-check pins-check manifests-check generated-code-check 
 test: ## run every test; the last line is `N passed, N failed`
 	$(call setup,build run iso debug test)
 	$(Q)$(MAKE) build host-tests sanitize-build $(SUITES_BUILD)
-	@$(PYTHON) tools/run_suites.py --make '$(MAKE)' $(SUITES)
+	@$(PYTHON) tools/run_suites.py --make '$(MAKE)' $(if $(filter file,$(origin SUITES)),--page README.md) \
+	    $(SUITES)
 
 result = $(if $(RESULT),--result $(RESULT))
 
@@ -112,10 +113,10 @@ test-fresh: ## follow the README in a bare Debian root with an empty environment
 	@tools/test_fresh.sh
 
 .PHONY: bench bench-exact
-bench: ## measure everything, print the table, write out/bench.json
+bench: ## measure everything, print the table, write out/bench.json and the table of docs/performance.md
 	$(call setup,build run test)
 	$(Q)$(MAKE) build
-	@$(PYTHON) tools/bench.py $(result) --make '$(MAKE)'
+	@$(PYTHON) tools/bench.py $(result) --make '$(MAKE)' --page docs/performance.md
 
 bench-exact: ## measure and judge the rows in instructions and bytes
 	$(call setup,build run)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Collect the performance rows, print the table and write out/bench.json.
 
-  bench.py [--result FILE] [--exact] [--make MAKE] [--output FILE]
+  bench.py [--result FILE] [--exact] [--make MAKE] [--output FILE] [--page FILE]
 
 bench/rows.json names every row: name, unit, method, reach (must), aim (want), `more` when more is
 better, `worst` when several scenes measure it and the worst counts, and `behind` when the reach is
@@ -48,7 +48,7 @@ LINE = re.compile(r"\bbench (\S+) (-?\d+(?:\.\d+)?) (\S+)\s*$")
 AT_REST = re.compile(r"kernel at rest (\d+) KiB")
 FIRST_USER_LINE = re.compile(rb"^init: ", re.M)
 BOOT_CPUS = 4
-BOOT_RUNS = 5
+BOOT_RUNS = 20
 PT_LOAD = 1
 INCREMENTAL_SOURCE = os.path.join("core", "ring.c")
 
@@ -145,6 +145,28 @@ class Table:
                     "%s %g" % item for item in sorted(row["tally"].items())
                     if item[0] not in NEVER)))
         return "\n".join(line.rstrip() for line in lines)
+
+
+    def page_rows(self):
+        """The rows as docs/performance.md shows them."""
+        lines = ["| row | value | unit | reach | aim |", "|---|---|---|---|---|"]
+        for row in self.rows.values():
+            numbers = [grouped(row.get(key)) for key in ("value", "reach", "aim")]
+            lines.append("| `%s` | %s | %s | %s | %s |" % (row["name"], numbers[0], row["unit"],
+                                                          numbers[1], numbers[2]))
+        return lines
+
+
+def grouped(value):
+    return "-" if value is None else "{:,}".format(value)
+
+
+def page_with(text, rows):
+    """The page with the first table that has our head replaced."""
+    lines = text.splitlines()
+    start = lines.index(rows[0])
+    end = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
+    return "\n".join(lines[:start] + rows + lines[end:]) + "\n"
 
 
 def number(value):
@@ -280,32 +302,34 @@ def measure_guests(table, exact):
 
 
 def measure_boot(table, exact):
-    """The default system on four CPUs: what the kernel keeps, and how soon a program prints."""
+    """The default system on four CPUs: what the kernel keeps, and how soon a program prints.
+
+    The first line of a program comes after its first instruction, so that the time to it is an upper
+    bound. Each measured run is ended there: then the emulator's processor time is of the same stretch.
+    """
     kernel = os.path.join("out", "kernel", "release", "kernel.elf")
     module = os.path.join("out", "systems", "default.bin")
     if not (os.path.exists(kernel) and os.path.exists(module)):
         return
-    best = None
-    for _ in range(1 if exact else BOOT_RUNS):
-        started = time.monotonic()
-        first = []
-
-        def watch(output):
-            if not first and FIRST_USER_LINE.search(output):
-                first.append(time.monotonic() - started)
-            return False
-
-        outcome = qemu.run(qemu.Machine(kernel=kernel, module=module, smp=BOOT_CPUS), stop=watch)
-        if not outcome.success or not first:
-            table.problems.append("the default system did not boot: %s\n%s" % (
-                outcome.reason, outcome.output.decode(errors="replace")))
-            return
-        best = first[0] if best is None else min(best, first[0])
+    machine = qemu.Machine(kernel=kernel, module=module, smp=BOOT_CPUS)
+    outcome = qemu.run(machine)
+    if not outcome.success or not FIRST_USER_LINE.search(outcome.output):
+        table.problems.append("the default system did not boot: %s\n%s" % (
+            outcome.reason, outcome.output.decode(errors="replace")))
+        return
     match = AT_REST.search(outcome.output.decode(errors="replace"))
     if match:
         table.put("kernel_at_rest", int(match.group(1)) * 1024, "bytes")
-    if not exact:
-        table.put("boot_first_line", round(best, 3), "seconds")
+    if exact:
+        return
+    seconds, work = [], []
+    for _ in range(BOOT_RUNS):
+        used = suite.children_seconds()
+        outcome = qemu.run(machine, stop=FIRST_USER_LINE.search)
+        seconds.append(outcome.seconds)
+        work.append(suite.children_seconds() - used)
+    table.put("boot_first_line", round(min(seconds), 3), "seconds")
+    table.put("boot_first_line_work", round(min(work), 3), "seconds")
 
 
 def timed_make(make, root):
@@ -339,6 +363,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--result")
     parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--page", help="the page whose table becomes this one")
     parser.add_argument("--make", default="make")
     parser.add_argument("--output", default=os.path.join("out", "bench.json"))
     options = parser.parse_args()
@@ -360,6 +385,11 @@ def main():
         json.dump(table.measured(), file, indent=2)
         file.write("\n")
     print(table.text())
+    if options.page:
+        with open(options.page) as file:
+            text = page_with(file.read(), table.page_rows())
+        with open(options.page, "w") as file:
+            file.write(text)
     good, bad = table.judge(options.exact)
     for problem in bad:
         print("bench: " + problem)

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Run the suites of `make test`, one after the other, and add up what they counted.
 
-  run_suites.py [--make MAKE] TARGET...
+  run_suites.py [--make MAKE] [--page README.md] TARGET...
 
 Each suite is a make target. One that counts its tests leaves them in the file that RESULT names;
 one that does not is one test, passed when its command succeeds. The last line is
-`N passed, N failed`.
+`N passed, N failed`. The page's second block ```text shows how a run ends; that it does is a test too.
 """
 import argparse
 import json
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import check_readme
 import suite
 
 FOLDER = os.path.join("out", "test")
@@ -35,6 +36,7 @@ def counts(path, status):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--make", default="make")
+    parser.add_argument("--page")
     parser.add_argument("targets", nargs="+")
     options = parser.parse_args()
     os.chdir(suite.ROOT)
@@ -55,8 +57,15 @@ def main():
         rows.append((target, good, bad, time.monotonic() - started,
                      suite.children_seconds() - used))
     print("==")
-    for row in rows:
-        print("  %-22s %5d passed %3d failed %6.1f s (%.1f s of processors)" % row)
+    lines = ["  %-22s %5d passed %3d failed %6.1f s (%.1f s of processors)" % row for row in rows]
+    print("\n".join(lines))
+    if options.page:
+        with open(options.page) as file:
+            wrong = check_readme.block_problems(file.read(), 1, "test",
+                                                lines + ["0 passed, 0 failed"])
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        for problem in wrong:
+            print("%s: %s" % (options.page, problem))
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or not passed else 0
 

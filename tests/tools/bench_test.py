@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The performance table: which values fail, and that none is lost."""
+import json
 import os
 import sys
 import unittest
@@ -76,6 +77,26 @@ class Rows(unittest.TestCase):
         self.assertEqual(table.problems, ["calls: 2 times frame_alloc"])
         table.tally("nobody", 1, {})
         self.assertIn("nobody is tallied", table.problems[1])
+
+    def test_page(self):
+        table = bench.Table(ROWS[:1])
+        table.put("enter", 1234, "instructions")
+        page = "# x\n\n| row | value | unit | reach | aim |\n|---|---|---|---|---|\n| old |\n\nend\n"
+        self.assertEqual(bench.page_with(page, table.page_rows()),
+                         page.replace("| old |", "| `enter` | 1,234 | instructions | 200 | 120 |"))
+
+    def test_page_of_the_tree_has_every_row(self):
+        """Values are those of the last `make bench`; names, units and bounds are today's."""
+        with open(bench.ROWS) as file:
+            rows = bench.Table(json.load(file)).page_rows()
+        with open(os.path.join("docs", "performance.md")) as file:
+            shown = [line for line in file.read().splitlines() if line.startswith("|")]
+
+        def without_value(lines):
+            return [line.split("|")[1:2] + line.split("|")[3:] for line in lines]
+
+        self.assertEqual(without_value(shown[:len(rows)]), without_value(rows),
+                         "run make bench, which writes the table of docs/performance.md")
 
     def test_lines(self):
         lines = ["[0.1] bench enter 123 instructions", "bench wall 0.25 seconds", "benchmark x 1 y",

@@ -35,9 +35,14 @@ class Counts(unittest.TestCase):
 
 
 class WholeRun(unittest.TestCase):
-    def run_with(self, script, *targets):
+    def run_with(self, script, *targets, page=None):
         """Runs the suites with a stand-in for make whose body is `script`."""
         with tempfile.TemporaryDirectory() as folder:
+            if page:
+                path = os.path.join(folder, "page.md")
+                with open(path, "w") as file:
+                    file.write(page)
+                targets = ("--page", path) + targets
             make = os.path.join(folder, "make")
             with open(make, "w") as file:
                 file.write("#!/bin/sh\ntarget=$2 result=${3#RESULT=}\n" + script)
@@ -53,6 +58,18 @@ class WholeRun(unittest.TestCase):
 
     def test_a_failure_is_counted_and_told(self):
         status, lines = self.run_with('[ $target = try-a ]\n', "try-a", "try-b")
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
+
+    def test_page_shows_how_a_run_ends(self):
+        page = "```text\nsomething else\n```\n\n```text\n%s\n```\n"
+        good = page % ("...\n  try-a  7 passed 0 failed 0.3 s (0.1 s of processors)\n"
+                       "9 passed, 0 failed")
+        status, lines = self.run_with("", "try-a", "try-b", page=good)
+        self.assertEqual((status, lines[-1]), (0, "3 passed, 0 failed"))
+        status, lines = self.run_with("", "try-b", page=good)
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
+        self.assertIn("`make test` does not print:   try-a", lines[-2])
+        status, lines = self.run_with("", "try-a", page="nothing")
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
 
 
