@@ -6,6 +6,14 @@
 # build by existing; everything that is built lies under out/.
 
 include mk/config.mk
+# Several goals: one after the other, each in a make of its own. Most commands build in a second make,
+# and two of those at once would write the same files.
+ifeq ($(MAKELEVEL)$(if $(word 2,$(MAKECMDGOALS)),several),0several)
+.NOTPARALLEL:
+.PHONY: $(MAKECMDGOALS)
+$(sort $(MAKECMDGOALS)):
+	@$(MAKE) $@
+else
 include mk/compile.mk
 include mk/kernel.mk
 include mk/user.mk
@@ -17,3 +25,4 @@ include mk/fuzz.mk
 include mk/verify.mk
 include mk/checks.mk
 include mk/commands.mk
+endif

@@ -90,6 +90,18 @@ class Build(unittest.TestCase):
     def test_nothing_to_do_the_second_time(self):
         self.assertEqual(self.make("kernel", "user", "host"), "")
 
+    def test_several_goals_build_once(self):
+        """Goals that each build in a make of their own do not write the same files at once."""
+        with open(os.path.join(self.root, "mk/commands.mk")) as file:
+            text = file.read()
+        self.write("mk/commands.mk", text + "\none two:\n\t@$(MAKE) host\n")
+        try:
+            said = self.make("-j4", "clean", "one", "two")
+            for name in ("core/add.o", "core/other.o", "libcore.a"):
+                self.assertEqual(len(re.findall(r"out/host/%s\b" % re.escape(name), said)), 1, said)
+        finally:
+            self.write("mk/commands.mk", text)
+
     def test_header_rebuilds_its_users_only(self):
         self.write("core/add.h", FILES["core/add.h"] + "\n")
         said = self.make("kernel", "user", "host")
@@ -133,7 +145,7 @@ class Build(unittest.TestCase):
             self.write(path, text + "\n")
         try:
             for variables in ({}, {"CC": "clang"}):
-                said = self.make("-k", "out/clang/host/libcore.a" if variables else
+                said = self.make("-kj1", "out/clang/host/libcore.a" if variables else
                                  "out/host/libcore.a", status=1, **variables)
                 for path, name in zip(paths, self.WARNINGS):
                     self.assertRegex(said, r"%s:.*-Werror[=,].*%s" % (path, name))
