@@ -19,6 +19,8 @@ enum lock_rank {
     LOCK_RANK_PARK, /* who waits at a word */
     LOCK_RANK_RING,
     LOCK_RANK_GRANT,
+    LOCK_RANK_MEMORY_SPACE,  /* regions of one address space */
+    LOCK_RANK_MEMORY_OBJECT, /* frames and mappings of one object */
     LOCK_RANK_RUN_QUEUE,
     LOCK_RANK_VSPACE,
     LOCK_RANK_SHOOTDOWN,

@@ -37,9 +37,9 @@
 #include "kernel/object/facet.h"
 #include "kernel/object/grants.h"
 #include "kernel/object/kernel_objects.h"
+#include "kernel/object/memory_space.h"
 #include "kernel/object/spawn.h"
 #include "kernel/object/thread_spawner.h"
-#include "kernel/object/virtual_memory.h"
 #include "kernel/symbols.h"
 
 struct shutdown {
@@ -135,8 +135,8 @@ static bool shutdown_step(struct job *job)
     if (shutdown.rounds++ == 0) {
         process_kill_all(shutdown.init);
     }
-    if (process_count() == 0 && shootdown_quarantine_frames() == 0 &&
-        revocations_running() == 0) {
+    if (process_count() == 0 && shootdown_quarantine_frames() == 0 && revocations_running() == 0 &&
+        memory_objects_dying() == 0) {
         machine_end();
     }
     return true;
@@ -264,7 +264,8 @@ static void caches_init(void)
     spawns_init();
     grants_init();
     thread_spawner_init();
-    virtual_memory_init();
+    memory_objects_init();
+    memory_spaces_init();
 }
 
 /* What the figures ask: memory, kernel at rest (all that is in use but the boot module and the

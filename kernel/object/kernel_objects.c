@@ -10,6 +10,7 @@ struct object *kernel_object(enum manifest_source source)
         [MANIFEST_SOURCE_ENDPOINT_FACTORY] = &endpoint_factory_object,
         [MANIFEST_SOURCE_PROCESS_SPAWNER] = &process_spawner_object,
         [MANIFEST_SOURCE_THREAD_SPAWNER] = &thread_spawner_object,
+        [MANIFEST_SOURCE_FRAME_ALLOCATOR] = &frame_allocator_object,
         [MANIFEST_SOURCE_VIRTUAL_MEMORY] = &virtual_memory_object,
         [MANIFEST_SOURCE_CAPABILITY_MANAGER] = &capability_manager_object,
         [MANIFEST_SOURCE_NULL_OBJECT] = &null_object,

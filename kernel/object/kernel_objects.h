@@ -13,6 +13,7 @@ extern struct object endpoint_factory_object;
 extern struct object process_spawner_object;
 extern struct object thread_spawner_object;
 extern struct object virtual_memory_object;
+extern struct object frame_allocator_object;
 extern struct object null_object;
 
 /* The object behind a manifest source; NULL: this kernel has none. */

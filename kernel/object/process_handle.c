@@ -96,7 +96,7 @@ static enum capn_dispatch handle_info(void *object, struct capn_request *request
     process_handle_info_results_set_pid(results, process->pid);
     process_handle_info_results_set_name(results, text_of(process->name));
     process_handle_info_results_set_kind(results, (enum process_exit_kind)process->exit.kind);
-    process_handle_info_results_set_threads(results, process->thread_count);
+    process_handle_info_results_set_threads(results, process->live_count);
     process_handle_info_results_set_slots(results, process->table.used);
     process_handle_info_results_set_frames(results, (uint32_t)process->vspace.frames);
     spinlock_unlock(&process->lock);

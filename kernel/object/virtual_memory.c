@@ -1,269 +1,263 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VirtualMemory: private memory in the caller's own address space. Thin: requests of at most
- * VSPACE_STEP_PAGES pages above LAYOUT_MEMORY; no memory objects, no reservations.
- *
- * unmap and protect answer when every CPU has dropped the old translations: the shootdown's
- * completion, on whatever CPU, starts a job on the caller's CPU, which answers.
+ * VirtualMemory: the caller's own address space. The handlers check what a message says on its own;
+ * what the space says of it, and the work, is kernel/object/memory_space.c's.
  */
-#include "kernel/object/virtual_memory.h"
-
 #include "kernel/dispatch/call.h"
-#include "kernel/mem/kmem.h"
 #include "kernel/object/kernel_objects.h"
+#include "kernel/object/memory_space.h"
 #include "kernel/sched/layout.h"
 #include "schema/generated/exception.capnp.h"
-#include "schema/generated/memory.capnp.h"
 
-struct change {
-    struct unmap unmap;
-    struct job job;
-    struct operation *operation; /* NULL: the caller is gone, or nobody asked */
-    struct cpu *cpu;             /* the caller's */
-    unsigned priority;
-};
-
-struct range {
-    vaddr_t address;
+/* A range in bytes, as messages give it. */
+struct byte_range {
+    uint64_t address;
     uint64_t bytes;
-    unsigned pages;
 };
 
-static struct kmem_cache change_cache;
-
-void virtual_memory_init(void)
+/* Whole pages, at least one, LIMIT_REGION_PAGES at most, in the user half; else the request is
+ * refused. `placed`: the address means something. */
+static bool range_check(struct capn_request *request, struct byte_range range, bool placed,
+                        struct change_request *change)
 {
-    kmem_cache_init(&change_cache, "memory change", sizeof(struct change));
-}
+    uint64_t bytes_max = (uint64_t)LIMIT_REGION_PAGES * LIMIT_PAGE_BYTES;
 
-static bool change_finish(struct job *job)
-{
-    struct change *change = CONTAINER_OF(job, struct change, job);
-
-    if (change->operation != NULL) {
-        struct deferred_answer answer;
-
-        deferred_begin(&answer);
-        (void)capn_init_struct(capn_builder_root(&answer.results), (struct capn_size){0, 0});
-        deferred_complete(change->operation, &answer);
-    }
-    kmem_free(&change_cache, change);
-    return false;
-}
-
-static void change_seen(struct unmap *unmap)
-{
-    struct change *change = CONTAINER_OF(unmap, struct change, unmap);
-
-    job_start(&change->job, change->cpu, change->priority);
-}
-
-static struct change *change_create(struct thread *caller)
-{
-    struct change *change = kmem_alloc(&change_cache);
-
-    if (change != NULL) {
-        change->unmap.complete = change_seen;
-        change->job.step = change_finish;
-        change->cpu = caller->task.cpu;
-        change->priority = caller->task.priority;
-    }
-    return change;
-}
-
-/* Checks a range of the caller's own memory area. */
-static bool range_check(struct capn_request *request, struct range *range)
-{
-    vaddr_t low = arch_vspace_base(&call_of(request)->caller->process->vspace.arch) + LAYOUT_MEMORY;
-    uint64_t bytes_max = (uint64_t)VSPACE_STEP_PAGES * LIMIT_PAGE_BYTES;
-
-    if (range->address % LIMIT_PAGE_BYTES != 0 || range->bytes % LIMIT_PAGE_BYTES != 0) {
+    if (range.address % LIMIT_PAGE_BYTES != 0 || range.bytes % LIMIT_PAGE_BYTES != 0) {
         (void)call_refuse(request, EXCEPTION_REASON_MISALIGNED, LIMIT_PAGE_BYTES,
-                          range->address | range->bytes);
+                          range.address | range.bytes);
         return false;
     }
-    if (range->bytes == 0 || range->bytes > bytes_max) {
-        (void)call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, bytes_max, range->bytes);
+    if (range.bytes == 0 || range.bytes > bytes_max) {
+        (void)call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, bytes_max, range.bytes);
         return false;
     }
-    if (range->address < low || range->address > LIMIT_USER_MAX - range->bytes) {
-        (void)call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, low, range->address);
+    if (placed &&
+        (range.address < LIMIT_USER_MIN || range.address > LIMIT_USER_MAX - range.bytes)) {
+        (void)call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, LIMIT_USER_MAX, range.address);
         return false;
     }
-    range->pages = (unsigned)(range->bytes / LIMIT_PAGE_BYTES);
+    change->start = range.address / LIMIT_PAGE_BYTES;
+    change->pages = range.bytes / LIMIT_PAGE_BYTES;
     return true;
 }
 
-static bool flags_of(struct capn_request *request, uint16_t protection, unsigned *flags)
+static bool protection_check(struct capn_request *request, uint16_t protection,
+                             struct change_request *change)
 {
-    switch (protection) {
-    case MEMORY_PROTECTION_READ:
-        *flags = 0;
-        return true;
-    case MEMORY_PROTECTION_READ_WRITE:
-        *flags = ARCH_PAGE_WRITE;
-        return true;
-    case MEMORY_PROTECTION_READ_EXECUTE:
-        *flags = ARCH_PAGE_EXECUTE;
-        return true;
-    default:
+    if (protection == MEMORY_PROTECTION_NONE || protection >= MEMORY_PROTECTION_COUNT) {
         (void)call_refuse(request, EXCEPTION_REASON_INVALID_ARGUMENT, MEMORY_PROTECTION_COUNT,
                           protection);
         return false;
     }
+    change->protection = (enum memory_protection)protection;
+    return true;
 }
 
-static enum capn_dispatch refuse_status(struct capn_request *request, enum status status)
+/* Begins the change; the answer comes later, or the request is refused with nothing changed. */
+static enum capn_dispatch change_run(struct capn_request *request,
+                                     const struct change_request *change)
 {
-    switch (status) {
-    case STATUS_EXISTS:
-        return call_refuse(request, EXCEPTION_REASON_ALREADY_EXISTS, 0, 0);
-    case STATUS_NOT_FOUND:
-        return call_refuse(request, EXCEPTION_REASON_NOT_FOUND, 0, 0);
-    case STATUS_LIMIT:
-        return call_refuse_ledger(request, LEDGER_FRAMES, 1);
-    default:
-        return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
+    struct operation *operation;
+    struct capn_refuse_reason reason;
+
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
     }
+    operation = call_defer(request, OPERATION_JOB);
+    if (operation == NULL) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    if (!change_begin(call_of(request)->caller, operation, change, &reason)) {
+        operation_release(operation);
+        return capn_request_refuse(request, reason);
+    }
+    return CAPN_DISPATCH_LATER;
 }
 
-/* Maps the whole range or nothing; `undo` is used up either way. */
-static enum status map_range(struct vspace *vspace, const struct range *range, unsigned flags,
-                             struct change *undo)
+/* The object argument of map: the caller's edge, tested as what it is. False: refused. */
+static bool object_argument(struct capn_request *request,
+                            struct virtual_memory_map_params_reader params,
+                            struct change_request *change, struct hold_edge *edge)
 {
-    for (unsigned i = 0; i < range->pages; i++) {
-        enum status status =
-            vspace_map_new(vspace, range->address + i * LIMIT_PAGE_BYTES, flags, NULL);
+    uint64_t offset = virtual_memory_map_params_get_object_offset(params);
+    const struct memory_object *memory;
+    uint16_t reason = EXCEPTION_REASON_NONE;
+    uint64_t limit = 0;
 
-        if (status != STATUS_OK) {
-            if (i == 0 || vspace_unmap(vspace, range->address, i, &undo->unmap) != STATUS_OK) {
-                kmem_free(&change_cache, undo);
-            }
-            return status;
+    if (!call_argument(request, virtual_memory_map_params_get_object(params), edge)) {
+        return false;
+    }
+    if (edge->interface_id != MEMORY_OBJECT_INTERFACE_ID) {
+        reason = EXCEPTION_REASON_WRONG_INTERFACE;
+    } else if (!memory_edge_permits(edge, change->protection)) {
+        reason = EXCEPTION_REASON_METHOD_NOT_IN_FACET;
+        limit = edge->facet;
+    } else if (offset % LIMIT_PAGE_BYTES != 0) {
+        reason = EXCEPTION_REASON_MISALIGNED;
+        limit = LIMIT_PAGE_BYTES;
+    } else {
+        memory = CONTAINER_OF((struct object *)edge->object, struct memory_object, object);
+        change->object_page = offset / LIMIT_PAGE_BYTES;
+        if (change->object_page > memory->pages ||
+            change->pages > memory->pages - change->object_page) {
+            reason = EXCEPTION_REASON_OUT_OF_RANGE;
+            limit = memory->pages * LIMIT_PAGE_BYTES;
         }
     }
-    kmem_free(&change_cache, undo);
-    return STATUS_OK;
+    if (reason != EXCEPTION_REASON_NONE) {
+        edge_drop(edge);
+        (void)call_refuse(request, reason, limit, offset);
+        return false;
+    }
+    change->edge = edge;
+    return true;
 }
 
 static enum capn_dispatch memory_map(void *object, struct capn_request *request,
                                      struct virtual_memory_map_params_reader params,
                                      struct virtual_memory_map_results_builder results)
 {
-    struct thread *caller = call_of(request)->caller;
-    struct range range = {.address = virtual_memory_map_params_get_address_hint(params),
-                          .bytes = virtual_memory_map_params_get_size_bytes(params)};
-    struct change *undo;
-    unsigned flags;
-    enum status status;
+    struct byte_range range = {.address = virtual_memory_map_params_get_address_hint(params),
+                               .bytes = virtual_memory_map_params_get_size_bytes(params)};
+    struct change_request change = {.kind = CHANGE_MAP,
+                                    .fixed = virtual_memory_map_params_get_fixed(params)};
+    struct hold_edge edge = {.object = NULL};
+    enum capn_dispatch outcome;
 
     (void)object;
-    if (virtual_memory_map_params_has_object(params) ||
-        !virtual_memory_map_params_get_fixed(params)) {
-        return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0, 0);
-    }
-    if (!range_check(request, &range) ||
-        !flags_of(request, virtual_memory_map_params_get_protection(params), &flags)) {
+    (void)results;
+    if (!range_check(request, range, change.fixed, &change) ||
+        !protection_check(request, virtual_memory_map_params_get_protection(params), &change)) {
         return CAPN_DISPATCH_REFUSED;
     }
-    if (capn_request_is_malformed(request)) {
-        return CAPN_DISPATCH_BAD_PARAMETERS;
+    if (virtual_memory_map_params_has_object(params) &&
+        !object_argument(request, params, &change, &edge)) {
+        return CAPN_DISPATCH_REFUSED;
     }
-    undo = change_create(caller);
-    status =
-        undo == NULL ? STATUS_NO_MEMORY : map_range(&caller->process->vspace, &range, flags, undo);
-    if (status != STATUS_OK) {
-        return refuse_status(request, status);
+    outcome = change_run(request, &change);
+    if (outcome != CAPN_DISPATCH_LATER && edge.object != NULL) {
+        edge_drop(&edge);
     }
-    virtual_memory_map_results_set_address(results, range.address);
-    return CAPN_DISPATCH_ANSWERED;
-}
-
-/* Starts a change that answers later. */
-static struct change *change_begin(struct capn_request *request)
-{
-    struct change *change = change_create(call_of(request)->caller);
-
-    if (change == NULL) {
-        (void)call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
-        return NULL;
-    }
-    change->operation = call_defer(request, OPERATION_JOB);
-    if (change->operation == NULL) {
-        kmem_free(&change_cache, change);
-        return NULL;
-    }
-    change->operation->holder = &change->operation;
-    return change;
-}
-
-static enum capn_dispatch change_end(struct capn_request *request, struct change *change,
-                                     enum status status)
-{
-    if (status == STATUS_OK) {
-        return CAPN_DISPATCH_LATER;
-    }
-    operation_release(change->operation);
-    kmem_free(&change_cache, change);
-    return refuse_status(request, status);
+    return outcome;
 }
 
 static enum capn_dispatch memory_unmap(void *object, struct capn_request *request,
                                        struct virtual_memory_unmap_params_reader params,
                                        struct virtual_memory_unmap_results_builder results)
 {
-    struct vspace *vspace = &call_of(request)->caller->process->vspace;
-    struct range range = {.address = virtual_memory_unmap_params_get_address(params),
-                          .bytes = virtual_memory_unmap_params_get_size_bytes(params)};
-    struct change *change;
+    struct byte_range range = {.address = virtual_memory_unmap_params_get_address(params),
+                               .bytes = virtual_memory_unmap_params_get_size_bytes(params)};
+    struct change_request change = {.kind = CHANGE_UNMAP};
 
     (void)object;
     (void)results;
-    if (!range_check(request, &range)) {
-        return CAPN_DISPATCH_REFUSED;
-    }
-    if (capn_request_is_malformed(request)) {
-        return CAPN_DISPATCH_BAD_PARAMETERS;
-    }
-    change = change_begin(request);
-    if (change == NULL) {
-        return CAPN_DISPATCH_REFUSED;
-    }
-    return change_end(request, change,
-                      vspace_unmap(vspace, range.address, range.pages, &change->unmap));
+    return range_check(request, range, true, &change) ? change_run(request, &change)
+                                                      : CAPN_DISPATCH_REFUSED;
 }
 
 static enum capn_dispatch memory_protect(void *object, struct capn_request *request,
                                          struct virtual_memory_protect_params_reader params,
                                          struct virtual_memory_protect_results_builder results)
 {
-    struct vspace *vspace = &call_of(request)->caller->process->vspace;
-    struct range range = {.address = virtual_memory_protect_params_get_address(params),
-                          .bytes = virtual_memory_protect_params_get_size_bytes(params)};
-    struct change *change;
-    unsigned flags;
+    struct byte_range range = {.address = virtual_memory_protect_params_get_address(params),
+                               .bytes = virtual_memory_protect_params_get_size_bytes(params)};
+    struct change_request change = {.kind = CHANGE_PROTECT};
 
     (void)object;
     (void)results;
-    if (!range_check(request, &range) ||
-        !flags_of(request, virtual_memory_protect_params_get_protection(params), &flags)) {
+    if (!range_check(request, range, true, &change) ||
+        !protection_check(request, virtual_memory_protect_params_get_protection(params), &change)) {
+        return CAPN_DISPATCH_REFUSED;
+    }
+    return change_run(request, &change);
+}
+
+static enum capn_dispatch memory_reserve(void *object, struct capn_request *request,
+                                         struct virtual_memory_reserve_params_reader params,
+                                         struct virtual_memory_reserve_results_builder results)
+{
+    struct byte_range range = {.address = virtual_memory_reserve_params_get_address_hint(params),
+                               .bytes = virtual_memory_reserve_params_get_size_bytes(params)};
+    struct change_request change = {.fixed = virtual_memory_reserve_params_get_fixed(params)};
+    struct capn_refuse_reason reason;
+
+    (void)object;
+    if (!range_check(request, range, change.fixed, &change)) {
         return CAPN_DISPATCH_REFUSED;
     }
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
-    change = change_begin(request);
-    if (change == NULL) {
+    if (!memory_space_reserve(call_of(request)->caller->process, &change, &reason)) {
+        return capn_request_refuse(request, reason);
+    }
+    virtual_memory_reserve_results_set_address(results, change.start * LIMIT_PAGE_BYTES);
+    return CAPN_DISPATCH_ANSWERED;
+}
+
+static enum capn_dispatch memory_commit(void *object, struct capn_request *request,
+                                        struct virtual_memory_commit_params_reader params,
+                                        struct virtual_memory_commit_results_builder results)
+{
+    struct byte_range range = {.address = virtual_memory_commit_params_get_address(params),
+                               .bytes = virtual_memory_commit_params_get_size_bytes(params)};
+    struct change_request change = {.kind = CHANGE_COMMIT};
+
+    (void)object;
+    (void)results;
+    if (!range_check(request, range, true, &change) ||
+        !protection_check(request, virtual_memory_commit_params_get_protection(params), &change)) {
         return CAPN_DISPATCH_REFUSED;
     }
-    return change_end(request, change,
-                      vspace_protect(vspace, range.address, range.pages, flags, &change->unmap));
+    return change_run(request, &change);
+}
+
+static enum capn_dispatch memory_decommit(void *object, struct capn_request *request,
+                                          struct virtual_memory_decommit_params_reader params,
+                                          struct virtual_memory_decommit_results_builder results)
+{
+    struct byte_range range = {.address = virtual_memory_decommit_params_get_address(params),
+                               .bytes = virtual_memory_decommit_params_get_size_bytes(params)};
+    struct change_request change = {.kind = CHANGE_DECOMMIT};
+
+    (void)object;
+    (void)results;
+    return range_check(request, range, true, &change) ? change_run(request, &change)
+                                                      : CAPN_DISPATCH_REFUSED;
+}
+
+static enum capn_dispatch memory_query(void *object, struct capn_request *request,
+                                       struct virtual_memory_query_params_reader params,
+                                       struct virtual_memory_query_results_builder results)
+{
+    uint64_t address = virtual_memory_query_params_get_address(params);
+    struct memory_space *space = &call_of(request)->caller->process->memory;
+    struct memory_region_builder region;
+    struct memory_view view;
+
+    (void)object;
+    if (!memory_space_query(space, address / LIMIT_PAGE_BYTES, &view)) {
+        return call_refuse(request, EXCEPTION_REASON_NOT_FOUND, 0, address);
+    }
+    region = virtual_memory_query_results_init_region(results);
+    memory_region_set_address(region, view.start * LIMIT_PAGE_BYTES);
+    memory_region_set_size_bytes(region, view.pages * LIMIT_PAGE_BYTES);
+    memory_region_set_protection(region, view.protection);
+    memory_region_set_committed(region, view.committed);
+    memory_region_set_shared(region, view.shared);
+    memory_region_set_object_offset(region, view.object_page * LIMIT_PAGE_BYTES);
+    return CAPN_DISPATCH_ANSWERED;
 }
 
 static enum capn_dispatch memory_call(struct object *object, struct capn_request *request)
 {
-    static const struct virtual_memory_server server = {
-        .map = memory_map, .unmap = memory_unmap, .protect = memory_protect};
+    static const struct virtual_memory_server server = {.map = memory_map,
+                                                        .unmap = memory_unmap,
+                                                        .protect = memory_protect,
+                                                        .reserve = memory_reserve,
+                                                        .commit = memory_commit,
+                                                        .decommit = memory_decommit,
+                                                        .query = memory_query};
 
     return virtual_memory_dispatch(&server, object, request);
 }

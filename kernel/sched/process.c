@@ -103,6 +103,7 @@ enum status process_create(const struct account_plan *plan, unsigned priority,
                    (struct cap_table_memory){.page_alloc = table_page_alloc,
                                              .page_free = table_page_free,
                                              .context = process->account});
+    memory_space_init(&process->memory);
     list_init(&process->threads);
     list_init(&process->retired);
     list_init(&process->waiters);
@@ -216,6 +217,14 @@ static void teardown_start(struct process *process)
 {
     process->teardown.step = teardown_step;
     job_start(&process->teardown, arch_cpu_this(), process->priority);
+}
+
+void process_hold(struct process *process)
+{
+    spinlock_lock(&process->lock);
+    ASSERT(process->thread_count > 0); /* the caller's */
+    process->thread_count++;
+    spinlock_unlock(&process->lock);
 }
 
 void process_thread_gone(struct process *process, struct thread *thread)
@@ -361,6 +370,10 @@ static bool teardown_step(struct job *job)
     if (teardown_edges(process) || !orphans_cancel(process)) {
         return true;
     }
+    if (!process->vspace_left) {
+        process->vspace_left = !memory_space_leave_step(&process->memory);
+        return true;
+    }
     if (process->vspace_made) {
         process->vspace_made = vspace_teardown_step(&process->vspace);
         return true;
@@ -368,7 +381,7 @@ static bool teardown_step(struct job *job)
     if (teardown_thread(process)) {
         return true;
     }
-    if (teardown_account(process)) {
+    if (memory_space_free_step(&process->memory) || teardown_account(process)) {
         return true;
     }
     if (teardown_waiters(process)) {

@@ -10,6 +10,7 @@
 
 #include "core/cap_table.h"
 #include "kernel/mem/vspace.h"
+#include "kernel/object/memory_space.h"
 #include "kernel/object/object.h"
 #include "kernel/sched/task.h"
 #include "kernel/sched/thread.h"
@@ -42,6 +43,7 @@ struct process {
     unsigned priority;
     struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
+    struct memory_space memory;
     struct list_node all_node; /* processes_lock */
     uint64_t place;            /* processes_lock: grows along the list */
 
@@ -52,7 +54,7 @@ struct process {
     struct list retired;   /* freed by the teardown, after the address space */
     unsigned live_count;   /* started and not retired */
     uint64_t thread_slots; /* mask of thread regions in use */
-    unsigned thread_count; /* slots in use: building, live, or being reclaimed */
+    unsigned thread_count; /* slots in use: building, live, or being reclaimed; and process_hold */
     uint64_t next_thread_id;
     struct list waiters; /* operations that wait for the end */
     struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
@@ -69,6 +71,7 @@ struct process {
     void (*ended)(void); /* called once it has ended; NULL: nobody asked. Set before it runs */
     struct job teardown;
     uint32_t teardown_cursor;
+    bool vspace_left; /* nobody else touches the address space any more */
     bool vspace_made; /* there is an address space to give back */
     bool account_closed;
 };
@@ -107,6 +110,10 @@ static inline bool process_is_dying(const struct process *process)
 {
     return atomic_load_acquire_u32(&process->state) >= PROCESS_DYING;
 }
+
+/* A job works on the live process for one of its threads, whose call is under way: the teardown
+ * waits for the process_thread_gone(process, NULL) that ends it. */
+void process_hold(struct process *process);
 
 /* A thread slot is free again; the last one of a process that has no live thread starts its
  * teardown. `thread` (may be NULL) goes to the retired list. */

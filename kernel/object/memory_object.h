@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* MemoryObject and FrameAllocator. The theory is in memory_object.c. */
+#ifndef KERNEL_OBJECT_MEMORY_OBJECT_H
+#define KERNEL_OBJECT_MEMORY_OBJECT_H
+
+#include "kernel/mem/account.h"
+#include "kernel/mem/shootdown.h"
+#include "kernel/object/object.h"
+#include "kernel/sched/task.h"
+#include "schema/generated/memory.capnp.h"
+
+enum {
+    MEMORY_TABLE_ENTRIES = LIMIT_PAGE_BYTES / sizeof(paddr_t),
+    MEMORY_PAGES_MAX = LIMIT_OBJECT_PAGES,
+};
+
+struct memory_object {
+    struct object object;
+    struct account *account; /* pays for its frames, from their making to their end; fixed */
+    uint64_t pages;          /* fixed */
+    struct spinlock lock;
+    /* lock: */
+    paddr_t root;         /* frame of the addresses of table frames, each of addresses of pages */
+    uint64_t frames;      /* that exist: root, tables, pages; the rest is reserved in the account */
+    struct list mappings; /* struct mapping.node */
+    uint32_t mapping_count;
+    struct job reclaim; /* after the last reference */
+    uint64_t reclaim_page;
+};
+
+/* One mapping of an object, a part of what its address space knows about it. */
+struct mapping {
+    struct hold_edge edge; /* that it was mapped through, with references of its own; fixed */
+    struct vspace *vspace; /* while it is linked */
+    uint64_t address;      /* user address of its first page */
+    uint64_t pages;
+    uint64_t object_page; /* of the first page */
+    /* lock of the object: */
+    struct list_node node; /* linked while any page of it may be in the tables */
+    bool changing;         /* a change of its address space is at work on it */
+    bool revoked;          /* no page comes back */
+    bool leaving;          /* an unmap for the revocation is under way */
+    uint64_t cursor;       /* pages that the revocation has taken out */
+    struct unmap unmap;
+};
+
+extern const struct object_type memory_object_type;
+
+void memory_objects_init(void);
+
+/* Objects whose last reference is gone and whose frames are not all back. */
+uint64_t memory_objects_dying(void);
+
+/*
+ * Links a mapping, edge and place filled in and `changing` set, so that a revocation finds it.
+ * STATUS_LIMIT: the object has LIMIT_MAPPINGS; STATUS_REVOKED: the edge died meanwhile.
+ */
+enum status mapping_publish(struct mapping *mapping) MUST_USE;
+
+/* The change is over. `gone`: no page of the mapping is left in the tables, and it is unlinked. */
+void mapping_settle(struct mapping *mapping, bool gone);
+
+/* Begins a change; false: one is under way, or a revocation. `*revoked` says whether it is. */
+bool mapping_change(struct mapping *mapping, bool *revoked) MUST_USE;
+
+/* Whether the mapping was revoked. */
+bool mapping_is_revoked(struct mapping *mapping);
+
+/* A dying process unlinks it; false: a revocation still works on it, ask again. */
+bool mapping_leave(struct mapping *mapping) MUST_USE;
+
+/* Whether the facet of this very edge allows a mapping of this protection: a MemoryObject method
+ * stands for each kind of access. */
+bool memory_edge_permits(const struct hold_edge *edge, enum memory_protection protection) MUST_USE;
+
+/* The frame of the object's page, made now if it was never needed. STATUS_NO_MEMORY. */
+enum status memory_object_frame(struct memory_object *memory, uint64_t page,
+                                paddr_t *frame) MUST_USE;
+
+#endif
