@@ -94,8 +94,7 @@ static enum transport_error call_promised(struct cpu *cpu, struct thread *thread
     if (error == TRANSPORT_OK && target == ANSWER_TARGET_WAITS) {
         error = promised_wait(thread, sqe, &target, &cap);
         if (error != TRANSPORT_OK) {
-            refusal->limit = LIMIT_OPERATIONS;
-            refusal->amount = LIMIT_OPERATIONS;
+            error = operation_refuse(thread, OPERATION_PROMISED, refusal);
         } else if (target == ANSWER_TARGET_WAITS) {
             return TRANSPORT_OK;
         }

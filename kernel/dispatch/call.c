@@ -461,8 +461,12 @@ struct operation *call_defer(struct capn_request *request, enum operation_kind k
     }
     operation = operation_take(call->caller, kind, call->user_data);
     if (operation == NULL) {
-        (void)call_refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED, LIMIT_OPERATIONS,
-                          LIMIT_OPERATIONS);
+        if (call->caller->operations_used < LIMIT_OPERATIONS) {
+            (void)call_refuse_ledger(request, LEDGER_OUTSTANDING_CALLS, 1);
+        } else {
+            (void)call_refuse(request, EXCEPTION_REASON_LIMIT_EXCEEDED, LIMIT_OPERATIONS,
+                              LIMIT_OPERATIONS);
+        }
         return NULL;
     }
     operation->answer = call->answer;

@@ -26,8 +26,7 @@ static enum transport_error operation_begin(struct thread *thread, enum operatio
                                             struct refusal *refusal)
 {
     *begun = operation_take(thread, kind, sqe->user_data);
-    return *begun != NULL ? TRANSPORT_OK
-                          : refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_NONE, LIMIT_OPERATIONS);
+    return *begun != NULL ? TRANSPORT_OK : operation_refuse(thread, kind, refusal);
 }
 
 /* From now on the operation holds references of `target` and of the edge's grant. */

@@ -67,17 +67,27 @@ void endpoints_init(void)
     kmem_cache_init(&session_cache, "session", sizeof(struct session));
 }
 
-struct endpoint *endpoint_create(const struct endpoint_limits *limits)
+enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
+                            struct endpoint **created)
 {
-    struct endpoint *endpoint = kmem_alloc(&endpoint_cache);
+    enum status status = account_charge(account, LEDGER_ENDPOINT_QUEUE, limits->queue_length);
+    struct endpoint *endpoint;
 
-    if (endpoint != NULL) {
-        object_init(&endpoint->object, &endpoint_type); /* the owner object's reference */
-        object_init(&endpoint->owner, &endpoint_owner_type);
-        spinlock_init(&endpoint->lock, LOCK_RANK_ENDPOINT, 0);
-        endpoint_queues_init(&endpoint->queues, limits);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return endpoint;
+    endpoint = kmem_alloc(&endpoint_cache);
+    if (endpoint == NULL) {
+        account_release(account, LEDGER_ENDPOINT_QUEUE, limits->queue_length);
+        return STATUS_NO_MEMORY;
+    }
+    object_init(&endpoint->object, &endpoint_type); /* the owner object's reference */
+    object_init(&endpoint->owner, &endpoint_owner_type);
+    endpoint->account = account;
+    spinlock_init(&endpoint->lock, LOCK_RANK_ENDPOINT, 0);
+    endpoint_queues_init(&endpoint->queues, limits);
+    *created = endpoint;
+    return STATUS_OK;
 }
 
 static void endpoint_destroy(struct object *object)
@@ -86,6 +96,7 @@ static void endpoint_destroy(struct object *object)
 
     ASSERT(endpoint_any(&endpoint->queues) == NULL);
     ASSERT(endpoint->queues.session_count == 0);
+    account_release(endpoint->account, LEDGER_ENDPOINT_QUEUE, endpoint->queues.limits.queue_length);
     kmem_free(&endpoint_cache, endpoint);
 }
 

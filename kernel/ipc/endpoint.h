@@ -9,6 +9,7 @@
 struct endpoint {
     struct object object; /* what clients' edges without a badge name */
     struct object owner;  /* what owners' edges name: with the last of them the endpoint closes */
+    struct account *account; /* pays for the queue; fixed */
     struct spinlock lock;
     /* lock: */
     struct endpoint_queues queues;
@@ -48,9 +49,10 @@ enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_reques
 
 void endpoints_init(void);
 
-/* An endpoint of valid limits, with one reference of its owner object, the caller's. NULL: no
- * memory. */
-struct endpoint *endpoint_create(const struct endpoint_limits *limits);
+/* An endpoint of valid limits, with one reference of its owner object, the caller's; its queue is
+ * charged to the account until it is destroyed. STATUS_LIMIT (endpointQueue), STATUS_NO_MEMORY. */
+MUST_USE enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
+                                     struct endpoint **endpoint);
 
 /* A session with one reference, the caller's. EXISTS, LIMIT, NO_MEMORY; the owner is pinned. */
 MUST_USE enum status session_create(struct endpoint *endpoint, uint64_t badge,

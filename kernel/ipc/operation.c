@@ -7,38 +7,77 @@
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
+/*
+ * A thread draws on its process's ledger for several calls at once, as many again as it has, and
+ * gives back all but one when none of its calls is left: a thread that calls and waits in turn does
+ * not touch the ledger. Ring lock held; true: there is room for one more.
+ */
+static bool calls_draw(struct thread *thread)
+{
+    uint32_t more = thread->calls_held == 0 ? 1 : thread->calls_held;
+
+    if (thread->calls_used == thread->calls_held) {
+        more = (uint32_t)account_reserve_most(thread->account, LEDGER_OUTSTANDING_CALLS, more);
+        account_commit(thread->account, LEDGER_OUTSTANDING_CALLS, more);
+        thread->calls_held += more;
+    }
+    return thread->calls_used < thread->calls_held;
+}
+
+static void calls_give(struct thread *thread)
+{
+    ASSERT(thread->calls_used > 0);
+    if (--thread->calls_used == 0 && thread->calls_held > 1) {
+        account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held - 1);
+        thread->calls_held = 1;
+    }
+}
+
+static bool kind_is_call(enum operation_kind kind)
+{
+    return kind == OPERATION_CALL || kind == OPERATION_PROMISED || kind == OPERATION_WAIT ||
+           kind == OPERATION_JOB;
+}
+
+enum transport_error operation_refuse(struct thread *thread, enum operation_kind kind,
+                                      struct refusal *refusal)
+{
+    struct ledger_refusal ledger;
+
+    if (!kind_is_call(kind) || thread->operations_used == LIMIT_OPERATIONS) {
+        refusal->argument = ARGUMENT_NONE;
+        refusal->limit = LIMIT_OPERATIONS;
+        refusal->amount = LIMIT_OPERATIONS;
+        return TRANSPORT_LIMIT;
+    }
+    ledger = account_refusal(thread->account, LEDGER_OUTSTANDING_CALLS, 1);
+    return account_refuse(&ledger, refusal);
+}
+
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data)
 {
-    struct list_node *node;
+    bool counted = kind_is_call(kind);
+    struct list_node *node = NULL;
     struct operation *operation = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    node = kind == OPERATION_RECEIVE && thread->receives >= thread->ring.cq_entries / 2
-               ? NULL
-               : list_pop_front(&thread->operations_free);
+    if (kind == OPERATION_RECEIVE ? thread->receives < thread->ring.cq_entries / 2
+                                  : !counted || calls_draw(thread)) {
+        node = list_pop_front(&thread->operations_free);
+    }
     if (node != NULL) {
         operation = CONTAINER_OF(node, struct operation, free_node);
         ASSERT(operation->kind == OPERATION_FREE);
         operation->kind = kind;
         operation->user_data = user_data;
+        operation->counted = counted;
+        thread->calls_used += counted;
         thread->operations_used++;
         thread->receives += kind == OPERATION_RECEIVE;
     }
     spinlock_unlock(&thread->ring_lock);
     return operation;
-}
-
-/* Reserves `slots` in the table of the thread's process, beside those over. */
-static enum transport_error slots_reserve(struct thread *thread, uint32_t slots)
-{
-    struct process *process = thread->process;
-    enum transport_error error;
-
-    spinlock_lock(&process->lock);
-    error = cap_table_reserve(&process->table, slots);
-    spinlock_unlock(&process->lock);
-    return error;
 }
 
 enum transport_error operation_reserve(struct operation *operation, uint32_t slots,
@@ -62,14 +101,16 @@ enum transport_error operation_reserve(struct operation *operation, uint32_t slo
         return error;
     }
     if (operation->slots != slots) {
-        error = slots_reserve(thread, slots);
+        struct ledger_refusal ledger;
+
+        error = process_slots_reserve(thread->process, slots, &ledger);
         if (error != TRANSPORT_OK) {
             spinlock_lock(&thread->ring_lock);
             transfer_pool_give(&thread->transfers, &operation->bundle);
             spinlock_unlock(&thread->ring_lock);
             refusal->argument = ARGUMENT_SLOT;
             refusal->amount = slots;
-            return error;
+            return error == TRANSPORT_LIMIT ? account_refuse(&ledger, refusal) : error;
         }
         operation->slots = slots;
     }
@@ -113,6 +154,9 @@ void operation_release_locked(struct operation *operation)
     grant_unref(operation->grant, grant_node_free);
     operation->grant = NULL;
     operation->receiver = NULL;
+    if (operation->counted) {
+        calls_give(thread);
+    }
     thread->operations_used--;
     list_push_back(&thread->operations_free, &operation->free_node);
 }

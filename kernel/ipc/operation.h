@@ -37,6 +37,7 @@ struct operation {
     struct list_node wait_node;     /* WAIT: process->waiters, its lock */
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
+    bool counted;                   /* as one of the owner's calls_used */
     uint64_t user_data;
     uint32_t answer;             /* id under which the answer is kept; 0: it is not */
     struct answer_call promised; /* PROMISED: where it waits; owner's ring_lock */
@@ -68,9 +69,15 @@ struct operation {
 };
 
 /* A free operation of `thread`; NULL: LIMIT_OPERATIONS are in use, or receives would fill more than
- * half of its completion queue and leave no room for what it receives them for. */
+ * half of its completion queue and leave no room for what it receives them for, or the process's
+ * ledger has no outstanding call left; operation_refuse says which. RECEIVE and WATCH are no calls.
+ */
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data);
+
+/* Says why operation_take gave none. */
+enum transport_error operation_refuse(struct thread *thread, enum operation_kind kind,
+                                      struct refusal *refusal);
 
 /*
  * Reserves for what will arrive: `slots` in the owner's table, from those its thread has over or

@@ -157,6 +157,7 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
                                         .argument = CAPN_NO_ARGUMENT};
     struct endpoint *endpoint;
     struct hold_edge edge;
+    enum status status;
 
     (void)object;
     if (capn_request_is_malformed(request)) {
@@ -166,8 +167,11 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
     if (reason.limit_name != NULL) {
         return capn_request_refuse(request, reason);
     }
-    endpoint = endpoint_create(&limits);
-    if (endpoint == NULL) {
+    status = endpoint_create(&limits, call_of(request)->caller->process->account, &endpoint);
+    if (status == STATUS_LIMIT) {
+        return call_refuse_ledger(request, LEDGER_ENDPOINT_QUEUE, limits.queue_length);
+    }
+    if (status != STATUS_OK) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }
     edge = object_edge(&endpoint->owner, ENDPOINT_INTERFACE_ID, CAP_FACET_ALL, 0);

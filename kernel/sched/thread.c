@@ -126,6 +126,8 @@ static enum status thread_charge(struct thread *thread, enum ledger_line_name *l
 
 static void thread_uncharge(struct thread *thread)
 {
+    ASSERT(thread->calls_used == 0);
+    account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held);
     account_release(thread->account, LEDGER_RING_BYTES, thread_ring_bytes(&thread->plan.ring));
     account_release(thread->account, LEDGER_THREADS, 1);
 }

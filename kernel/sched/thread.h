@@ -69,6 +69,8 @@ struct thread {
     uint64_t deadline_ns; /* TIMEOUT_NONE: none */
     uint32_t operations_used;
     uint32_t receives; /* of these: RECEIVE */
+    uint32_t calls_used; /* operations that are calls */
+    uint32_t calls_held; /* charged to the account; those not used stay with the thread */
     struct list operations_free;
     struct answer_table answers;
     bool answers_running;           /* answers_job is on its way */

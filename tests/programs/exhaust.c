@@ -62,7 +62,7 @@ static void null_works(struct check *check)
 static int32_t endpoint_make(struct check *check, struct endpoint_owner *owner)
 {
     struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
-    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 32};
+    struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 1};
 
     return endpoint_client_create(check->rt, factory, &limits, owner);
 }
