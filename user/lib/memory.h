@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VirtualMemory: the caller's own address space. */
+/* Memory: the caller's own address space, and objects that may be mapped into it. */
 #ifndef USER_LIB_MEMORY_H
 #define USER_LIB_MEMORY_H
 
@@ -7,6 +7,14 @@
 #include "user/lib/client.h"
 
 struct virtual_memory {
+    struct cap_id cap;
+};
+
+struct frame_allocator {
+    struct cap_id cap;
+};
+
+struct memory_object {
     struct cap_id cap;
 };
 
@@ -25,5 +33,52 @@ int32_t memory_client_unmap(struct rt *rt, struct virtual_memory memory, struct 
 
 int32_t memory_client_protect(struct rt *rt, struct virtual_memory memory,
                               enum memory_protection protection, struct memory_range range);
+
+/* Keeps addresses free, as memory_client_map without memory. */
+int32_t memory_client_reserve(struct rt *rt, struct virtual_memory memory,
+                              struct memory_range *range);
+
+/* Puts private memory behind reserved addresses, and takes it away again. */
+int32_t memory_client_commit(struct rt *rt, struct virtual_memory memory,
+                             enum memory_protection protection, struct memory_range range);
+int32_t memory_client_decommit(struct rt *rt, struct virtual_memory memory,
+                               struct memory_range range);
+
+/* What stands at or above an address. */
+struct memory_seen {
+    struct memory_range range;
+    uint16_t protection; /* enum memory_protection */
+    bool committed;
+    bool shared;
+};
+int32_t memory_client_query(struct rt *rt, struct virtual_memory memory, uint64_t address,
+                            struct memory_seen *seen);
+
+/* A new object of zeroed memory, charged to the caller. */
+int32_t memory_client_allocate(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
+                               struct memory_object *object);
+
+/* What the caller is charged and may be at most, in frames. */
+struct memory_quota {
+    uint64_t charged;
+    uint64_t limit;
+};
+int32_t memory_client_quota(struct rt *rt, struct frame_allocator allocator,
+                            struct memory_quota *quota);
+
+/* Maps a part of an object, from `offset` on. */
+struct memory_part {
+    struct memory_object object;
+    uint64_t offset;
+};
+int32_t memory_client_map_object(struct rt *rt, struct virtual_memory memory,
+                                 struct memory_part part, enum memory_protection protection,
+                                 struct memory_range *range);
+
+/* Copies to and from an object; at most a few hundred bytes. */
+int32_t memory_client_write(struct rt *rt, struct memory_object object, uint64_t offset,
+                            struct capn_data bytes);
+int32_t memory_client_read(struct rt *rt, struct memory_object object, uint64_t offset, uint8_t *to,
+                           uint32_t length);
 
 #endif
