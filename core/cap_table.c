@@ -529,12 +529,14 @@ bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
 
 uint32_t cap_table_count(const struct cap_table *table, uint64_t interface_id)
 {
-    struct cap_slot *slot;
-    uint32_t cursor = 0;
     uint32_t count = 0;
 
-    while (slot_next(table, &cursor, UINT32_MAX, &slot)) {
-        count += slot->edge.object != NULL && slot->edge.interface_id == interface_id;
+    for (uint32_t page = 0; page < CAP_TABLE_PAGES; page++) {
+        const struct cap_slot *slot = table->page[page];
+
+        for (uint32_t i = 0; slot != NULL && i < CAP_TABLE_PAGE_SLOTS; i++) {
+            count += slot[i].edge.object != NULL && slot[i].edge.interface_id == interface_id;
+        }
     }
     return count;
 }

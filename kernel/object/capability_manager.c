@@ -11,8 +11,8 @@
 #include "schema/generated/exception.capnp.h"
 
 enum {
-    LIST_EDGES = 16,  /* of one answer: some 400 instructions each, with the table locked */
-    LIST_STEPS = 512, /* slots looked at for one answer */
+    LIST_EDGES = 12,  /* of one answer: some 600 instructions each, with the table locked */
+    LIST_STEPS = 256, /* slots looked at for one answer */
     WHY_STEPS = 16,   /* of one answer */
     LINE_BYTES = 64,  /* of text that names a line of the manifest */
 };

@@ -38,8 +38,8 @@
 #include "kernel/sched/process.h"
 
 enum {
-    BURY_STEPS = 64, /* slots looked at in one step: some 30 instructions each, more per ancestor */
-    BURY_EDGES = 4,  /* edges emptied in one step: the last of an endpoint's owners closes it */
+    BURY_STEPS = 32, /* slots looked at for one edge: up to 110 instructions each, at full depth */
+    BURY_EDGES = 2,  /* edges emptied in one step: the last of an endpoint's owners closes it */
 };
 
 static uint64_t running; /* atomic */

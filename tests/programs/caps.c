@@ -9,6 +9,7 @@
 /* covers: DUP/BAD_FIELD, DUP/BAD_CAP, DUP/STALE_CAP, DUP/REVOKED, DUP/NO_METHOD */
 /* covers: DUP/SLOT_IN_USE, DUP/LIMIT */
 /* covers: TOKEN/BAD_FIELD, TOKEN/BAD_CAP, TOKEN/WRONG_INTERFACE, TOKEN/REVOKED */
+/* covers: CALL/BAD_CAP, CALL/STALE_CAP, CALL/REVOKED, CALL/WRONG_INTERFACE, CALL/NO_METHOD */
 /* covers: RELEASE/BAD_FIELD, RELEASE/BAD_CAP, RELEASE/STALE_CAP */
 /* covers: DELEGATE/BAD_FIELD, DELEGATE/BAD_CAP, DELEGATE/STALE_CAP, DELEGATE/REVOKED */
 /* covers: DELEGATE/NOT_GRANTABLE, DELEGATE/NO_METHOD, DELEGATE/LIMIT */
@@ -165,6 +166,8 @@ static void window(struct check *check)
     CHECK_EQUAL(check, cap_id_slot(id), 1);
     CHECK(check, id.raw > slot[1].raw); /* a later generation of the slot */
     CHECK_EQUAL(check, call(check, slot[1]), TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(check, call(check, never), TRANSPORT_BAD_CAP);
+    CHECK_EQUAL(check, call(check, held(check, "manager", 0)), TRANSPORT_WRONG_INTERFACE);
     release(check, id);
     release(check, slot[0]);
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &slot[0], NULL), TRANSPORT_OK);
@@ -195,28 +198,6 @@ static void window_revoked(struct check *check)
     release(check, slot);
     release(check, made.cap);
     release(check, made.handle);
-}
-
-/* Until the quota is used up, window and rest; then everything goes back. */
-static void table_fills(struct check *check)
-{
-    static struct cap_id made[LIMIT_TABLE_SLOTS];
-    struct rt_ring *ring = &check->rt->ring;
-    struct rt_duplicate request = {.cap = held(check, "null", 0), .facet = RT_FACET_SAME};
-    struct refusal refusal;
-    uint32_t count = 0;
-    int32_t status;
-
-    do {
-        request.flags = count % 2 == 0 ? 0 : SQE_WINDOW;
-        status = rt_duplicate(ring, &request, &made[count], &refusal);
-        count += status == TRANSPORT_OK;
-    } while (status == TRANSPORT_OK && count < LIMIT_TABLE_SLOTS);
-    CHECK_EQUAL(check, status, TRANSPORT_LIMIT);
-    CHECK(check, count > 8);
-    for (uint32_t i = 0; i < count; i++) {
-        release(check, made[i]);
-    }
 }
 
 /* ---- DELEGATE and REVOKE --------------------------------------------------------------------- */
@@ -493,7 +474,7 @@ static uint32_t listed(struct check *check, uint32_t *revoked_count)
                     (struct client_room){.request_bytes = 256, .answer_bytes = 4096});
         params = capability_manager_list_request(&client.call);
         capability_manager_list_params_set_first_slot(params, slot);
-        capability_manager_list_params_set_max_edges(params, 5);
+        capability_manager_list_params_set_max_edges(params, CAPABILITY_LIST_MAX);
         results = capability_manager_list_invoke(&client.call);
         edges = capability_manager_list_results_get_edges(results);
         for (uint32_t i = 0; i < edges.raw.count; i++) {
@@ -568,6 +549,31 @@ static void manager(struct check *check)
     now = census(check);
     CHECK_EQUAL(check, now.used, before.used);
     CHECK_EQUAL(check, now.revoked, before.revoked);
+}
+
+/* Until the quota is used up, window and rest; then everything goes back. */
+static void table_fills(struct check *check)
+{
+    static struct cap_id made[LIMIT_TABLE_SLOTS];
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_duplicate request = {.cap = held(check, "null", 0), .facet = RT_FACET_SAME};
+    struct refusal refusal;
+    uint32_t revoked_count;
+    uint32_t count = 0;
+    int32_t status;
+
+    do {
+        request.flags = count % 2 == 0 ? 0 : SQE_WINDOW;
+        status = rt_duplicate(ring, &request, &made[count], &refusal);
+        count += status == TRANSPORT_OK;
+    } while (status == TRANSPORT_OK && count < LIMIT_TABLE_SLOTS);
+    CHECK_EQUAL(check, status, TRANSPORT_LIMIT);
+    CHECK(check, count > 8);
+    CHECK_EQUAL(check, listed(check, &revoked_count), census(check).used);
+    CHECK_EQUAL(check, revoked_count, census(check).revoked);
+    for (uint32_t i = 0; i < count; i++) {
+        release(check, made[i]);
+    }
 }
 
 static bool name_is(const struct rt *rt, const char *name)
