@@ -178,6 +178,19 @@ static int32_t borrowed_release(struct server *server)
     return TRANSPORT_OK;
 }
 
+/* Releases what was to leave with an answer that did not arrive: its handler has given it up. One
+ * that could not be given is the handler's own mistake, and may be gone already. */
+static void moves_release(struct server *server)
+{
+    for (uint32_t i = 0; i < server->transfer_count; i++) {
+        if (server->transfer[i].mode == TRANSFER_MOVE) {
+            int32_t status = rt_release(&server->rt->ring, server->transfer[i].cap);
+
+            (void)status;
+        }
+    }
+}
+
 /* Answers the call in `message` on its own; 0: the loop may go on. */
 static int32_t answer_alone(struct server *server, const struct rt_request *message,
                             struct rt_buffer answer, struct rt_reply *reply)
@@ -193,6 +206,9 @@ static int32_t answer_alone(struct server *server, const struct rt_request *mess
     if (status != TRANSPORT_OK && !call_is_over(status, &refusal)) {
         return status;
     }
+    if (status != TRANSPORT_OK || reply->transfers == 0) {
+        moves_release(server);
+    }
     return borrowed_release(server);
 }
 
@@ -204,7 +220,7 @@ static struct rt_request answer_and_receive(struct server *server, const struct 
     struct rt_ring *ring = &server->rt->ring;
     struct rt_request next;
 
-    if (reply->transfers != 0 || server->cap_count != 0) {
+    if (server->transfer_count != 0 || server->cap_count != 0) {
         next.status = answer_alone(server, message, answer, reply);
     } else {
         next = rt_return_receive(ring, reply, inbox);
