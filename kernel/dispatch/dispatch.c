@@ -30,10 +30,12 @@
 
 enum {
     /* Work of one stretch, in bytes of message and result, which cost an instruction for 8; every
-     * submission counts as DISPATCH_BASE more, for the some 600 instructions of a call. */
+     * submission counts as DISPATCH_BASE more, for the some 800 instructions of a call, and each
+     * descriptor beside it as DISPATCH_TRANSFER, for the 300 to check, count and carry it. */
     DISPATCH_WORK = 32 * 1024,
-    DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH,
-    DISPATCH_QUICK = DISPATCH_BASE / 8,
+    DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH * 3 / 2,
+    DISPATCH_QUICK = DISPATCH_WORK / LIMIT_DISPATCH_BATCH / 8,
+    DISPATCH_TRANSFER = 640,
     TICK_BATCH = 8, /* submissions that a timer tick carries out */
 };
 
@@ -60,7 +62,7 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
         if (!submission_dispatch(cpu, thread, &sqe, take == RING_TAKE_ENTRY)) {
             return DRAIN_MORE;
         }
-        work += DISPATCH_BASE + sqe.message_bytes +
+        work += DISPATCH_BASE + sqe.message_bytes + sqe.transfers * DISPATCH_TRANSFER +
                 (sqe.result_bytes < DISPATCH_WORK ? sqe.result_bytes : DISPATCH_WORK);
     }
     return ring_has_submissions(&thread->ring) ? DRAIN_MORE : DRAIN_EMPTY;

@@ -12,7 +12,8 @@
 enum {
     CHUNK_BYTES = 32768,
     MESSAGE_BYTES = 4096,
-    QUEUE_LENGTH = 32,
+    QUEUE_LENGTH = 60,       /* nearly all the operations of a thread */
+    LARGE_BYTES = 28 * 1024, /* two fit an arena */
 };
 
 static bool write_much(struct rt *rt)
@@ -39,51 +40,128 @@ static bool read_much(struct rt *rt)
                                     size < sizeof(chunk) ? size : sizeof(chunk)) == TRANSPORT_OK;
 }
 
-/* Calls that nobody takes, as many as may wait, and then the owner's edge goes. */
-static bool close_full(struct rt *rt)
-{
-    const struct manifest_export limits = {.message_bytes = MESSAGE_BYTES,
-                                           .queue_length = QUEUE_LENGTH};
-    const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
-                                             .facet = UINT64_MAX};
-    struct rt_operation call[QUEUE_LENGTH];
-    struct endpoint_factory factory;
+struct full {
     struct endpoint_owner owner;
     struct cap_id client;
-    struct cqe completion;
+    struct rt_operation call[QUEUE_LENGTH];
+};
 
-    if (rt_find(rt, "endpoint-factory", ENDPOINT_FACTORY_INTERFACE_ID, &factory.cap) !=
-            TRANSPORT_OK ||
-        endpoint_client_create(rt, factory, &limits, &owner) != TRANSPORT_OK ||
-        endpoint_client_mint(rt, owner, &session, &client) != TRANSPORT_OK) {
-        return false;
+static bool endpoint_make(struct rt *rt, uint32_t message_bytes, struct full *full)
+{
+    const struct manifest_export limits = {.message_bytes = message_bytes,
+                                           .capabilities = LIMIT_ENDPOINT_CAPABILITIES,
+                                           .queue_length = QUEUE_LENGTH};
+    const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
+                                             .facet = UINT64_MAX,
+                                             .badge = 1,
+                                             .mode = AUTHORITY_TRANSFER_MODE_COPY};
+    struct endpoint_factory factory;
+
+    return rt_find(rt, "endpoint-factory", ENDPOINT_FACTORY_INTERFACE_ID, &factory.cap) ==
+               TRANSPORT_OK &&
+           endpoint_client_create(rt, factory, &limits, &full->owner) == TRANSPORT_OK &&
+           endpoint_client_mint(rt, full->owner, &session, &full->client) == TRANSPORT_OK;
+}
+
+/* Submits calls until the queue is full, the first ones with as many capabilities as may wait, in
+ * messages as large as they come. */
+static bool calls_submit(struct rt *rt, struct full *full, struct rt_buffer message)
+{
+    struct transfer *descriptor = (struct transfer *)(void *)message.bytes;
+    uint32_t waiting = 0;
+
+    for (unsigned i = 0; i < LIMIT_ENDPOINT_CAPABILITIES; i++) {
+        descriptor[i] = (struct transfer){.cap = full->client, .mode = TRANSFER_COPY};
     }
     for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
-        struct rt_buffer message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
+        uint32_t count = LIMIT_TRANSFERS_WAITING - waiting < LIMIT_ENDPOINT_CAPABILITIES
+                             ? LIMIT_TRANSFERS_WAITING - waiting
+                             : LIMIT_ENDPOINT_CAPABILITIES;
         const struct sqe entry = {.opcode = OPCODE_CALL,
-                                  .cap = client,
+                                  .cap = full->client,
                                   .interface_id = GREETER_INTERFACE_ID,
-                                  .message = (uintptr_t)message.bytes,
-                                  .message_bytes = RT_RING_BLOCK_BYTES};
+                                  .transfers = (uint8_t)count,
+                                  .message = (uintptr_t)message.bytes};
 
-        if (message.bytes == NULL || rt_ring_submit(&rt->ring, &entry, &call[i]) != TRANSPORT_OK) {
+        waiting += count;
+        if (rt_ring_submit(&rt->ring, &entry, &full->call[i]) != TRANSPORT_OK) {
             return false;
         }
     }
-    if (rt_ring_do(&rt->ring, &(struct sqe){.opcode = OPCODE_RELEASE, .cap = owner.cap},
-                   &completion) != TRANSPORT_OK) {
+    return rt_ring_enter(&rt->ring, 0, 0) == TRANSPORT_OK;
+}
+
+/* Calls that nobody takes, as many as may wait, and then the owner's edge goes. */
+static bool close_full(struct rt *rt, struct rt_buffer message)
+{
+    struct cqe completion;
+    struct full full;
+
+    if (!endpoint_make(rt, MESSAGE_BYTES, &full) || !calls_submit(rt, &full, message) ||
+        rt_release(&rt->ring, full.owner.cap) != TRANSPORT_OK) {
         return false;
     }
     for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
-        if (rt_ring_wait(&rt->ring, call[i], UINT64_MAX, &completion) != TRANSPORT_OK ||
+        if (rt_ring_wait(&rt->ring, full.call[i], UINT64_MAX, &completion) != TRANSPORT_OK ||
             completion.result != TRANSPORT_PEER_GONE) {
             return false;
         }
     }
-    return true;
+    return rt_release(&rt->ring, full.client) == TRANSPORT_OK;
+}
+
+/* The largest message, both ways. */
+static bool carry_much(struct rt *rt)
+{
+    struct rt_buffer message = rt_buffer_alloc(&rt->ring, LARGE_BYTES);
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(LARGE_BYTES));
+    struct rt_request request;
+    struct cqe completion;
+    struct full full;
+    struct sqe entry = {.opcode = OPCODE_CALL,
+                        .interface_id = GREETER_INTERFACE_ID,
+                        .message = (uintptr_t)message.bytes,
+                        .message_bytes = LARGE_BYTES,
+                        .result = (uintptr_t)message.bytes,
+                        .result_bytes = LARGE_BYTES};
+    bool good;
+
+    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, &full)) {
+        return false;
+    }
+    entry.cap = full.client;
+    if (rt_ring_submit(&rt->ring, &entry, &full.call[0]) != TRANSPORT_OK) {
+        return false;
+    }
+    request = rt_receive(&rt->ring, full.owner.cap, inbox);
+    good = request.status > 0 &&
+           rt_return(&rt->ring, &(struct rt_reply){.endpoint = full.owner.cap,
+                                                   .token = request.head->token,
+                                                   .message = request.message,
+                                                   .message_bytes = LARGE_BYTES}) == TRANSPORT_OK &&
+           rt_ring_wait(&rt->ring, full.call[0], UINT64_MAX, &completion) == TRANSPORT_OK &&
+           completion.result == LARGE_BYTES;
+    rt_buffer_free(&rt->ring, message);
+    rt_buffer_free(&rt->ring, inbox);
+    return good;
+}
+
+/* Ends with as much under way as a thread can have. */
+static bool leave_full(struct rt *rt, struct rt_buffer message)
+{
+    static struct full full;
+
+    return endpoint_make(rt, MESSAGE_BYTES, &full) && calls_submit(rt, &full, message);
 }
 
 int main(struct rt *rt)
 {
-    return write_much(rt) && read_much(rt) && close_full(rt) ? 0 : 1;
+    struct rt_buffer message = {.bytes = NULL};
+
+    if (!write_much(rt) || !read_much(rt) || !carry_much(rt)) {
+        return 1;
+    }
+    message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
+    rt->ring.checks = false; /* every call sends the same message */
+    return message.bytes != NULL && close_full(rt, message) && leave_full(rt, message) ? 0 : 1;
 }
