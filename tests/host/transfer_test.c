@@ -409,7 +409,8 @@ static void test_revoked_on_its_way(void **state)
     }
 }
 
-/* The n-th page refused, for every n: a receiver that cannot reserve leaves all as it was. */
+/* The n-th page refused, for every n: a receiver that cannot reserve leaves all as it was.
+ * covers: CALL/NO_MEMORY, RECV/NO_MEMORY */
 static void test_no_memory(void **state)
 {
     (void)state;

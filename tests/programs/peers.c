@@ -9,6 +9,8 @@
  *   caller-of-NAME   calls twice and expects that the server is gone
  *   caller-killed    calls server-silent and is killed while it waits
  *   caller-exits     submits calls to server-silent and exits without waiting
+ *
+ * covers: CALL/PEER_RESTARTED, CALL/PEER_GONE
  */
 #include "core/string.h"
 #include "schema/generated/endpoint.capnp.h"
