@@ -318,20 +318,6 @@ struct endpoint_record *endpoint_any(const struct endpoint_queues *queues)
     return in_flight_first(queues, queues->in_flight);
 }
 
-struct endpoint_record *endpoint_call_after(const struct endpoint_queues *queues,
-                                            const struct endpoint_record *call)
-{
-    struct list_node *next;
-
-    if (call != NULL && call->place == ENDPOINT_IN_FLIGHT) {
-        /* All ones above the slot; a shift by 32 would be undefined, hence the two steps. */
-        return in_flight_first(queues, queues->in_flight & ((UINT32_MAX << call->token_slot) << 1));
-    }
-    ASSERT(call == NULL || call->place == ENDPOINT_CALL_WAITS);
-    next = call == NULL ? list_first(&queues->calls) : list_next(&queues->calls, &call->node);
-    return next != NULL ? record_of(next) : in_flight_first(queues, queues->in_flight);
-}
-
 /* ---- sessions ----------------------------------------------------------------------------------
  */
 

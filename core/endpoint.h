@@ -160,13 +160,6 @@ MUST_USE struct endpoint_record *endpoint_remove(struct endpoint_queues *queues,
 /* Any call or receiver that is left, calls first; NULL: none. */
 MUST_USE struct endpoint_record *endpoint_any(const struct endpoint_queues *queues);
 
-/*
- * For a walk over every call, waiting ones first: the one after `call` (NULL: the first). The walk
- * may end the call it is at if it has taken the next one before.
- */
-MUST_USE struct endpoint_record *endpoint_call_after(const struct endpoint_queues *queues,
-                                                     const struct endpoint_record *call);
-
 /* Opens a session. EXISTS: the badge is in use, or its end was not told; LIMIT:
  * LIMIT_ENDPOINT_SESSIONS are there. */
 enum endpoint_session_refusal {

@@ -49,10 +49,11 @@
 
 enum {
     /* Each end is about 400 instructions, with capabilities up to 2,000. */
-    CLOSED_PER_STEP = 8,
-    REVOKED_PER_STEP = 8,
-    /* Grants walked in one step of a revoke, up to 80 instructions each. */
-    WALKED_PER_STEP = 64,
+    CLOSED_PER_STEP = 4,
+    REVOKED_PER_STEP = 4,
+    /* Operations of which grants are walked in one step of a revoke, up to 160 instructions each;
+     * those looked at before, a full queue of them, are some 15 each. */
+    WALKED_PER_STEP = 16,
     /* A step of received_cancel ends when so many messages, or bytes of them, were delivered. */
     RECEIVED_PER_STEP = 8,
     RECEIVED_BYTES = 8192,
@@ -195,16 +196,27 @@ static bool close_step(struct job *job)
     return more;
 }
 
-/* The last owner's edge is gone. The first few are ended at once. */
+/* Whether anybody waits or is to be told nothing. */
+static bool close_has_work(struct endpoint *endpoint)
+{
+    bool work;
+
+    spinlock_lock(&endpoint->lock);
+    endpoint->closed = true;
+    work = endpoint_any(&endpoint->queues) != NULL ||
+           endpoint_session_closed(&endpoint->queues) != NULL;
+    spinlock_unlock(&endpoint->lock);
+    return work;
+}
+
+/* The last owner's edge is gone. Many such edges may be dropped in one stretch, so nothing is ended
+ * here. */
 static void owner_destroy(struct object *object)
 {
     struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, owner);
     struct cpu *cpu = arch_cpu_this();
 
-    spinlock_lock(&endpoint->lock);
-    endpoint->closed = true;
-    spinlock_unlock(&endpoint->lock);
-    if (close_some(endpoint)) {
+    if (close_has_work(endpoint)) {
         endpoint->closing.step = close_step;
         job_start(&endpoint->closing, cpu, cpu->running_priority);
     } else {
@@ -334,72 +346,74 @@ bool orphans_cancel(struct process *process)
 
 /* What one step of a revoke has left, and has done. */
 struct sweep {
+    struct endpoint *endpoint;
     struct settling settling;
     unsigned walks;
     unsigned ended;
     bool more;
 };
 
-/* Whether `grant` is alive by one compare; a walk is counted. */
-static bool grant_is_swept(const struct grant_node *grant, uint64_t *epoch, struct sweep *sweep)
+/* Whether `grant` was looked at since the last revoke in its tree: one compare, for the full queue
+ * that each step passes over. */
+static inline bool grant_is_current(const struct grant_node *grant, uint64_t epoch)
 {
-    if (grant != NULL && atomic_load_acquire_u64(&grant->tree->epoch) != *epoch) {
-        sweep->walks++;
-        return grant_is_alive(grant, epoch);
-    }
-    return true;
+    return grant == NULL || atomic_load_acquire_u64(&grant->tree->epoch) == epoch;
 }
 
-/* Looks at one operation; true: the sweep may go on. */
-static bool sweep_one(struct endpoint *endpoint, struct operation *operation, struct sweep *sweep)
+/* Looks at one operation; false: the step is over. */
+static bool sweep_one(struct operation *operation, struct sweep *sweep)
 {
     const struct operation_outcome revoked = {.result = TRANSPORT_REVOKED};
 
+    if (grant_is_current(operation->grant, operation->epoch) &&
+        grant_is_current(operation->taken_grant, operation->taken_epoch)) {
+        return true;
+    }
     if (sweep->walks >= WALKED_PER_STEP || sweep->ended >= REVOKED_PER_STEP ||
         !transfer_drops_fit(&sweep->settling.drops, &operation->bundle)) {
         sweep->more = true;
         return false;
     }
-    if (!grant_is_swept(operation->grant, &operation->epoch, sweep) ||
-        !grant_is_swept(operation->taken_grant, &operation->taken_epoch, sweep)) {
-        endpoint_take_back(endpoint, operation, &revoked, &sweep->settling);
+    sweep->walks++;
+    if (!operation_is_alive(operation)) {
+        endpoint_take_back(sweep->endpoint, operation, &revoked, &sweep->settling);
         sweep->ended++;
     }
     return true;
 }
 
-/* Calls, each with its watch: a watch whose edge was revoked ends with nothing to tell. */
-static void sweep_calls(struct endpoint *endpoint, struct sweep *sweep)
+/* Calls that wait, or receivers. */
+static bool sweep_list(const struct list *list, struct sweep *sweep)
 {
-    struct endpoint_record *call = endpoint_call_after(&endpoint->queues, NULL);
-
-    while (call != NULL) {
-        struct endpoint_record *next = endpoint_call_after(&endpoint->queues, call);
-        struct endpoint_record *watch = call->place == ENDPOINT_IN_FLIGHT
-                                            ? endpoint->queues.token[call->token_slot].watch
-                                            : NULL;
-
-        if ((watch != NULL && !sweep_one(endpoint, operation_of(watch), sweep)) ||
-            !sweep_one(endpoint, operation_of(call), sweep)) {
-            return;
-        }
-        call = next;
-    }
-}
-
-static void sweep_receivers(struct endpoint *endpoint, struct sweep *sweep)
-{
-    struct list_node *node = list_first(&endpoint->queues.receivers);
+    struct list_node *node = list_first(list);
 
     while (node != NULL) {
-        struct list_node *next = list_next(&endpoint->queues.receivers, node);
+        struct list_node *next = list_next(list, node);
 
-        if (!sweep_one(endpoint, operation_of(CONTAINER_OF(node, struct endpoint_record, node)),
-                       sweep)) {
-            return;
+        if (!sweep_one(operation_of(CONTAINER_OF(node, struct endpoint_record, node)), sweep)) {
+            return false;
         }
         node = next;
     }
+    return true;
+}
+
+/* Calls in flight, each with its watch: a watch whose own edge was revoked ends alone. */
+static bool sweep_in_flight(struct sweep *sweep)
+{
+    struct endpoint_queues *queues = &sweep->endpoint->queues;
+
+    for (uint32_t slot = 0; slot < LIMIT_TOKEN_SLOTS; slot++) {
+        const struct endpoint_token *token = &queues->token[slot];
+
+        if (token->watch != NULL && !sweep_one(operation_of(token->watch), sweep)) {
+            return false;
+        }
+        if (token->call != NULL && !sweep_one(operation_of(token->call), sweep)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* object_type.revoke of all three: ends a bounded number of calls, receivers and watches at the
@@ -412,12 +426,11 @@ static bool endpoint_revoke(struct object *object, struct revoke_step *step)
     if (endpoint == NULL) {
         endpoint = endpoint_of_owner(object);
     }
+    sweep.endpoint = endpoint;
     object_ref(&endpoint->object);
     settle_lock(endpoint, &sweep.settling);
-    sweep_calls(endpoint, &sweep);
-    if (!sweep.more) {
-        sweep_receivers(endpoint, &sweep);
-    }
+    (void)(sweep_list(&endpoint->queues.calls, &sweep) &&
+           sweep_list(&endpoint->queues.receivers, &sweep) && sweep_in_flight(&sweep));
     settle_unlock(endpoint, &sweep.settling);
     object_unref(&endpoint->object);
     step->receipt.calls += sweep.ended;

@@ -196,32 +196,6 @@ static void test_limits(void **state)
     assert_ptr_equal(match.call, &records[RECORDS - 1]);
 }
 
-/* The walk of a revoke: every call once, those ended on the way included. */
-static void test_call_walk(void **state)
-{
-    struct endpoint_record *call;
-    struct endpoint_record *next;
-    unsigned seen = 0;
-
-    (void)state;
-    assert_null(endpoint_call_after(&queues, NULL));
-    for (unsigned i = 0; i < LIMIT_TOKEN_SLOTS; i++) {
-        (void)in_flight(&records[i], &records[RECORDS - 1]);
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        assert_true(endpoint_add_call(&queues, &records[LIMIT_TOKEN_SLOTS + i]));
-    }
-    for (call = endpoint_call_after(&queues, NULL); call != NULL; call = next) {
-        next = endpoint_call_after(&queues, call);
-        if (seen % 3 == 0) {
-            assert_null(endpoint_remove(&queues, call));
-        }
-        seen++;
-    }
-    assert_int_equal(seen, LIMIT_TOKEN_SLOTS + 8);
-    assert_int_equal(endpoint_check(&queues), 0);
-}
-
 static void test_sessions(void **state)
 {
     struct endpoint_match match;
@@ -630,7 +604,6 @@ int main(void)
         cmocka_unit_test_setup(test_cancelled_token, setup),
         cmocka_unit_test_setup(test_watch, setup),
         cmocka_unit_test_setup(test_limits, setup),
-        cmocka_unit_test_setup(test_call_walk, setup),
         cmocka_unit_test_setup(test_sessions, setup),
         cmocka_unit_test_setup(test_closed_needs_no_token, setup),
         cmocka_unit_test_setup(test_session_limit, setup),
