@@ -237,6 +237,22 @@ static inline void ring_post(struct ring *ring, const struct cqe *cqe)
     ring_posted(ring, tail + 1);
 }
 
+/* The same for a completion that says nothing but a number and flags. */
+static inline void ring_post_result(struct ring *ring, uint64_t user_data, int32_t result,
+                                    uint32_t flags)
+{
+    uint32_t tail = ring->cq_tail;
+    struct cqe *place = ring_post_place(ring, tail);
+
+    ASSERT(atomic_load_relaxed_u32(&ring->sq_head) != tail);
+    place->user_data = user_data;
+    place->result = result;
+    place->flags = flags;
+    place->cap[0] = (struct cap_id){0};
+    place->cap[1] = (struct cap_id){0};
+    ring_posted(ring, tail + 1);
+}
+
 /* Completions that the user has not consumed, by the index last believed; reads the user's index
  * and fails closed when it is impossible. The ring's own thread may call it without the lock while
  * nobody else does: ring_post is the one change that may come at the same time, and a completion

@@ -12,7 +12,9 @@ enum {
     SCHED_LOANS_MAX = 8, /* loans in a row: the longest walk to who pays */
 };
 
-#define SCHED_UNLIMITED UINT64_MAX
+#define SCHED_UNLIMITED     UINT64_MAX
+#define SCHED_PERIOD_MAX_NS (UINT64_C(1) << 62)
+#define SCHED_BUDGET_MIN_NS 100000 /* the clock's work for each period is a small part of it */
 
 /* A budget. Zeroed: unlimited. */
 struct sched_context {
@@ -24,6 +26,14 @@ struct sched_context {
     uint64_t used_ns;   /* charged since the beginning */
     uint64_t given_ns;  /* budgets given since the beginning, what expired unused taken off */
 };
+
+/* Whether a program may ask for this: no budget, or one between the bounds and within its period.
+ */
+static inline bool sched_budget_is_valid(uint64_t budget_ns, uint64_t period_ns)
+{
+    return budget_ns == 0 || (budget_ns >= SCHED_BUDGET_MIN_NS && budget_ns <= period_ns &&
+                              period_ns <= SCHED_PERIOD_MAX_NS);
+}
 
 /* A budget of `budget_ns` in each `period_ns` from now on, the first one full. budget_ns 0: without
  * limit. budget_ns is at most period_ns, and below 2^62. */

@@ -54,6 +54,8 @@ struct cpu {
     struct deadline_node *timer_slots[CPU_TIMERS_MAX];
     bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;
+    uint64_t run_start_ns; /* from when on the current thread is not charged; if limited */
+    bool limited;          /* the current thread runs on a budget */
     uint64_t timer_armed_ns;
 
     /* frame cache */

@@ -15,8 +15,8 @@
  *
  * The switch: if the peer waits on this CPU for just this completion, it is not queued: the CPU
  * goes straight to it, on what is left of the waiting thread's quantum (endpoint_may_switch
- * decides). Priority and time are lent for exactly as long as the peer runs: when it waits, yields
- * or is preempted it competes as itself again.
+ * decides). A caller lends its server time and priority until it is ready again, in whatever way
+ * (core/sched_context.c).
  *
  * Each word of the entry is read once from shared memory, atomically.
  *
@@ -188,7 +188,9 @@ static inline bool complete(struct cpu *cpu, const struct thread *current,
         peer->waiting = false;
         straight = peer->deadline_ns == TIMEOUT_NONE && peer->task.cpu == cpu && !peer->exiting &&
                    !peer->ring.corrupt && sched_may_switch(cpu, current, peer);
-        if (!straight) {
+        if (straight) {
+            sched_lent_back(peer);
+        } else {
             sched_thread_ready(peer);
         }
     }
@@ -197,8 +199,8 @@ static inline bool complete(struct cpu *cpu, const struct thread *current,
 }
 
 /* The current thread waits from now on, unless enough has come meanwhile; then `next`, if there is
- * one, is queued like any other. */
-static inline enum handoff finish(struct thread *thread, struct thread *next)
+ * one, is queued like any other. `lends`: it waits for what `next` does now. */
+static inline enum handoff finish(struct thread *thread, struct thread *next, bool lends)
 {
     bool waits;
 
@@ -213,6 +215,9 @@ static inline enum handoff finish(struct thread *thread, struct thread *next)
             sched_thread_ready(next);
         }
         return HANDOFF_DONE;
+    }
+    if (lends) {
+        sched_lend_to(thread, next);
     }
     if (UNLIKELY(process_is_dying(thread->process))) {
         thread_wake(thread, false); /* the kill may have looked before the thread waited */
@@ -341,7 +346,7 @@ static inline enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
         return HANDOFF_NONE;
     }
     *next = straight ? receive->owner : NULL;
-    return finish(thread, *next);
+    return finish(thread, *next, true);
 }
 
 /* ---- RETURN_RECV -------------------------------------------------------------------------------
@@ -427,7 +432,7 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
                         (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
     spinlock_unlock(&endpoint->lock);
     *next = straight ? *next : NULL;
-    return finish(thread, *next);
+    return finish(thread, *next, false);
 }
 
 enum handoff handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)

@@ -183,8 +183,16 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
         process_spawn_request_image_get_boot_binary(process_spawn_request_get_image(message));
     plan.priority = own;
     if (process_spawn_request_has_scheduling(message)) {
-        plan.priority =
-            scheduling_parameters_get_priority(process_spawn_request_get_scheduling(message));
+        struct scheduling_parameters_reader scheduling =
+            process_spawn_request_get_scheduling(message);
+
+        plan.priority = scheduling_parameters_get_priority(scheduling);
+        plan.budget_ns = scheduling_parameters_get_budget_ns(scheduling);
+        plan.period_ns = scheduling_parameters_get_period_ns(scheduling);
+    }
+    if (!sched_budget_is_valid(plan.budget_ns, plan.period_ns)) {
+        return refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, "request.scheduling.budgetNs",
+                      plan.budget_ns);
     }
     if (plan.priority > own) {
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.priority",

@@ -87,7 +87,10 @@ static enum status plan_process(const struct spawn_plan *plan, struct spawn *spa
         return STATUS_LIMIT;
     }
     status = process_create(&account, plan->priority, &spawn->process, &refusal->ledger);
-    if (status != STATUS_OK && parent != NULL) {
+    if (status == STATUS_OK) {
+        spawn->process->budget_ns = plan->budget_ns;
+        spawn->process->period_ns = plan->period_ns;
+    } else if (parent != NULL) {
         process_slots_refill(parent);
     }
     return status;
@@ -331,7 +334,9 @@ static enum status step_thread(struct spawn *spawn)
 {
     return thread_create(&(struct thread_plan){.process = spawn->process,
                                                .entry = spawn->image.entry,
-                                               .priority = spawn->process->priority},
+                                               .priority = spawn->process->priority,
+                                               .budget_ns = spawn->process->budget_ns,
+                                               .period_ns = spawn->process->period_ns},
                          &spawn->thread, &spawn->short_of);
 }
 

@@ -53,6 +53,8 @@ struct spawn_plan {
     size_t name_bytes;
     uint32_t binary;
     unsigned priority;
+    uint64_t budget_ns; /* of CPU time in each period; 0: unlimited */
+    uint64_t period_ns;
     struct process *parent; /* whose account donates; NULL: the machine's */
     struct ledger_amounts amounts;
 };

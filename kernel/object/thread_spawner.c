@@ -161,7 +161,19 @@ static enum capn_dispatch spawner_spawn(void *object, struct capn_request *reque
                            plan.ring.arena_bytes);
     }
     if (thread_request_has_scheduling(message)) {
-        plan.priority = scheduling_parameters_get_priority(thread_request_get_scheduling(message));
+        struct scheduling_parameters_reader scheduling = thread_request_get_scheduling(message);
+
+        plan.priority = scheduling_parameters_get_priority(scheduling);
+        plan.budget_ns = scheduling_parameters_get_budget_ns(scheduling);
+        plan.period_ns = scheduling_parameters_get_period_ns(scheduling);
+    }
+    if (!sched_budget_is_valid(plan.budget_ns, plan.period_ns)) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, plan.period_ns, plan.budget_ns);
+    }
+    /* Each thread has a budget of its own: with another one a limited thread would have more. */
+    if (caller->time.budget_ns != 0) {
+        return call_refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, caller->time.budget_ns,
+                           plan.budget_ns);
     }
     if (plan.priority > caller->task.priority) {
         return call_refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, caller->task.priority,

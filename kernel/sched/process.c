@@ -196,6 +196,7 @@ static void threads_stop(struct process *process)
         struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
 
         thread_wake(thread, false);
+        sched_thread_hurry(thread);
         cpu_notify(thread->task.cpu, IPI_RESCHEDULE);
     }
 }

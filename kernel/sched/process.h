@@ -41,6 +41,8 @@ struct process {
     uint64_t pid;
     char name[LIMIT_NAME_BYTES + 1];
     unsigned priority;
+    uint64_t budget_ns; /* of CPU time, of its first thread, in each period; 0: unlimited */
+    uint64_t period_ns;
     struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
     struct memory_space memory;

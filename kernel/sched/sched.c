@@ -63,11 +63,21 @@ void cpu_notify(struct cpu *cpu, uint64_t reasons)
     }
 }
 
+/* What a task runs at: a thread's own priority or a greater one that it was lent. run_lock held. */
+static unsigned task_priority(const struct task *task)
+{
+    return task->kind == TASK_THREAD
+               ? sched_share_priority(&CONTAINER_OF(task, struct thread, task)->share)
+               : task->priority;
+}
+
 /* Queues `task` at home; whether that CPU must be told. run_lock held. */
 static bool task_queue(struct cpu *cpu, struct task *task)
 {
-    run_queue_push_back(&cpu->run_queue, &task->node, task->priority);
-    if (!cpu->idle && task->priority <= cpu->running_priority) {
+    unsigned priority = task_priority(task);
+
+    run_queue_push_back(&cpu->run_queue, &task->node, priority);
+    if (!cpu->idle && priority <= cpu->running_priority) {
         return false;
     }
     if (cpu == arch_cpu_this()) {
@@ -98,6 +108,7 @@ void sched_thread_ready(struct thread *thread)
     if (deadline_node_is_queued(&thread->timer.node)) {
         deadline_heap_remove(&cpu->timers, &thread->timer.node);
     }
+    sched_loan_end(&thread->share);
     notify = task_queue(cpu, &thread->task);
     spinlock_unlock(&cpu->run_lock);
     if (notify) {
@@ -142,7 +153,89 @@ bool sched_thread_wait(struct thread *thread)
 void sched_requeue(struct cpu *cpu, struct thread *thread)
 {
     spinlock_lock(&cpu->run_lock);
-    run_queue_push_back(&cpu->run_queue, &thread->task.node, thread->task.priority);
+    run_queue_push_back(&cpu->run_queue, &thread->task.node, task_priority(&thread->task));
+    spinlock_unlock(&cpu->run_lock);
+}
+
+/* ---- budgets and loans -------------------------------------------------------------------------
+ */
+
+/* Charges what the current thread has run since it was charged last. run_lock held. */
+static void time_charge(struct cpu *cpu, uint64_t now_ns)
+{
+    sched_context_charge(sched_payer(&cpu->current->share), now_ns - cpu->run_start_ns);
+    cpu->run_start_ns = now_ns;
+}
+
+static void time_expired(struct timer *timer)
+{
+    task_start(&CONTAINER_OF(timer, struct thread, time_timer)->task);
+}
+
+/* Whether the thread may run: its payer has time, which then ends its quantum too. Else it is off
+ * the queue until the payer's next period. A CPU without a free timer lets it run into debt.
+ * run_lock held. */
+static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
+{
+    struct sched_context *payer = sched_payer(&thread->share);
+    uint64_t left;
+
+    cpu->limited = payer->budget_ns != 0;
+    if (LIKELY(!cpu->limited)) {
+        return true;
+    }
+    sched_context_renew(payer, now_ns);
+    left = sched_context_left(payer);
+    thread->time_timer.expired = time_expired;
+    if (left == 0 && !process_is_dying(thread->process) && !thread->exiting &&
+        deadline_heap_insert(&cpu->timers, &thread->time_timer.node,
+                             sched_context_renew_at(payer)) == STATUS_OK) {
+        return false;
+    }
+    cpu->run_start_ns = now_ns;
+    if (left != 0 && left < cpu->quantum_end_ns - now_ns) {
+        cpu->quantum_end_ns = now_ns + left;
+    }
+    return true;
+}
+
+void sched_lend_to(struct thread *from, struct thread *to)
+{
+    struct cpu *cpu = from->task.cpu;
+
+    ASSERT(to->task.cpu == cpu);
+    spinlock_lock(&cpu->run_lock);
+    (void)!sched_lend(&from->share, &to->share); /* if not, each runs on its own */
+    spinlock_unlock(&cpu->run_lock);
+}
+
+void sched_lent_back(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+
+    spinlock_lock(&cpu->run_lock);
+    sched_loan_end(&thread->share);
+    spinlock_unlock(&cpu->run_lock);
+}
+
+void sched_thread_leave(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+
+    spinlock_lock(&cpu->run_lock);
+    sched_share_leave(&thread->share);
+    spinlock_unlock(&cpu->run_lock);
+}
+
+void sched_thread_hurry(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+
+    spinlock_lock(&cpu->run_lock);
+    if (deadline_node_is_queued(&thread->time_timer.node)) {
+        deadline_heap_remove(&cpu->timers, &thread->time_timer.node);
+        (void)task_queue(cpu, &thread->task);
+    }
     spinlock_unlock(&cpu->run_lock);
 }
 
@@ -191,6 +284,7 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     uint64_t now_ns = arch_clock_ns();
     struct thread *current = cpu->current;
     unsigned highest;
+    unsigned own;
     bool leave = false;
 
     if (kind == ARCH_INTERRUPT_TIMER) {
@@ -203,16 +297,21 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     }
     spinlock_lock(&cpu->run_lock);
     highest = run_queue_highest(&cpu->run_queue);
+    own = task_priority(&current->task);
+    if (UNLIKELY(cpu->limited)) {
+        time_charge(cpu, now_ns);
+        leave = sched_context_left(sched_payer(&current->share)) == 0;
+    }
     if (process_is_dying(current->process)) {
         leave = true;
-    } else if (highest != RUN_PRIORITY_NONE && highest > current->task.priority) {
+    } else if (highest != RUN_PRIORITY_NONE && highest > own) {
         leave = true;
-    } else if (now_ns >= cpu->quantum_end_ns) {
-        leave = highest == current->task.priority;
+    } else if (!leave && now_ns >= cpu->quantum_end_ns) {
+        leave = highest == own;
         cpu->quantum_end_ns = now_ns + sched_quantum_ns;
     }
     if (leave) {
-        run_queue_push_back(&cpu->run_queue, &current->task.node, current->task.priority);
+        run_queue_push_back(&cpu->run_queue, &current->task.node, own);
     } else {
         timer_arm(cpu, cpu->quantum_end_ns);
     }
@@ -228,6 +327,11 @@ static void current_leave(struct cpu *cpu)
     if (current != NULL) {
         irq_probe_leave();
         arch_context_save(&current->context);
+        if (UNLIKELY(cpu->limited)) {
+            spinlock_lock(&cpu->run_lock);
+            time_charge(cpu, arch_clock_ns());
+            spinlock_unlock(&cpu->run_lock);
+        }
         cpu->current = NULL;
         cpu->context = NULL;
     }
@@ -256,11 +360,12 @@ static void thread_run(struct cpu *cpu, struct thread *thread)
 bool sched_may_switch(const struct cpu *cpu, const struct thread *from, const struct thread *to)
 {
     unsigned highest = run_queue_highest(&cpu->run_queue);
-    unsigned lent =
-        from->task.priority > to->task.priority ? from->task.priority : to->task.priority;
 
-    /* Read without the lock: who is queued by another CPU at this moment sends an IPI. */
-    return (highest == RUN_PRIORITY_NONE || highest <= lent) && !cpu->reschedule &&
+    /* Read without the lock: who is queued by another CPU at this moment sends an IPI. On a budget
+     * the CPU is picked anew, which looks at what is left of it. */
+    return (highest == RUN_PRIORITY_NONE || highest <= from->task.priority ||
+            highest <= to->task.priority) &&
+           !cpu->reschedule && !cpu->limited && to->time.budget_ns == 0 &&
            !process_is_dying(to->process);
 }
 
@@ -277,7 +382,7 @@ void sched_switch(struct cpu *cpu, struct thread *to)
     int64_t result;
 
     current_leave(cpu);
-    cpu->running_priority = to->task.priority;
+    cpu->running_priority = sched_share_priority(&to->share);
     if (LIKELY(to->entering && enter_is_over(to, &result))) {
         to->entering = false;
         arch_context_set_result(&to->context, result);
@@ -293,22 +398,39 @@ static void job_run(struct job *job)
     }
 }
 
-/* The next task, out of the queue, a thread with its quantum; NULL: none, and the CPU is marked
- * idle. */
+/* Whether the task that was taken off the queue runs now; a thread with its quantum. run_lock
+ * held. */
+static bool task_begin(struct cpu *cpu, struct task *task)
+{
+    uint64_t now_ns;
+
+    cpu->running_priority = task_priority(task);
+    if (task->kind != TASK_THREAD) {
+        return true;
+    }
+    now_ns = arch_clock_ns();
+    cpu->quantum_end_ns = now_ns + sched_quantum_ns;
+    if (!time_begin(cpu, CONTAINER_OF(task, struct thread, task), now_ns)) {
+        return false;
+    }
+    timer_arm(cpu, cpu->quantum_end_ns);
+    return true;
+}
+
+/* The next task, out of the queue; NULL: none, and the CPU is marked idle. */
 static struct task *task_pick(struct cpu *cpu)
 {
     struct run_node *node;
 
     spinlock_lock(&cpu->run_lock);
-    node = run_queue_pop(&cpu->run_queue);
+    do {
+        node = run_queue_pop(&cpu->run_queue);
+    } while (node != NULL && !task_begin(cpu, task_of(node)));
     cpu->idle = node == NULL;
-    cpu->running_priority = node == NULL ? 0 : task_of(node)->priority;
     cpu->reschedule = false;
     if (node == NULL) {
+        cpu->running_priority = 0;
         timer_arm(cpu, UINT64_MAX);
-    } else if (task_of(node)->kind == TASK_THREAD) {
-        cpu->quantum_end_ns = arch_clock_ns() + sched_quantum_ns;
-        timer_arm(cpu, cpu->quantum_end_ns);
     }
     spinlock_unlock(&cpu->run_lock);
     return node == NULL ? NULL : task_of(node);

@@ -89,6 +89,19 @@ MUST_USE bool sched_may_switch(const struct cpu *cpu, const struct thread *from,
 /* Goes from the current thread, which waits, to `to`, on what is left of its quantum. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
+/* The current thread, which waits for `to`, a thread of its CPU, lends it its time and priority,
+ * until it is ready again in whatever way. */
+void sched_lend_to(struct thread *from, struct thread *to);
+
+/* A waiting thread of this CPU is about to run without being queued: what it lent is over. */
+void sched_lent_back(struct thread *thread);
+
+/* A thread that retires has nothing to do with anybody's time any more. */
+void sched_thread_leave(struct thread *thread);
+
+/* A thread of a dying process does not wait for its next budget. */
+void sched_thread_hurry(struct thread *thread);
+
 /* Queues the current thread behind its equals; the caller ends in cpu_run. */
 void sched_requeue(struct cpu *cpu, struct thread *thread);
 

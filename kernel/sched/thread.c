@@ -166,6 +166,8 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     thread->plan = *plan;
     thread->task.kind = TASK_THREAD;
     thread->task.priority = plan->priority;
+    sched_context_init(&thread->time, plan->budget_ns, plan->period_ns, arch_clock_ns());
+    thread->share = (struct sched_share){.own = &thread->time, .priority = plan->priority};
     thread->task.cpu = sched_place();
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     list_init(&thread->operations_free);
@@ -462,6 +464,7 @@ void thread_retire(struct thread *thread)
         return;
     }
     operations_unreserve(thread);
+    sched_thread_leave(thread);
     spinlock_lock(&process->lock);
     list_remove(&thread->process_node);
     last = --process->live_count == 0;

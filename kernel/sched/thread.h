@@ -16,6 +16,7 @@
 #include "core/answer.h"
 #include "core/offence.h"
 #include "core/ring.h"
+#include "core/sched_context.h"
 #include "kernel/ipc/operation.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/shootdown.h"
@@ -39,6 +40,8 @@ struct thread_plan {
     vaddr_t entry;
     uint64_t argument;
     unsigned priority;
+    uint64_t budget_ns; /* of CPU time in each period; 0: as much as there is */
+    uint64_t period_ns;
     struct ring_sizes ring; /* 0: the default */
 };
 
@@ -79,6 +82,11 @@ struct thread {
     struct list received;           /* calls in flight that this thread took and has not returned */
 
     struct timer timer; /* of its wait; on the home CPU */
+
+    /* run_lock of the home CPU: */
+    struct sched_context time; /* its own budget */
+    struct sched_share share;  /* on whose time it runs */
+    struct timer time_timer;   /* its budget is used up: until the next one */
 
     vaddr_t ring_address;                 /* in the process */
     vaddr_t arena_address;                /* of the ring's arena, there */
