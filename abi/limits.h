@@ -39,7 +39,7 @@ enum {
     LIMIT_ANSWERS = 64,     /* answers of one thread that are kept: as many as operations */
     LIMIT_ANSWER_CAPS = 4,  /* capabilities of one answer that can be promised */
     LIMIT_GRANT_DEPTH = 16, /* delegations between an object and an edge: the longest re-walk */
-    LIMIT_REGIONS = 256,           /* regions of one address space: each search is that long */
+    LIMIT_REGIONS = 256,    /* regions of one address space: each search is that long */
     LIMIT_REGION_PAGES = 1 << 28,  /* pages of one region: 1 TiB */
     LIMIT_OBJECT_PAGES = 1 << 18,  /* pages of a memory object: one root frame names them all */
     LIMIT_MAPPINGS = 256,          /* mappings of one memory object: a revocation looks at each */

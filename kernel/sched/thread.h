@@ -71,7 +71,7 @@ struct thread {
     uint32_t wait_for;    /* completions */
     uint64_t deadline_ns; /* TIMEOUT_NONE: none */
     uint32_t operations_used;
-    uint32_t receives; /* of these: RECEIVE */
+    uint32_t receives;   /* of these: RECEIVE */
     uint32_t calls_used; /* operations that are calls */
     uint32_t calls_held; /* charged to the account; those not used stay with the thread */
     struct list operations_free;
