@@ -4,6 +4,7 @@
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/account.h"
 #include "kernel/object/facet.h"
+#include "kernel/object/inherit.h"
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/spawn.h"
 #include "schema/generated/exception.capnp.h"
@@ -72,6 +73,11 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
     if (!call_argument(request, process_spawn_grant_get_capability(message), &grant->edge)) {
         return false;
     }
+    if (process_spawn_grant_get_exact_slot(message) != UINT32_MAX) {
+        edge_drop(&grant->edge);
+        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.grants.exactSlot",
+                      process_spawn_grant_get_exact_slot(message));
+    }
     grant->source = call_of(request)->transfer[process_spawn_grant_get_capability(message)].cap;
     spawn->grant_count++;
     if (!grant_within(request, grant, message)) {
@@ -119,6 +125,18 @@ static bool arguments_read(struct capn_request *request, struct spawn *spawn,
     return true;
 }
 
+/* Whether descriptors are inherited, and may be. */
+static bool descriptors_read(struct capn_request *request, struct spawn *spawn,
+                             struct process_spawn_request_reader message)
+{
+    uint32_t slot = 0;
+
+    spawn->inherits = process_spawn_request_get_inherit_descriptors(message);
+    return !spawn->inherits ||
+           descriptors_may_be_inherited(call_of(request)->caller->process, &slot) ||
+           refuse(request, EXCEPTION_REASON_PERMISSION_DENIED, "request.inheritDescriptors", slot);
+}
+
 static bool grants_read(struct capn_request *request, struct spawn *spawn,
                         struct process_spawn_request_reader message)
 {
@@ -145,9 +163,6 @@ static bool request_supported(struct capn_request *request,
     }
     if (process_spawn_request_has_fault_endpoint(message)) {
         return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.faultEndpoint", 0);
-    }
-    if (process_spawn_request_get_inherit_descriptors(message)) {
-        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.inheritDescriptors", 0);
     }
     return true;
 }
@@ -264,7 +279,8 @@ static enum capn_dispatch spawner_spawn(void *object, struct capn_request *reque
     if (!plan_create(request, message, &spawn)) {
         return CAPN_DISPATCH_REFUSED;
     }
-    if (!grants_read(request, spawn, message) || !arguments_read(request, spawn, message)) {
+    if (!descriptors_read(request, spawn, message) || !grants_read(request, spawn, message) ||
+        !arguments_read(request, spawn, message)) {
         spawn_discard(spawn);
         return CAPN_DISPATCH_REFUSED;
     }

@@ -5,7 +5,7 @@
  * A plan holds everything that was checked: the image's segments, the child's edges with their
  * references, the argument message. The job then builds in bounded steps:
  *
- *   SPACE -> SEGMENTS -> CAPSET -> THREAD -> BUILD -> COMMIT
+ *   SPACE -> SEGMENTS -> DESCRIPTORS -> CAPSET -> THREAD -> BUILD -> COMMIT
  *
  * The child is invisible until COMMIT, which cannot fail: its table was reserved, the caller's slot
  * too. Any failure before gives up the half-made process to the ordinary teardown, drops the edges
@@ -27,6 +27,7 @@
 #include "kernel/object/boot_package.h"
 #include "kernel/object/facet.h"
 #include "kernel/object/grants.h"
+#include "kernel/object/inherit.h"
 #include "kernel/sched/layout.h"
 #include "abi/capset.h"
 #include "schema/generated/exception.capnp.h"
@@ -386,6 +387,11 @@ static struct capn_refuse_reason fail_reason(const struct spawn *spawn, enum sta
         ledger = account_refusal(spawn->process->account, spawn->short_of, 1);
         return call_ledger_reason(&ledger);
     }
+    if (status == STATUS_NO_ACCESS) {
+        return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_PERMISSION_DENIED,
+                                           .argument = CAPN_NO_ARGUMENT,
+                                           .detail = "request.inheritDescriptors"};
+    }
     return (struct capn_refuse_reason){.reason = status == STATUS_REVOKED
                                                      ? EXCEPTION_REASON_REVOKED_CAPABILITY
                                                      : EXCEPTION_REASON_OUT_OF_MEMORY,
@@ -443,6 +449,8 @@ static enum status spawn_phase_step(struct spawn *spawn, bool *done)
         return status;
     case SPAWN_SEGMENTS:
         return step_segments(spawn, done);
+    case SPAWN_DESCRIPTORS:
+        return descriptors_inherit_step(spawn, done);
     case SPAWN_CAPSET:
         return step_capset(spawn);
     case SPAWN_THREAD:

@@ -15,6 +15,7 @@ struct spawn_grant {
 enum spawn_phase {
     SPAWN_SPACE,
     SPAWN_SEGMENTS,
+    SPAWN_DESCRIPTORS,
     SPAWN_CAPSET,
     SPAWN_THREAD,
     SPAWN_BUILD,
@@ -37,6 +38,8 @@ struct spawn {
     struct capn_refuse_reason failure;
     unsigned grant_count;
     struct spawn_grant grant[LIMIT_GRANTS];
+    bool inherits;                    /* the caller's descriptors */
+    uint32_t descriptor;              /* of them, the next slot to look at */
     struct list_node node;            /* spawns_lock: those under way */
     struct grant_node *through;       /* of the spawner's edge that was used; holds a reference */
     uint64_t epoch;                   /* at which that was found alive */

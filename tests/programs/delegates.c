@@ -14,6 +14,9 @@
  *   cross      one of them
  *   races      two threads on one table: one delegates and revokes, the other duplicates, calls,
  *              moves and spawns with what was delegated; what is dead for one is dead for the other
+ *   inherits   spawns with its descriptors: all of them, then with one that may not be passed on,
+ *              one that was revoked
+ *   heir       what that starts: it finds them at their slots, and cannot pass them on
  *   quiet      ends at once
  *
  * Needs "null", "process-spawner", "endpoint-factory", "thread-spawner"; chains gives "report".
@@ -529,6 +532,82 @@ static void crossing(struct check *check)
     expect_good_end(check, handle[1]);
 }
 
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+enum {
+    DESCRIPTORS = 20,
+};
+
+static void heir(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+
+    for (uint32_t slot = 0; slot < LIMIT_DESCRIPTORS; slot++) {
+        struct rt_delegated made;
+        struct cap_id cap;
+        int32_t status = rt_token(ring, slot, NULL_OBJECT_INTERFACE_ID, &cap);
+
+        CHECK_EQUAL(check, status, slot < DESCRIPTORS ? TRANSPORT_OK : TRANSPORT_BAD_CAP);
+        if (status == TRANSPORT_OK) {
+            CHECK_EQUAL(check, call(check->rt, cap, 0), TRANSPORT_OK);
+            CHECK_EQUAL(check, rt_delegate(ring, cap, RT_FACET_SAME, &made, NULL),
+                        TRANSPORT_NOT_GRANTABLE);
+        }
+    }
+}
+
+static int32_t spawn_heir(struct check *check, struct process_handle *handle)
+{
+    struct process_grant console = grant("console", held(check, "console"));
+    struct process_request request = {.name = {"heir", 4},
+                                      .boot_binary = BINARY_OWN,
+                                      .grants = &console,
+                                      .grant_count = 1,
+                                      .quotas = quotas(0),
+                                      .scheduling = {.cpu_mask = UINT64_MAX},
+                                      .inherits_descriptors = true};
+
+    request.quotas.slots = DESCRIPTORS + 10;
+    return process_client_spawn(check->rt, (struct process_spawner){held(check, "process-spawner")},
+                                &request, handle);
+}
+
+static void inherits(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_duplicate lowest = {
+        .cap = held(check, "null"), .facet = RT_FACET_SAME, .flags = SQE_WINDOW};
+    struct process_handle handle;
+    struct rt_delegated made;
+    struct cap_id slot[DESCRIPTORS];
+    struct cap_id more;
+
+    for (unsigned i = 0; i < DESCRIPTORS; i++) {
+        CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &slot[i], NULL), TRANSPORT_OK);
+    }
+    CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
+    expect_good_end(check, handle);
+    /* one of mode none: nothing is spawned */
+    lowest.cap = held(check, "plain");
+    CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, spawn_heir(check, &handle), EXCEPTION_REASON_PERMISSION_DENIED);
+    release(check, more);
+    /* one that was revoked is left out */
+    CHECK_EQUAL(check, rt_delegate(ring, held(check, "null"), RT_FACET_SAME, &made, NULL),
+                TRANSPORT_OK);
+    lowest.cap = made.cap;
+    CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_revoke(ring, made.handle, NULL, NULL), 2);
+    CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
+    expect_good_end(check, handle);
+    release(check, more);
+    release(check, made.cap);
+    release(check, made.handle);
+    for (unsigned i = 0; i < DESCRIPTORS; i++) {
+        release(check, slot[i]);
+    }
+}
+
 /* ---- races ----------------------------------------------------------------------------------- */
 
 /* What the two threads share. A round: the first delegates and sets `cap`, the other uses it until
@@ -591,6 +670,7 @@ static int racer(struct rt *rt, void *argument)
         unsigned turn = 0;
 
         while (atomic_load_acquire_u64(&race.round) < round) {
+            rt_sleep(rt, 1000);
         }
         cap.raw = atomic_load_acquire_u64(&race.cap);
         while (atomic_load_acquire_u64(&race.dead) < round || turn % 8 != 0) {
@@ -655,6 +735,11 @@ int main(struct rt *rt)
         wait_revoked(&check);
         spawn_revoked(&check, true);
         spawn_revoked(&check, false);
+    } else if (name_begins(rt, "inherits")) {
+        inherits(&check);
+    } else if (name_begins(rt, "heir")) {
+        heir(&check);
+        return (int)check.failed;
     } else if (name_begins(rt, "races")) {
         races(&check);
     } else {

@@ -61,6 +61,7 @@ static void request_set(struct client *client, const struct process_request *req
     for (uint32_t i = 0; i < request->argument_count; i++) {
         capn_list_set_text(arguments, i, request->arguments[i]);
     }
+    process_spawn_request_set_inherit_descriptors(builder, request->inherits_descriptors);
     quotas_set(process_spawn_request_init_quotas(builder), &request->quotas);
     scheduling_set(process_spawn_request_init_scheduling(builder), &request->scheduling);
 }

@@ -33,6 +33,7 @@ struct process_request {
     uint32_t argument_count;
     struct manifest_quotas quotas;
     struct manifest_scheduling scheduling;
+    bool inherits_descriptors; /* the caller's slots 0 to 255, without the right to pass them on */
 };
 
 /* How a process ended. */
