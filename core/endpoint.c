@@ -393,15 +393,6 @@ struct endpoint_session *endpoint_session_closed(const struct endpoint_queues *q
 /* ---- direct switch -----------------------------------------------------------------------------
  */
 
-bool endpoint_may_switch(const struct endpoint_switch *facts)
-{
-    unsigned lent = facts->caller_priority > facts->receiver_priority ? facts->caller_priority
-                                                                      : facts->receiver_priority;
-
-    return facts->caller_waits && facts->receiver_waits && facts->same_cpu && !facts->ending &&
-           facts->time_left_ns != 0 && (!facts->anyone_ready || facts->ready_priority <= lent);
-}
-
 /* ---- check -------------------------------------------------------------------------------------
  */
 

@@ -198,7 +198,14 @@ struct endpoint_switch {
  * the caller gives up the CPU anyway, the receiver can run here and now, on time the caller has,
  * and nobody who is ready is more urgent than the pair.
  */
-MUST_USE bool endpoint_may_switch(const struct endpoint_switch *facts);
+MUST_USE static inline bool endpoint_may_switch(const struct endpoint_switch *facts)
+{
+    unsigned lent = facts->caller_priority > facts->receiver_priority ? facts->caller_priority
+                                                                      : facts->receiver_priority;
+
+    return facts->caller_waits && facts->receiver_waits && facts->same_cpu && !facts->ending &&
+           facts->time_left_ns != 0 && (!facts->anyone_ready || facts->ready_priority <= lent);
+}
 
 /* 0, or the number of the first broken invariant of endpoint.c. */
 MUST_USE unsigned endpoint_check(const struct endpoint_queues *queues);

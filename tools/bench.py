@@ -6,7 +6,7 @@
 
 bench/rows.json names every row: name, unit, method, reach (must), aim (want), `more` when more is
 better, `worst` when several scenes measure it and the worst counts, and `behind` when the reach is
-not met yet: the last value, which must not become worse, and which goes once the reach is met.
+not met yet: a bound near the value of now, which goes once the reach is met.
 
 Values come from: what the image and the Cap'n Proto runtime weigh; what guests print in the scenes of
 bench/scenes/*.json as lines `bench NAME VALUE UNIT` (release kernel, one instruction = one tick of a

@@ -14,9 +14,8 @@
  * refuses nothing.
  *
  * The switch: if the peer waits on this CPU for just this completion, it is not queued: the CPU
- * goes straight to it, on what is left of the waiting thread's quantum (endpoint_may_switch
- * decides). A caller lends its server time and priority until it is ready again, in whatever way
- * (core/sched_context.c).
+ * goes straight to it, on what is left of the waiting thread's quantum. A caller lends its server
+ * time and priority until it is ready again, in whatever way (core/sched_context.c).
  *
  * Each word of the entry is read once from shared memory, atomically.
  *
@@ -26,9 +25,32 @@
 #include "kernel/ipc/handoff.h"
 
 #include "core/assert.h"
+#include "core/bits.h"
 #include "core/string.h"
 #include "kernel/ipc/delivery.h"
 #include "kernel/sched/process.h"
+
+/* Whether this CPU may go from `from`, which is about to wait, straight to `to`, which `waits` for
+ * what just came. The queue is read without its lock: who is queued by another CPU at this moment
+ * sends an IPI. On a budget the CPU is picked anew, which looks at what is left of it. */
+static inline bool may_switch(const struct cpu *cpu, const struct thread *from,
+                              const struct thread *to, bool waits)
+{
+    uint32_t ready = cpu->run_queue.ready_mask;
+    const struct endpoint_switch facts = {
+        .caller_waits = true,
+        .receiver_waits = waits && !cpu->reschedule,
+        .same_cpu = to->task.cpu == cpu,
+        .ending = to->exiting || process_is_dying(to->process),
+        .caller_priority = from->task.priority,
+        .receiver_priority = to->task.priority,
+        .anyone_ready = ready != 0,
+        .ready_priority = ready != 0 ? bit_highest(ready) : 0,
+        .time_left_ns = cpu->limited || to->time.budget_ns != 0 ? 0 : SCHED_UNLIMITED,
+    };
+
+    return endpoint_may_switch(&facts);
+}
 
 /* The first word of a usual entry: opcode, no transfers, message_bytes a multiple of 8 below 32
  * KiB; a CALL has a method, a RETURN_RECV may have SQE_EXCEPTION. */
@@ -130,8 +152,8 @@ static inline const struct hold_edge *edge_find(struct thread *thread, struct ca
                : NULL;
 }
 
-/* An operation with `slots` for what arrives, from those the thread has over; NULL: the long way.
- * Its ring is locked. */
+/* An operation with `slots` for what arrives, from what the thread has drawn and has over; NULL:
+ * the long way, which draws more. Its ring is locked. */
 static inline struct operation *operation_take_over(struct thread *thread, enum operation_kind kind,
                                                     uint32_t slots)
 {
@@ -139,7 +161,8 @@ static inline struct operation *operation_take_over(struct thread *thread, enum 
     struct list_node *node;
 
     if (UNLIKELY(thread->slots_over < slots ||
-                 (kind == OPERATION_RECEIVE && thread->receives >= thread->ring.cq_entries / 2))) {
+                 (kind == OPERATION_RECEIVE ? thread->receives >= thread->ring.cq_entries / 2
+                                            : thread->calls_used >= thread->calls_held))) {
         return NULL;
     }
     node = list_pop_front(&thread->operations_free);
@@ -152,6 +175,8 @@ static inline struct operation *operation_take_over(struct thread *thread, enum 
     thread->slots_over -= slots;
     thread->operations_used++;
     thread->receives += kind == OPERATION_RECEIVE;
+    operation->counted = kind == OPERATION_CALL;
+    thread->calls_used += kind == OPERATION_CALL;
     return operation;
 }
 
@@ -171,6 +196,21 @@ static inline void message_copy(struct thread *to, uint32_t to_offset, struct th
     }
 }
 
+/* Gives up what the operation holds. Endpoint lock held. */
+static inline void operation_let_go(struct endpoint *endpoint, struct operation *operation)
+{
+    struct object *target = operation->target;
+
+    if (LIKELY(target == &endpoint->object && operation->grant == NULL)) {
+        operation->target = NULL;
+        if (UNLIKELY(object_put(target))) {
+            ASSERT(false); /* the endpoint is pinned */
+        }
+    } else {
+        operation_unuse(endpoint, operation);
+    }
+}
+
 /* Ends `operation` of `peer` with a number of bytes. True: the peer was waiting for that, on this
  * CPU, and may run here and now instead of being queued. Endpoint lock held. */
 static inline bool complete(struct cpu *cpu, const struct thread *current,
@@ -180,16 +220,16 @@ static inline bool complete(struct cpu *cpu, const struct thread *current,
     bool straight = false;
 
     spinlock_lock(&peer->ring_lock);
-    ring_post(
-        &peer->ring,
-        &(struct cqe){.user_data = operation->user_data, .result = (int32_t)bytes, .flags = flags});
+    ring_post_result(&peer->ring, operation->user_data, (int32_t)bytes, flags);
     operation_release_locked(operation);
     if (peer->waiting && (ring_completions(&peer->ring) >= peer->wait_for || peer->ring.corrupt)) {
         peer->waiting = false;
-        straight = peer->deadline_ns == TIMEOUT_NONE && peer->task.cpu == cpu && !peer->exiting &&
-                   !peer->ring.corrupt && sched_may_switch(cpu, current, peer);
-        if (straight) {
-            sched_lent_back(peer);
+        straight = may_switch(cpu, current, peer,
+                              peer->deadline_ns == TIMEOUT_NONE && !peer->ring.corrupt);
+        if (LIKELY(straight)) {
+            if (peer->share.borrower != NULL) {
+                sched_lent_back(peer);
+            }
         } else {
             sched_thread_ready(peer);
         }
@@ -229,28 +269,34 @@ static inline enum handoff finish(struct thread *thread, struct thread *next, bo
  */
 
 /* The call is in flight at the oldest receiver: writes its message there. Endpoint lock held. */
-static inline void message_deliver(struct operation *call, struct operation *receive)
+static inline void message_deliver(const struct operation *call, const struct operation *receive)
 {
     struct thread *server = receive->owner;
-    struct endpoint_message head = {
-        .token = call->token,
-        .badge = call->badge,
-        .interface_id = call->interface_id,
-        .method = call->method,
-        .message_bytes = call->message_bytes,
-        .result_bytes = call->result_bytes,
-    };
+    uint32_t within = receive->result_offset % LIMIT_PAGE_BYTES;
+    struct endpoint_message own;
+    struct endpoint_message *head = &own;
 
-    ASSERT(sizeof(head) + call->message_bytes <= receive->result_bytes);
-    message_copy(server, receive->result_offset + (uint32_t)sizeof(head), call->owner,
-                 call->message_offset, call->message_bytes);
-    if (LIKELY(receive->result_offset % LIMIT_PAGE_BYTES + sizeof(head) <= LIMIT_PAGE_BYTES)) {
-        *(struct endpoint_message
-              *)(void *)(server->arena_page[receive->result_offset / LIMIT_PAGE_BYTES] +
-                         receive->result_offset % LIMIT_PAGE_BYTES) = head;
-    } else {
-        thread_arena_write(server, receive->result_offset, &head, sizeof(head));
+    ASSERT(sizeof(*head) + call->message_bytes <= receive->result_bytes);
+    if (LIKELY(within + sizeof(*head) <= LIMIT_PAGE_BYTES)) {
+        head =
+            (struct endpoint_message
+                 *)(void *)(server->arena_page[receive->result_offset / LIMIT_PAGE_BYTES] + within);
     }
+    head->token = call->token;
+    head->badge = call->badge;
+    head->interface_id = call->interface_id;
+    head->method = call->method;
+    head->caps = 0;
+    head->message_bytes = call->message_bytes;
+    head->result_bytes = call->result_bytes;
+    head->kind = ENDPOINT_MESSAGE_CALL;
+    head->spare[0] = 0;
+    head->spare[1] = 0;
+    if (UNLIKELY(head == &own)) {
+        thread_arena_write(server, receive->result_offset, head, sizeof(*head));
+    }
+    message_copy(server, receive->result_offset + (uint32_t)sizeof(*head), call->owner,
+                 call->message_offset, call->message_bytes);
 }
 
 /* Publishes `call` and gives it to a receiver; NULL: the long way. Endpoint lock held. */
@@ -278,7 +324,7 @@ static inline struct operation *call_meet(struct cpu *cpu, struct thread *thread
     spinlock_lock(&server->ring_lock);
     list_push_back(&server->received, &call->received_node);
     spinlock_unlock(&server->ring_lock);
-    operation_unuse(endpoint, receive);
+    operation_let_go(endpoint, receive);
     *straight = complete(cpu, thread, receive, total, 0);
     return receive;
 }
@@ -427,7 +473,7 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     }
     call->receiver = NULL;
     *next = call->owner;
-    operation_unuse(endpoint, call);
+    operation_let_go(endpoint, call);
     straight = complete(cpu, thread, call, entry->message_bytes,
                         (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
     spinlock_unlock(&endpoint->lock);

@@ -357,18 +357,6 @@ static void thread_run(struct cpu *cpu, struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
-bool sched_may_switch(const struct cpu *cpu, const struct thread *from, const struct thread *to)
-{
-    unsigned highest = run_queue_highest(&cpu->run_queue);
-
-    /* Read without the lock: who is queued by another CPU at this moment sends an IPI. On a budget
-     * the CPU is picked anew, which looks at what is left of it. */
-    return (highest == RUN_PRIORITY_NONE || highest <= from->task.priority ||
-            highest <= to->task.priority) &&
-           !cpu->reschedule && !cpu->limited && to->time.budget_ns == 0 &&
-           !process_is_dying(to->process);
-}
-
 /* Whether the thread's cap_enter is over without anything left to do, with its result. */
 static bool enter_is_over(struct thread *thread, int64_t *result)
 {

@@ -81,11 +81,6 @@ static inline bool sched_should_yield(const struct cpu *cpu)
     return cpu->reschedule;
 }
 
-/* Whether this CPU may go from `from`, which is about to wait, straight to `to`, a thread of its
- * own that can run: nobody who is ready is more urgent than the two. */
-MUST_USE bool sched_may_switch(const struct cpu *cpu, const struct thread *from,
-                               const struct thread *to);
-
 /* Goes from the current thread, which waits, to `to`, on what is left of its quantum. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
