@@ -4,6 +4,7 @@
  * size, in many small ones through far pointers, and copied; what does not fit leaves a defined
  * error and no byte outside.
  */
+#include "tests/host/capn_words.h"
 #include "tests/host/capn_tree.h"
 
 #define ROUNDS       2000u
@@ -244,6 +245,12 @@ static void refusals(void **state)
     (void)capn_init_struct_list(capn_builder_root(&message.builder), UINT32_MAX,
                                 (struct capn_size){UINT16_MAX, UINT16_MAX});
     assert_int_equal(message.builder.error.code, CAPN_TOO_LARGE);
+    /* As many as a list may have, of more words than one may have. */
+    capn_builder_init(&message.builder, message.segments, 1);
+    (void)capn_init_struct_list(capn_builder_root(&message.builder), CAPN_LIST_COUNT_MAX,
+                                (struct capn_size){2, 0});
+    assert_int_equal(message.builder.error.code, CAPN_TOO_LARGE);
+    assert_int_equal(message.builder.error.limit, CAPN_LIST_COUNT_MAX);
     capn_builder_init(&message.builder, message.segments, 1);
     (void)capn_init_list(capn_builder_root(&message.builder), CAPN_ELEMENT_COMPOSITE, 1);
     assert_int_equal(message.builder.error.code, CAPN_ELEMENT_SIZE);
@@ -309,6 +316,98 @@ static void built_earlier(void **state)
     assert_true(found > 6);
 }
 
+/* Segments may be shared with somebody who writes to them: what was built and no longer makes sense
+ * is refused. Two words are in use behind the root pointer; the first holds what the case says. */
+static void built_and_spoiled(void **state)
+{
+    static const struct {
+        uint64_t root;
+        uint64_t first;
+        enum capn_status as_struct;
+        enum capn_status as_list;
+    } cases[] = {
+        {STRUCT(0, 2, 0), 0, CAPN_OK, CAPN_WRONG_KIND},
+        {STRUCT(0, 3, 0), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {STRUCT(3, 0, 0), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {STRUCT(-3, 1, 0), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {LIST(0, CAPN_ELEMENT_BYTE, 16), 0, CAPN_WRONG_KIND, CAPN_OK},
+        {LIST(0, CAPN_ELEMENT_BYTE, 17), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {LIST(0, CAPN_ELEMENT_COMPOSITE, 1), STRUCT(1, 1, 0), CAPN_WRONG_KIND, CAPN_OK},
+        {LIST(0, CAPN_ELEMENT_COMPOSITE, 1), STRUCT(2, 1, 0), CAPN_WRONG_KIND, CAPN_BAD_LIST_TAG},
+        {LIST(0, CAPN_ELEMENT_COMPOSITE, 2), STRUCT(1, 1, 0), CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {FAR(1, 0), STRUCT(0, 1, 0), CAPN_OK, CAPN_WRONG_KIND},
+        {FAR(1, 0), STRUCT(0, 2, 0), CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {FAR(1, 1), STRUCT(0, 1, 0), CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {FAR(3, 0), STRUCT(0, 1, 0), CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {FAR_TWO(2, 0), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {FAR_TWO(1, 0), FAR(1, 1), CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+        {CAPABILITY(1), 0, CAPN_WRONG_KIND, CAPN_WRONG_KIND},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        for (unsigned as_list = 0; as_list < 2; as_list++) {
+            struct message message;
+            message_init(&message, 1, 3);
+            struct capn_pointer_builder root = capn_builder_root(&message.builder);
+            (void)capn_init_struct(root, (struct capn_size){2, 0});
+            capn_store_u64(root.word, cases[i].root);
+            capn_store_u64(root.word + 8, cases[i].first);
+            const uint8_t *data =
+                as_list != 0 ? capn_built_list(root).data : capn_built_struct(root).data;
+            enum capn_status expected = as_list != 0 ? cases[i].as_list : cases[i].as_struct;
+            if (message.builder.error.code != expected || (data != NULL) != (expected == CAPN_OK)) {
+                fail_msg("case %zu, list %u: %s", i, as_list,
+                         capn_status_text(message.builder.error.code));
+            }
+            message_free(&message);
+        }
+    }
+
+    /* Nothing was built there; and nothing is found after a refusal. */
+    struct message message;
+    message_init(&message, 1, 3);
+    struct capn_pointer_builder root = capn_builder_root(&message.builder);
+    assert_null(capn_built_struct(root).data);
+    assert_null(capn_built_list(root).data);
+    assert_int_equal(capn_builder_status(&message.builder), CAPN_OK);
+    struct capn_struct_builder s = capn_init_struct(root, (struct capn_size){1, 0});
+    assert_ptr_equal(capn_built_struct(root).data, s.data);
+    capn_set_u64(s, 8, 1, 0);
+    assert_int_equal(message.builder.error.code, CAPN_NO_FIELD);
+    assert_null(capn_built_struct(root).data);
+    message_free(&message);
+}
+
+/* A message as deep as a reader lets it be, deeper than a walk is. */
+static void copy_too_deep(void **state)
+{
+    (void)state;
+    enum { LEVELS = CAPN_WALK_DEPTH_MAX + 2 };
+    for (unsigned levels = CAPN_WALK_DEPTH_MAX - 1; levels <= LEVELS; levels++) {
+        struct message from, to;
+        message_init(&from, 1, LEVELS + 2);
+        message_init(&to, 1, LEVELS + 2);
+        struct capn_pointer_builder at = capn_builder_root(&from.builder);
+        for (unsigned level = 0; level < levels; level++) {
+            at = capn_set_pointer(capn_init_struct(at, (struct capn_size){0, 1}), 0);
+        }
+        message_finish(&from);
+        struct capn_segment segment;
+        struct capn_reader reader;
+        assert_int_equal(capn_builder_segments(&from.builder, &segment), 1);
+        capn_reader_init(&reader, &segment, 1, (struct capn_limits){1000, 1000});
+        enum capn_status status =
+            capn_copy(capn_builder_root(&to.builder), capn_reader_root(&reader));
+        assert_int_equal(status, levels <= CAPN_WALK_DEPTH_MAX ? CAPN_OK : CAPN_DEPTH_LIMIT);
+        /* Nowhere to copy to. */
+        assert_int_equal(
+            capn_copy((struct capn_pointer_builder){0}, (struct capn_pointer){.reader = &reader}),
+            CAPN_NO_FIELD);
+        message_free(&from);
+        message_free(&to);
+    }
+}
+
 static void copy_into_struct(void **state)
 {
     (void)state;
@@ -353,7 +452,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_segment_exact), cmocka_unit_test(many_segments),
         cmocka_unit_test(texts_and_data),    cmocka_unit_test(refusals),
-        cmocka_unit_test(built_earlier),     cmocka_unit_test(copy_into_struct),
+        cmocka_unit_test(built_earlier),     cmocka_unit_test(built_and_spoiled),
+        cmocka_unit_test(copy_too_deep),     cmocka_unit_test(copy_into_struct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,11 @@ static void depth_limit(void **state)
         assert_int_equal(capn_get_u64(s, 0, 0), depth < 4 ? 0 : 5);
         assert_int_equal(loaded.reader.error.code, depth < 4 ? CAPN_DEPTH_LIMIT : CAPN_OK);
         unload(&loaded);
+        /* The walk over all of it counts as reading does. */
+        load(&loaded, &message, (struct capn_limits){1000, depth});
+        assert_int_equal(capn_reader_check_all(&loaded.reader),
+                         depth < 4 ? CAPN_DEPTH_LIMIT : CAPN_OK);
+        unload(&loaded);
     }
 }
 

@@ -122,6 +122,36 @@ static void framing_refusals(void **state)
     struct capn_segment huge = {bytes, UINT64_C(1) << 32};
     assert_int_equal(capn_frame_write_header(&huge, 1, &output), CAPN_TOO_LARGE);
     assert_int_equal(output.used, 0);
+    /* A table that just does not fit. */
+    const struct capn_segment three[] = {{bytes, 0}, {bytes, 1}, {bytes, 0}};
+    output.capacity = 15;
+    assert_int_equal(capn_frame_write_header(three, 3, &output), CAPN_OUTPUT_FULL);
+    output.capacity = 23;
+    assert_int_equal(capn_frame_write(three, 3, &output), CAPN_OUTPUT_FULL);
+    assert_int_equal(output.used, 0);
+}
+
+/* Cut anywhere, in memory of exactly that size: what is missing is said, as far as it is known. */
+static void framing_cut_anywhere(void **state)
+{
+    (void)state;
+    uint8_t words[8] = {1, 2, 3}, bytes[24];
+    const struct capn_segment three[] = {{words, 0}, {words, 1}, {words, 0}};
+    struct capn_output output = {bytes, sizeof(bytes), 0};
+    assert_int_equal(capn_frame_write(three, 3, &output), CAPN_OK);
+    assert_int_equal(output.used, sizeof(bytes));
+    for (size_t length = 0; length <= sizeof(bytes); length++) {
+        struct capn_segment found[3];
+        struct capn_frame frame = {.segments = found, .segment_room = 3, .words_limit = 1};
+        uint8_t *cut = malloc(length + (length == 0));
+        assert_non_null(cut);
+        memcpy(cut, bytes, length);
+        assert_int_equal(capn_frame_parse(&frame, cut, length),
+                         length < sizeof(bytes) ? CAPN_TRUNCATED : CAPN_OK);
+        assert_int_equal(frame.bytes, length < 4 ? 4 : length < 16 ? 16 : sizeof(bytes));
+        assert_int_equal(frame.segment_count, length < sizeof(bytes) ? 0 : 3);
+        free(cut);
+    }
 }
 
 /* ---- Packing ---- */
@@ -486,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(framing),
         cmocka_unit_test(framing_refusals),
+        cmocka_unit_test(framing_cut_anywhere),
         cmocka_unit_test(packing_vectors),
         cmocka_unit_test(packing_long_runs),
         cmocka_unit_test(packing_cut_anywhere),
