@@ -14,9 +14,11 @@ KERNEL_ARCH_SOURCES := $(sort $(wildcard kernel/arch/$(ARCH)/*.c kernel/arch/$(A
 KERNEL_SCRIPT := kernel/arch/$(ARCH)/kernel.ld
 KERNELS :=
 
+# $(call kernel,NAME,FLAGS-VARIABLE,WHOSE-SHARED-OBJECTS): the last is NAME unless given.
 define kernel
 $(call variant,$(OUT)/kernel/$(1),$(2),$(CC))
-KERNEL_OBJECTS_$(1) := $(call objects,$(OUT)/kernel/$(1),$(SHARED_SOURCES) \
+KERNEL_OBJECTS_$(1) := $(call objects,$(OUT)/kernel/$(or $(3),$(1)),$(SHARED_SOURCES)) \
+    $(call objects,$(OUT)/kernel/$(1),\
     $(if $(KERNEL_ARCH_SOURCES),$(KERNEL_PORTABLE_SOURCES) $(KERNEL_ARCH_SOURCES) \
     $(sort $(wildcard kernel/$(1)/*.c) $(KERNEL_SHARED_$(1)))))
 DEPENDENCIES += $$(KERNEL_OBJECTS_$(1):.o=.d)
@@ -33,9 +35,10 @@ $(OUT)/kernel/$(1)/kernel.elf: $$(KERNEL_OBJECTS_$(1)) $(OUT)/kernel/$(1)/object
 endef
 $(eval $(call kernel,debug,KERNEL_DEBUG_FLAGS))
 $(eval $(call kernel,release,KERNEL_RELEASE_FLAGS))
-# The release kernel that also measures itself.
+# The release kernel that also measures itself. What it shares with programs knows of no variant, so
+# that it takes the release kernel's objects.
 KERNEL_SHARED_measure := $(filter-out %/irq_probe.c,$(wildcard kernel/release/*.c))
-$(eval $(call kernel,measure,KERNEL_MEASURE_FLAGS))
+$(eval $(call kernel,measure,KERNEL_MEASURE_FLAGS,release))
 
 .PHONY: kernel kernel-objects kernel-release
 kernel-release: $(filter %/release/kernel.elf,$(KERNELS))
