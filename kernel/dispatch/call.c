@@ -323,7 +323,7 @@ static enum transport_error call_finish(struct cpu *cpu, struct call *call, cons
         used = error == TRANSPORT_NO_ROOM ? 0 : caps;
     }
     spinlock_lock(&process->lock);
-    cap_table_unreserve(&process->table, CALL_RESULT_CAPS - used);
+    cap_table_unreserve(&process->table, call->result_caps_max - used);
     spinlock_unlock(&process->lock);
     return error;
 }
@@ -344,7 +344,10 @@ static enum transport_error call_run(struct cpu *cpu, struct call *call, const s
     if (error != TRANSPORT_OK) {
         return error;
     }
-    error = process_slots_reserve(process, CALL_RESULT_CAPS, &ledger);
+    if (sqe->method < 64 && (object->type->gives >> sqe->method & 1) != 0) {
+        call->result_caps_max = CALL_RESULT_CAPS;
+    }
+    error = process_slots_reserve(process, call->result_caps_max, &ledger);
     if (error == TRANSPORT_LIMIT) {
         return account_refuse(&ledger, refusal);
     }
@@ -441,7 +444,7 @@ bool call_argument(struct capn_request *request, uint32_t index, struct hold_edg
 
 uint32_t call_result_cap(struct call *call, const struct hold_edge *edge, struct capn_path path)
 {
-    ASSERT(call->result_caps < CALL_RESULT_CAPS);
+    ASSERT(call->result_caps < call->result_caps_max); /* object_type.gives names the method */
     call->result_cap[call->result_caps] = *edge;
     call->result_path[call->result_caps] = answer_path_of(&path);
     return call->result_caps++;

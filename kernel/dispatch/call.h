@@ -11,7 +11,7 @@
 #include "kernel/sched/process.h"
 
 enum {
-    CALL_RESULT_CAPS = 2,
+    CALL_RESULT_CAPS = 1,
 };
 
 struct call {
@@ -28,6 +28,7 @@ struct call {
     uint32_t result_room;     /* bytes at the caller's buffer */
     uint32_t result_offset;   /* of that buffer in the caller's arena */
     bool result_in_arena;
+    unsigned result_caps_max; /* slots of the caller reserved for them */
     unsigned result_caps;
     struct hold_edge result_cap[CALL_RESULT_CAPS];
     struct answer_path result_path[CALL_RESULT_CAPS];

@@ -442,6 +442,7 @@ const struct object_type endpoint_type = {
 
 const struct object_type endpoint_owner_type = {.name = "endpoint owner",
                                                 .call = endpoint_owner_call,
+                                                .gives = UINT64_C(1) << ENDPOINT_METHOD_MINT,
                                                 .revoke = endpoint_revoke,
                                                 .destroy = owner_destroy};
 

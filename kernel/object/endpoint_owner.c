@@ -189,6 +189,9 @@ static enum capn_dispatch factory_call(struct object *object, struct capn_reques
     return endpoint_factory_dispatch(&server, object, request);
 }
 
-static const struct object_type factory_type = {.name = "endpoint factory", .call = factory_call};
+static const struct object_type factory_type = {.name = "endpoint factory",
+                                                .call = factory_call,
+                                                .gives = UINT64_C(1)
+                                                         << ENDPOINT_FACTORY_METHOD_CREATE};
 
 struct object endpoint_factory_object = OBJECT_STATIC(&factory_type);

@@ -660,6 +660,8 @@ static enum capn_dispatch allocator_call(struct object *object, struct capn_requ
 }
 
 static const struct object_type allocator_type = {.name = "frame allocator",
-                                                  .call = allocator_call};
+                                                  .call = allocator_call,
+                                                  .gives = UINT64_C(1)
+                                                           << FRAME_ALLOCATOR_METHOD_ALLOCATE};
 
 struct object frame_allocator_object = OBJECT_STATIC(&allocator_type);

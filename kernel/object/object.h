@@ -30,6 +30,9 @@ struct object_type {
     /* Bit m: method m of the object's interface reads nothing, changes nothing and answers with an
      * empty structure, so that kernel/dispatch/quick.c may answer it. */
     uint64_t quick;
+    /* Bit m: the answer of method m may carry capabilities (call_result_cap), so that the caller's
+     * table must have room for them before the method runs. */
+    uint64_t gives;
     /* The word at `offset` (a multiple of 4) of the memory that the object is, for PARK; NULL: it
      * has no such word. NULL: objects of this type are no memory. */
     const uint32_t *(*word)(struct object *object, uint64_t offset);
