@@ -235,8 +235,7 @@ static bool pump(struct endpoint *endpoint, unsigned *dead_left, struct settling
 
 void settle_lock(struct endpoint *endpoint, struct settling *settling)
 {
-    settling->drops.count = 0;
-    settling->bytes = 0;
+    settle_begin(settling);
     spinlock_lock(&endpoint->lock);
 }
 

@@ -15,6 +15,13 @@ struct settling {
     uint32_t bytes;              /* of messages that were copied */
 };
 
+/* Begins a stretch under a lock that is held already. */
+static inline void settle_begin(struct settling *settling)
+{
+    settling->drops.count = 0;
+    settling->bytes = 0;
+}
+
 /* Takes the lock and begins a stretch. The caller pins the endpoint until settle_unlock is over. */
 void settle_lock(struct endpoint *endpoint, struct settling *settling);
 

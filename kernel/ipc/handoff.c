@@ -416,6 +416,16 @@ static inline struct operation *call_find(const struct endpoint *endpoint,
                : NULL;
 }
 
+/* The call was the last of its session: whoever receives is told, perhaps this thread. Gives the
+ * endpoint's lock back. */
+static COLD void closed_deliver(struct endpoint *endpoint)
+{
+    struct settling settling;
+
+    settle_begin(&settling);
+    settle_unlock(endpoint, &settling);
+}
+
 static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread,
                                           const struct entry *entry, struct thread **next)
 {
@@ -476,7 +486,11 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     operation_let_go(endpoint, call);
     straight = complete(cpu, thread, call, entry->message_bytes,
                         (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
-    spinlock_unlock(&endpoint->lock);
+    if (UNLIKELY(endpoint_session_closed(&endpoint->queues) != NULL)) {
+        closed_deliver(endpoint);
+    } else {
+        spinlock_unlock(&endpoint->lock);
+    }
     *next = straight ? *next : NULL;
     return finish(thread, *next, false);
 }

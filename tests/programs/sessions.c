@@ -9,6 +9,8 @@
  *   client-moves    moves its console away
  *   client-faults   faults with a call under way that moves a capability
  *   client-leaves   exits at once
+ *   client-drops    waits for the end of all others' sessions, then drops its edge with a call
+ * under way: what ends its session is the answer, and nothing else happens afterwards
  */
 #include "core/string.h"
 #include "schema/generated/console.capnp.h"
@@ -24,7 +26,7 @@
 
 enum {
     MESSAGE_BYTES = 1024,
-    CLIENTS = 4,
+    CLIENTS = 5,
     BADGE_FIRST = 11, /* of the clients, by the manifest */
     MINTED_STEP = 1000,
     SESSIONS_MAX = 16,
@@ -80,9 +82,22 @@ static enum capn_dispatch greet(void *object, struct capn_request *request,
     return CAPN_DISPATCH_ANSWERED;
 }
 
+/* Answers how many sessions of others have not ended. */
+static enum capn_dispatch finish(void *object, struct capn_request *request,
+                                 struct greeter_finish_params_reader params,
+                                 struct greeter_finish_results_builder results)
+{
+    struct keeper *keeper = object;
+
+    (void)request;
+    (void)params;
+    greeter_finish_results_set_calls(results, CLIENTS - 1 + keeper->minted - keeper->closed);
+    return CAPN_DISPATCH_ANSWERED;
+}
+
 static enum capn_dispatch dispatch(void *object, struct capn_request *request)
 {
-    static const struct greeter_server server = {.greet = greet};
+    static const struct greeter_server server = {.greet = greet, .finish = finish};
 
     return greeter_dispatch(&server, object, request);
 }
@@ -176,6 +191,43 @@ static int client_moves(struct rt *rt, struct check *check, struct cap_id keeper
     return check->failed == 0 ? 0 : 1; /* there is nothing left to print through */
 }
 
+/* Sessions of others that are there, asked through `cap`, which is released while the call is under
+ * way if `last`. */
+static uint32_t others_left(struct rt *rt, struct check *check, struct cap_id cap, bool last)
+{
+    struct client client;
+    uint32_t left;
+
+    client_open(&client, rt, cap, CLIENT_ROOM_SMALL);
+    (void)greeter_finish_request(&client.call);
+    CHECK_EQUAL(check, client_submit(&client), TRANSPORT_OK);
+    if (last) {
+        CHECK_EQUAL(check, rt_release(&rt->ring, cap), TRANSPORT_OK);
+    }
+    CHECK_EQUAL(check, client_finish(&client), TRANSPORT_OK);
+    left = greeter_finish_results_get_calls(greeter_finish_response(&client.call));
+    CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
+    return left;
+}
+
+/* Clients are counted from their start, which may be yet to come: hence the waiting. */
+static int client_drops(struct rt *rt, struct check *check, struct cap_id keeper)
+{
+    uint32_t word = 0;
+
+    while (others_left(rt, check, keeper, false) != 0) {
+        struct sqe park = {.opcode = OPCODE_PARK,
+                           .address = (uint64_t)(uintptr_t)&word,
+                           .timeout_ns = 1000 * 1000};
+        struct cqe completion;
+
+        CHECK_EQUAL(check, rt_ring_do(&rt->ring, &park, &completion), TRANSPORT_OK);
+        CHECK_EQUAL(check, completion.result, TRANSPORT_TIMEOUT);
+    }
+    CHECK_EQUAL(check, others_left(rt, check, keeper, true), 0);
+    return check_end(check);
+}
+
 static int client_faults(struct rt *rt, struct check *check, struct cap_id keeper)
 {
     struct client client;
@@ -208,6 +260,9 @@ int main(struct rt *rt)
     }
     if (name_is(rt, "client-moves")) {
         return client_moves(rt, &check, edge);
+    }
+    if (name_is(rt, "client-drops")) {
+        return client_drops(rt, &check, edge);
     }
     return client_faults(rt, &check, edge);
 }
