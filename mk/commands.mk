@@ -112,11 +112,15 @@ test-fresh: ## follow the README in a bare Debian root with an empty environment
 	$(call setup,fresh)
 	@tools/test_fresh.sh
 
-.PHONY: bench bench-exact
+.PHONY: bench bench-exact bench-page
 bench: ## measure everything, print the table, write out/bench.json and the table of docs/performance.md
 	$(call setup,build run test)
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/bench.py $(result) --make '$(MAKE)' --page docs/performance.md
+
+bench-page: ## give docs/performance.md today's rows, with the values it has
+	$(call setup,build)
+	@$(PYTHON) tools/bench.py --measure-nothing --page docs/performance.md
 
 bench-exact: ## measure and judge the rows in instructions and bytes
 	$(call setup,build run)

@@ -147,11 +147,16 @@ class Table:
         return "\n".join(line.rstrip() for line in lines)
 
 
-    def page_rows(self):
-        """The rows as docs/performance.md shows them."""
+    def page_rows(self, last=()):
+        """The rows as docs/performance.md shows them. `last`: the lines of the page, whose values
+        stay where this run measured none."""
+        old = {line.split("|")[1].strip(" `"): line.split("|")[2].strip()
+               for line in last if line.startswith("| `")}
         lines = ["| row | value | unit | reach | aim |", "|---|---|---|---|---|"]
         for row in self.rows.values():
             numbers = [grouped(row.get(key)) for key in ("value", "reach", "aim")]
+            if row["value"] is None:
+                numbers[0] = old.get(row["name"], numbers[0])
             lines.append("| `%s` | %s | %s | %s | %s |" % (row["name"], numbers[0], row["unit"],
                                                           numbers[1], numbers[2]))
         return lines
@@ -161,12 +166,20 @@ def grouped(value):
     return "-" if value is None else "{:,}".format(value)
 
 
-def page_with(text, rows):
-    """The page with the first table that has our head replaced."""
+def page_with(text, table):
+    """The page with the table of figures replaced."""
     lines = text.splitlines()
+    rows = table.page_rows(lines)
     start = lines.index(rows[0])
     end = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
     return "\n".join(lines[:start] + rows + lines[end:]) + "\n"
+
+
+def page_write(path, table):
+    with open(path) as file:
+        text = page_with(file.read(), table)
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def number(value):
@@ -364,12 +377,16 @@ def main():
     parser.add_argument("--result")
     parser.add_argument("--exact", action="store_true")
     parser.add_argument("--page", help="the page whose table becomes this one")
+    parser.add_argument("--measure-nothing", action="store_true", help="only rewrite the page")
     parser.add_argument("--make", default="make")
     parser.add_argument("--output", default=os.path.join("out", "bench.json"))
     options = parser.parse_args()
     os.chdir(suite.ROOT)
     with open(ROWS) as file:
         table = Table(json.load(file))
+    if options.measure_nothing:
+        page_write(options.page, table)
+        return 0
     measure_image(table)
     measure_capnp(table, options.make, options.exact)
     if not options.exact:
@@ -386,10 +403,7 @@ def main():
         file.write("\n")
     print(table.text())
     if options.page:
-        with open(options.page) as file:
-            text = page_with(file.read(), table.page_rows())
-        with open(options.page, "w") as file:
-            file.write(text)
+        page_write(options.page, table)
     good, bad = table.judge(options.exact)
     for problem in bad:
         print("bench: " + problem)
