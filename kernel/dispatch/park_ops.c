@@ -63,6 +63,9 @@ enum transport_error submission_park(struct cpu *cpu, struct thread *thread, con
     if (error != TRANSPORT_OK) {
         return error;
     }
+    if (word.object != NULL) {
+        word.shared = word.object->type->word(word.object, sqe->address);
+    }
     error = park_begin(thread, &word, &wait, &found);
     if (error == TRANSPORT_BAD_BUFFER) {
         refusal->argument = ARGUMENT_ADDRESS;

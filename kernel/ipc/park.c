@@ -53,13 +53,8 @@ static bool word_read(struct thread *thread, const struct park_word *word, uint3
     struct user_range range;
 
     if (word->object != NULL) {
-        const uint32_t *shared = word->object->type->word(word->object, word->key.address);
-
-        if (shared == NULL) {
-            return false;
-        }
-        *found = atomic_load_relaxed_u32(shared);
-        return true;
+        *found = word->shared == NULL ? 0 : atomic_load_relaxed_u32(word->shared);
+        return word->shared != NULL;
     }
     return user_range_make(word->key.address, sizeof(*found), &range) &&
            user_copy_in(&thread->process->vspace, found, range) == STATUS_OK;

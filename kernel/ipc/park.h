@@ -8,7 +8,8 @@
 /* A word to wait at. */
 struct park_word {
     struct park_key key;
-    struct object *object; /* memory that is shared under this name; NULL: the process's own */
+    struct object *object;  /* memory that is shared under this name; NULL: the process's own */
+    const uint32_t *shared; /* the word there; NULL: it has none at this offset */
 };
 
 void park_init(void);

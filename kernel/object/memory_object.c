@@ -586,8 +586,22 @@ static enum capn_dispatch memory_call(struct object *object, struct capn_request
     return memory_object_dispatch(&server, object, request);
 }
 
+static const uint32_t *memory_word(struct object *object, uint64_t offset)
+{
+    struct memory_object *memory = CONTAINER_OF(object, struct memory_object, object);
+    paddr_t frame;
+
+    if (offset / LIMIT_PAGE_BYTES >= memory->pages ||
+        memory_object_frame(memory, offset / LIMIT_PAGE_BYTES, &frame) != STATUS_OK) {
+        return NULL;
+    }
+    return (const uint32_t *)(const void *)((const uint8_t *)arch_frame_pointer(frame) +
+                                            offset % LIMIT_PAGE_BYTES);
+}
+
 const struct object_type memory_object_type = {.name = "memory object",
                                                .call = memory_call,
+                                               .word = memory_word,
                                                .revoke = memory_revoke,
                                                .destroy = memory_destroy};
 

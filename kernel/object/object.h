@@ -33,8 +33,9 @@ struct object_type {
     /* Bit m: the answer of method m may carry capabilities (call_result_cap), so that the caller's
      * table must have room for them before the method runs. */
     uint64_t gives;
-    /* The word at `offset` (a multiple of 4) of the memory that the object is, for PARK; NULL: it
-     * has no such word. NULL: objects of this type are no memory. */
+    /* The word at `offset` (a multiple of 4) of the memory that the object is, for PARK; it stays
+     * there as long as the object. NULL: it has no such word, or no frame for it. NULL: objects of
+     * this type are no memory. No lock is held. */
     const uint32_t *(*word)(struct object *object, uint64_t offset);
     /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
     void (*edge_added)(struct object *object, const struct hold_edge *edge);

@@ -26,6 +26,7 @@ enum {
     ANSWER_BYTES = 256, /* least room for the answer of a kernel object */
     METHOD_ECHO = 0,    /* answered with as many bytes as came */
     METHOD_STOP = 1,
+    METHOD_USE = 2, /* the capability that came is called once, and given up */
 };
 
 struct bench {
@@ -35,10 +36,12 @@ struct bench {
     struct cap_id server;
     struct rt_buffer message;
     struct rt_buffer answer;
+    struct rt_buffer passed; /* a message with a capability */
     struct rt_call null_call;
     struct rt_call failed_call;
     struct rt_call call_64;
     struct rt_call call_1k;
+    struct rt_call pass_call;
 };
 
 struct row {
@@ -79,6 +82,24 @@ static bool call_64(struct bench *bench)
 static bool call_1k(struct bench *bench)
 {
     return rt_call(&bench->rt->ring, &bench->call_1k).status == LARGE_BYTES;
+}
+
+static bool pass_cap(struct bench *bench)
+{
+    return rt_call(&bench->rt->ring, &bench->pass_call).status == SMALL_BYTES;
+}
+
+static bool dup_release(struct bench *bench)
+{
+    struct rt_ring *ring = &bench->rt->ring;
+    struct sqe entry = {.opcode = OPCODE_DUP, .cap = bench->null, .facet = UINT64_MAX};
+    struct cqe completion;
+
+    if (rt_ring_do(ring, &entry, &completion) != TRANSPORT_OK || completion.result != 0) {
+        return false;
+    }
+    entry = (struct sqe){.opcode = OPCODE_RELEASE, .cap = completion.cap[0]};
+    return rt_ring_do(ring, &entry, &completion) == TRANSPORT_OK && completion.result == 0;
 }
 
 /* AT_ONCE calls in one submission, written in place, then all their answers. */
@@ -122,6 +143,8 @@ static const struct row rows[] = {
     {"call_64", 1, call_64},
     {"call_1k", 1, call_1k},
     {"call_64_batch32", AT_ONCE, call_64_batch32},
+    {"dup_release", 1, dup_release},
+    {"pass_cap", 1, pass_cap},
 };
 
 /* Cycles of one batch; UINT64_MAX: a round failed. */
@@ -197,6 +220,13 @@ static int measure(struct rt *rt)
     bench.failed_call = call_make(&bench, bench.stale, NULL_OBJECT_INTERFACE_ID, 8);
     bench.call_64 = call_make(&bench, bench.server, GREETER_INTERFACE_ID, SMALL_BYTES);
     bench.call_1k = call_make(&bench, bench.server, GREETER_INTERFACE_ID, LARGE_BYTES);
+    bench.passed = rt_buffer_alloc(&rt->ring, MESSAGE_BYTES);
+    bench.pass_call = bench.call_64;
+    bench.pass_call.method = METHOD_USE;
+    bench.pass_call.message = bench.passed.bytes;
+    bench.pass_call.transfers = 1;
+    *(struct transfer *)(void *)(bench.passed.bytes + SMALL_BYTES) =
+        (struct transfer){.cap = bench.null, .mode = TRANSFER_COPY};
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         if (!row_measure(&bench, &rows[i])) {
             return 2;
@@ -207,10 +237,26 @@ static int measure(struct rt *rt)
     return rt_call(&rt->ring, &stop).status == SMALL_BYTES ? 0 : 3;
 }
 
+/* Calls the one capability of the request, and gives it up. */
+static bool use_passed(struct rt *rt, const struct rt_request *request, struct rt_buffer room)
+{
+    const struct rt_call call = {.cap = request->caps[0].cap,
+                                 .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                 .message = room.bytes,
+                                 .message_bytes = 8,
+                                 .result = room.bytes + ANSWER_BYTES,
+                                 .result_bytes = ANSWER_BYTES};
+
+    return rt_call(&rt->ring, &call).status >= 0 && rt_release(&rt->ring, call.cap) == 0;
+}
+
 /* Answers every call with the bytes that came, until one says stop. */
 static int serve(struct rt *rt, struct cap_id endpoint)
 {
-    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_buffer inbox =
+        rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES) +
+                                       LIMIT_TRANSFERS * (uint32_t)sizeof(struct received_cap));
+    struct rt_buffer room = rt_buffer_alloc(&rt->ring, 2 * ANSWER_BYTES);
     struct rt_request request = rt_receive(&rt->ring, endpoint, inbox);
 
     rt->ring.checks = false;
@@ -222,6 +268,9 @@ static int serve(struct rt *rt, struct cap_id endpoint)
 
         if (request.head->method == METHOD_STOP) {
             return rt_return(&rt->ring, &reply) == TRANSPORT_OK ? 0 : 4;
+        }
+        if (request.head->method == METHOD_USE && !use_passed(rt, &request, room)) {
+            return 6;
         }
         request = rt_return_receive(&rt->ring, &reply, inbox);
     }

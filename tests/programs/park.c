@@ -10,14 +10,17 @@
  * covers: PARK/BAD_FIELD, PARK/BAD_CAP, PARK/STALE_CAP, PARK/WRONG_INTERFACE, PARK/BAD_BUFFER
  * covers: PARK/CHANGED, PARK/LIMIT, PARK/TIMEOUT, PARK/CANCELLED
  * covers: UNPARK/BAD_FIELD, UNPARK/BAD_CAP, UNPARK/STALE_CAP, UNPARK/WRONG_INTERFACE
- * covers: UNPARK/BAD_BUFFER
+ * covers: UNPARK/BAD_BUFFER, PARK/NO_METHOD, UNPARK/NO_METHOD
  */
 #include "abi/atomic.h"
 #include "core/string.h"
+#include "schema/generated/memory.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
+#include "user/lib/memory.h"
 #include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
+#include "user/rt/cap.h"
 
 enum {
     TURNS = 2000,
@@ -106,6 +109,63 @@ static void wait_many(struct check *check)
     CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, UINT32_MAX), 0);
 }
 
+/* The word of an object: found under its offset by whoever holds the object, mapped or not, and
+ * another than the process's own at the same number. */
+static void shared_word(struct check *check)
+{
+    struct rt *rt = check->rt;
+    struct frame_allocator allocator;
+    struct memory_object object;
+    struct sqe entry = park_entry(OPCODE_PARK, NULL);
+    struct rt_operation operation;
+    struct cap_id narrow;
+    const uint32_t value = 7;
+    struct cqe cqe;
+
+    if (!CHECK_EQUAL(check,
+                     rt_find(rt, "frame-allocator", FRAME_ALLOCATOR_INTERFACE_ID, &allocator.cap),
+                     TRANSPORT_OK) ||
+        !CHECK_EQUAL(check, memory_client_allocate(rt, allocator, 2 * LIMIT_PAGE_BYTES, &object),
+                     TRANSPORT_OK)) {
+        return;
+    }
+    entry.cap = object.cap;
+    entry.address = LIMIT_PAGE_BYTES + 8;
+    CHECK_EQUAL(check,
+                memory_client_write(rt, object, entry.address,
+                                    (struct capn_data){(const uint8_t *)&value, sizeof(value)}),
+                TRANSPORT_OK);
+    cqe = done(rt, &entry);
+    CHECK_EQUAL(check, cqe.result, TRANSPORT_CHANGED);
+    CHECK_EQUAL(check, cqe.refusal.amount, value);
+    entry.value = value;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_TIMEOUT);
+    entry.timeout_ns = TIMEOUT_NONE;
+    CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &operation), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
+    entry.opcode = OPCODE_UNPARK;
+    entry.timeout_ns = 0;
+    entry.cap.raw = 0;
+    CHECK_EQUAL(check, done(rt, &entry).result, 0);
+    entry.cap = object.cap;
+    CHECK_EQUAL(check, done(rt, &entry).result, 1);
+    CHECK(check, rt_ring_poll(&rt->ring, operation, &cqe) && cqe.result == 0);
+    entry.opcode = OPCODE_PARK;
+    entry.address = 2 * LIMIT_PAGE_BYTES;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_BUFFER);
+    CHECK_EQUAL(
+        check,
+        rt_duplicate(&rt->ring,
+                     &(struct rt_duplicate){.cap = object.cap,
+                                            .facet = UINT64_C(1) << MEMORY_OBJECT_METHOD_INFO},
+                     &narrow, NULL),
+        0);
+    entry.cap = narrow;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_NO_METHOD);
+    entry.opcode = OPCODE_UNPARK;
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_NO_METHOD);
+}
+
 static void alone(struct check *check)
 {
     struct rt *rt = check->rt;
@@ -128,6 +188,7 @@ static void alone(struct check *check)
     CHECK_EQUAL(check, rt_park(&rt->ring, &word, 5, 0), TRANSPORT_TIMEOUT);
     word = 0;
     wait_many(check);
+    shared_word(check);
 }
 
 static int32_t thread_start(struct rt *rt, struct rt_thread_start *begin)
