@@ -36,9 +36,9 @@ $(SIM_DIR)/system.o: $(SIM_DIR)/system.bin
 SIM_HUNT_OBJECTS := $(call objects,$(SIM_DIR),$(SIM_HUNT_SOURCES)) $(SIM_DIR)/system.o
 $(SIM_DIR)/hunt: $(SIM_HUNT_OBJECTS) $(SIM_LIBRARIES)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SIM_FLAGS) $(SIM_WRAP) -o $@ $(SIM_HUNT_OBJECTS) -Wl,--start-group \
-	    $(SIM_LIBRARIES) -Wl,--end-group $(HOST_LIBS)
+	$(Q)$(CC) $(SIM_FLAGS) $(SIM_WRAP) -o $@ $(SIM_HUNT_OBJECTS) $(SIM_LINK)
 
+SIM_LINK := -Wl,--start-group $(SIM_LIBRARIES) -Wl,--end-group $(HOST_LIBS)
 SEED ?= 1
 STEPS ?= 400
 RUNS ?= 1
@@ -50,3 +50,21 @@ sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(SIM_DIR)/hunt $(hunt_arguments) --runs $(RUNS)
+
+# A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses.
+SIM_SMOKE_OPERATIONS ?= 600000
+SIM_BUG_OPERATIONS ?= $(SIM_SMOKE_OPERATIONS)
+.PHONY: sim-smoke sim-bugs
+sim-smoke: ## run the simulator for a fixed budget; part of make test
+	$(call setup,build)
+	$(Q)$(MAKE) $(SIM_DIR)/hunt
+	@$(SIM_DIR)/hunt --steps 0 --operations $(SIM_SMOKE_OPERATIONS)
+
+sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG=name for one)
+	$(call setup,build)
+	$(Q)$(MAKE) $(SIM_DIR)/hunt
+	@$(PYTHON) tools/sim_bugs.py $(result) --out $(OUT) --compiler '$(CC)' --flags '$(SIM_FLAGS)' \
+	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
+	    --operations $(SIM_BUG_OPERATIONS) $(BUG)
+SUITES_SIM := sim-smoke sim-bugs
+SUITES_BUILD += $(SIM_DIR)/hunt

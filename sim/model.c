@@ -347,9 +347,6 @@ static void edge_remove(const struct model_actor *actor, struct process *process
     struct model_submission *submission = model_find(actor->submission);
 
     edge->died = model_now;
-    if (process->life >= MODEL_DYING) {
-        return;
-    }
     if (submission != NULL && submission->pid == process->pid) {
         if (submission->sqe.opcode == OPCODE_RELEASE && submission->sqe.cap.raw == edge->edge.id &&
             submission->removed == 0) {
@@ -360,6 +357,9 @@ static void edge_remove(const struct model_actor *actor, struct process *process
             submission->yielded--;
             return;
         }
+    }
+    if (process->life >= MODEL_DYING) {
+        return;
     }
     model_disagree("process %llu: edge %llx:%u went away and nobody asked for it",
                    (unsigned long long)process->pid,
@@ -497,6 +497,22 @@ static bool cap_verdict(uint64_t name, const struct model_submission *submission
     return true;
 }
 
+/* Two spawns of one process are under way, and which of them a handle belongs to shows only when
+ * one completes: it takes over what was laid to the other's account. */
+static void spawn_settle(struct model_submission *spawn)
+{
+    for (uint32_t i = 0; i < under_way_count; i++) {
+        struct model_submission *other = &submissions[under_way[i]];
+
+        if (other != spawn && other->pid == spawn->pid && other->yielded == 1 &&
+            other->intent.ask == MODEL_ASK_SPAWN) {
+            other->yielded = 0;
+            spawn->yielded = 1;
+            return;
+        }
+    }
+}
+
 static void call_verdict(const struct model_actor *actor, uint64_t name,
                          struct model_submission *submission, const struct cqe *cqe)
 {
@@ -507,6 +523,9 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     if ((submission->sqe.flags & SQE_PROMISED) != 0 || submission->sqe.answer != 0 ||
         !cap_verdict(name, submission, cqe->result, &history)) {
         return;
+    }
+    if (submission->intent.ask == MODEL_ASK_SPAWN && submission->yielded < caps) {
+        spawn_settle(submission);
     }
     permitted =
         model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method);

@@ -43,7 +43,8 @@ struct model_edge {
 
 /* What a CALL's message asks of a kernel object, as its sender meant it. */
 enum model_ask {
-    MODEL_ASK_NOTHING, /* yields no capability */
+    MODEL_ASK_NOTHING, /* yields no capability: what goes to servers */
+    MODEL_ASK_OBJECT,  /* the same of a kernel object */
     MODEL_ASK_CREATE,  /* an endpoint: its owner's edge */
     MODEL_ASK_MINT,    /* a client's edge: interface_id, facet, badge, transfer */
     MODEL_ASK_SPAWN,   /* a process: its handle; and the grants, into the child */

@@ -19,6 +19,12 @@
 
 #include "schema/generated/process.capnp.h"
 
+enum {
+    STAMP_STRIDE = 64,
+    SHARES = 6, /* the part of a run's acts that one thread may do */
+    SHARE_LEAST = 20,
+};
+
 /* What belongs to a submission until it completes. */
 struct note {
     int8_t message_block;
@@ -89,6 +95,40 @@ static void block_free(struct actor *actor, int block)
     }
 }
 
+void actor_give_back(struct actor *actor, struct piece piece)
+{
+    block_free(actor, piece.block);
+}
+
+/* The number of its submission stands all over a message: every STAMP_STRIDE bytes, and last. */
+static void stamps_write(uint8_t *bytes, uint32_t length, uint64_t name)
+{
+    for (uint32_t at = 0; at + sizeof(name) <= length; at += STAMP_STRIDE) {
+        memcpy(bytes + at, &name, sizeof(name));
+    }
+    memcpy(bytes + length / 8 * 8 - sizeof(name), &name, sizeof(name));
+}
+
+/* The stamp of a message; UINT64_MAX: it has two. 0: it is too short for one. */
+static uint64_t stamps_read(const uint8_t *bytes, uint32_t length)
+{
+    uint64_t stamp = 0;
+    uint64_t other;
+
+    if (length < sizeof(stamp)) {
+        return 0;
+    }
+    memcpy(&stamp, bytes, sizeof(stamp));
+    for (uint32_t at = 0; at + sizeof(stamp) <= length; at += STAMP_STRIDE) {
+        memcpy(&other, bytes + at, sizeof(other));
+        if (other != stamp) {
+            return UINT64_MAX;
+        }
+    }
+    memcpy(&other, bytes + length / 8 * 8 - sizeof(other), sizeof(other));
+    return other == stamp ? stamp : UINT64_MAX;
+}
+
 /* ---- the ring -------------------------------------------------------------------------------- */
 
 uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_intent *intent,
@@ -105,13 +145,14 @@ uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_i
     }
     name = ++last_submission;
     sqe->user_data = name;
-    notes[name] = (struct note){(int8_t)message.block, (int8_t)result.block,
-                                (sqe->message_bytes == 0 || message.block >= 0) &&
-                                    (sqe->result_bytes == 0 || result.block >= 0),
-                                result.bytes};
-    if (message.block >= 0 && sqe->message_bytes >= sizeof(name) &&
+    notes[name] = (struct note){
+        (int8_t)message.block, (int8_t)result.block,
+        (sqe->message_bytes == 0 || (message.block >= 0 && sqe->message_bytes <= message.room)) &&
+            (sqe->result_bytes == 0 || result.block >= 0),
+        result.bytes};
+    if (notes[name].stamped && sqe->message_bytes >= sizeof(name) &&
         intent->ask == MODEL_ASK_NOTHING && sqe->message == (uintptr_t)message.bytes) {
-        memcpy(message.bytes, &name, sizeof(name));
+        stamps_write(message.bytes, sqe->message_bytes, name);
     }
     model_intend(name, actor->pid, actor->thread, intent);
     hunt_note(HUNT_EVENT_SUBMIT, name, sqe->opcode, sqe->cap.raw, sqe->token);
@@ -143,9 +184,8 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
         uint64_t stamp = 0;
 
         memcpy(&head, note->result, sizeof(head));
-        if (head.message_bytes >= sizeof(stamp) && notes[submission->delivered].stamped &&
-            call->state == MODEL_TAKEN) {
-            memcpy(&stamp, note->result + sizeof(head), sizeof(stamp));
+        if (notes[submission->delivered].stamped && call->state == MODEL_TAKEN) {
+            stamp = stamps_read(note->result + sizeof(head), head.message_bytes);
         }
         model_received(cqe->user_data, &head, stamp);
     }
@@ -153,8 +193,8 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
         note->stamped && note->result != NULL) {
         uint64_t stamp = 0;
 
-        if (cqe->result >= (int32_t)sizeof(stamp) && notes[submission->answered_by].stamped) {
-            memcpy(&stamp, note->result, sizeof(stamp));
+        if (notes[submission->answered_by].stamped) {
+            stamp = stamps_read(note->result, (uint32_t)cqe->result);
         }
         model_answered(cqe->user_data, stamp);
     }
@@ -197,6 +237,14 @@ struct model_edge actor_cap(struct actor *actor, uint64_t interface_id)
     uint32_t count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
     uint32_t start = count == 0 ? 0 : (uint32_t)actor_below(actor, count);
 
+    /* Often the newest, so that threads and processes meet at the same things. */
+    if (count != 0 && actor_below(actor, 3) == 0) {
+        for (uint32_t i = count; i > 0; i--) {
+            if (interface_id == 0 || edges[i - 1].interface_id == interface_id) {
+                return edges[i - 1];
+            }
+        }
+    }
     for (uint32_t i = 0; i < count; i++) {
         const struct model_edge *edge = &edges[(start + i) % count];
 
@@ -220,18 +268,30 @@ static bool act_is_left_out(const struct actor *actor)
     return hunt_options.keep;
 }
 
+/* Every second seed likes some acts and shuns others: what needs many of a kind together is met
+ * sooner than if every run were the same mixture. */
+static unsigned act_weight(unsigned act)
+{
+    static const unsigned factors[] = {0, 1, 1, 6};
+
+    if (hunt_options.seed % 2 == 0) {
+        return acts[act].weight;
+    }
+    return acts[act].weight * factors[mix(hunt_options.seed * 64 + act) % ARRAY_COUNT(factors)];
+}
+
 static unsigned act_choose(struct actor *actor)
 {
-    unsigned total = 0;
+    unsigned total = 1;
     unsigned choice;
     unsigned i = 0;
 
     for (unsigned k = 0; k < act_count; k++) {
-        total += acts[k].weight;
+        total += act_weight(k);
     }
     choice = (unsigned)actor_below(actor, total);
-    while (choice >= acts[i].weight) {
-        choice -= acts[i++].weight;
+    while (i < act_count - 1 && choice >= act_weight(i)) {
+        choice -= act_weight(i++);
     }
     return i;
 }
@@ -284,11 +344,15 @@ static void actor_wind_down(struct actor *actor)
 void hunt_actor(const struct start_info *start)
 {
     struct actor actor;
+    uint32_t share;
 
     actor_open(&actor, start);
-    while (acts_done < hunt_options.steps) {
+    share = actor.pid == 1 && start->thread == 1 ? hunt_options.steps
+                                                 : SHARE_LEAST + hunt_options.steps / SHARES;
+    while (acts_done < hunt_options.steps && actor.index < share) {
         acts_done++;
         actor.index++;
+        rt_cpu_pause(); /* a program that never enters the kernel would never be interrupted */
         if (!act_is_left_out(&actor)) {
             act_run(&actor);
         }

@@ -46,6 +46,7 @@ uint64_t actor_below(struct actor *actor, uint64_t bound);
 
 struct piece piece_small(struct actor *actor);
 struct piece piece_large(struct actor *actor);
+void actor_give_back(struct actor *actor, struct piece piece);
 
 /* Writes `sqe` into the ring, under a fresh user_data, which is returned; 0: no room. `message` and
  * `result` are kept until the completion. */
@@ -67,9 +68,10 @@ struct act {
 extern const struct act acts[];
 extern const unsigned act_count;
 
-/* The two system calls (kernel/arch/host/switch.S). */
+/* The two system calls, and a moment for interrupts (kernel/arch/host/switch.S). */
 int64_t rt_syscall_cap_enter(uint64_t min_complete, uint64_t timeout_ns);
 int64_t rt_syscall_exit(uint64_t code, uint64_t scope);
+void rt_cpu_pause(void);
 
 #define PIECE_NONE ((struct piece){.block = -1})
 

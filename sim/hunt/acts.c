@@ -19,9 +19,11 @@ enum {
     INTERFACES = 3, /* that clients' edges have */
     INTERFACE_FIRST = 0x1000,
     TIMEOUT_SHORT_NS = 20 * 1000,
+    MEMORY_PAGES = 6, /* few, so that threads meet there */
 };
 
 static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
+static const struct model_intent object = {.ask = MODEL_ASK_OBJECT};
 
 static unsigned lives; /* processes that were asked for */
 
@@ -29,9 +31,12 @@ static unsigned lives; /* processes that were asked for */
 
 static void enter_some(struct actor *actor)
 {
-    switch (actor_below(actor, 8)) {
+    switch (actor_below(actor, 10)) {
     case 0:
         break; /* a batch: the next act's enter takes this along */
+    case 8:    /* gives way */
+        actor_enter(actor, LIMIT_CQ_ENTRIES, 1 + actor_below(actor, TIMEOUT_SHORT_NS));
+        break;
     case 1:
     case 2:
         actor_enter(actor, 1, 1 + actor_below(actor, TIMEOUT_SHORT_NS));
@@ -68,6 +73,14 @@ struct target {
     uint8_t method;
 };
 
+/* A page of the memory that act_memory maps and unmaps. */
+static uint64_t memory_page(struct actor *actor)
+{
+    uint64_t window = actor->start->ring & UINT64_C(0xfff00000000);
+
+    return window + UINT64_C(0x200000000000) + actor_below(actor, MEMORY_PAGES) * LIMIT_PAGE_BYTES;
+}
+
 /* A CALL on a kernel object with `transfers` descriptors. */
 static void call_object(struct actor *actor, struct target target, struct draft *draft,
                         const struct model_intent *intent, const uint64_t *transfers,
@@ -85,6 +98,11 @@ static void call_object(struct actor *actor, struct target target, struct draft 
                       .result = (uintptr_t)result.bytes,
                       .result_bytes = BLOCK_SMALL_BYTES};
 
+    if (target.id == 0 && actor_below(actor, 16) != 0) { /* nothing to call: seldom worth trying */
+        actor_give_back(actor, draft->piece);
+        actor_give_back(actor, result);
+        return;
+    }
     if (draft->piece.block < 0) { /* shared scratch: what it says by then is anybody's guess */
         actor_enter(actor, 1, TIMEOUT_SHORT_NS);
         return;
@@ -93,6 +111,10 @@ static void call_object(struct actor *actor, struct target target, struct draft 
         struct transfer transfer = {.cap = {transfers[i]}, .mode = TRANSFER_COPY};
 
         memcpy(draft->piece.bytes + bytes + i * sizeof(transfer), &transfer, sizeof(transfer));
+    }
+    if (actor_below(actor, 8) == 0) { /* outside the arena, where it may go away */
+        sqe.result = memory_page(actor) + LIMIT_PAGE_BYTES - actor_below(actor, 64) * 8;
+        result.bytes = NULL;
     }
     (void)actor_submit(actor, &sqe, intent, draft->piece, result);
     enter_some(actor);
@@ -121,8 +143,9 @@ static uint64_t draw_id(struct actor *actor)
     case 2:
         stale = model_stale_id(actor->pid, actor_draw(actor));
         return stale != 0 ? stale : actor_draw(actor);
-    case 3: /* the slot's next generation, which nobody was given */
-        return actor_cap(actor, 0).id + (UINT64_C(1) << CAP_SLOT_BITS);
+    case 3: /* a slot's next generation, which nobody was given */
+        stale = actor_below(actor, 2) == 0 ? model_stale_id(actor->pid, actor_draw(actor)) : 0;
+        return (stale != 0 ? stale : actor_cap(actor, 0).id) + (UINT64_C(1) << CAP_SLOT_BITS);
     default:
         return actor_cap(actor, 0).id;
     }
@@ -161,7 +184,7 @@ static void act_null(struct actor *actor)
     struct draft draft;
 
     (void)null_object_nothing_params_init(draft_begin(&draft, piece_small(actor)));
-    call_object(actor, target, &draft, &nothing, NULL, 0);
+    call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 static void act_create(struct actor *actor)
@@ -202,7 +225,7 @@ static void act_endpoint_info(struct actor *actor)
     struct draft draft;
 
     (void)endpoint_info_params_init(draft_begin(&draft, piece_small(actor)));
-    call_object(actor, target, &draft, &nothing, NULL, 0);
+    call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 /* The grants of a spawn: some of what this process holds, whether it may grant it or not. */
@@ -231,7 +254,10 @@ static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_bu
         intent->grant[i] = (struct model_grant){.id = edge.id, .transfer = mode};
         if (actor_below(actor, 4) == 0) {
             intent->grant[i].narrowed = true;
-            intent->grant[i].facet = edge.facet & draw_facet(actor);
+            intent->grant[i].facet = draw_facet(actor);
+            if (actor_below(actor, 4) != 0) { /* else perhaps wider than the source */
+                intent->grant[i].facet &= edge.facet;
+            }
             facet_write(process_spawn_grant_init_facet(grant), intent->grant[i].facet);
         }
         transfers[i] = edge.id;
@@ -251,7 +277,7 @@ static void act_spawn(struct actor *actor)
     uint8_t count;
     char name[32];
 
-    if (lives >= HUNT_LIVES / 2) {
+    if (lives >= HUNT_LIVES) {
         return;
     }
     lives++;
@@ -269,12 +295,13 @@ static void act_handle(struct actor *actor)
 {
     struct target target = {actor_cap(actor, PROCESS_HANDLE_INTERFACE_ID).id,
                             PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_INFO};
-    struct model_intent intent = nothing;
+    struct model_intent intent = object;
     struct draft draft;
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
 
     switch (actor_below(actor, 4)) {
     case 0:
+    case 2:
         target.method = PROCESS_HANDLE_METHOD_KILL;
         process_handle_kill_params_set_code(process_handle_kill_params_init(root), 3);
         break;
@@ -301,17 +328,15 @@ static void act_thread(struct actor *actor)
         thread_spawner_spawn_params_init(draft_begin(&draft, piece_small(actor))));
     thread_request_set_entry(request, (uintptr_t)hunt_actor);
     thread_request_set_argument(request, actor_draw(actor) | 1);
-    call_object(actor, target, &draft, &nothing, NULL, 0);
+    call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 static void act_memory(struct actor *actor)
 {
     struct target target = {actor_cap(actor, VIRTUAL_MEMORY_INTERFACE_ID).id,
                             VIRTUAL_MEMORY_INTERFACE_ID, 0};
-    uint64_t window = actor->start->ring & ~UINT64_C(0xffffffff);
-    uint64_t address = (window & UINT64_C(0xfff00000000)) + UINT64_C(0x200000000000) +
-                       actor_below(actor, 64) * LIMIT_PAGE_BYTES;
-    uint64_t bytes = actor_below(actor, 17) * LIMIT_PAGE_BYTES;
+    uint64_t address = memory_page(actor);
+    uint64_t bytes = actor_below(actor, actor_below(actor, 16) == 0 ? 20 : 5) * LIMIT_PAGE_BYTES;
     struct draft draft;
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
 
@@ -331,7 +356,7 @@ static void act_memory(struct actor *actor)
         virtual_memory_unmap_params_set_address(params, address);
         virtual_memory_unmap_params_set_size_bytes(params, bytes);
     }
-    call_object(actor, target, &draft, &nothing, NULL, 0);
+    call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 /* ---- endpoints ------------------------------------------------------------------------------- */
@@ -375,6 +400,9 @@ static void act_call(struct actor *actor)
     struct model_edge edge = draw_client(actor);
     uint64_t count = actor_below(actor, 6) == 0 ? 1 + actor_below(actor, 40) : 1;
 
+    if (edge.id == 0 && actor_below(actor, 16) != 0) {
+        return;
+    }
     for (uint64_t i = 0; i < count; i++) {
         struct piece message = draw_piece(actor);
         struct piece result = draw_piece(actor);
@@ -415,8 +443,11 @@ static struct sqe receive_entry(struct actor *actor, struct piece result)
 
 static void act_receive(struct actor *actor)
 {
-    uint64_t count = actor_below(actor, 8) == 0 ? 1 + actor_below(actor, 40) : 1;
+    uint64_t count = actor_below(actor, 16) == 0 ? 1 + actor_below(actor, 40) : 1;
 
+    if (actor_cap(actor, ENDPOINT_INTERFACE_ID).id == 0 && actor_below(actor, 16) != 0) {
+        return;
+    }
     for (uint64_t i = 0; i < count; i++) {
         struct piece result = piece_large(actor);
         struct sqe sqe = receive_entry(actor, result);
@@ -573,12 +604,12 @@ const struct act acts[] = {
     {"ask about an endpoint", 1, act_endpoint_info},
     {"spawn a process", 6, act_spawn},
     {"use a process handle", 4, act_handle},
-    {"spawn a thread", 2, act_thread},
+    {"spawn a thread", 4, act_thread},
     {"map or unmap", 3, act_memory},
     {"call a server", 16, act_call},
     {"receive", 16, act_receive},
     {"return", 16, act_return},
-    {"release", 5, act_release},
+    {"release", 6, act_release},
     {"release twice", 2, act_release_race},
     {"submit something malformed", 6, act_malformed},
     {"corrupt the ring", 1, act_corrupt},

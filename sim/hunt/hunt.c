@@ -42,7 +42,8 @@ static void usage(FILE *to)
     fputs("usage: hunt [--seed N] [--steps N] [--runs N] [--operations N] [--seconds N]\n"
           "            [--schedule N] [--cpus N] [--switch PERCENT] [--story] [--statistics]\n"
           "            [--no-shrink] [--shrink-runs N] [--no-checks] [--keep ACTS] [--bench]\n"
-          "  runs systems of generated programs under seeds N, N+1, ...; status 1 if one failed\n",
+          "  runs systems of generated programs under seeds N, N+1, ...; status 1 if one failed\n"
+          "  (--steps 0: the seed chooses)\n",
           to);
 }
 
@@ -264,6 +265,11 @@ int main(int count, char **arguments)
         struct hunt_options options = command.hunt;
 
         options.seed += total.runs;
+        if (options.steps == 0) {
+            static const uint32_t steps[] = {150, 400, 400, 1000, 150, 400, 2500};
+
+            options.steps = steps[options.seed % ARRAY_COUNT(steps)];
+        }
         hunt_run(&options);
         total_add(&total);
         if (hunt_failed()) {

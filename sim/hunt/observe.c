@@ -358,14 +358,17 @@ static void process_forget(const void *process)
     }
 }
 
-/* Everything whose lock is free. */
-static void sweep(void)
+/* Everything whose lock is free. `idle`: no CPU is in the middle of anything. */
+static void sweep(bool idle)
 {
     const struct model_actor nobody = {0};
 
     for (unsigned i = 0; i < machine.count; i++) {
         if (!cpus[i]->run_lock.held) {
             cpu_look(cpus[i]);
+        }
+        if (idle && run_queue_highest(&cpus[i]->run_queue) != RUN_PRIORITY_NONE) {
+            model_disagree("CPU %u sleeps with a task in its queue", i);
         }
     }
     for (uint32_t i = 0; i < known_count; i++) {
@@ -375,12 +378,21 @@ static void sweep(void)
             continue;
         }
         process_look(&nobody, process);
+        if (idle && process->table.reserved != 0) {
+            model_disagree("process %llu has %u slots reserved, and every CPU is idle",
+                           (unsigned long long)process->pid, process->table.reserved);
+        }
         for (struct list_node *node = list_first(&process->threads); node != NULL;
              node = list_next(&process->threads, node)) {
             struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
 
             if (!thread->ring_lock.held) {
                 thread_look(thread);
+            }
+            if (idle && process->state >= PROCESS_DYING && thread->waiting) {
+                model_disagree("thread %llu of process %llu waits, its process is dying, and every "
+                               "CPU is idle",
+                               (unsigned long long)thread->id, (unsigned long long)process->pid);
             }
         }
     }
@@ -462,10 +474,14 @@ static void completion_posted(const struct thread *thread)
 void sim_atomic_stored(const void *word)
 {
     const uint8_t *header = (const uint8_t *)word - offsetof(struct ring_header, cq_tail);
+    const struct thread *thread;
 
-    if ((uintptr_t)header % LIMIT_PAGE_BYTES == 0 && machine.current != NULL &&
-        ring_place(header)->header != NULL) {
-        completion_posted(ring_place(header)->thread);
+    if ((uintptr_t)header % LIMIT_PAGE_BYTES != 0 || machine.current == NULL) {
+        return;
+    }
+    thread = ring_place(header)->thread;
+    if (thread != NULL && (const uint8_t *)thread->ring.header == header) {
+        completion_posted(thread);
     }
 }
 
@@ -486,6 +502,11 @@ void __wrap_object_init(struct object *object, const struct object_type *type)
 void __wrap_kmem_free(struct kmem_cache *cache, void *object)
 {
     process_forget(object);
+    for (uint32_t i = 0; i < RINGS; i++) {
+        if (rings[i].thread == object) {
+            rings[i].thread = NULL;
+        }
+    }
     if (name_if_any(object) != 0) {
         model_endpoint_gone(name_if_any(object));
         *name_place(object) = 0;
@@ -571,7 +592,7 @@ static void watch_step(void)
     (void)late_interrupts(false);
     if (!hunt_options.quiet_checks && machine.steps - last_sweep >= SWEEP_STEPS) {
         looking = true;
-        sweep();
+        sweep(false);
         looking = false;
         judge();
     }
@@ -588,7 +609,7 @@ static bool watch_idle(void)
     }
     if (!hunt_options.quiet_checks) {
         looking = true;
-        sweep();
+        sweep(true);
         model_quiescent();
         looking = false;
         judge();

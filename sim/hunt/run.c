@@ -56,6 +56,8 @@ unsigned hunt_cpus(const struct hunt_options *options)
 void hunt_run(const struct hunt_options *options)
 {
     static const struct host_program program = {"actor", hunt_actor};
+    /* How fast time goes: a quantum is 10 ms, so that at first nobody is ever interrupted. */
+    static const uint64_t step_ns[] = {400, 400, 5 * 1000, 50 * 1000};
     uint64_t schedule = options->schedule != 0 ? options->schedule : options->seed;
     struct host_options machine = {.cpus = hunt_cpus(options),
                                    .seed = schedule,
@@ -80,6 +82,7 @@ void hunt_run(const struct hunt_options *options)
 
         machine.switch_percent = percents[schedule / CPUS_MAX % ARRAY_COUNT(percents)];
     }
+    machine.step_ns_max = step_ns[schedule / 16 % ARRAY_COUNT(step_ns)];
     host_machine_run(&machine, &result);
     hunt_report->end = hunt_report->disagreed ? HOST_END_FAILURE : result.end;
     hunt_report->signal = result.signal;

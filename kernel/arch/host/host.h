@@ -58,6 +58,7 @@ struct host_options {
     size_t program_count;
     uint64_t steps_max;             /* switch points until the run is given up; 0: a default */
     unsigned switch_percent;        /* chance that a switch point switches; 0: a default */
+    uint64_t step_ns_max;           /* virtual time between two switch points at most; 0: 400 */
     const struct host_watch *watch; /* NULL: nobody */
 };
 

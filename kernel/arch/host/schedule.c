@@ -9,7 +9,6 @@
 
 enum {
     STACK_BYTES = 512 * 1024, /* generous: sanitizers make frames many times larger */
-    STEP_NS_MAX = 400,        /* virtual time between two switch points */
     FRAME_WORDS = 8,          /* what host_switch loads: seven words and the return address */
 };
 
@@ -166,7 +165,7 @@ static void time_jump(void)
 
 static void step(void)
 {
-    machine.now_ns += 1 + random_below(STEP_NS_MAX);
+    machine.now_ns += 1 + random_below(machine.options.step_ns_max);
     machine.steps++;
     if (machine.steps >= machine.options.steps_max) {
         host_end(HOST_END_STEPS);
