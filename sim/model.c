@@ -299,7 +299,7 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
         if (process->life == MODEL_BUILDING && grants(other, edge)) {
             return 0;
         }
-        if (other->pid == process->pid && other->state == MODEL_TAKEN && asks_for(other, edge)) {
+        if (other->pid == process->pid && other->state != MODEL_DONE && asks_for(other, edge)) {
             return spawns[i];
         }
     }
@@ -501,11 +501,11 @@ static bool cap_verdict(uint64_t name, const struct model_submission *submission
  * one completes: it takes over what was laid to the other's account. */
 static void spawn_settle(struct model_submission *spawn)
 {
-    for (uint32_t i = 0; i < under_way_count; i++) {
-        struct model_submission *other = &submissions[under_way[i]];
+    for (uint32_t i = 0; i < spawn_count; i++) {
+        struct model_submission *other = &submissions[spawns[i]];
 
         if (other != spawn && other->pid == spawn->pid && other->yielded == 1 &&
-            other->intent.ask == MODEL_ASK_SPAWN) {
+            other->state != MODEL_DONE) {
             other->yielded = 0;
             spawn->yielded = 1;
             return;
@@ -623,7 +623,8 @@ static void under_way_remove(uint64_t name)
     }
 }
 
-void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe)
+void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
+                     const struct endpoint_message *head)
 {
     struct model_submission *found = model_find(cqe->user_data);
 
@@ -639,6 +640,10 @@ void model_completed(const struct model_actor *actor, uint64_t thread, const str
         model_disagree("the completion of submission %llu came to another thread",
                        (unsigned long long)cqe->user_data);
     }
+    if (head != NULL) {
+        found->token = head->token;
+        found->told_closed = head->kind == ENDPOINT_MESSAGE_CLOSED;
+    }
     verdict(actor, cqe->user_data, found, cqe);
     under_way_remove(cqe->user_data);
     found->state = MODEL_DONE;
@@ -651,6 +656,10 @@ void model_quiescent(void)
     for (uint32_t i = 0; i < under_way_count; i++) {
         const struct model_submission *submission = &submissions[under_way[i]];
 
+        if (!model_endpoint_rests(submission->endpoint)) {
+            model_disagree("endpoint %llu is closed and not empty, and every CPU is idle",
+                           (unsigned long long)submission->endpoint);
+        }
         if (submission->endpoint == 0 && submission->intent.ask != MODEL_ASK_WAIT) {
             model_disagree("submission %llu (opcode %u) is under way, waits nowhere, and every CPU "
                            "is idle",
@@ -701,7 +710,7 @@ uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t 
     for (uint32_t i = 0; i < under_way_count && count < room; i++) {
         const struct model_submission *call = &submissions[under_way[i]];
 
-        if (call->token != 0 && call->receiver >> 16 == pid) {
+        if (call->sqe.opcode == OPCODE_CALL && call->token != 0 && call->receiver >> 16 == pid) {
             tokens[count] = call->token;
             calls[count++] = under_way[i];
         }

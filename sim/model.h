@@ -96,7 +96,8 @@ struct model_submission {
     uint32_t yielded;     /* edges that came to be by it and stayed */
     uint32_t removed;     /* edges that went by it */
     uint64_t endpoint;    /* CALL, RECV: where it is or was queued; 0: nowhere */
-    uint64_t token;       /* CALL: under which it was delivered; 0: it was not */
+    uint64_t token;       /* CALL: under which it was delivered; RECV: what it was told; 0: none */
+    bool told_closed;     /* RECV: a session's end */
     uint64_t receiver;    /* CALL: the thread that got it */
     uint64_t delivered;   /* RECV: the CALL it got; 0: none */
     uint64_t answered_by; /* CALL: the RETURN that ended it */
@@ -115,7 +116,6 @@ struct model_actor {
 struct model_endpoint_view {
     uint64_t endpoint;
     bool closed;
-    uint32_t owners;
     uint32_t calls;
     uint32_t receivers;
     uint32_t flights;
@@ -144,8 +144,9 @@ void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
                   const struct model_intent *intent);
 /* The kernel took it. */
 void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe);
-/* The kernel posts a completion to `thread`. */
-void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe);
+/* The kernel posts a completion to `thread`; `head`: what lies at the result of a RECV. */
+void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
+                     const struct endpoint_message *head);
 
 /* The whole table of `pid`, in order of slots, as its lock was just released by `actor`. */
 void model_table(const struct model_actor *actor, uint64_t pid, const struct model_edge *edges,

@@ -126,7 +126,7 @@ static void call_completed(const struct model_actor *actor, uint64_t name,
     if (cqe->result >= 0 || (cqe->result == TRANSPORT_NO_ROOM && call->token != 0)) {
         answered(actor, name, call, cqe);
     } else if (call->endpoint != 0 && cqe->result != TRANSPORT_PEER_GONE &&
-               cqe->result != TRANSPORT_CANCELLED) {
+               cqe->result != TRANSPORT_PEER_RESTARTED && cqe->result != TRANSPORT_CANCELLED) {
         model_disagree("call %llu was accepted and ended with %d", (unsigned long long)name,
                        cqe->result);
     }
@@ -165,6 +165,11 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
     struct model_history history;
     int32_t permitted;
 
+    if (model_is_closed(endpoint)) {
+        model_disagree("submission %llu joined endpoint %llu, which has closed",
+                       (unsigned long long)name, (unsigned long long)endpoint);
+        return;
+    }
     if (submission == NULL || submission->endpoint != 0 || name != actor->submission) {
         model_disagree("submission %llu joined endpoint %llu and is not being dispatched",
                        (unsigned long long)name, (unsigned long long)endpoint);
@@ -197,8 +202,10 @@ static void left(uint64_t endpoint, uint64_t name, bool closed)
                        (unsigned long long)endpoint);
         return;
     }
-    if (submission->state == MODEL_DONE && submission->result == TRANSPORT_PEER_GONE && !closed &&
-        !(submission->receiver != 0 && model_thread_is_gone(submission->receiver))) {
+    if (submission->state == MODEL_DONE &&
+        (submission->result == TRANSPORT_PEER_GONE ||
+         submission->result == TRANSPORT_PEER_RESTARTED) &&
+        !closed && !(submission->receiver != 0 && model_thread_is_gone(submission->receiver))) {
         model_disagree("submission %llu: PEER_GONE, and the peer is there",
                        (unsigned long long)name);
     }
@@ -228,87 +235,88 @@ static void queue_compare(const struct model_actor *actor, uint64_t endpoint, co
     }
 }
 
-/* Delivered calls in the order in which they waited; the one being dispatched is the newest. */
-static uint32_t delivered_calls(const struct model_actor *actor,
-                                const struct model_endpoint_view *was,
-                                const struct model_endpoint_view *now, uint64_t *calls)
+/* How old a waiting record is: its place in the queue; one that was not there is the newest. */
+static uint32_t age_of(const uint64_t *queue, uint32_t count, uint64_t name)
 {
-    uint32_t count = 0;
+    uint32_t i = 0;
 
-    for (uint32_t i = 0; i < was->calls; i++) {
-        if (list_has(now->flight, now->flights, was->call[i])) {
-            calls[count++] = was->call[i];
-        }
+    while (i < count && queue[i] != name) {
+        i++;
     }
-    for (uint32_t i = 0; i < now->flights; i++) {
-        uint64_t name = now->flight[i];
-
-        if (!list_has(was->flight, was->flights, name) && !list_has(was->call, was->calls, name)) {
-            joined(actor, now->endpoint, name, false);
-            calls[count++] = name;
-        }
-    }
-    return count;
+    return i;
 }
 
-/* Receivers that got something, oldest first. */
-static uint32_t served_receivers(const struct model_actor *actor,
-                                 const struct model_endpoint_view *was,
-                                 const struct model_endpoint_view *now, uint64_t *receivers)
+/* The receiver that was told this token; it is no more in the queue. 0: none. */
+static uint64_t served_by(const struct model_actor *actor, const struct model_endpoint_view *was,
+                          uint64_t token)
 {
-    struct model_submission *own = model_find(actor->submission);
-    uint32_t count = 0;
+    const struct model_submission *own = model_find(actor->submission);
 
     for (uint32_t i = 0; i < was->receivers; i++) {
         const struct model_submission *receive = model_find(was->receiver[i]);
 
-        if (!list_has(now->receiver, now->receivers, was->receiver[i]) &&
-            receive->state == MODEL_DONE && receive->result > 0 && receive->delivered == 0) {
-            receivers[count++] = was->receiver[i];
+        if (receive->token == token && receive->delivered == 0) {
+            return was->receiver[i];
         }
     }
-    if (own != NULL && own->state == MODEL_DONE && own->result > 0 && own->delivered == 0 &&
-        (own->sqe.opcode == OPCODE_RECV || own->sqe.opcode == OPCODE_RETURN_RECV) &&
-        !list_has(was->receiver, was->receivers, actor->submission)) {
-        if (own->endpoint == 0) {
-            joined(actor, now->endpoint, actor->submission, true);
-        }
-        receivers[count++] = actor->submission;
-    }
-    return count;
+    return own != NULL && own->sqe.opcode != OPCODE_CALL && own->sqe.opcode != OPCODE_RETURN &&
+                   own->state == MODEL_DONE && own->token == token && own->delivered == 0
+               ? actor->submission
+               : 0;
 }
 
-/* The oldest call went to the oldest receiver, and so on. */
+static void delivery_compare(const struct model_actor *actor, const struct model_endpoint_view *was,
+                             const struct model_endpoint_view *now, uint32_t flight)
+{
+    uint64_t name = now->flight[flight];
+    struct model_submission *call = model_find(name);
+    uint64_t receiver = served_by(actor, was, now->flight_token[flight]);
+    struct model_submission *receive = model_find(receiver);
+
+    if (!list_has(was->call, was->calls, name)) {
+        joined(actor, now->endpoint, name, false);
+    }
+    if (receive == NULL) {
+        model_disagree("endpoint %llu: call %llu was delivered to nobody",
+                       (unsigned long long)now->endpoint, (unsigned long long)name);
+        return;
+    }
+    if (receive->endpoint == 0) {
+        joined(actor, now->endpoint, receiver, true);
+    }
+    receive->delivered = name;
+    if (receive->result != (int32_t)(sizeof(struct endpoint_message) + call->sqe.message_bytes)) {
+        model_disagree("submission %llu received %d bytes, call %llu sent %u",
+                       (unsigned long long)receiver, receive->result, (unsigned long long)name,
+                       call->sqe.message_bytes);
+    }
+    if ((now->calls > 0 &&
+         age_of(was->call, was->calls, now->call[0]) < age_of(was->call, was->calls, name)) ||
+        (now->receivers > 0 && age_of(was->receiver, was->receivers, now->receiver[0]) <
+                                   age_of(was->receiver, was->receivers, receiver))) {
+        model_disagree("endpoint %llu: call %llu or submission %llu was not the oldest",
+                       (unsigned long long)now->endpoint, (unsigned long long)name,
+                       (unsigned long long)receiver);
+    }
+}
+
+/* Whoever received something received a call that flies now, or the end of a session. */
 static void deliveries_compare(const struct model_actor *actor,
                                const struct model_endpoint_view *was,
                                const struct model_endpoint_view *now)
 {
-    static uint64_t calls[2 * MODEL_VIEW];
-    static uint64_t receivers[MODEL_VIEW + 1];
-    uint32_t count = delivered_calls(actor, was, now, calls);
-    uint32_t served = served_receivers(actor, was, now, receivers);
-
-    if (count != served) {
-        model_disagree("endpoint %llu: %u calls were delivered to %u receivers",
-                       (unsigned long long)now->endpoint, count, served);
-        return;
+    for (uint32_t i = 0; i < now->flights; i++) {
+        if (!list_has(was->flight, was->flights, now->flight[i])) {
+            delivery_compare(actor, was, now, i);
+        }
     }
-    if (count > 0 && now->calls > 0 && list_has(was->call, was->calls, now->call[0]) &&
-        !list_has(was->call, was->calls, calls[count - 1])) {
-        model_disagree("endpoint %llu: call %llu overtook call %llu",
-                       (unsigned long long)now->endpoint, (unsigned long long)calls[count - 1],
-                       (unsigned long long)now->call[0]);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct model_submission *call = model_find(calls[i]);
-        struct model_submission *receive = model_find(receivers[i]);
+    for (uint32_t i = 0; i < was->receivers; i++) {
+        const struct model_submission *receive = model_find(was->receiver[i]);
 
-        receive->delivered = calls[i];
-        if (receive->result !=
-            (int32_t)(sizeof(struct endpoint_message) + call->sqe.message_bytes)) {
-            model_disagree("submission %llu received %d bytes, call %llu sent %u",
-                           (unsigned long long)receivers[i], receive->result,
-                           (unsigned long long)calls[i], call->sqe.message_bytes);
+        if (receive->state == MODEL_DONE && receive->result > 0 && receive->delivered == 0 &&
+            !receive->told_closed) {
+            model_disagree("submission %llu received a call that does not fly",
+                           (unsigned long long)was->receiver[i]);
         }
     }
 }
@@ -346,9 +354,6 @@ static void view_check(const struct model_endpoint_view *now)
     if (now->calls > 0 && now->receivers > 0 && now->flights < LIMIT_TOKEN_SLOTS) {
         model_disagree("endpoint %llu: %u calls and %u receivers wait for each other",
                        (unsigned long long)now->endpoint, now->calls, now->receivers);
-    }
-    if (now->closed && now->calls + now->receivers + now->flights > 0) {
-        model_disagree("endpoint %llu is closed and not empty", (unsigned long long)now->endpoint);
     }
 }
 
@@ -407,6 +412,14 @@ void model_endpoint(const struct model_actor *actor, const struct model_endpoint
     *was = *now;
 }
 
+bool model_endpoint_rests(uint64_t name)
+{
+    const struct endpoint *endpoint = endpoint_find(name);
+
+    return endpoint == NULL || !endpoint->view.closed ||
+           endpoint->view.calls + endpoint->view.receivers + endpoint->view.flights == 0;
+}
+
 void model_endpoint_gone(uint64_t name)
 {
     struct endpoint *endpoint = endpoint_find(name);
@@ -428,6 +441,9 @@ void model_received(uint64_t submission, const struct endpoint_message *head, ui
     const struct model_submission *call = receive == NULL ? NULL : model_find(receive->delivered);
     struct model_history history;
 
+    if (head->kind == ENDPOINT_MESSAGE_CLOSED && receive->told_closed) {
+        return;
+    }
     if (call == NULL) {
         model_disagree("submission %llu received a call that nobody delivered",
                        (unsigned long long)submission);
@@ -437,7 +453,7 @@ void model_received(uint64_t submission, const struct endpoint_message *head, ui
     if (head->token != call->token || head->badge != history.held->edge.badge ||
         head->interface_id != call->sqe.interface_id || head->method != call->sqe.method ||
         head->message_bytes != call->sqe.message_bytes ||
-        head->result_bytes != call->sqe.result_bytes || head->caps != 0 ||
+        head->result_bytes != call->sqe.result_bytes || head->caps != call->sqe.transfers ||
         head->kind != ENDPOINT_MESSAGE_CALL) {
         model_disagree("submission %llu received a head that is not call %llu's",
                        (unsigned long long)submission, (unsigned long long)receive->delivered);

@@ -31,6 +31,8 @@ bool model_thread_is_gone(uint64_t thread);
 int32_t model_permits(const struct model_edge *edge, uint64_t interface_id, unsigned method);
 bool model_is_endpoint(uint64_t object);
 bool model_is_closed(uint64_t endpoint);
+/* False: it has closed and something waits there still. */
+bool model_endpoint_rests(uint64_t endpoint);
 /* Looks at what a completion says of a submission at an endpoint. */
 void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
                                  struct model_submission *submission, const struct cqe *cqe);

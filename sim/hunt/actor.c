@@ -178,13 +178,15 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
         model_disagree("submission %llu: the kernel posted %d, its user reads %d",
                        (unsigned long long)cqe->user_data, submission->result, cqe->result);
     }
-    if (submission->delivered != 0 && note->result != NULL && note->stamped) {
+    if ((submission->delivered != 0 || submission->told_closed) && note->result != NULL &&
+        note->stamped) {
         struct endpoint_message head;
         const struct model_submission *call = model_submission(submission->delivered);
         uint64_t stamp = 0;
 
         memcpy(&head, note->result, sizeof(head));
-        if (notes[submission->delivered].stamped && call->state == MODEL_TAKEN) {
+        if (submission->delivered != 0 && notes[submission->delivered].stamped &&
+            call->state == MODEL_TAKEN) {
             stamp = stamps_read(note->result + sizeof(head), head.message_bytes);
         }
         model_received(cqe->user_data, &head, stamp);

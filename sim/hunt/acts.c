@@ -452,6 +452,9 @@ static void act_receive(struct actor *actor)
         struct piece result = piece_large(actor);
         struct sqe sqe = receive_entry(actor, result);
 
+        if (result.block < 0) { /* what is told to two at one place could not be told apart */
+            break;
+        }
         (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, result);
     }
     enter_some(actor);
@@ -496,6 +499,8 @@ static void act_return(struct actor *actor)
     sqe.cap.raw = owner;
     if (actor_below(actor, 2) == 0) {
         result = piece_large(actor);
+    }
+    if (result.block >= 0) {
         sqe.opcode = OPCODE_RETURN_RECV;
         sqe.result = (uintptr_t)result.bytes;
         sqe.result_bytes = BLOCK_LARGE_BYTES;

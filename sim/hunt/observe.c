@@ -43,6 +43,8 @@ static struct doing doings[LIMIT_CPUS];
 static struct known_ring {
     const void *header;
     struct thread *thread;
+    uint32_t taken; /* seen so far */
+    uint32_t posted;
 } rings[RINGS];
 static bool looking;
 static uint64_t random_state;
@@ -63,8 +65,14 @@ static struct process *known[HUNT_LIVES * 2];
 static uint32_t known_count;
 
 void sim_atomic_point(void);
-void __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
-void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+                                bool valid);
+void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+                                bool valid);
+void __real_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
+                      struct cqe *cq);
+void __wrap_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
+                      struct cqe *cq);
 void __real_lock_check_release(const struct spinlock *lock);
 void __wrap_lock_check_release(const struct spinlock *lock);
 void __real_thread_retire(struct thread *thread);
@@ -187,6 +195,16 @@ static enum model_life life_of(const struct process *process)
     }
 }
 
+/* The model knows one object where the kernel has one for owners, one for each badge and one for
+ * clients without. */
+static const void *meant_by(struct object *object)
+{
+    if (object->type == &endpoint_owner_type) {
+        return &endpoint_of_owner(object)->object;
+    }
+    return endpoint_of_client(object) != NULL ? &endpoint_of_client(object)->object : object;
+}
+
 static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number, bool moving)
 {
     struct model_edge edge = {.id = (slot->name & ~(uint64_t)CAP_SLOT_MAX) | number,
@@ -196,7 +214,7 @@ static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number,
         edge.state = MODEL_EDGE_BURIED;
         return edge;
     }
-    edge.object = name_of(slot->edge.object);
+    edge.object = name_of(meant_by(slot->edge.object));
     edge.interface_id = slot->edge.interface_id;
     edge.facet = slot->edge.facet;
     edge.badge = slot->edge.badge;
@@ -289,7 +307,6 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
     broken("an endpoint", name_of(&endpoint->object), endpoint_check(queues));
     view.endpoint = name_of(&endpoint->object);
     view.closed = endpoint->closed;
-    view.owners = endpoint->owners;
     view.calls = records_read(&queues->calls, view.call);
     view.receivers = records_read(&queues->receivers, view.receiver);
     view.flights = 0;
@@ -300,7 +317,8 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
 
             view.flight[view.flights] = call->user_data;
             view.flight_token[view.flights] = call->token;
-            view.flight_receiver[view.flights++] = name_of_thread(call->receiver);
+            view.flight_receiver[view.flights++] =
+                call->receiver == NULL ? 0 : name_of_thread(call->receiver);
         }
     }
     model_endpoint(actor, &view);
@@ -317,9 +335,10 @@ static void thread_look(struct thread *thread)
         model_disagree("thread %llu waits for %u completions and has %u: a lost wake-up",
                        (unsigned long long)thread->id, thread->wait_for, posted);
     }
-    if (ring->reserved < thread->operations_used) {
+    if (ring->sq_head - ring->cq_tail < thread->operations_used) {
         model_disagree("thread %llu has %u operations and %u completions reserved",
-                       (unsigned long long)thread->id, thread->operations_used, ring->reserved);
+                       (unsigned long long)thread->id, thread->operations_used,
+                       ring->sq_head - ring->cq_tail);
     }
 }
 
@@ -358,6 +377,17 @@ static void process_forget(const void *process)
     }
 }
 
+/* Slots of its process's table that belong to the thread's operations, or may. */
+static uint32_t slots_reserved(struct thread *thread)
+{
+    uint32_t count = thread->slots_over;
+
+    for (unsigned i = 0; i < LIMIT_OPERATIONS; i++) {
+        count += thread_operation(thread, i)->slots;
+    }
+    return count;
+}
+
 /* Everything whose lock is free. `idle`: no CPU is in the middle of anything. */
 static void sweep(bool idle)
 {
@@ -373,15 +403,12 @@ static void sweep(bool idle)
     }
     for (uint32_t i = 0; i < known_count; i++) {
         struct process *process = known[i];
+        uint32_t reserved = 0;
 
         if (process->lock.held) {
             continue;
         }
         process_look(&nobody, process);
-        if (idle && process->table.reserved != 0) {
-            model_disagree("process %llu has %u slots reserved, and every CPU is idle",
-                           (unsigned long long)process->pid, process->table.reserved);
-        }
         for (struct list_node *node = list_first(&process->threads); node != NULL;
              node = list_next(&process->threads, node)) {
             struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
@@ -389,11 +416,17 @@ static void sweep(bool idle)
             if (!thread->ring_lock.held) {
                 thread_look(thread);
             }
+            reserved += idle ? slots_reserved(thread) : 0;
             if (idle && process->state >= PROCESS_DYING && thread->waiting) {
                 model_disagree("thread %llu of process %llu waits, its process is dying, and every "
                                "CPU is idle",
                                (unsigned long long)thread->id, (unsigned long long)process->pid);
             }
+        }
+        if (idle && process->table.reserved != reserved) {
+            model_disagree("process %llu has %u slots reserved and %u claimed, and every CPU is "
+                           "idle",
+                           (unsigned long long)process->pid, process->table.reserved, reserved);
         }
     }
     last_sweep = machine.steps;
@@ -437,27 +470,57 @@ void __wrap_lock_check_release(const struct spinlock *lock)
     judge();
 }
 
-void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
+void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+                                bool valid)
 {
     struct doing *doing = doing_here();
 
-    hunt_report->operations++;
-    *ring_place(thread->ring.header) = (struct known_ring){thread->ring.header, thread};
-    hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
     doing->actor = (struct model_actor){.submission = sqe->user_data,
                                         .pid = thread->process->pid,
                                         .thread = name_of_thread(thread)};
-    model_taken(thread->process->pid, name_of_thread(thread), sqe);
-    __real_submission_dispatch(cpu, thread, sqe);
+    __real_submission_dispatch(cpu, thread, sqe, valid);
     doing->actor = (struct model_actor){0};
 }
 
-/* A completion is published: nobody but the kernel's direct map stores there. */
-static void completion_posted(const struct thread *thread)
+void __wrap_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
+                      struct cqe *cq)
 {
-    const struct ring *ring = &thread->ring;
-    const struct cqe *cqe = &ring->cq[(ring->header->cq_tail - 1) & (ring->cq_entries - 1)];
+    *ring_place(header) =
+        (struct known_ring){.header = header, .thread = CONTAINER_OF(ring, struct thread, ring)};
+    __real_ring_init(ring, header, sq, cq);
+}
+
+static void submission_taken(const struct thread *thread, const struct sqe *sqe)
+{
+    hunt_report->operations++;
+    hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
+    model_taken(thread->process->pid, name_of_thread(thread), sqe);
+}
+
+/* What lies where a RECV wanted its message; false: it is none, or it got none. */
+static bool head_read(struct thread *thread, const struct cqe *cqe, struct endpoint_message *head)
+{
     const struct model_submission *submission = model_submission(cqe->user_data);
+    uint8_t *to = (uint8_t *)head;
+    uint32_t offset;
+
+    if (submission == NULL || cqe->result < (int32_t)sizeof(*head) ||
+        (submission->sqe.opcode != OPCODE_RECV && submission->sqe.opcode != OPCODE_RETURN_RECV) ||
+        !thread_arena_offset(thread, submission->sqe.result, sizeof(*head), &offset)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < sizeof(*head); i++) {
+        uint32_t room;
+
+        to[i] = *thread_arena(thread, offset + i, &room);
+    }
+    return true;
+}
+
+static void completion_posted(struct thread *thread, const struct cqe *cqe)
+{
+    const struct model_submission *submission = model_submission(cqe->user_data);
+    struct endpoint_message head;
 
     if (submission != NULL) {
         unsigned opcode =
@@ -467,21 +530,42 @@ static void completion_posted(const struct thread *thread)
     }
     hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, cqe->cap[0].raw,
               name_of_thread(thread));
-    model_completed(&doing_here()->actor, name_of_thread(thread), cqe);
+    model_completed(&doing_here()->actor, name_of_thread(thread), cqe,
+                    head_read(thread, cqe, &head) ? &head : NULL);
     judge();
+}
+
+/* An index of a ring was published: by the kernel, through its direct map. */
+static void ring_published(struct known_ring *known_ring)
+{
+    struct thread *thread = known_ring->thread;
+    const struct ring *ring = &thread->ring;
+
+    while (known_ring->taken != ring->header->sq_head) {
+        submission_taken(thread, &ring->sq[known_ring->taken++ & (ring->sq_entries - 1)]);
+    }
+    while (known_ring->posted != ring->header->cq_tail) {
+        completion_posted(thread, &ring->cq[known_ring->posted++ & (ring->cq_entries - 1)]);
+    }
 }
 
 void sim_atomic_stored(const void *word)
 {
-    const uint8_t *header = (const uint8_t *)word - offsetof(struct ring_header, cq_tail);
-    const struct thread *thread;
+    uintptr_t within = (uintptr_t)word % LIMIT_PAGE_BYTES;
+    struct known_ring *known_ring;
 
-    if ((uintptr_t)header % LIMIT_PAGE_BYTES != 0 || machine.current == NULL) {
+    if (machine.current == NULL || looking ||
+        (within != offsetof(struct ring_header, cq_tail) &&
+         within != offsetof(struct ring_header, sq_head))) {
         return;
     }
-    thread = ring_place(header)->thread;
-    if (thread != NULL && (const uint8_t *)thread->ring.header == header) {
-        completion_posted(thread);
+    known_ring = ring_place((const uint8_t *)word - within);
+    if (known_ring->thread != NULL &&
+        (const void *)known_ring->thread->ring.header == (const uint8_t *)word - within) {
+        looking = true;
+        ring_published(known_ring);
+        looking = false;
+        judge();
     }
 }
 

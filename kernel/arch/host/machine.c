@@ -58,7 +58,6 @@ enum {
     MEMORY_FIRST = 1024 * 1024, /* below: nothing, so that frame 0 is never handed out */
     STEPS_DEFAULT = 50 * 1000 * 1000,
     SWITCH_PERCENT_DEFAULT = 25,
-    STEP_NS_DEFAULT = 400,
 };
 
 struct machine machine;
@@ -110,9 +109,6 @@ enum host_end host_boot(const struct host_options *options, int console)
     }
     if (machine.options.switch_percent == 0) {
         machine.options.switch_percent = SWITCH_PERCENT_DEFAULT;
-    }
-    if (machine.options.step_ns_max == 0) {
-        machine.options.step_ns_max = STEP_NS_DEFAULT;
     }
     host_memory_init();
     host_signals_init();

@@ -9,6 +9,7 @@
 
 enum {
     STACK_BYTES = 512 * 1024, /* generous: sanitizers make frames many times larger */
+    STEP_NS_DEFAULT = 400,    /* virtual time between two switch points, at most */
     FRAME_WORDS = 8,          /* what host_switch loads: seven words and the return address */
 };
 
@@ -165,7 +166,9 @@ static void time_jump(void)
 
 static void step(void)
 {
-    machine.now_ns += 1 + random_below(machine.options.step_ns_max);
+    uint64_t bound_ns = machine.options.step_ns_max;
+
+    machine.now_ns += 1 + random_below(bound_ns == 0 ? STEP_NS_DEFAULT : bound_ns);
     machine.steps++;
     if (machine.steps >= machine.options.steps_max) {
         host_end(HOST_END_STEPS);

@@ -38,6 +38,15 @@ SIM_STORE(atomic_store_release_u32, uint32_t)
 SIM_STORE(atomic_store_relaxed_u64, uint64_t)
 SIM_STORE(atomic_store_release_u64, uint64_t)
 
+/* A word of memory that is a structure for whoever wrote it. */
+static inline uint64_t atomic_load_relaxed_word(const void *word)
+{
+    typedef uint64_t MAY_ALIAS any_word;
+
+    sim_atomic_point();
+    return *(const volatile any_word *)word;
+}
+
 static inline uint32_t atomic_exchange_u32(uint32_t *word, uint32_t value)
 {
     uint32_t before;
