@@ -10,7 +10,7 @@ SIM_MODEL_SOURCES := $(sort $(wildcard sim/model*.c))
 SIM_HUNT_SOURCES := $(sort $(wildcard sim/hunt/*.c)) $(SIM_MODEL_SOURCES)
 
 # Functions of the kernel that sim/hunt/observe.c stands in for.
-SIM_WRAPPED := submission_dispatch ring_init lock_check_release thread_retire object_init \
+SIM_WRAPPED := submission_dispatch thread_start lock_check_release thread_retire object_init \
     frame_alloc kmem_alloc kmem_free arch_ipi_send
 SIM_WRAP := $(foreach f,$(SIM_WRAPPED),-Wl,--wrap=$(f))
 

@@ -266,6 +266,24 @@ static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_bu
     return count;
 }
 
+/* Of each thing some, seldom none of one; a factor for children that have children. */
+static void spawn_quotas(struct actor *actor, struct authority_quotas_builder quotas)
+{
+    uint32_t factor = 1U << actor_below(actor, 4);
+    uint64_t none = actor_below(actor, 80);
+
+    authority_quotas_set_slots(quotas, none == 0 ? 0 : 24 * factor);
+    authority_quotas_set_frames(quotas, none == 1 ? 5 : 120 * factor);
+    authority_quotas_set_ring_bytes(quotas, none == 2 ? 0 : 160 * 1024 * factor);
+    authority_quotas_set_endpoint_queue(quotas, none == 3 ? 0 : 256 * factor);
+    authority_quotas_set_outstanding_calls(quotas, none == 4 ? 0 : 64 * factor);
+    authority_quotas_set_scratch_bytes(quotas, none == 5 ? 0 : 40 * 1024 * factor);
+    authority_quotas_set_threads(quotas, none == 6 ? 0 : factor);
+    authority_quotas_set_log_bytes(quotas, none == 7 ? 0 : 256 * factor);
+    authority_quotas_set_grant_nodes(quotas, none == 8 ? 0 : 16 * factor);
+    authority_quotas_set_cpu_permille(quotas, (uint16_t)(none == 9 ? 0 : 10 * factor));
+}
+
 static void act_spawn(struct actor *actor)
 {
     struct target target = {actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id,
@@ -287,6 +305,9 @@ static void act_spawn(struct actor *actor)
     process_spawn_request_set_name(request, (struct capn_text){name, (uint32_t)strlen(name)});
     process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request),
                                                 actor_below(actor, 16) == 0 ? 7 : 0);
+    if (actor_below(actor, 32) != 0) {
+        spawn_quotas(actor, process_spawn_request_init_quotas(request));
+    }
     count = spawn_grants(actor, request, &intent, transfers);
     call_object(actor, target, &draft, &intent, transfers, count);
 }

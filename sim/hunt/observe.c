@@ -4,8 +4,8 @@
  *
  * The linker puts functions of this file in the place of a few of the kernel's (mk/sim.mk: --wrap),
  * and each goes on into the kernel's own. So the unchanged kernel tells: which submission a CPU
- * works on (submission_dispatch), each lock given back (lock_check_release), when a thread ends
- * (thread_retire), when an object is made or destroyed.
+ * works on (submission_dispatch), each lock given back (lock_check_release), when a thread begins
+ * and ends, when an object is made or destroyed.
  *
  * A structure may only change under its lock. So it is looked at when the lock is given back: its
  * own x_check(), and the comparison with the model. Structures whose lock is free are all checked
@@ -69,10 +69,8 @@ void __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
                                 bool valid);
 void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
                                 bool valid);
-void __real_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
-                      struct cqe *cq);
-void __wrap_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
-                      struct cqe *cq);
+void __real_thread_start(struct thread *thread);
+void __wrap_thread_start(struct thread *thread);
 void __real_lock_check_release(const struct spinlock *lock);
 void __wrap_lock_check_release(const struct spinlock *lock);
 void __real_thread_retire(struct thread *thread);
@@ -482,12 +480,12 @@ void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
     doing->actor = (struct model_actor){0};
 }
 
-void __wrap_ring_init(struct ring *ring, struct ring_header *header, const struct sqe *sq,
-                      struct cqe *cq)
+void __wrap_thread_start(struct thread *thread)
 {
-    *ring_place(header) =
-        (struct known_ring){.header = header, .thread = CONTAINER_OF(ring, struct thread, ring)};
-    __real_ring_init(ring, header, sq, cq);
+    const void *header = thread->ring.header;
+
+    *ring_place(header) = (struct known_ring){.header = header, .thread = thread};
+    __real_thread_start(thread);
 }
 
 static void submission_taken(const struct thread *thread, const struct sqe *sqe)
