@@ -253,16 +253,30 @@ static inline void ring_post_result(struct ring *ring, uint64_t user_data, int32
     ring_posted(ring, tail + 1);
 }
 
-/* Completions that the user has not consumed, by the index last believed; reads the user's index
- * and fails closed when it is impossible. The ring's own thread may call it without the lock while
- * nobody else does: ring_post is the one change that may come at the same time, and a completion
- * that it just misses is counted next time. */
+/*
+ * Completions that the user has not consumed and can see, by the index last believed; reads the
+ * user's index and fails closed when it is impossible. The ring's own thread may call it without
+ * the lock while nobody else does: ring_post is the one change that may come at the same time, and
+ * a completion that it just misses is counted next time. One that is posted and not yet shown is
+ * not counted: else a thread would return from cap_enter for a completion that it cannot find. What
+ * the user makes of the index that shows them can only make the number smaller, for itself.
+ */
 static inline uint32_t ring_completions(struct ring *ring)
 {
+    uint32_t posted;
+    uint32_t shown;
+    uint32_t head;
+
     if (!ring->corrupt && !ring_head_read(ring)) {
         return 0;
     }
-    return atomic_load_relaxed_u32(&ring->cq_tail) - atomic_load_relaxed_u32(&ring->cq_head);
+    head = atomic_load_relaxed_u32(&ring->cq_head);
+    posted = atomic_load_relaxed_u32(&ring->cq_tail) - head;
+    if (ring->corrupt) {
+        return posted;
+    }
+    shown = ring_load_peer(&ring->header->cq_tail) - head;
+    return shown < posted ? shown : posted;
 }
 
 /*
