@@ -97,6 +97,7 @@ static void endpoint_destroy(struct object *object)
 
     ASSERT(endpoint_any(&endpoint->queues) == NULL);
     ASSERT(endpoint->queues.session_count == 0);
+    ASSERT(atomic_load_relaxed_u64(&endpoint->owner.grants.nodes) == 0);
     account_release(endpoint->account, LEDGER_ENDPOINT_QUEUE, endpoint->queues.limits.queue_length);
     kmem_free(&endpoint_cache, endpoint);
 }
@@ -444,7 +445,8 @@ const struct object_type endpoint_owner_type = {.name = "endpoint owner",
                                                 .call = endpoint_owner_call,
                                                 .gives = UINT64_C(1) << ENDPOINT_METHOD_MINT,
                                                 .revoke = endpoint_revoke,
-                                                .destroy = owner_destroy};
+                                                .destroy = owner_destroy,
+                                                .outlived = true};
 
 const struct object_type session_type = {
     .name = "session", .revoke = endpoint_revoke, .destroy = session_destroy};
