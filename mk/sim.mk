@@ -68,3 +68,23 @@ sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG
 	    --operations $(SIM_BUG_OPERATIONS) $(BUG)
 SUITES_SIM := sim-smoke sim-bugs
 SUITES_BUILD += $(SIM_DIR)/hunt
+
+# ---- the explorer: ring, lock and wake-up under C11's release/acquire, on the C that ships -------
+
+EXPLORE_DIR := $(OUT)/explore
+EXPLORE_FLAGS = -iquote sim/explore/shim -iquote kernel/release $(HOST_FLAGS)
+EXPLORE_SOURCES := $(sort $(wildcard sim/explore/*.c)) core/ring.c kernel/lock.c
+$(eval $(call variant,$(EXPLORE_DIR),EXPLORE_FLAGS,$(CC)))
+DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(EXPLORE_DIR),$(EXPLORE_SOURCES)))
+
+$(EXPLORE_DIR)/explore: $(call objects,$(EXPLORE_DIR),$(EXPLORE_SOURCES))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXPLORE_FLAGS) -o $@ $^
+
+.PHONY: explore
+explore: ## explore ring, lock and wake-up under C11 release/acquire; weaken each order and see it noticed
+	$(call setup,build test)
+	$(Q)$(MAKE) $(EXPLORE_DIR)/explore
+	@$(PYTHON) tools/run_host_tests.py --name explorer $(result) $(EXPLORE_DIR)/explore
+SUITES_SIM += explore
+SUITES_BUILD += $(EXPLORE_DIR)/explore

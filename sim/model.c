@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/process.capnp.h"
 
@@ -32,6 +33,7 @@ enum {
     SLOTS = 1 << 12, /* more than any table has */
     LIVE = 1024,
     THREADS = 1024,
+    DELEGATIONS = 4096,
     UNDER_WAY = 4096,
     SPAWNS = 1024,
 };
@@ -43,6 +45,15 @@ struct process {
     uint32_t live[LIVE]; /* index into held, by slot */
     uint32_t last;       /* newest edge ever, a chain through `previous` */
     uint64_t generation[SLOTS];
+};
+
+/* A delegation: made by a DELEGATE, dead once a REVOKE through its handle has completed. */
+struct delegation {
+    uint64_t grant;
+    uint64_t parent; /* grant of the edge that was delegated; 0: none */
+    uint64_t handle; /* object; 0: not seen yet */
+    uint64_t by;     /* submission */
+    uint64_t died;   /* model time */
 };
 
 uint64_t model_now;
@@ -57,6 +68,8 @@ static uint64_t under_way[UNDER_WAY]; /* submissions that are TAKEN, in any orde
 static uint32_t under_way_count;
 static uint64_t spawns[SPAWNS]; /* submissions that asked for one and were taken */
 static uint32_t spawn_count;
+static struct delegation delegations[DELEGATIONS];
+static uint32_t delegation_count;
 static uint64_t gone[THREADS];
 static uint32_t gone_count;
 static bool disagreed;
@@ -231,6 +244,49 @@ static bool facet_is_within(uint64_t facet, uint64_t source)
     return facet != UINT64_MAX && (facet & ~source) == 0;
 }
 
+/* Whether a DUP, DELEGATE or TRANSFER makes just this edge, in the table of `pid`. */
+static bool makes(const struct model_submission *submission, uint64_t pid,
+                  const struct model_edge *edge)
+{
+    const struct sqe *sqe = &submission->sqe;
+    struct model_history source =
+        model_history(submission->pid, sqe->cap.raw, submission->begun, model_now);
+    const struct model_edge *from;
+    uint64_t facet;
+    bool same;
+
+    if (submission->wire != TRANSPORT_OK || source.held == NULL || !source.sometime) {
+        return false;
+    }
+    from = &source.held->edge;
+    facet = sqe->facet == UINT64_MAX ? from->facet : sqe->facet; /* ALL: all that the source has */
+    same = edge->object == from->object && edge->interface_id == from->interface_id &&
+           edge->badge == from->badge;
+    switch (sqe->opcode) {
+    case OPCODE_DUP:
+        return pid == submission->pid && submission->yielded == 0 && same && edge->facet == facet &&
+               facet_is_within(facet, from->facet) && edge->grant == from->grant &&
+               edge->mode == from->mode && edge->grantable == from->grantable;
+    case OPCODE_DELEGATE:
+        if (pid != submission->pid || submission->yielded > 1) {
+            return false;
+        }
+        return edge->interface_id == CAPABILITY_DELEGATION_INTERFACE_ID ||
+               (same && edge->facet == facet && facet_is_within(facet, from->facet) &&
+                edge->grant != 0 && edge->grant != from->grant &&
+                edge->grantable <= from->grantable && from->mode != 0);
+    case OPCODE_TRANSFER:
+        return submission->yielded == 0 && same && edge->facet == from->facet &&
+               edge->grant == from->grant &&
+               (from->mode == 1 || (from->mode == 2 && (sqe->flags & SQE_MOVE) != 0)) &&
+               ((sqe->flags & SQE_KEEP_GRANT) != 0
+                    ? from->grantable != 0 && edge->mode == from->mode && edge->grantable != 0
+                    : edge->mode == 0 && edge->grantable == 0);
+    default:
+        return false;
+    }
+}
+
 /* Whether the submission of process `pid` asks for just this edge at `object`. */
 static bool asks_for(const struct model_submission *submission, const struct model_edge *edge)
 {
@@ -290,7 +346,8 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
     struct model_submission *submission = model_find(actor->submission);
 
     *known = true;
-    if (submission != NULL && submission->pid == process->pid && asks_for(submission, edge)) {
+    if (submission != NULL && ((submission->pid == process->pid && asks_for(submission, edge)) ||
+                               makes(submission, process->pid, edge))) {
         return actor->submission;
     }
     for (uint32_t i = 0; i < spawn_count; i++) {
@@ -308,6 +365,69 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
     return 0;
 }
 
+static struct delegation *delegation_find(uint64_t grant)
+{
+    for (uint32_t i = delegation_count; grant != 0 && i > 0; i--) {
+        if (delegations[i - 1].grant == grant) {
+            return &delegations[i - 1];
+        }
+    }
+    return NULL;
+}
+
+/* One of the two edges of a DELEGATE: the delegated one or the handle. */
+static void delegation_note(uint64_t cause, const struct model_edge *edge)
+{
+    const struct model_submission *submission = &submissions[cause];
+    struct model_history source =
+        model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+    struct delegation *delegation = NULL;
+
+    for (uint32_t i = delegation_count; i > 0 && delegation == NULL; i--) {
+        delegation = delegations[i - 1].by == cause ? &delegations[i - 1] : NULL;
+    }
+    if (delegation == NULL && delegation_count < DELEGATIONS) {
+        delegation = &delegations[delegation_count++];
+        *delegation = (struct delegation){.by = cause, .died = UINT64_MAX};
+    }
+    if (delegation == NULL) {
+        model_disagree("the model has no room for another delegation");
+    } else if (edge->interface_id == CAPABILITY_DELEGATION_INTERFACE_ID) {
+        delegation->handle = edge->object;
+    } else {
+        delegation->grant = edge->grant;
+        delegation->parent = source.held == NULL ? 0 : source.held->edge.grant;
+    }
+}
+
+/* Whether a delegation on the way up from `grant` was dead before `time`. */
+static bool grant_is_dead(uint64_t grant, uint64_t time)
+{
+    const struct delegation *delegation = delegation_find(grant);
+
+    for (uint32_t i = 0; delegation != NULL && i <= DELEGATIONS; i++) {
+        if (delegation->died < time) {
+            return true;
+        }
+        delegation = delegation_find(delegation->parent);
+    }
+    return false;
+}
+
+/* A REVOKE has completed. */
+static void revoke_verdict(const struct model_submission *submission, const struct cqe *cqe)
+{
+    struct model_history history =
+        model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+
+    for (uint32_t i = 0; cqe->result >= 0 && history.held != NULL && i < delegation_count; i++) {
+        if (delegations[i].handle == history.held->edge.object &&
+            delegations[i].died == UINT64_MAX) {
+            delegations[i].died = model_now;
+        }
+    }
+}
+
 static void edge_add(const struct model_actor *actor, struct process *process,
                      const struct model_edge *edge)
 {
@@ -322,10 +442,12 @@ static void edge_add(const struct model_actor *actor, struct process *process,
         return;
     }
     if (!known) {
-        model_disagree("process %llu: edge %u to object %llu, interface %llx, appeared and nobody "
-                       "asked for it",
-                       (unsigned long long)process->pid, slot, (unsigned long long)edge->object,
-                       (unsigned long long)edge->interface_id);
+        model_disagree(
+            "process %llu: edge %u to object %llu, interface %llx, facet %llx, mode %u%s, "
+            "grant %llu, appeared and nobody asked for it",
+            (unsigned long long)process->pid, slot, (unsigned long long)edge->object,
+            (unsigned long long)edge->interface_id, (unsigned long long)edge->facet, edge->mode,
+            edge->grantable != 0 ? " grantable" : "", (unsigned long long)edge->grant);
     }
     if (held_count == MODEL_EDGES) {
         model_disagree("the model has no room for another edge");
@@ -338,6 +460,9 @@ static void edge_add(const struct model_actor *actor, struct process *process,
     process->last = held_count++;
     if (cause != 0) {
         submissions[cause].yielded++;
+        if (submissions[cause].sqe.opcode == OPCODE_DELEGATE) {
+            delegation_note(cause, edge);
+        }
     }
 }
 
@@ -350,6 +475,11 @@ static void edge_remove(const struct model_actor *actor, struct process *process
     if (submission != NULL && submission->pid == process->pid) {
         if (submission->sqe.opcode == OPCODE_RELEASE && submission->sqe.cap.raw == edge->edge.id &&
             submission->removed == 0) {
+            submission->removed++;
+            return;
+        }
+        if (submission->sqe.opcode == OPCODE_TRANSFER && (submission->sqe.flags & SQE_MOVE) != 0 &&
+            submission->sqe.cap.raw == edge->edge.id && submission->removed == 0) {
             submission->removed++;
             return;
         }
@@ -372,6 +502,20 @@ static bool edges_are_equal(const struct model_edge *one, const struct model_edg
            one->interface_id == other->interface_id && one->facet == other->facet &&
            one->badge == other->badge && one->grant == other->grant && one->mode == other->mode &&
            one->grantable == other->grantable;
+}
+
+/* Whether what is under this id now is what was there: the same, or buried by a revoke. */
+static bool edge_stays(struct model_edge *was, const struct model_edge *now)
+{
+    if (now->state == MODEL_EDGE_BURIED) {
+        was->state = MODEL_EDGE_BURIED;
+        return was->grant != 0;
+    }
+    if (was->state == MODEL_EDGE_BURIED) {
+        return false;
+    }
+    was->state = now->state;
+    return edges_are_equal(was, now);
 }
 
 /* The newest edge of the process with this id. */
@@ -406,7 +550,7 @@ void model_table(const struct model_actor *actor, uint64_t pid, const struct mod
             edge_remove(actor, process, &held[process->live[old++]]);
         }
         if (old < process->live_count && held[process->live[old]].edge.id == edges[i].id) {
-            if (!edges_are_equal(&held[process->live[old]].edge, &edges[i])) {
+            if (!edge_stays(&held[process->live[old]].edge, &edges[i])) {
                 model_disagree("process %llu: edge %u changed under its id",
                                (unsigned long long)pid, slot);
             }
@@ -489,10 +633,25 @@ static bool cap_verdict(uint64_t name, const struct model_submission *submission
         }
         return false;
     }
+    if (result == TRANSPORT_REVOKED) {
+        /* CALL and RETURN are told so too when the other side's edge is revoked. */
+        if (submission->sqe.opcode != OPCODE_CALL && submission->sqe.opcode != OPCODE_RETURN &&
+            submission->sqe.opcode != OPCODE_RETURN_RECV &&
+            (history->held == NULL || history->held->edge.grant == 0)) {
+            model_disagree("submission %llu: REVOKED for an edge that was never delegated",
+                           (unsigned long long)name);
+        }
+        return false;
+    }
     if (history->held == NULL || !history->sometime) {
         model_disagree("submission %llu (opcode %u): result %d through an id that was not good",
                        (unsigned long long)name, submission->sqe.opcode, result);
         return false;
+    }
+    if (result >= 0 && submission->sqe.opcode != OPCODE_RELEASE &&
+        grant_is_dead(history->held->edge.grant, submission->begun)) {
+        model_disagree("submission %llu (opcode %u): result %d through an edge that was revoked",
+                       (unsigned long long)name, submission->sqe.opcode, result);
     }
     return true;
 }
@@ -571,6 +730,32 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
     model_completed_at_endpoint(actor, name, submission, cqe);
 }
 
+/* DUP, DELEGATE, TRANSFER: all that was asked came to be, or nothing. */
+static void maker_verdict(uint64_t name, const struct model_submission *submission,
+                          const struct cqe *cqe)
+{
+    uint32_t wanted = submission->sqe.opcode == OPCODE_DELEGATE ? 2 : 1;
+    bool moves =
+        submission->sqe.opcode == OPCODE_TRANSFER && (submission->sqe.flags & SQE_MOVE) != 0;
+    struct model_history history;
+
+    history =
+        model_history(submission->pid, submission->sqe.target.raw, submission->begun, model_now);
+    if (submission->sqe.opcode != OPCODE_TRANSFER ||
+        (history.held != NULL && history.throughout && history.held->edge.grant == 0)) {
+        (void)cap_verdict(name, submission, cqe->result, &history); /* the target is not meant */
+    }
+    if (submission->yielded != (cqe->result >= 0 ? wanted : 0) ||
+        submission->removed != (cqe->result >= 0 && moves ? 1 : 0)) {
+        model_disagree("submission %llu (%s): result %d, %u edges came to be and %u went",
+                       (unsigned long long)name,
+                       submission->sqe.opcode == OPCODE_DUP        ? "DUP"
+                       : submission->sqe.opcode == OPCODE_DELEGATE ? "DELEGATE"
+                                                                   : "TRANSFER",
+                       cqe->result, submission->yielded, submission->removed);
+    }
+}
+
 static void verdict(const struct model_actor *actor, uint64_t name,
                     struct model_submission *submission, const struct cqe *cqe)
 {
@@ -607,6 +792,14 @@ static void verdict(const struct model_actor *actor, uint64_t name,
     case OPCODE_RETURN:
     case OPCODE_RETURN_RECV:
         owner_verdict(actor, name, submission, cqe);
+        break;
+    case OPCODE_DUP:
+    case OPCODE_DELEGATE:
+    case OPCODE_TRANSFER:
+        maker_verdict(name, submission, cqe);
+        break;
+    case OPCODE_REVOKE:
+        revoke_verdict(submission, cqe);
         break;
     default: /* what these do to tables and endpoints is judged there */
         break;

@@ -219,6 +219,11 @@ void actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns
         return;
     }
     tail = ring_load_peer(&actor->header->cq_tail);
+    if (result >= 0 && tail - actor->head < (uint64_t)result) {
+        model_disagree("thread %llu: cap_enter said that %lld completions wait, and %u are to be "
+                       "seen",
+                       (unsigned long long)actor->thread, (long long)result, tail - actor->head);
+    }
     if (tail - actor->head > LIMIT_CQ_ENTRIES) {
         model_disagree("thread %llu: the completion queue holds more than it can",
                        (unsigned long long)actor->thread);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/memory.capnp.h"
 #include "schema/generated/null.capnp.h"
@@ -540,6 +541,46 @@ static void act_release(struct actor *actor)
     enter_some(actor);
 }
 
+/* DUP, TOKEN, DELEGATE, TRANSFER, REVOKE on what this process holds, or does not. */
+static void act_table(struct actor *actor)
+{
+    struct sqe sqe = {.cap = {draw_id(actor)}};
+
+    switch (actor_below(actor, 6)) {
+    case 0:
+        sqe.opcode = OPCODE_TOKEN;
+        sqe.cap.raw = 0;
+        sqe.interface_id = actor_cap(actor, 0).interface_id;
+        sqe.slot = (uint32_t)actor_below(actor, 280);
+        break;
+    case 1:
+    case 2:
+        sqe.opcode = OPCODE_DUP;
+        sqe.facet = draw_facet(actor);
+        sqe.flags = (uint8_t)(actor_below(actor, 3) == 0 ? SQE_WINDOW : 0);
+        if (sqe.flags == 0 && actor_below(actor, 3) == 0) {
+            sqe.flags = SQE_EXACT_SLOT;
+            sqe.slot = (uint32_t)actor_below(actor, 280);
+        }
+        break;
+    case 3:
+        sqe.opcode = OPCODE_DELEGATE;
+        sqe.facet = draw_facet(actor);
+        break;
+    case 4:
+        sqe.opcode = OPCODE_REVOKE;
+        sqe.cap.raw = actor_cap(actor, CAPABILITY_DELEGATION_INTERFACE_ID).id;
+        break;
+    default:
+        sqe.opcode = OPCODE_TRANSFER;
+        sqe.target.raw = actor_cap(actor, PROCESS_HANDLE_INTERFACE_ID).id;
+        sqe.flags = (uint8_t)(actor_below(actor, 4) * SQE_MOVE); /* MOVE, KEEP_GRANT, both, none */
+        break;
+    }
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    enter_some(actor);
+}
+
 /* The same edge released twice, and used in between. */
 static void act_release_race(struct actor *actor)
 {
@@ -636,6 +677,7 @@ const struct act acts[] = {
     {"receive", 16, act_receive},
     {"return", 16, act_return},
     {"release", 6, act_release},
+    {"duplicate, delegate, transfer, revoke", 10, act_table},
     {"release twice", 2, act_release_race},
     {"submit something malformed", 6, act_malformed},
     {"corrupt the ring", 1, act_corrupt},

@@ -137,7 +137,12 @@ static uint64_t name_if_any(const void *address)
 
 static uint64_t name_of(const void *object)
 {
-    return *name_place(object);
+    uint64_t *name = name_place(object);
+
+    if (*name == 0) { /* something else was here before */
+        *name = ++last_name;
+    }
+    return *name;
 }
 
 /* The place of the ring whose header lies here. */
@@ -235,7 +240,7 @@ static uint32_t table_read(const struct cap_table *table, struct model_edge *edg
             uint32_t number = page * CAP_TABLE_PAGE_SLOTS + i;
             uint32_t link = (uint32_t)(slot->name & CAP_SLOT_MAX);
 
-            if (link == number || link == LINK_MOVING) {
+            if (slot->name != 0 && (link == number || link == LINK_MOVING)) {
                 edges[count++] = edge_read(slot, number, link == LINK_MOVING);
             }
         }

@@ -1,40 +1,77 @@
 # SPDX-License-Identifier: MIT
-"""The simulator: many seeds succeed, one seed repeats itself, a run that fails is told."""
+"""The simulator: its model stands apart, its runs repeat, its planted bugs are well formed."""
+import glob
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
-TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
-sys.path.insert(0, TOOLS)
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-import suite  # noqa: E402
+import sim_bugs  # noqa: E402
 
-SIM = os.path.join(suite.ROOT, "out", "host", "sim", "sim")
+HUNT = os.path.join("out", "sim", "hunt")
+LIBRARY = {"memcpy", "memset", "memmove", "memcmp", "strlen", "vsnprintf", "snprintf",
+           "__stack_chk_fail"}
 
 
-class Simulator(unittest.TestCase):
-    def sim(self, *arguments):
-        result = subprocess.run([SIM] + list(arguments), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        return result.returncode, result.stdout
+class Model(unittest.TestCase):
+    def test_uses_nothing_of_the_kernel(self):
+        wanted, defined = set(), set()
+        with tempfile.TemporaryDirectory() as folder:
+            for source in glob.glob(os.path.join(ROOT, "sim", "model*.c")):
+                target = os.path.join(folder, os.path.basename(source) + ".o")
+                subprocess.run(["gcc", "-std=gnu11", "-O2", "-iquote", ".", "-c", "-o", target,
+                                source], cwd=ROOT, check=True)
+                output = subprocess.run(["nm", "-P", target], check=True, stdout=subprocess.PIPE,
+                                        text=True).stdout
+                for line in output.splitlines():
+                    name, kind = line.split()[:2]
+                    (wanted if kind == "U" else defined).add(name)
+        self.assertGreater(len(defined), 10)
+        self.assertEqual(wanted - defined - LIBRARY, set())
 
-    def test_many_seeds(self):
-        for cpus in ("1", "2", "4", "8"):
-            status, said = self.sim("--cpus", cpus, "--seed", "1", "--runs", "40")
-            self.assertEqual((status, said), (0, "40 runs, 0 failed\n"))
+    def test_includes_nothing_of_the_kernel(self):
+        for path in glob.glob(os.path.join(ROOT, "sim", "model*")):
+            with open(path) as file:
+                for name in re.findall(r'#include "([^"]+)"', file.read()):
+                    self.assertTrue(name.startswith(("abi/", "sim/model", "schema/generated/")),
+                                    "%s includes %s" % (path, name))
 
-    def test_a_seed_repeats_itself(self):
-        first = self.sim("--cpus", "4", "--seed", "292", "--show")
-        self.assertIn("init ended by itself with code 0", first[1])
-        self.assertEqual(self.sim("--cpus", "4", "--seed", "292", "--show"), first)
-        self.assertNotEqual(self.sim("--cpus", "4", "--seed", "293", "--show"), first)
 
-    def test_a_failed_run_is_told(self):
-        status, said = self.sim("--cpus", "2", "--seed", "7", "--steps", "1000")
-        self.assertEqual(status, 1)
-        self.assertIn("seed 7", said)
-        self.assertTrue(said.endswith("1 runs, 1 failed\n"), said)
+@unittest.skipUnless(os.path.exists(os.path.join(ROOT, HUNT)), "the simulator is not built")
+class Replay(unittest.TestCase):
+    def story(self, *arguments):
+        output = subprocess.run([HUNT, "--story"] + list(arguments), cwd=ROOT, timeout=60,
+                                stdout=subprocess.PIPE, text=True).stdout
+        return output.rsplit("\n", 2)[0]  # the last line tells how long it took
+
+    def test_same_seed_same_story(self):
+        once = self.story("--seed", "11", "--steps", "300")
+        self.assertIn("kernel takes", once)
+        self.assertEqual(once, self.story("--seed", "11", "--steps", "300"))
+        self.assertNotEqual(once, self.story("--seed", "12", "--steps", "300"))
+
+    def test_acts_that_are_kept_are_the_same(self):
+        told = self.story("--seed", "11", "--steps", "300")
+        some = self.story("--seed", "11", "--steps", "300", "--keep", "1.2,1.5")
+        acts = re.compile(r"p1\.1 +act (2|5): (.*)")
+        self.assertEqual(acts.findall(told), acts.findall(some))
+        self.assertEqual(len(re.findall(r" act \d+:", some)), 2)
+
+
+class Bugs(unittest.TestCase):
+    def test_every_bug_has_a_story_and_its_place(self):
+        os.chdir(ROOT)
+        paths = glob.glob(os.path.join("sim", "bugs", "*.bug"))
+        self.assertGreaterEqual(len(paths), 12)
+        with tempfile.TemporaryDirectory() as folder:
+            for path in paths:
+                bug = sim_bugs.Bug(path)
+                self.assertIsNone(bug.plant(os.path.join(folder, bug.name)), path)
 
 
 if __name__ == "__main__":
