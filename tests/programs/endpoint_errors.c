@@ -17,6 +17,7 @@
  * covers: WATCH/BAD_CAP, WATCH/STALE_CAP, WATCH/REVOKED, WATCH/WRONG_INTERFACE, WATCH/NO_METHOD
  * covers: WATCH/BAD_TOKEN, WATCH/LIMIT, WATCH/CANCELLED
  */
+#include "abi/ledgers.h"
 #include "core/string.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/greeter.capnp.h"
@@ -349,8 +350,8 @@ static void receives(struct bench *bench)
         count += more;
     }
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_LIMIT);
-    CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_SLOT);
-    expect(bench, entry, TRANSPORT_LIMIT, ARGUMENT_SLOT);
+    CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_LEDGER + LEDGER_SLOTS);
+    expect(bench, entry, TRANSPORT_LIMIT, (enum refusal_argument)(ARGUMENT_LEDGER + LEDGER_SLOTS));
     CHECK_EQUAL(bench->check, end(bench, call).result, 8);
     for (unsigned i = 0; i < count; i++) {
         CHECK_EQUAL(bench->check, rt_cancel(bench->ring, receive[i]), TRANSPORT_OK);
