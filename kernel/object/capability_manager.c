@@ -230,10 +230,42 @@ static enum capn_dispatch manager_census(void *object, struct capn_request *requ
     return CAPN_DISPATCH_ANSWERED;
 }
 
+static enum capn_dispatch manager_ledger(void *object, struct capn_request *request,
+                                         struct capability_manager_ledger_params_reader params,
+                                         struct capability_manager_ledger_results_builder results)
+{
+    struct process *process = call_of(request)->caller->process;
+    struct capability_ledger_line_builder_list list =
+        capability_manager_ledger_results_init_lines(results, LEDGER_LINES);
+
+    (void)object;
+    (void)params;
+    for (unsigned i = 0; i < LEDGER_LINES; i++) {
+        struct ledger_line line = account_line(process->account, (enum ledger_line_name)i);
+        struct capability_ledger_line_builder to = capability_ledger_line_list_edit(list, i);
+        uint64_t used = line.used + line.reserved;
+
+        if (i == LEDGER_SLOTS) { /* the table has taken them all, and knows which it fills */
+            spinlock_lock(&process->lock);
+            used = process->table.used + process->table.reserved;
+            spinlock_unlock(&process->lock);
+        }
+        capability_ledger_line_set_name(
+            to, text_of(ledger_line_text((enum ledger_line_name)i), LIMIT_NAME_BYTES));
+        capability_ledger_line_set_used(to, used + line.donated);
+        capability_ledger_line_set_limit(to, line.limit);
+        capability_ledger_line_set_peak(to, line.peak);
+        capability_ledger_line_set_donated(to, line.donated);
+    }
+    return CAPN_DISPATCH_ANSWERED;
+}
+
 static enum capn_dispatch manager_call(struct object *object, struct capn_request *request)
 {
-    static const struct capability_manager_server server = {
-        .list = manager_list, .why = manager_why, .census = manager_census};
+    static const struct capability_manager_server server = {.list = manager_list,
+                                                            .why = manager_why,
+                                                            .census = manager_census,
+                                                            .ledger = manager_ledger};
 
     return capability_manager_dispatch(&server, object, request);
 }

@@ -514,6 +514,32 @@ static uint32_t why(struct check *check, struct cap_id cap, uint16_t *origin)
     return count;
 }
 
+/* What the ledger's line `name` says is used; UINT64_MAX: there is no such line. */
+static uint64_t ledger_used(struct check *check, const char *name)
+{
+    struct capability_ledger_line_list lines;
+    uint64_t used = UINT64_MAX;
+    struct client client;
+
+    client_open(&client, check->rt, held(check, "manager", CAPABILITY_MANAGER_INTERFACE_ID),
+                (struct client_room){.request_bytes = 256, .answer_bytes = 2048});
+    (void)capability_manager_ledger_request(&client.call);
+    lines =
+        capability_manager_ledger_results_get_lines(capability_manager_ledger_invoke(&client.call));
+    for (uint32_t i = 0; i < lines.raw.count; i++) {
+        struct capability_ledger_line_reader line = capability_ledger_line_list_get(lines, i);
+        struct capn_text text = capability_ledger_line_get_name(line);
+
+        CHECK(check,
+              capability_ledger_line_get_used(line) <= capability_ledger_line_get_limit(line));
+        if (string_matches(text.bytes, text.length, name)) {
+            used = capability_ledger_line_get_used(line);
+        }
+    }
+    CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
+    return used;
+}
+
 static void manager(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
@@ -537,6 +563,8 @@ static void manager(struct check *check)
     now = census(check);
     CHECK_EQUAL(check, now.used, before.used + 3);
     CHECK_EQUAL(check, now.nodes, before.nodes + 1);
+    CHECK_EQUAL(check, ledger_used(check, "grantNodes"), 1);
+    CHECK(check, ledger_used(check, "slots") >= now.used);
     CHECK_EQUAL(check, rt_revoke(ring, made.handle, NULL, NULL), 2);
     now = census(check);
     CHECK_EQUAL(check, now.used, before.used + 3);
