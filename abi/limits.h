@@ -42,7 +42,7 @@ enum {
     LIMIT_REGIONS = 256,    /* regions of one address space: each search is that long */
     LIMIT_REGION_PAGES = 1 << 28,  /* pages of one region: 1 TiB */
     LIMIT_OBJECT_PAGES = 1 << 18,  /* pages of a memory object: one root frame names them all */
-    LIMIT_MAPPINGS = 256,          /* mappings of one memory object: a revocation looks at each */
+    LIMIT_MAPPINGS = 128,          /* mappings of one memory object: a revocation looks at each */
     LIMIT_STACK_BYTES = 64 * 1024, /* user stack; its guard page lies below */
     LIMIT_GRANTS = 16,             /* capabilities a spawn passes: LIMIT_TRANSFERS */
 };

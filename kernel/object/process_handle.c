@@ -18,6 +18,7 @@ static void exit_report_build(struct process_exit_report_builder report,
 {
     process_exit_report_set_kind(report, (enum process_exit_kind)exit->kind);
     process_exit_report_set_code(report, exit->code);
+    process_exit_report_set_peak_frames(report, exit->peak_frames);
     if (exit->kind == EXIT_KIND_FAULTED) {
         struct process_fault_report_builder fault = process_exit_report_init_fault(report);
 
@@ -28,6 +29,33 @@ static void exit_report_build(struct process_exit_report_builder report,
         process_fault_report_set_stack_pointer(fault, exit->fault.stack);
         process_fault_report_set_thread_id(fault, exit->fault_thread);
     }
+}
+
+/* What the process may use itself now: its limits less what it gave to children. */
+static uint32_t own_limit(struct account *account, enum ledger_line_name name)
+{
+    struct ledger_line line = account_line(account, name);
+    uint64_t own = line.limit - line.donated;
+
+    return own < UINT32_MAX ? (uint32_t)own : UINT32_MAX;
+}
+
+/* Of a process that has ended: nothing. Process lock held. */
+static void quotas_build(struct authority_quotas_builder quotas, struct account *account)
+{
+    if (account == NULL) {
+        return;
+    }
+    authority_quotas_set_slots(quotas, own_limit(account, LEDGER_SLOTS));
+    authority_quotas_set_frames(quotas, own_limit(account, LEDGER_FRAMES));
+    authority_quotas_set_ring_bytes(quotas, own_limit(account, LEDGER_RING_BYTES));
+    authority_quotas_set_endpoint_queue(quotas, own_limit(account, LEDGER_ENDPOINT_QUEUE));
+    authority_quotas_set_outstanding_calls(quotas, own_limit(account, LEDGER_OUTSTANDING_CALLS));
+    authority_quotas_set_scratch_bytes(quotas, own_limit(account, LEDGER_SCRATCH_BYTES));
+    authority_quotas_set_threads(quotas, own_limit(account, LEDGER_THREADS));
+    authority_quotas_set_log_bytes(quotas, own_limit(account, LEDGER_LOG_BYTES));
+    authority_quotas_set_grant_nodes(quotas, own_limit(account, LEDGER_GRANT_NODES));
+    authority_quotas_set_cpu_permille(quotas, (uint16_t)own_limit(account, LEDGER_CPU_PERMILLE));
 }
 
 void process_wait_complete(struct process *process, struct operation *operation)
@@ -98,7 +126,11 @@ static enum capn_dispatch handle_info(void *object, struct capn_request *request
     process_handle_info_results_set_kind(results, (enum process_exit_kind)process->exit.kind);
     process_handle_info_results_set_threads(results, process->live_count);
     process_handle_info_results_set_slots(results, process->table.used);
-    process_handle_info_results_set_frames(results, (uint32_t)process->vspace.frames);
+    process_handle_info_results_set_frames(
+        results, process->account == NULL
+                     ? 0
+                     : (uint32_t)account_line(process->account, LEDGER_FRAMES).used);
+    quotas_build(process_handle_info_results_init_quotas(results), process->account);
     spinlock_unlock(&process->lock);
     return CAPN_DISPATCH_ANSWERED;
 }

@@ -297,6 +297,7 @@ static bool teardown_account(struct process *process)
     }
     if (!process->account_closed) {
         cap_table_free(&process->table);
+        process->exit.peak_frames = (uint32_t)account_line(account, LEDGER_FRAMES).peak;
         account_release(account, LEDGER_SLOTS, process->table.quota);
         account_close(account);
         process->account_closed = true;

@@ -34,6 +34,7 @@ struct process_exit {
     int32_t code;
     struct arch_fault fault;
     uint64_t fault_thread;
+    uint32_t peak_frames; /* once it has ended */
 };
 
 struct process {

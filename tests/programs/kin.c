@@ -86,6 +86,8 @@ static void child_ends(struct check *check, struct process_handle handle, uint16
     CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
     CHECK_EQUAL(check, end.kind, kind);
     CHECK_EQUAL(check, kind == PROCESS_EXIT_KIND_EXITED ? end.code : 0, 0);
+    CHECK(check,
+          end.peak_frames > RING_BYTES / LIMIT_PAGE_BYTES && end.peak_frames <= 3 * LEAF_FRAMES);
     CHECK_EQUAL(check, rt_release(&check->rt->ring, handle.cap), TRANSPORT_OK);
 }
 
