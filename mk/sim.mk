@@ -66,6 +66,14 @@ sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG
 	@$(PYTHON) tools/sim_bugs.py $(result) --out $(OUT) --compiler '$(CC)' --flags '$(SIM_FLAGS)' \
 	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
 	    --operations $(SIM_BUG_OPERATIONS) $(BUG)
+.PHONY: sim-bench
+sim-bench: ## how many operations a minute the simulator does on two processors, all checks on
+	$(call setup,build)
+	$(Q)$(MAKE) $(SIM_DIR)/hunt
+	@{ $(SIM_DIR)/hunt --steps 0 --operations 400000 --seed 1 & \
+	    $(SIM_DIR)/hunt --steps 0 --operations 400000 --seed 100001; wait; } | \
+	    awk '/operations a minute/ { sum += $$(NF - 3) } \
+	        END { print "bench sim_operations", sum, "operations/minute" }'
 SUITES_SIM := sim-smoke sim-bugs
 SUITES_BUILD += $(SIM_DIR)/hunt
 

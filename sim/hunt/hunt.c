@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "sim/hunt/hunt.h"
@@ -34,14 +35,13 @@ struct command {
     bool statistics;
     bool shrink;
     unsigned shrink_runs;
-    const char *bench; /* print a bench line under this name */
 };
 
 static void usage(FILE *to)
 {
     fputs("usage: hunt [--seed N] [--steps N] [--runs N] [--operations N] [--seconds N]\n"
           "            [--schedule N] [--cpus N] [--switch PERCENT] [--story] [--statistics]\n"
-          "            [--no-shrink] [--shrink-runs N] [--no-checks] [--keep ACTS] [--bench]\n"
+          "            [--no-shrink] [--shrink-runs N] [--no-checks] [--keep ACTS]\n"
           "  runs systems of generated programs under seeds N, N+1, ...; status 1 if one failed\n"
           "  (--steps 0: the seed chooses)\n",
           to);
@@ -123,9 +123,6 @@ static bool option_apply(struct command *command, int option, const char *value)
         keep_read(value);
         command->hunt.keep = true;
         return true;
-    case 'b':
-        command->bench = "sim_operations_minute";
-        return true;
     default:
         return false;
     }
@@ -134,23 +131,14 @@ static bool option_apply(struct command *command, int option, const char *value)
 static bool options_read(int count, char **arguments, struct command *command)
 {
     static const struct option longs[] = {
-        {"seed", required_argument, NULL, 'e'},
-        {"steps", required_argument, NULL, 't'},
-        {"runs", required_argument, NULL, 'r'},
-        {"operations", required_argument, NULL, 'o'},
-        {"seconds", required_argument, NULL, 's'},
-        {"schedule", required_argument, NULL, 'd'},
-        {"cpus", required_argument, NULL, 'c'},
-        {"switch", required_argument, NULL, 'w'},
-        {"story", no_argument, NULL, 'v'},
-        {"statistics", no_argument, NULL, 'a'},
-        {"no-shrink", no_argument, NULL, 'n'},
-        {"shrink-runs", required_argument, NULL, 'm'},
-        {"no-checks", no_argument, NULL, 'q'},
-        {"keep", required_argument, NULL, 'k'},
-        {"bench", no_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 'e'},    {"steps", required_argument, NULL, 't'},
+        {"runs", required_argument, NULL, 'r'},    {"operations", required_argument, NULL, 'o'},
+        {"seconds", required_argument, NULL, 's'}, {"schedule", required_argument, NULL, 'd'},
+        {"cpus", required_argument, NULL, 'c'},    {"switch", required_argument, NULL, 'w'},
+        {"story", no_argument, NULL, 'v'},         {"statistics", no_argument, NULL, 'a'},
+        {"no-shrink", no_argument, NULL, 'n'},     {"shrink-runs", required_argument, NULL, 'm'},
+        {"no-checks", no_argument, NULL, 'q'},     {"keep", required_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -219,6 +207,22 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Processor time of this process and its runs: what other work on the machine does not change. */
+static double seconds_worked(void)
+{
+    static const int whose[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    double seconds = 0;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(whose); i++) {
+        struct rusage usage;
+
+        getrusage(whose[i], &usage);
+        seconds += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    }
+    return seconds;
+}
+
 /* Sums over all runs. */
 struct total {
     uint64_t runs, failed, operations, checks, switches, processes, faults;
@@ -281,10 +285,11 @@ int main(int count, char **arguments)
     seconds = seconds_now() - began;
     printf("%" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " operations, %" PRIu64
            " checks, %" PRIu64 " switches, %" PRIu64 " processes, %" PRIu64 " faults, %" PRIu64
-           " interleavings of 4 locks; %.1f s, %.0f operations a minute\n",
+           " interleavings of 4 locks; %.1f s, %.0f operations a minute, %.0f of processor time\n",
            total.runs, total.failed, total.operations, total.checks, total.switches,
            total.processes, total.faults, hunt_report->shapes, seconds,
-           (double)total.operations / seconds * 60);
+           (double)total.operations / seconds * 60,
+           (double)total.operations / seconds_worked() * 60);
     if (command.statistics) {
         results_print();
     }
