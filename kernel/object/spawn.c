@@ -341,13 +341,16 @@ static enum status step_thread(struct spawn *spawn)
                          &spawn->thread, &spawn->short_of);
 }
 
+/* A caller that is dying gives its reservation back with its table, perhaps long ago. */
 static void caller_unreserve(struct spawn *spawn)
 {
     struct process *caller = spawn->caller;
 
     if (caller != NULL) {
         spinlock_lock(&caller->lock);
-        cap_table_unreserve(&caller->table, 1);
+        if (!process_is_dying(caller)) {
+            cap_table_unreserve(&caller->table, 1);
+        }
         spinlock_unlock(&caller->lock);
     }
 }
