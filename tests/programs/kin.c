@@ -220,6 +220,20 @@ static uint64_t limit_now(struct check *check)
     return quota.limit;
 }
 
+/* Answers a call with an empty structure. */
+static int32_t answer_nothing(struct check *check, struct endpoint_owner gate, uint64_t token)
+{
+    struct rt_buffer message = rt_buffer_alloc(&check->rt->ring, 8);
+    struct rt_reply reply = {
+        .endpoint = gate.cap, .token = token, .message = message.bytes, .message_bytes = 8};
+    int32_t outcome;
+
+    memset(message.bytes, 0, 8);
+    outcome = rt_return(&check->rt->ring, &reply);
+    rt_buffer_free(&check->rt->ring, message);
+    return outcome;
+}
+
 static int family(struct check *check)
 {
     struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
@@ -250,7 +264,11 @@ static int family(struct check *check)
     quotas.scratch_bytes *= 2;
     quotas.log_bytes *= 4;
     middle = child_start(check, "middle", grants, ARRAY_COUNT(grants), quotas);
+    /* The middle waits in a call too, before it has a child. */
+    request = rt_receive(&check->rt->ring, gate.cap, inbox);
+    CHECK(check, request.status >= 0);
     CHECK_EQUAL(check, limit_now(check), before - quotas.frames);
+    CHECK_EQUAL(check, answer_nothing(check, gate, request.head->token), TRANSPORT_OK);
     request = rt_receive(&check->rt->ring, gate.cap, inbox);
     CHECK(check, request.status >= 0);
     child_ends(check, middle, PROCESS_EXIT_KIND_EXITED);
@@ -263,22 +281,29 @@ static int family(struct check *check)
     return check_end(check);
 }
 
-static int middle(struct check *check)
-{
-    struct process_grant gate = grant(check, "gate");
-
-    (void)child_start(check, "leaf", &gate, 1, leaf_quotas());
-    return check->failed == 0 ? 0 : 1;
-}
-
-static int leaf(struct check *check)
+/* Calls through the gate and waits to be let through. */
+static int32_t pass_gate(struct check *check)
 {
     struct client client;
 
     client_open(&client, check->rt, held(check, "gate"), CLIENT_ROOM_SMALL);
     (void)null_object_nothing_request(&client.call);
     (void)null_object_nothing_invoke(&client.call);
-    return client_close(&client) == TRANSPORT_OK;
+    return client_close(&client);
+}
+
+static int middle(struct check *check)
+{
+    struct process_grant gate = grant(check, "gate");
+
+    CHECK_EQUAL(check, pass_gate(check), TRANSPORT_OK);
+    (void)child_start(check, "leaf", &gate, 1, leaf_quotas());
+    return check->failed == 0 ? 0 : 1;
+}
+
+static int leaf(struct check *check)
+{
+    return pass_gate(check) == TRANSPORT_OK; /* it is torn down while the leaf waits */
 }
 
 /* ---- lender ---------------------------------------------------------------------------------- */
@@ -339,7 +364,7 @@ static int victim(struct check *check)
     volatile uint8_t *bytes = map(check, lent, MEMORY_PROTECTION_READ_WRITE, &range);
 
     bytes[0] = LETTER_FROM_CHILD;
-    (void)leaf(check);
+    (void)pass_gate(check);
     CHECK_EQUAL(check, memory_client_query(check->rt, memory, range.address, &seen), TRANSPORT_OK);
     CHECK(check, seen.shared && !seen.committed);
     CHECK_EQUAL(check,
