@@ -315,6 +315,31 @@ static void work_is_bounded(void **state)
     assert_int_equal(most, WORDS);
 }
 
+/* No root, no place; a null pointer is of no kind, and a capability is not read after a refusal. */
+static void nothing_there(void **state)
+{
+    (void)state;
+    const uint8_t bytes[16] = {3, 0, 0, 0, 7};
+    const struct capn_segment empty = {bytes, 0}, full = {bytes, 2};
+    struct capn_reader reader;
+    capn_reader_init(&reader, &empty, 1, CAPN_LIMITS_DEFAULT);
+    assert_int_equal(capn_reader_status(&reader), CAPN_NO_ROOT);
+    assert_null(capn_reader_root(&reader).word);
+    capn_reader_init(&reader, NULL, 0, CAPN_LIMITS_DEFAULT);
+    assert_int_equal(capn_reader_status(&reader), CAPN_NO_ROOT);
+    assert_null(capn_reader_root(&reader).word);
+
+    capn_reader_init(&reader, &full, 1, CAPN_LIMITS_DEFAULT);
+    struct capn_pointer root = capn_reader_root(&reader), null = root;
+    null.word = bytes + 8;
+    assert_int_equal(capn_pointer_kind(null), CAPN_KIND_NULL);
+    assert_int_equal(reader.pointers_followed, 0);
+    assert_int_equal(capn_read_capability(root), 7);
+    capn_reader_refuse_index(&reader, 1, 1);
+    assert_int_equal(capn_read_capability(root), CAPN_NO_CAPABILITY);
+    assert_int_equal(capn_pointer_kind(root), CAPN_KIND_NULL);
+}
+
 /* Many far pointers that share one landing pad: its object is paid for each time. */
 static void overlapping_far_pointers(void **state)
 {
@@ -353,6 +378,7 @@ int main(void)
         cmocka_unit_test(budget_is_exact),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(overlapping_far_pointers),
+        cmocka_unit_test(nothing_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
