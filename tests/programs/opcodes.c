@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The refusals of the opcodes that call, take, answer and watch: each documented error from the
- * cause that its page names. Both sides are one thread. Needs "endpoint-factory", "null" and
+ * Refusals that need more than an endpoint: PARK and UNPARK on edges that do not allow them, and
+ * receives in a thread with the smallest ring. Needs "endpoint-factory", "frame-allocator" and
  * "thread-spawner".
  *
- * covers: CALL/BAD_CAP, CALL/STALE_CAP, CALL/REVOKED, CALL/WRONG_INTERFACE, CALL/NO_METHOD,
- * covers: CALL/NOT_GRANTABLE, CALL/NO_ROOM, CALL/LIMIT, CALL/PEER_GONE, CALL/BAD_FIELD
- * covers: RECV/BAD_CAP, RECV/STALE_CAP, RECV/REVOKED, RECV/WRONG_INTERFACE, RECV/NO_METHOD,
- * covers: RECV/NO_ROOM, RECV/BAD_BUFFER, RECV/LIMIT, RECV/PEER_GONE
- * covers: RETURN/BAD_CAP, RETURN/STALE_CAP, RETURN/REVOKED, RETURN/WRONG_INTERFACE,
- * covers: RETURN/NO_METHOD, RETURN/BAD_BUFFER, RETURN/NOT_GRANTABLE, RETURN/BAD_TOKEN,
- * covers: RETURN/CANCELLED, RETURN/NO_ROOM, RETURN/BAD_FIELD
- * covers: RETURN_RECV/BAD_CAP, RETURN_RECV/STALE_CAP, RETURN_RECV/REVOKED,
- * covers: RETURN_RECV/WRONG_INTERFACE, RETURN_RECV/NO_METHOD, RETURN_RECV/BAD_BUFFER,
- * covers: RETURN_RECV/NOT_GRANTABLE, RETURN_RECV/BAD_TOKEN, RETURN_RECV/CANCELLED,
- * covers: RETURN_RECV/NO_ROOM, RETURN_RECV/LIMIT, RETURN_RECV/PEER_GONE
- * covers: WATCH/BAD_CAP, WATCH/STALE_CAP, WATCH/REVOKED, WATCH/WRONG_INTERFACE, WATCH/NO_METHOD,
- * covers: WATCH/BAD_TOKEN, WATCH/CANCELLED, WATCH/LIMIT, PARK/REVOKED, UNPARK/REVOKED
+ * covers: PARK/REVOKED, PARK/NO_METHOD, UNPARK/REVOKED, UNPARK/NO_METHOD
+ * covers: RECV/LIMIT, RETURN_RECV/LIMIT
  */
-#include "core/string.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/greeter.capnp.h"
-#include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
 #include "user/lib/endpoint.h"
+#include "user/lib/memory.h"
 #include "user/lib/thread_spawner.h"
 
 enum {
@@ -42,8 +30,6 @@ struct bench {
     struct rt *rt;
     struct rt_ring *ring;
     struct pair pair;
-    struct cap_id fixed; /* a client's edge that may not be passed on */
-    struct cap_id null;
     struct rt_buffer inbox;
     struct rt_buffer buffer;
     uint32_t done; /* atomic: the other thread is */
@@ -135,22 +121,6 @@ static struct sqe owner_entry(const struct bench *bench, enum opcode opcode, str
     return entry;
 }
 
-static uint64_t received(struct bench *bench)
-{
-    struct rt_request request = rt_receive(bench->ring, bench->pair.owner.cap, bench->inbox);
-
-    return CHECK(bench->check, request.status > 0) ? request.head->token : 0;
-}
-
-/* One call in flight; *call completes when it is over. */
-static uint64_t call_in_flight(struct bench *bench, struct rt_operation *call)
-{
-    struct sqe entry = call_entry(bench, bench->pair.client);
-
-    *call = submit(bench, &entry);
-    return received(bench);
-}
-
 /* A delegated edge of `cap` whose delegation was revoked. */
 static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
 {
@@ -165,200 +135,41 @@ static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
     return edge;
 }
 
-/* An owner's edge that holds one right only. */
-static struct cap_id owner_narrow(struct bench *bench, uint64_t facet)
+/* An edge like `cap` with the methods of `facet` only. */
+static struct cap_id narrowed(struct bench *bench, struct cap_id cap, uint64_t facet)
 {
-    struct sqe entry = {.opcode = OPCODE_DUP, .cap = bench->pair.owner.cap, .facet = facet};
+    struct sqe entry = {.opcode = OPCODE_DUP, .cap = cap, .facet = facet};
     struct cqe completion = taken(bench, submit(bench, &entry));
 
     CHECK_EQUAL(bench->check, completion.result, 0);
     return completion.cap[0];
 }
 
-/* Ids that name nothing good, for every opcode that names an edge. */
-static void capabilities_refused(struct bench *bench)
+/* PARK needs the right to read, UNPARK the right to write; neither helps on a revoked edge. */
+static void words_refused(struct bench *bench)
 {
-    static const enum opcode owners[] = {OPCODE_RECV, OPCODE_RETURN, OPCODE_RETURN_RECV,
-                                         OPCODE_WATCH};
-    struct pair other = pair_make(bench);
-    struct cap_id dead = revoked_edge(bench, bench->pair.owner.cap);
-    struct cap_id dead_client = revoked_edge(bench, bench->pair.client);
-    struct sqe entry;
+    struct frame_allocator allocator;
+    struct memory_object object;
+    struct sqe park = {.opcode = OPCODE_PARK};
+    struct sqe unpark = {.opcode = OPCODE_UNPARK, .value = 1};
 
-    CHECK_EQUAL(bench->check, rt_release(bench->ring, other.owner.cap), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, rt_release(bench->ring, other.client), TRANSPORT_OK);
-    for (size_t i = 0; i < ARRAY_COUNT(owners); i++) {
-        entry = owner_entry(bench, owners[i], (struct cap_id){.raw = 1}, 1);
-        REFUSED(bench, &entry, BAD_CAP, CAP);
-        entry.cap = other.owner.cap;
-        REFUSED(bench, &entry, STALE_CAP, CAP);
-        entry.cap = dead;
-        REFUSED(bench, &entry, REVOKED, CAP);
-        entry.cap = bench->pair.client;
-        REFUSED(bench, &entry, WRONG_INTERFACE, CAP);
-        entry.cap = owner_narrow(bench, owners[i] == OPCODE_RECV ? ENDPOINT_FACET_ANSWER
-                                                                 : ENDPOINT_FACET_RECEIVE);
-        REFUSED(bench, &entry, NO_METHOD, CAP);
-        CHECK_EQUAL(bench->check, rt_release(bench->ring, entry.cap), TRANSPORT_OK);
-        entry = owner_entry(bench, owners[i], bench->pair.owner.cap, 1);
-        entry.spare = 1;
-        REFUSED(bench, &entry, BAD_FIELD, SPARE);
-    }
-    entry = (struct sqe){.opcode = OPCODE_PARK, .cap = dead};
-    REFUSED(bench, &entry, REVOKED, CAP);
-    entry.opcode = OPCODE_UNPARK;
-    REFUSED(bench, &entry, REVOKED, CAP);
-    entry = call_entry(bench, (struct cap_id){.raw = 1});
-    REFUSED(bench, &entry, BAD_CAP, CAP);
-    entry.cap = other.client;
-    REFUSED(bench, &entry, STALE_CAP, CAP);
-    entry.cap = dead_client;
-    REFUSED(bench, &entry, REVOKED, CAP);
-    entry.cap = bench->pair.client;
-    entry.interface_id = NULL_OBJECT_INTERFACE_ID;
-    REFUSED(bench, &entry, WRONG_INTERFACE, INTERFACE);
-    entry = call_entry(bench, bench->pair.client);
-    entry.method = GREETER_METHOD_FINISH;
-    REFUSED(bench, &entry, NO_METHOD, METHOD);
-    entry = call_entry(bench, bench->pair.client);
-    entry.spare = 1;
-    REFUSED(bench, &entry, BAD_FIELD, SPARE);
-    CHECK_EQUAL(bench->check, rt_release(bench->ring, dead), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, rt_release(bench->ring, dead_client), TRANSPORT_OK);
-}
-
-/* Descriptors and buffers of CALL. */
-static void calls_refused(struct bench *bench)
-{
-    struct transfer transfer = {.cap = bench->fixed, .mode = TRANSFER_COPY};
-    struct sqe entry = call_entry(bench, bench->pair.client);
-    struct rt_operation waiting[QUEUE];
-
-    memcpy(bench->buffer.bytes, &transfer, sizeof(transfer));
-    entry.transfers = 1;
-    REFUSED(bench, &entry, NOT_GRANTABLE, TRANSFERS);
-    entry = (struct sqe){.opcode = OPCODE_CALL,
-                         .method = NULL_OBJECT_METHOD_NOTHING,
-                         .cap = bench->null,
-                         .interface_id = NULL_OBJECT_INTERFACE_ID,
-                         .message = address_of(bench->buffer),
-                         .result = address_of(bench->buffer),
-                         .result_bytes = LIMIT_ANSWER_ROOM - 8};
-    REFUSED(bench, &entry, NO_ROOM, RESULT_BYTES);
-    entry = call_entry(bench, bench->pair.client);
-    for (unsigned i = 0; i < QUEUE; i++) {
-        waiting[i] = submit(bench, &entry);
-    }
-    REFUSED(bench, &entry, LIMIT, CAP);
-    for (unsigned i = 0; i < QUEUE; i++) {
-        CHECK_EQUAL(bench->check, rt_cancel(bench->ring, waiting[i]), TRANSPORT_OK);
-        CHECK_EQUAL(bench->check, taken(bench, waiting[i]).result, TRANSPORT_CANCELLED);
-    }
-}
-
-/* Tokens, buffers and descriptors of RETURN and RETURN_RECV. */
-static void returns_refused(struct bench *bench, enum opcode opcode)
-{
-    struct transfer transfer = {.cap = bench->fixed, .mode = TRANSFER_COPY};
-    struct rt_operation call;
-    uint64_t token = call_in_flight(bench, &call);
-    uint64_t outside[4] = {0};
-    struct sqe entry = owner_entry(bench, opcode, bench->pair.owner.cap, token + 1);
-    struct cqe completion;
-
-    REFUSED(bench, &entry, BAD_TOKEN, TOKEN);
-    entry.token = token;
-    entry.message = (uint64_t)(uintptr_t)outside;
-    entry.message_bytes = sizeof(outside);
-    REFUSED(bench, &entry, BAD_BUFFER, MESSAGE);
-    memcpy(bench->buffer.bytes, &transfer, sizeof(transfer));
-    entry = owner_entry(bench, opcode, bench->pair.owner.cap, token);
-    entry.transfers = 1;
-    REFUSED(bench, &entry, NOT_GRANTABLE, TRANSFERS);
-    entry = owner_entry(bench, opcode, bench->pair.owner.cap, token);
-    entry.message_bytes = 128; /* the caller has room for 64 */
-    completion = taken(bench, submit(bench, &entry));
-    CHECK_EQUAL(bench->check, completion.result, TRANSPORT_NO_ROOM);
-    CHECK_EQUAL(bench->check, completion.refusal.limit, 64);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, TRANSPORT_NO_ROOM);
-    token = call_in_flight(bench, &call);
-    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, call), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, TRANSPORT_CANCELLED);
-    entry = owner_entry(bench, opcode, bench->pair.owner.cap, token);
-    REFUSED(bench, &entry, CANCELLED, TOKEN);
-    REFUSED(bench, &entry, BAD_TOKEN, TOKEN);
-}
-
-static void watches_refused(struct bench *bench)
-{
-    struct rt_operation call;
-    uint64_t token = call_in_flight(bench, &call);
-    struct sqe entry = owner_entry(bench, OPCODE_WATCH, bench->pair.owner.cap, token + 1);
-    struct rt_operation watch;
-
-    REFUSED(bench, &entry, BAD_TOKEN, TOKEN);
-    entry.token = token;
-    watch = submit(bench, &entry);
-    REFUSED(bench, &entry, LIMIT, TOKEN);
-    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, call), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, TRANSPORT_CANCELLED);
-    CHECK_EQUAL(bench->check, taken(bench, watch).result, WATCH_CANCELLED);
-    CHECK_EQUAL(bench->check, taken(bench, submit(bench, &entry)).result, WATCH_CANCELLED);
-    /* And the watch itself may be taken back. */
-    token = call_in_flight(bench, &call);
-    entry.token = token;
-    watch = submit(bench, &entry);
-    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, watch), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, taken(bench, watch).result, TRANSPORT_CANCELLED);
-    watch = submit(bench, &entry);
-    entry = owner_entry(bench, OPCODE_RETURN, bench->pair.owner.cap, token);
-    CHECK_EQUAL(bench->check, taken(bench, submit(bench, &entry)).result, 0);
-    CHECK_EQUAL(bench->check, taken(bench, watch).result, WATCH_ENDED);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, 0);
-}
-
-/* Buffers of RECV, as many receives as may wait, and one that comes with an answer too many. */
-static void receives_refused(struct bench *bench)
-{
-    struct sqe receive = owner_entry(bench, OPCODE_RECV, bench->pair.owner.cap, 0);
-    struct rt_operation waiting[LIMIT_OPERATIONS];
-    uint32_t ahead = LIMIT_OPERATIONS - 1; /* the call takes one */
-    struct rt_operation call;
-    struct sqe entry = receive;
-    uint64_t token;
-
-    entry.result_bytes = 64;
-    REFUSED(bench, &entry, NO_ROOM, RESULT_BYTES);
-    entry = receive;
-    entry.result += 4;
-    entry.result_bytes -= 8;
-    REFUSED(bench, &entry, BAD_BUFFER, RESULT);
-    token = call_in_flight(bench, &call);
-    for (uint32_t i = 0; i < ahead; i++) {
-        waiting[i] = submit(bench, &receive);
-    }
-    REFUSED(bench, &receive, LIMIT, NONE);
-    /* A NOP needs no operation; the completion queue still has room for it. */
-    CHECK_EQUAL(bench->check, rt_nop(bench->ring), TRANSPORT_OK);
-    entry = owner_entry(bench, OPCODE_RETURN, bench->pair.owner.cap, token);
-    CHECK_EQUAL(bench->check, taken(bench, submit(bench, &entry)).result, 0);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, 0);
-    for (uint32_t i = 0; i < ahead; i++) {
-        CHECK_EQUAL(bench->check, rt_cancel(bench->ring, waiting[i]), TRANSPORT_OK);
-        CHECK_EQUAL(bench->check, taken(bench, waiting[i]).result, TRANSPORT_CANCELLED);
-    }
-}
-
-/* A RETURN_RECV whose receive finds no room to wait: the answer goes out all the same. */
-static void return_receive_small(struct bench *bench)
-{
-    struct rt_operation call;
-    uint64_t token = call_in_flight(bench, &call);
-    struct sqe entry = owner_entry(bench, OPCODE_RETURN_RECV, bench->pair.owner.cap, token);
-
-    entry.result_bytes = 64;
-    REFUSED(bench, &entry, NO_ROOM, RESULT_BYTES);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, 0);
+    CHECK_EQUAL(bench->check,
+                rt_find(bench->rt, "frame-allocator", FRAME_ALLOCATOR_INTERFACE_ID, &allocator.cap),
+                TRANSPORT_OK);
+    CHECK_EQUAL(bench->check,
+                memory_client_allocate(bench->rt, allocator, LIMIT_PAGE_BYTES, &object),
+                TRANSPORT_OK);
+    park.cap = narrowed(bench, object.cap, ~MEMORY_OBJECT_FACET_READ);
+    unpark.cap = narrowed(bench, object.cap, ~MEMORY_OBJECT_FACET_WRITE);
+    REFUSED(bench, &park, NO_METHOD, CAP);
+    REFUSED(bench, &unpark, NO_METHOD, CAP);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, park.cap), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, unpark.cap), TRANSPORT_OK);
+    park.cap = unpark.cap = revoked_edge(bench, object.cap);
+    REFUSED(bench, &park, REVOKED, CAP);
+    REFUSED(bench, &unpark, REVOKED, CAP);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, park.cap), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), TRANSPORT_OK);
 }
 
 /* In a thread with the smallest ring: receives promise at most half of its completions. */
@@ -421,48 +232,17 @@ static void small_ring(struct bench *bench)
     bench->check->failed += check.failed;
 }
 
-/* The last owner's edge goes while a RECV, a RETURN_RECV and a CALL wait. */
-static void owner_gone(struct bench *bench)
-{
-    struct rt_operation call;
-    uint64_t token = call_in_flight(bench, &call);
-    struct sqe receive = owner_entry(bench, OPCODE_RECV, bench->pair.owner.cap, 0);
-    struct sqe both = owner_entry(bench, OPCODE_RETURN_RECV, bench->pair.owner.cap, token);
-    struct sqe entry = call_entry(bench, bench->pair.client);
-    struct rt_operation first = submit(bench, &receive);
-    struct rt_operation second = submit(bench, &both);
-
-    CHECK_EQUAL(bench->check, taken(bench, call).result, 0);
-    CHECK_EQUAL(bench->check, rt_release(bench->ring, bench->pair.owner.cap), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, taken(bench, first).result, TRANSPORT_PEER_GONE);
-    CHECK_EQUAL(bench->check, taken(bench, second).result, TRANSPORT_PEER_GONE);
-    REFUSED(bench, &entry, PEER_GONE, CAP);
-}
-
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
     struct bench bench = {.check = &check, .rt = rt, .ring = &rt->ring};
-    struct endpoint_session fixed = {.interface_id = GREETER_INTERFACE_ID,
-                                     .facet = GREETER_FACET_GREET,
-                                     .mode = AUTHORITY_TRANSFER_MODE_NONE};
 
     bench.ring->checks = false; /* entries share their buffers */
     bench.inbox = rt_buffer_alloc(bench.ring, RT_RECEIVE_BYTES(MESSAGE_BYTES) +
-                                                  2 * (uint32_t)sizeof(struct received_cap) + 8);
+                                                  2 * (uint32_t)sizeof(struct received_cap));
     bench.buffer = rt_buffer_alloc(bench.ring, 512);
-    CHECK_EQUAL(&check, rt_find(rt, "null", NULL_OBJECT_INTERFACE_ID, &bench.null), TRANSPORT_OK);
     bench.pair = pair_make(&bench);
-    CHECK_EQUAL(&check, endpoint_client_mint(rt, bench.pair.owner, &fixed, &bench.fixed),
-                TRANSPORT_OK);
-    capabilities_refused(&bench);
-    calls_refused(&bench);
-    returns_refused(&bench, OPCODE_RETURN);
-    returns_refused(&bench, OPCODE_RETURN_RECV);
-    watches_refused(&bench);
-    receives_refused(&bench);
-    return_receive_small(&bench);
+    words_refused(&bench);
     small_ring(&bench);
-    owner_gone(&bench);
     return check_end(&check);
 }
