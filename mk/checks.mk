@@ -14,6 +14,15 @@ $(EDGES_STAMP): $(KERNEL_OBJECTS) $(USER_DIR)/librt.a $(USER_OBJECTS) $(EDGES_SO
 	$(Q)$(PYTHON) tools/check_halts.py
 	$(Q)touch $@
 
+# Every opcode has its page, and every error a page documents has its test.
+OPCODES_STAMP := $(OUT)/opcodes.checked
+$(OPCODES_STAMP): tools/check_opcodes.py abi/ring.h abi/errors.def kernel/dispatch/submission.c \
+    $(wildcard docs/abi/*.md tests/host/*.[ch] tests/programs/*.c tests/programs/*/*.[ch] \
+    tests/scenes/*.json)
+	$(call say,OPCODES,$@)
+	$(Q)$(PYTHON) tools/check_opcodes.py
+	$(Q)mkdir -p $(@D) && touch $@
+
 .PHONY: edges-check
 edges-check: ## check that each part uses only the parts below it
 	$(call setup,build)

@@ -21,7 +21,7 @@ all: ## build the kernels, the programs, the tools and the systems
 	$(call setup,build)
 	$(Q)$(MAKE) build
 
-build: kernel user host systems $(EDGES_STAMP)
+build: kernel user host systems $(EDGES_STAMP) $(OPCODES_STAMP)
 	@:
 
 # ---- booting -----------------------------------------------------------------------------------
