@@ -37,10 +37,10 @@ enum {
     GONE_HOPS = 5,
     COPIES = 4, /* of the last process: what it was given, and three of that */
     CALLS = 6,
-    CROSSINGS = 100,
+    CROSSINGS = 50,
     CROSS_SLOT = 9, /* of the window: where the other one's edge is put */
     PEER_SLOT = 10, /* where the other one's handle is */
-    RACES = 120,
+    RACES = 40,
     MESSAGE_BYTES = 64,
     ROOM_BYTES = 512,
 };
