@@ -179,6 +179,15 @@ bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call,
     return true;
 }
 
+uint64_t endpoint_hand_out(struct endpoint_queues *queues)
+{
+    struct endpoint_match match;
+
+    ASSERT(!list_is_empty(&queues->calls) && queues->in_flight != UINT32_MAX);
+    call_take_off(queues, &match);
+    return match.token;
+}
+
 enum endpoint_delivery endpoint_match(struct endpoint_queues *queues, struct endpoint_match *match)
 {
     if (list_is_empty(&queues->receivers)) {

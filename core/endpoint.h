@@ -100,12 +100,23 @@ MUST_USE struct endpoint_record *endpoint_next_receiver(const struct endpoint_qu
 MUST_USE bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call,
                             uint64_t *token);
 
-/* Whether nothing waits for a receiver: no call, and no session's end. */
-static inline bool endpoint_only_answers(const struct endpoint_queues *queues)
+/* Whether the next receiver gets a call at most: no session's end waits, and it finds a place. */
+static inline bool endpoint_only_calls(const struct endpoint_queues *queues)
 {
-    return list_is_empty(&queues->calls) && list_is_empty(&queues->closed) &&
-           queues->receiver_count < LIMIT_ENDPOINT_RECEIVERS;
+    return list_is_empty(&queues->closed) && queues->receiver_count < LIMIT_ENDPOINT_RECEIVERS;
 }
+
+/* The oldest call that waits; NULL: none. */
+static inline struct endpoint_record *endpoint_waiting_call(const struct endpoint_queues *queues)
+{
+    struct list_node *node = list_first(&queues->calls);
+
+    return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
+}
+
+/* Gives that call to a receiver that did not wait: it is in flight under the token returned. A
+ * token slot is free. */
+MUST_USE uint64_t endpoint_hand_out(struct endpoint_queues *queues);
 
 enum endpoint_delivery {
     ENDPOINT_DELIVERS_NOTHING,

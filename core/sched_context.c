@@ -128,8 +128,7 @@ unsigned sched_context_check(const struct sched_context *context)
     return context->given_ns + context->debt_ns == context->used_ns + context->left_ns ? 0 : 3;
 }
 
-/* Loans from the head of the chain to `share`. */
-static unsigned loans_before(const struct sched_share *share)
+unsigned sched_loans_before(const struct sched_share *share)
 {
     unsigned loans = 0;
 
@@ -138,18 +137,6 @@ static unsigned loans_before(const struct sched_share *share)
         ASSERT(loans <= SCHED_LOANS_MAX);
     }
     return loans;
-}
-
-bool sched_lend(struct sched_share *lender, struct sched_share *borrower)
-{
-    ASSERT(lender != borrower);
-    if (borrower->lender != NULL || borrower->borrower != NULL || lender->borrower != NULL ||
-        loans_before(lender) >= SCHED_LOANS_MAX) {
-        return false;
-    }
-    lender->borrower = borrower;
-    borrower->lender = lender;
-    return true;
 }
 
 void sched_loan_end(struct sched_share *lender)

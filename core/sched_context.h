@@ -65,12 +65,25 @@ struct sched_share {
     struct sched_share *borrower; /* to whom it lends what it runs on; NULL: nobody */
 };
 
+/* Loans from the head of the chain to `share`. */
+MUST_USE unsigned sched_loans_before(const struct sched_share *share);
+
 /*
  * `lender` lends what it runs on to `borrower`, which it waits for. False: SCHED_LOANS_MAX loans
  * lead to `lender` already, or `borrower` runs on borrowed time, or lends itself, or `lender` lends
  * already: nothing changed.
  */
-MUST_USE bool sched_lend(struct sched_share *lender, struct sched_share *borrower);
+MUST_USE static inline bool sched_lend(struct sched_share *lender, struct sched_share *borrower)
+{
+    if (UNLIKELY(borrower->lender != NULL || borrower->borrower != NULL ||
+                 lender->borrower != NULL || borrower == lender ||
+                 (lender->lender != NULL && sched_loans_before(lender) >= SCHED_LOANS_MAX))) {
+        return false;
+    }
+    lender->borrower = borrower;
+    borrower->lender = lender;
+    return true;
+}
 
 /* Ends what `lender` has lent, if it has: at RETURN, at a cancellation, or because it became ready
  * in another way. Whoever runs on it through further loans runs on what the borrower has. */

@@ -47,11 +47,19 @@ enum drain {
 
 static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
 {
-    uint32_t work = quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK;
+    uint32_t work =
+        handoff_is_call(thread) ? quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK : 0;
 
     while (work < DISPATCH_WORK) {
         struct sqe sqe;
-        enum ring_take take = ring_take(&thread->ring, &sqe);
+        enum ring_take take;
+        uint32_t bytes;
+
+        if (handoff_is_call(thread) && handoff_queue(cpu, thread, &bytes)) {
+            work += DISPATCH_BASE + bytes;
+            continue;
+        }
+        take = ring_take(&thread->ring, &sqe);
 
         if (UNLIKELY(take == RING_TAKE_CORRUPT)) {
             return DRAIN_CORRUPT;

@@ -7,10 +7,11 @@
  *   server: RETURN_RECV --> the client's call completes --> the CPU goes to the client
  *
  * Usual means: one submission, alone in its queue, of a thread that is about to wait without a time
- * limit; no capabilities, no answer kept, no delegation on the edges; a receiver waits, and no call
- * before this one; both buffers in the arenas. Whatever differs leaves everything as it was, and
- * the long way (calls.c, delivery.c) looks at the entry afresh and has the words for a refusal. So
- * the short way does what the long way would, in the same order and under the same locks, and
+ * limit; no capabilities, no answer kept, no delegation on the edges; both buffers in the arenas. A
+ * CALL among several goes the short way too, without a switch; so does a RETURN_RECV whose server
+ * finds the next call waiting and goes on with it. Whatever differs leaves everything as it was,
+ * and the long way (calls.c, delivery.c) looks at the entry afresh and has the words for a refusal.
+ * So the short way does what the long way would, in the same order and under the same locks, and
  * refuses nothing.
  *
  * The switch: if the peer waits on this CPU for just this completion, it is not queued: the CPU
@@ -211,21 +212,48 @@ static inline void operation_let_go(struct endpoint *endpoint, struct operation 
     }
 }
 
+/* operation_release_locked for an operation that holds nothing any more. Its thread keeps what it
+ * has drawn for calls as long as it has more than it would give back. */
+static inline void operation_free(struct thread *thread, struct operation *operation)
+{
+    if (UNLIKELY(operation->grant != NULL ||
+                 (operation->counted && thread->calls_used == 1 && thread->calls_held > 1))) {
+        operation_release_locked(operation);
+        return;
+    }
+    ASSERT(operation->target == NULL && operation->bundle.count == 0);
+    thread->slots_over += operation->slots;
+    thread->receives -= operation->kind == OPERATION_RECEIVE;
+    thread->calls_used -= operation->counted;
+    thread->operations_used--;
+    operation->slots = 0;
+    operation->kind = OPERATION_FREE;
+    operation->endpoint = NULL;
+    operation->receiver = NULL;
+    list_push_back(&thread->operations_free, &operation->free_node);
+}
+
 /* Ends `operation` of `peer` with a number of bytes. True: the peer was waiting for that, on this
  * CPU, and may run here and now instead of being queued. Endpoint lock held. */
-static inline bool complete(struct cpu *cpu, const struct thread *current,
-                            struct operation *operation, uint32_t bytes, uint32_t flags)
+static ALWAYS_INLINE bool complete(struct cpu *cpu, const struct thread *current,
+                                   struct operation *operation, struct operation *taken,
+                                   uint32_t bytes, uint32_t flags)
 {
+    /* `current` NULL: the current thread is not about to wait. `taken`: the call that it got. */
     struct thread *peer = operation->owner;
     bool straight = false;
 
     spinlock_lock(&peer->ring_lock);
+    if (taken != NULL) {
+        list_push_back(&peer->received, &taken->received_node);
+    }
     ring_post_result(&peer->ring, operation->user_data, (int32_t)bytes, flags);
-    operation_release_locked(operation);
+    operation_free(peer, operation);
     if (peer->waiting && (ring_completions(&peer->ring) >= peer->wait_for || peer->ring.corrupt)) {
         peer->waiting = false;
-        straight = may_switch(cpu, current, peer,
-                              peer->deadline_ns == TIMEOUT_NONE && !peer->ring.corrupt);
+        straight =
+            current != NULL && may_switch(cpu, current, peer,
+                                          peer->deadline_ns == TIMEOUT_NONE && !peer->ring.corrupt);
         if (LIKELY(straight)) {
             if (peer->share.borrower != NULL) {
                 sched_lent_back(peer);
@@ -257,7 +285,12 @@ static inline enum handoff finish(struct thread *thread, struct thread *next, bo
         return HANDOFF_DONE;
     }
     if (lends) {
-        sched_lend_to(thread, next);
+        struct cpu *cpu = thread->task.cpu;
+
+        /* Until the thread is ready again; if it cannot lend, each runs on its own. */
+        spinlock_lock(&cpu->run_lock);
+        (void)!sched_lend(&thread->share, &next->share);
+        spinlock_unlock(&cpu->run_lock);
     }
     if (UNLIKELY(process_is_dying(thread->process))) {
         thread_wake(thread, false); /* the kill may have looked before the thread waited */
@@ -299,44 +332,52 @@ static inline void message_deliver(const struct operation *call, const struct op
                  call->message_offset, call->message_bytes);
 }
 
-/* Publishes `call` and gives it to a receiver; NULL: the long way. Endpoint lock held. */
-static inline struct operation *call_meet(struct cpu *cpu, struct thread *thread,
-                                          struct endpoint *endpoint, struct operation *call,
-                                          bool *straight)
+/* `call`, in flight, goes to the server of `receive`, which completes. Endpoint lock held. */
+static ALWAYS_INLINE bool call_give(struct cpu *cpu, const struct thread *current,
+                                    struct endpoint *endpoint, struct operation *call,
+                                    struct operation *receive)
 {
-    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
-    struct operation *receive;
-    struct thread *server;
-    uint32_t total = (uint32_t)sizeof(struct endpoint_message) + call->message_bytes;
-
-    if (record == NULL || endpoint->closed ||
-        call->message_bytes > endpoint->queues.limits.message_bytes ||
-        operation_of(record)->grant != NULL ||
-        !endpoint_meet(&endpoint->queues, &call->endpoint_record, &call->token)) {
-        return NULL;
-    }
-    receive = operation_of(record);
-    server = receive->owner;
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
     message_deliver(call, receive);
     call->taken_epoch = receive->epoch;
-    call->receiver = server;
-    spinlock_lock(&server->ring_lock);
-    list_push_back(&server->received, &call->received_node);
-    spinlock_unlock(&server->ring_lock);
+    call->receiver = receive->owner;
     operation_let_go(endpoint, receive);
-    *straight = complete(cpu, thread, receive, total, 0);
-    return receive;
+    return complete(cpu, current, receive, call,
+                    (uint32_t)sizeof(struct endpoint_message) + call->message_bytes, 0);
 }
 
-static inline enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
-                                        const struct entry *entry, struct thread **next)
+/* Publishes `call`: it meets a receiver, whose operation is *receive then, or waits. False: the
+ * long way. Endpoint lock held. */
+static ALWAYS_INLINE bool call_publish(struct endpoint *endpoint, struct operation *call,
+                                       struct operation **receive)
+{
+    struct endpoint_queues *queues = &endpoint->queues;
+    struct endpoint_record *record = endpoint_next_receiver(queues);
+
+    *receive = NULL;
+    if (endpoint->closed || call->message_bytes > queues->limits.message_bytes) {
+        return false;
+    }
+    if (record == NULL) {
+        return endpoint_add_call(queues, &call->endpoint_record);
+    }
+    if (operation_of(record)->grant != NULL ||
+        !endpoint_meet(queues, &call->endpoint_record, &call->token)) {
+        return false;
+    }
+    *receive = operation_of(record);
+    return true;
+}
+
+static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
+                                               const struct entry *entry, bool lone,
+                                               struct thread **next)
 {
     struct process *process = thread->process;
     const struct hold_edge *edge;
     struct endpoint *endpoint;
     struct operation *call = NULL;
     struct operation *receive;
+    struct thread *server = NULL;
     struct object *target;
     enum transport_error error;
     uint32_t slots;
@@ -383,15 +424,23 @@ static inline enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
         return HANDOFF_NONE;
     }
     spinlock_lock(&endpoint->lock);
-    receive = call_meet(cpu, thread, endpoint, call, &straight);
-    spinlock_unlock(&endpoint->lock);
-    if (UNLIKELY(receive == NULL)) {
+    if (UNLIKELY(!call_publish(endpoint, call, &receive))) {
+        spinlock_unlock(&endpoint->lock);
         call->target = NULL;
         operation_release(call);
         object_unref(target);
         return HANDOFF_NONE;
     }
-    *next = straight ? receive->owner : NULL;
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    if (receive != NULL) {
+        server = receive->owner;
+        straight = call_give(cpu, lone ? thread : NULL, endpoint, call, receive);
+    }
+    spinlock_unlock(&endpoint->lock);
+    if (!lone || !straight) {
+        return HANDOFF_DONE;
+    }
+    *next = server;
     return finish(thread, *next, true);
 }
 
@@ -434,6 +483,7 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     struct endpoint *endpoint;
     struct operation *receive = NULL;
     struct operation *call = NULL;
+    struct endpoint_record *waiting;
     struct endpoint_end end;
     uint64_t epoch;
     bool straight = false;
@@ -450,9 +500,12 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     spinlock_unlock(&process->lock);
 
     spinlock_lock(&endpoint->lock);
+    waiting = endpoint_waiting_call(&endpoint->queues);
     if (entry->result % 8 == 0 &&
         entry->result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
-        endpoint_only_answers(&endpoint->queues)) {
+        endpoint_only_calls(&endpoint->queues) &&
+        (waiting == NULL ||
+         (operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
         call = call_find(endpoint, thread, entry);
     }
     if (LIKELY(call != NULL)) {
@@ -478,21 +531,27 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     receive->result_bytes = entry->result_bytes;
     message_copy(call->owner, call->result_offset, thread, entry->message, entry->message_bytes);
     if (endpoint_finish(&endpoint->queues, entry->second, &end) != TRANSPORT_OK ||
-        !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+        (waiting == NULL && !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record))) {
         ASSERT(false); /* found above; fewer receivers than a moment ago */
     }
     call->receiver = NULL;
     *next = call->owner;
     operation_let_go(endpoint, call);
-    straight = complete(cpu, thread, call, entry->message_bytes,
+    straight = complete(cpu, waiting == NULL ? thread : NULL, call, NULL, entry->message_bytes,
                         (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    if (waiting != NULL) {
+        struct operation *taken = operation_of(waiting);
+
+        taken->token = endpoint_hand_out(&endpoint->queues);
+        (void)call_give(cpu, NULL, endpoint, taken, receive);
+    }
     if (UNLIKELY(endpoint_session_closed(&endpoint->queues) != NULL)) {
         closed_deliver(endpoint);
     } else {
         spinlock_unlock(&endpoint->lock);
     }
     *next = straight ? *next : NULL;
-    return finish(thread, *next, false);
+    return straight ? finish(thread, *next, false) : HANDOFF_DONE;
 }
 
 enum handoff handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
@@ -508,10 +567,28 @@ enum handoff handoff_submission(struct cpu *cpu, struct thread *thread, struct t
     shared = ring_peek(ring, ring->sq_head);
     first = word_at(shared, 0);
     if ((first & CALL_FIXED) == OPCODE_CALL && entry_read(thread, shared, first, &entry)) {
-        return handoff_call(cpu, thread, &entry, next);
+        return handoff_call(cpu, thread, &entry, true, next);
     }
     if ((first & RETURN_FIXED) == OPCODE_RETURN_RECV && entry_read(thread, shared, first, &entry)) {
         return handoff_return(cpu, thread, &entry, next);
     }
     return HANDOFF_NONE;
+}
+
+bool handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes)
+{
+    const struct ring *ring = &thread->ring;
+    const uint8_t *shared;
+    struct thread *next;
+    struct entry entry;
+    uint64_t first;
+
+    if (ring_acceptable(ring) == 0) {
+        return false;
+    }
+    shared = ring_peek(ring, ring->sq_head);
+    first = word_at(shared, 0);
+    *bytes = (uint32_t)(first >> 32);
+    return (first & CALL_FIXED) == OPCODE_CALL && entry_read(thread, shared, first, &entry) &&
+           handoff_call(cpu, thread, &entry, false, &next) != HANDOFF_NONE;
 }

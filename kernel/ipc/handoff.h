@@ -16,4 +16,16 @@ enum handoff {
 MUST_USE enum handoff handoff_submission(struct cpu *cpu, struct thread *thread,
                                          struct thread **next);
 
+/* Whether the next submission is a CALL at all, as far as one look tells. */
+static inline bool handoff_is_call(const struct thread *thread)
+{
+    const struct ring *ring = &thread->ring;
+
+    return (atomic_load_relaxed_word(ring_peek(ring, ring->sq_head)) & UINT8_MAX) == OPCODE_CALL;
+}
+
+/* Carries out the next submission of the current thread if it is a usual CALL, without a switch; of
+ * how many message bytes. No lock is held. */
+MUST_USE bool handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes);
+
 #endif

@@ -199,16 +199,6 @@ static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
     return true;
 }
 
-void sched_lend_to(struct thread *from, struct thread *to)
-{
-    struct cpu *cpu = from->task.cpu;
-
-    ASSERT(to->task.cpu == cpu);
-    spinlock_lock(&cpu->run_lock);
-    (void)!sched_lend(&from->share, &to->share); /* if not, each runs on its own */
-    spinlock_unlock(&cpu->run_lock);
-}
-
 void sched_lent_back(struct thread *thread)
 {
     struct cpu *cpu = thread->task.cpu;
@@ -320,7 +310,7 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
 }
 
 /* The current thread leaves the CPU; where it goes was decided before. */
-static void current_leave(struct cpu *cpu)
+static ALWAYS_INLINE void current_leave(struct cpu *cpu)
 {
     struct thread *current = cpu->current;
 
@@ -339,7 +329,7 @@ static void current_leave(struct cpu *cpu)
 
 /* Runs the thread, or goes on with its cap_enter; returns only if that left it queued or waiting.
  */
-static void thread_run(struct cpu *cpu, struct thread *thread)
+static ALWAYS_INLINE void thread_run(struct cpu *cpu, struct thread *thread)
 {
     cpu->current = thread;
     cpu->context = &thread->context;

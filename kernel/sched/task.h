@@ -84,10 +84,6 @@ static inline bool sched_should_yield(const struct cpu *cpu)
 /* Goes from the current thread, which waits, to `to`, on what is left of its quantum. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
-/* The current thread, which waits for `to`, a thread of its CPU, lends it its time and priority,
- * until it is ready again in whatever way. */
-void sched_lend_to(struct thread *from, struct thread *to);
-
 /* A waiting thread of this CPU is about to run without being queued: what it lent is over. */
 void sched_lent_back(struct thread *thread);
 

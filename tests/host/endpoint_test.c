@@ -579,6 +579,55 @@ static void walk(const struct endpoint_limits *limits, uint64_t seed, unsigned s
     assert_int_equal(endpoint_check(&queues), 0);
 }
 
+/* Meeting and handing out do what adding and matching do, in one step; and nothing when something
+ * else comes first. */
+static void test_meeting_at_once(void **state)
+{
+    struct endpoint_record *call = &records[0];
+    struct endpoint_record *receiver = &records[1];
+    struct endpoint_end end;
+    uint64_t token;
+    uint64_t next;
+
+    (void)state;
+    assert_false(endpoint_meet(&queues, call, &token)); /* nobody receives */
+    assert_int_equal(call->place, ENDPOINT_NOWHERE);
+    assert_true(endpoint_add_receiver(&queues, receiver));
+    assert_true(endpoint_add_receiver(&queues, &records[2]));
+    assert_true(endpoint_meet(&queues, call, &token));
+    assert_int_equal(call->place, ENDPOINT_IN_FLIGHT);
+    assert_int_equal(receiver->place, ENDPOINT_NOWHERE); /* the oldest */
+    assert_int_equal(records[2].place, ENDPOINT_RECEIVER_WAITS);
+    assert_ptr_equal(endpoint_find(&queues, token), call);
+    assert_int_equal(endpoint_check(&queues), 0);
+    assert_null(endpoint_waiting_call(&queues));
+
+    /* A call that came before, a session's end: the long way. */
+    assert_null(endpoint_remove(&queues, &records[2]));
+    assert_true(endpoint_add_call(&queues, &records[3]));
+    assert_true(endpoint_add_call(&queues, &records[4]));
+    assert_true(endpoint_add_receiver(&queues, receiver));
+    assert_false(endpoint_meet(&queues, &records[5], &next));
+    assert_true(endpoint_only_calls(&queues));
+    assert_null(endpoint_remove(&queues, receiver));
+    assert_ptr_equal(endpoint_waiting_call(&queues), &records[3]);
+    next = endpoint_hand_out(&queues);
+    assert_true(next != token);
+    assert_ptr_equal(endpoint_find(&queues, next), &records[3]);
+    assert_ptr_equal(endpoint_waiting_call(&queues), &records[4]);
+    assert_int_equal(endpoint_finish(&queues, next, &end), TRANSPORT_OK);
+    assert_ptr_equal(end.call, &records[3]);
+    assert_int_equal(endpoint_check(&queues), 0);
+    assert_null(endpoint_remove(&queues, &records[4]));
+
+    assert_int_equal(endpoint_session_open(&queues, &sessions[0], 7), ENDPOINT_SESSION_OK);
+    endpoint_session_close(&queues, &sessions[0]);
+    assert_true(endpoint_add_receiver(&queues, receiver));
+    assert_false(endpoint_only_calls(&queues));
+    assert_false(endpoint_meet(&queues, &records[5], &next));
+    assert_int_equal(endpoint_check(&queues), 0);
+}
+
 static void test_random_walk(void **state)
 {
     (void)state;
@@ -608,6 +657,7 @@ int main(void)
         cmocka_unit_test_setup(test_closed_needs_no_token, setup),
         cmocka_unit_test_setup(test_session_limit, setup),
         cmocka_unit_test_setup(test_may_switch, setup),
+        cmocka_unit_test_setup(test_meeting_at_once, setup),
         cmocka_unit_test(test_random_walk),
         cmocka_unit_test(test_random_walk_tiny),
     };

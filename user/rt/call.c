@@ -88,27 +88,35 @@ struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
                                             : rt_call_answer(call, &completion);
 }
 
+/* What a completion that announces a call in `buffer` says. */
+static inline struct rt_request request_of(int32_t status, const struct cqe *completion,
+                                           struct rt_buffer buffer)
+{
+    const struct endpoint_message *head =
+        (const struct endpoint_message *)(const void *)buffer.bytes;
+    struct rt_request request;
+
+    request.status = status != TRANSPORT_OK ? status : completion->result;
+    if (UNLIKELY(request.status < 0)) {
+        return (struct rt_request){.status = request.status,
+                                   .refusal = status != TRANSPORT_OK ? (struct refusal){0}
+                                                                     : completion->refusal};
+    }
+    request.head = head;
+    request.message = buffer.bytes + sizeof(*head);
+    request.caps = head->caps != 0 ? caps_behind(request.message, head->message_bytes) : NULL;
+    request.refusal = completion->refusal;
+    return request;
+}
+
 /* Submits an entry whose completion announces a call in `buffer`. */
 static struct rt_request receive_by(struct rt_ring *ring, const struct sqe *entry,
                                     struct rt_buffer buffer)
 {
     struct cqe completion;
-    struct rt_request request = {.status = rt_ring_do(ring, entry, &completion)};
+    int32_t status = rt_ring_do(ring, entry, &completion);
 
-    if (request.status != TRANSPORT_OK) {
-        return request;
-    }
-    request.status = completion.result;
-    request.refusal = completion.refusal;
-    if (completion.result < 0) {
-        return request;
-    }
-    request.head = (const struct endpoint_message *)(const void *)buffer.bytes;
-    request.message = buffer.bytes + sizeof(*request.head);
-    if (request.head->caps != 0) {
-        request.caps = caps_behind(request.message, request.head->message_bytes);
-    }
-    return request;
+    return request_of(status, &completion, buffer);
 }
 
 struct rt_request rt_receive(struct rt_ring *ring, struct cap_id endpoint, struct rt_buffer buffer)
@@ -162,11 +170,32 @@ struct sqe rt_watch_entry(struct cap_id endpoint, uint64_t token)
 struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply *reply,
                                     struct rt_buffer buffer)
 {
-    struct sqe entry = return_entry(reply, OPCODE_RETURN_RECV);
+    struct sqe *place = rt_ring_place(ring, 0);
+    struct cqe completion;
+    int32_t status;
 
-    entry.result = address_of(buffer.bytes);
-    entry.result_bytes = buffer.size;
-    return receive_by(ring, &entry, buffer);
+    if (UNLIKELY(ring->checks || !rt_ring_has_place(ring))) {
+        struct sqe entry = return_entry(reply, OPCODE_RETURN_RECV);
+
+        entry.result = address_of(buffer.bytes);
+        entry.result_bytes = buffer.size;
+        return receive_by(ring, &entry, buffer);
+    }
+    place->opcode = OPCODE_RETURN_RECV;
+    place->flags = reply->exception ? SQE_EXCEPTION : 0;
+    place->method = 0;
+    place->transfers = reply->transfers;
+    place->message_bytes = reply->message_bytes;
+    place->user_data = RT_RING_LONE;
+    place->cap = reply->endpoint;
+    place->token = reply->token;
+    place->message = address_of(reply->message);
+    place->result = address_of(buffer.bytes);
+    place->result_bytes = buffer.size;
+    place->answer = 0;
+    place->spare = 0;
+    status = rt_ring_lone(ring, &completion);
+    return request_of(status, &completion, buffer);
 }
 
 struct sqe rt_finish_entry(struct rt_answer_id id)
