@@ -38,7 +38,7 @@ struct Quotas {
   outstandingCalls @4 :UInt32; # calls sent and not yet completed
   scratchBytes @5 :UInt32;     # kernel scratch for parameters and results, bytes
   threads @6 :UInt32;          # threads, the first included
-  logBytes @7 :UInt32;         # bytes that may stand in the log at one time
+  logBytes @7 :UInt32;         # bytes written to the console in one second
   grantNodes @8 :UInt32;       # delegations that may be live at one time
   cpuPermille @9 :UInt16 = 1000; # share of one CPU, thousandths
 }

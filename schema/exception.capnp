@@ -77,7 +77,8 @@ struct CapException $C.name("cap_exception") {
   # Name of the limit or ledger that refused, for quotaExceeded, limitExceeded and outOfRange.
 
   limit @6 :UInt64;
-  # What would have been allowed, in the units of the argument or ledger.
+  # What would have been allowed, in the units of the argument; for quotaExceeded the ledger's limit,
+  # less what was given to children.
 
   amount @7 :UInt64;
   # What was asked for, in the same units.

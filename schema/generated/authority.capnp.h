@@ -215,7 +215,7 @@ static inline void authority_quotas_set_threads(struct authority_quotas_builder 
     capn_set_u32(b.raw, 24, value, 0);
 }
 
-/* bytes that may stand in the log at one time */
+/* bytes written to the console in one second */
 static inline uint32_t authority_quotas_get_log_bytes(struct authority_quotas_reader r)
 {
     return capn_get_u32(r.raw, 28, 0);

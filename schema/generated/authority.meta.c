@@ -37,14 +37,14 @@ static const char text[] =
     "scratchBytes" "\0" /* 1031 */
     "threads, the first included\n" "\0" /* 1044 */
     "threads" "\0" /* 1073 */
-    "bytes that may stand in the log at one time\n" "\0" /* 1081 */
-    "logBytes" "\0" /* 1126 */
-    "delegations that may be live at one time\n" "\0" /* 1135 */
-    "grantNodes" "\0" /* 1177 */
-    "share of one CPU, thousandths\n" "\0" /* 1188 */
-    "cpuPermille" "\0" /* 1219 */
-    "What a process may use at most, all hard limits. A parent donates them from its own ledger and\ngets back what is unused, and what was used as it is released. Zero means none of it.\n" "\0" /* 1231 */
-    "Quotas" "\0" /* 1413 */;
+    "bytes written to the console in one second\n" "\0" /* 1081 */
+    "logBytes" "\0" /* 1125 */
+    "delegations that may be live at one time\n" "\0" /* 1134 */
+    "grantNodes" "\0" /* 1176 */
+    "share of one CPU, thousandths\n" "\0" /* 1187 */
+    "cpuPermille" "\0" /* 1218 */
+    "What a process may use at most, all hard limits. A parent donates them from its own ledger and\ngets back what is unused, and what was used as it is released. Zero means none of it.\n" "\0" /* 1230 */
+    "Quotas" "\0" /* 1412 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 471, 412, 0, 0, 0, 0}, /* authority.capnp:Facet.all */
@@ -56,9 +56,9 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 964, 930, 4, 65535, 8, 0}, /* authority.capnp:Quotas.outstandingCalls */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1031, 981, 5, 65535, 8, 0}, /* authority.capnp:Quotas.scratchBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1073, 1044, 6, 65535, 8, 0}, /* authority.capnp:Quotas.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1126, 1081, 7, 65535, 8, 0}, /* authority.capnp:Quotas.logBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1177, 1135, 8, 65535, 8, 0}, /* authority.capnp:Quotas.grantNodes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x3e8), NULL, 1219, 1188, 18, 65535, 7, 0}, /* authority.capnp:Quotas.cpuPermille */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1125, 1081, 7, 65535, 8, 0}, /* authority.capnp:Quotas.logBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1176, 1134, 8, 65535, 8, 0}, /* authority.capnp:Quotas.grantNodes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x3e8), NULL, 1218, 1187, 18, 65535, 7, 0}, /* authority.capnp:Quotas.cpuPermille */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
@@ -72,7 +72,7 @@ static const struct capn_meta_enumerant enumerants[] = {
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa0df135aa3b3fe95), 399, 306, 0, 5, 0, 0, 0, 0, {0, 0}, 2, false}, /* TransferMode */
     {UINT64_C(0xb5f6d2debfe06ee6), 731, 551, 0, 2, 0, 0, 0, 2, {2, 0}, 1, false}, /* Facet */
-    {UINT64_C(0xc1bd7d374defc22c), 1413, 1231, 2, 10, 0, 0, 0, 0, {5, 0}, 1, false}, /* Quotas */
+    {UINT64_C(0xc1bd7d374defc22c), 1412, 1230, 2, 10, 0, 0, 0, 0, {5, 0}, 1, false}, /* Quotas */
 };
 
 const struct capn_meta_file authority_meta = {

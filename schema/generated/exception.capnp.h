@@ -244,7 +244,10 @@ static inline char *cap_exception_init_limit_name(struct cap_exception_builder b
     return capn_init_text(cap_exception_place_limit_name(b), length);
 }
 
-/* What would have been allowed, in the units of the argument or ledger. */
+/*
+ * What would have been allowed, in the units of the argument; for quotaExceeded the ledger's limit,
+ * less what was given to children.
+ */
 static inline uint64_t cap_exception_get_limit(struct cap_exception_reader r)
 {
     return capn_get_u64(r.raw, 16, 0);

@@ -17,98 +17,98 @@ static const char text[] =
     "argument" "\0" /* 403 */
     "Name of the limit or ledger that refused, for quotaExceeded, limitExceeded and outOfRange.\n" "\0" /* 412 */
     "limitName" "\0" /* 504 */
-    "What would have been allowed, in the units of the argument or ledger.\n" "\0" /* 514 */
-    "limit" "\0" /* 585 */
-    "What was asked for, in the same units.\n" "\0" /* 591 */
-    "amount" "\0" /* 631 */
-    "Manifest name of the object or service that refused.\n" "\0" /* 638 */
-    "object" "\0" /* 692 */
-    "One sentence for a person. Programs decide by reason, never by this text.\n" "\0" /* 699 */
-    "detail" "\0" /* 774 */
-    "The body of a completion whose status says \"exception\". It belongs to the call that it answers\nand is valid until the arena space that it lies in is reused.\n" "\0" /* 781 */
-    "CapException" "\0" /* 939 */
-    "not an error; never sent\n" "\0" /* 952 */
-    "none" "\0" /* 978 */
-    "the parameters cannot be decoded, or use up the decoding budget\n" "\0" /* 983 */
-    "malformedMessage" "\0" /* 1048 */
-    "the interface has no method with this number\n" "\0" /* 1065 */
-    "unknownMethod" "\0" /* 1111 */
-    "the edge exists but its facet does not include this method\n" "\0" /* 1125 */
-    "methodNotInFacet" "\0" /* 1185 */
-    "the id names no live edge: released, moved or never there\n" "\0" /* 1202 */
-    "staleCapability" "\0" /* 1261 */
-    "the edge was derived from a grant that has been revoked\n" "\0" /* 1277 */
-    "revokedCapability" "\0" /* 1334 */
-    "the edge holds an object of another interface\n" "\0" /* 1352 */
-    "wrongInterface" "\0" /* 1399 */
-    "a capability argument is null or was not passed\n" "\0" /* 1414 */
-    "missingCapability" "\0" /* 1463 */
-    "a required text, data, list or structure is absent\n" "\0" /* 1481 */
-    "missingArgument" "\0" /* 1533 */
-    "the value has no meaning for this call\n" "\0" /* 1549 */
-    "invalidArgument" "\0" /* 1589 */
-    "the value lies beyond what the object holds; limit and amount tell\n" "\0" /* 1605 */
-    "outOfRange" "\0" /* 1673 */
-    "an address, offset or length is not a multiple of limit\n" "\0" /* 1684 */
-    "misaligned" "\0" /* 1741 */
-    "empty, longer than limit, or outside [a-z0-9_-]\n" "\0" /* 1752 */
-    "invalidName" "\0" /* 1801 */
-    "the name, slot or address is taken\n" "\0" /* 1813 */
-    "alreadyExists" "\0" /* 1849 */
-    "nothing has this name, index or address\n" "\0" /* 1863 */
-    "notFound" "\0" /* 1904 */
-    "a ledger of the payer is used up; limitName is the ledger\n" "\0" /* 1913 */
-    "quotaExceeded" "\0" /* 1972 */
-    "a fixed limit of the system; limitName names it\n" "\0" /* 1986 */
-    "limitExceeded" "\0" /* 2035 */
-    "no free frames, although the quota would allow it\n" "\0" /* 2049 */
-    "outOfMemory" "\0" /* 2100 */
-    "the edge lacks the right to grant\n" "\0" /* 2112 */
-    "notGrantable" "\0" /* 2147 */
-    "a derived facet, mode or quota asks for more than its source holds\n" "\0" /* 2160 */
-    "widerThanSource" "\0" /* 2228 */
-    "the object is in a state that excludes this call\n" "\0" /* 2244 */
-    "busy" "\0" /* 2294 */
-    "a call that must not wait would have to\n" "\0" /* 2299 */
-    "wouldBlock" "\0" /* 2340 */
-    "the time given in the call has passed\n" "\0" /* 2351 */
-    "timedOut" "\0" /* 2390 */
-    "CANCEL, or the caller's ring was closed\n" "\0" /* 2399 */
-    "cancelled" "\0" /* 2440 */
-    "ThreadHandle.interrupt woke the waiting thread\n" "\0" /* 2450 */
-    "interrupted" "\0" /* 2498 */
-    "the answer that this call was pipelined on failed or was finished\n" "\0" /* 2510 */
-    "brokenAnswer" "\0" /* 2577 */
-    "the process that would have answered is gone\n" "\0" /* 2590 */
-    "peerDied" "\0" /* 2636 */
-    "the service was restarted; ask its supervisor for a new capability\n" "\0" /* 2645 */
-    "peerRestarted" "\0" /* 2713 */
-    "a version number that this system does not know\n" "\0" /* 2727 */
-    "unsupportedVersion" "\0" /* 2776 */
-    "not a loadable ELF image; detail says which rule it breaks\n" "\0" /* 2795 */
-    "badImage" "\0" /* 2855 */
-    "the object has no position\n" "\0" /* 2864 */
-    "notSeekable" "\0" /* 2892 */
-    "the caller does not hold the lock, token or role that this needs\n" "\0" /* 2904 */
-    "notOwner" "\0" /* 2970 */
-    "the caller would wait for itself\n" "\0" /* 2979 */
-    "deadlock" "\0" /* 3013 */
-    "the object was closed or destroyed by its owner\n" "\0" /* 3022 */
-    "closed" "\0" /* 3071 */
-    "longer than the endpoint's largest message, which is limit\n" "\0" /* 3078 */
-    "messageTooLarge" "\0" /* 3138 */
-    "more than the endpoint takes in one message, which is limit\n" "\0" /* 3154 */
-    "tooManyCapabilities" "\0" /* 3215 */
-    "a rule about inheritance or delegation forbids it\n" "\0" /* 3235 */
-    "permissionDenied" "\0" /* 3286 */
-    "the object knows the method but cannot do it here\n" "\0" /* 3303 */
-    "unsupported" "\0" /* 3354 */
-    "memory may be one of the two, never both\n" "\0" /* 3366 */
-    "writableAndExecutable" "\0" /* 3408 */
-    "the method is performed through a ring opcode, not through CALL\n" "\0" /* 3430 */
-    "opcodeOnly" "\0" /* 3495 */
-    "Why a call was refused or broken. The numbers are stable: new reasons are added at the end.\nThe same numbers stand in the refusal detail of a completion (abi/).\n" "\0" /* 3506 */
-    "Reason" "\0" /* 3668 */;
+    "What would have been allowed, in the units of the argument; for quotaExceeded the ledger's limit,\nless what was given to children.\n" "\0" /* 514 */
+    "limit" "\0" /* 646 */
+    "What was asked for, in the same units.\n" "\0" /* 652 */
+    "amount" "\0" /* 692 */
+    "Manifest name of the object or service that refused.\n" "\0" /* 699 */
+    "object" "\0" /* 753 */
+    "One sentence for a person. Programs decide by reason, never by this text.\n" "\0" /* 760 */
+    "detail" "\0" /* 835 */
+    "The body of a completion whose status says \"exception\". It belongs to the call that it answers\nand is valid until the arena space that it lies in is reused.\n" "\0" /* 842 */
+    "CapException" "\0" /* 1000 */
+    "not an error; never sent\n" "\0" /* 1013 */
+    "none" "\0" /* 1039 */
+    "the parameters cannot be decoded, or use up the decoding budget\n" "\0" /* 1044 */
+    "malformedMessage" "\0" /* 1109 */
+    "the interface has no method with this number\n" "\0" /* 1126 */
+    "unknownMethod" "\0" /* 1172 */
+    "the edge exists but its facet does not include this method\n" "\0" /* 1186 */
+    "methodNotInFacet" "\0" /* 1246 */
+    "the id names no live edge: released, moved or never there\n" "\0" /* 1263 */
+    "staleCapability" "\0" /* 1322 */
+    "the edge was derived from a grant that has been revoked\n" "\0" /* 1338 */
+    "revokedCapability" "\0" /* 1395 */
+    "the edge holds an object of another interface\n" "\0" /* 1413 */
+    "wrongInterface" "\0" /* 1460 */
+    "a capability argument is null or was not passed\n" "\0" /* 1475 */
+    "missingCapability" "\0" /* 1524 */
+    "a required text, data, list or structure is absent\n" "\0" /* 1542 */
+    "missingArgument" "\0" /* 1594 */
+    "the value has no meaning for this call\n" "\0" /* 1610 */
+    "invalidArgument" "\0" /* 1650 */
+    "the value lies beyond what the object holds; limit and amount tell\n" "\0" /* 1666 */
+    "outOfRange" "\0" /* 1734 */
+    "an address, offset or length is not a multiple of limit\n" "\0" /* 1745 */
+    "misaligned" "\0" /* 1802 */
+    "empty, longer than limit, or outside [a-z0-9_-]\n" "\0" /* 1813 */
+    "invalidName" "\0" /* 1862 */
+    "the name, slot or address is taken\n" "\0" /* 1874 */
+    "alreadyExists" "\0" /* 1910 */
+    "nothing has this name, index or address\n" "\0" /* 1924 */
+    "notFound" "\0" /* 1965 */
+    "a ledger of the payer is used up; limitName is the ledger\n" "\0" /* 1974 */
+    "quotaExceeded" "\0" /* 2033 */
+    "a fixed limit of the system; limitName names it\n" "\0" /* 2047 */
+    "limitExceeded" "\0" /* 2096 */
+    "no free frames, although the quota would allow it\n" "\0" /* 2110 */
+    "outOfMemory" "\0" /* 2161 */
+    "the edge lacks the right to grant\n" "\0" /* 2173 */
+    "notGrantable" "\0" /* 2208 */
+    "a derived facet, mode or quota asks for more than its source holds\n" "\0" /* 2221 */
+    "widerThanSource" "\0" /* 2289 */
+    "the object is in a state that excludes this call\n" "\0" /* 2305 */
+    "busy" "\0" /* 2355 */
+    "a call that must not wait would have to\n" "\0" /* 2360 */
+    "wouldBlock" "\0" /* 2401 */
+    "the time given in the call has passed\n" "\0" /* 2412 */
+    "timedOut" "\0" /* 2451 */
+    "CANCEL, or the caller's ring was closed\n" "\0" /* 2460 */
+    "cancelled" "\0" /* 2501 */
+    "ThreadHandle.interrupt woke the waiting thread\n" "\0" /* 2511 */
+    "interrupted" "\0" /* 2559 */
+    "the answer that this call was pipelined on failed or was finished\n" "\0" /* 2571 */
+    "brokenAnswer" "\0" /* 2638 */
+    "the process that would have answered is gone\n" "\0" /* 2651 */
+    "peerDied" "\0" /* 2697 */
+    "the service was restarted; ask its supervisor for a new capability\n" "\0" /* 2706 */
+    "peerRestarted" "\0" /* 2774 */
+    "a version number that this system does not know\n" "\0" /* 2788 */
+    "unsupportedVersion" "\0" /* 2837 */
+    "not a loadable ELF image; detail says which rule it breaks\n" "\0" /* 2856 */
+    "badImage" "\0" /* 2916 */
+    "the object has no position\n" "\0" /* 2925 */
+    "notSeekable" "\0" /* 2953 */
+    "the caller does not hold the lock, token or role that this needs\n" "\0" /* 2965 */
+    "notOwner" "\0" /* 3031 */
+    "the caller would wait for itself\n" "\0" /* 3040 */
+    "deadlock" "\0" /* 3074 */
+    "the object was closed or destroyed by its owner\n" "\0" /* 3083 */
+    "closed" "\0" /* 3132 */
+    "longer than the endpoint's largest message, which is limit\n" "\0" /* 3139 */
+    "messageTooLarge" "\0" /* 3199 */
+    "more than the endpoint takes in one message, which is limit\n" "\0" /* 3215 */
+    "tooManyCapabilities" "\0" /* 3276 */
+    "a rule about inheritance or delegation forbids it\n" "\0" /* 3296 */
+    "permissionDenied" "\0" /* 3347 */
+    "the object knows the method but cannot do it here\n" "\0" /* 3364 */
+    "unsupported" "\0" /* 3415 */
+    "memory may be one of the two, never both\n" "\0" /* 3427 */
+    "writableAndExecutable" "\0" /* 3469 */
+    "the method is performed through a ring opcode, not through CALL\n" "\0" /* 3491 */
+    "opcodeOnly" "\0" /* 3556 */
+    "Why a call was refused or broken. The numbers are stable: new reasons are added at the end.\nThe same numbers stand in the refusal detail of a completion (abi/).\n" "\0" /* 3567 */
+    "Reason" "\0" /* 3729 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xfc45d418ef9cdadf), UINT64_C(0x0), NULL, 19, 1, 0, 65535, 15, 0}, /* exception.capnp:CapException.reason */
@@ -117,58 +117,58 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 240, 204, 1, 65535, 9, 0}, /* exception.capnp:CapException.interfaceId */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 403, 252, 0, 65535, 12, 0}, /* exception.capnp:CapException.argument */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 504, 412, 1, 65535, 12, 0}, /* exception.capnp:CapException.limitName */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 585, 514, 2, 65535, 9, 0}, /* exception.capnp:CapException.limit */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 631, 591, 3, 65535, 9, 0}, /* exception.capnp:CapException.amount */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 692, 638, 2, 65535, 12, 0}, /* exception.capnp:CapException.object */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 774, 699, 3, 65535, 12, 0}, /* exception.capnp:CapException.detail */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 646, 514, 2, 65535, 9, 0}, /* exception.capnp:CapException.limit */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 692, 652, 3, 65535, 9, 0}, /* exception.capnp:CapException.amount */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 753, 699, 2, 65535, 12, 0}, /* exception.capnp:CapException.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 835, 760, 3, 65535, 12, 0}, /* exception.capnp:CapException.detail */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {978, 952},
-    {1048, 983},
-    {1111, 1065},
-    {1185, 1125},
-    {1261, 1202},
-    {1334, 1277},
-    {1399, 1352},
-    {1463, 1414},
-    {1533, 1481},
-    {1589, 1549},
-    {1673, 1605},
-    {1741, 1684},
-    {1801, 1752},
-    {1849, 1813},
-    {1904, 1863},
-    {1972, 1913},
-    {2035, 1986},
-    {2100, 2049},
-    {2147, 2112},
-    {2228, 2160},
-    {2294, 2244},
-    {2340, 2299},
-    {2390, 2351},
-    {2440, 2399},
-    {2498, 2450},
-    {2577, 2510},
-    {2636, 2590},
-    {2713, 2645},
-    {2776, 2727},
-    {2855, 2795},
-    {2892, 2864},
-    {2970, 2904},
-    {3013, 2979},
-    {3071, 3022},
-    {3138, 3078},
-    {3215, 3154},
-    {3286, 3235},
-    {3354, 3303},
-    {3408, 3366},
-    {3495, 3430},
+    {1039, 1013},
+    {1109, 1044},
+    {1172, 1126},
+    {1246, 1186},
+    {1322, 1263},
+    {1395, 1338},
+    {1460, 1413},
+    {1524, 1475},
+    {1594, 1542},
+    {1650, 1610},
+    {1734, 1666},
+    {1802, 1745},
+    {1862, 1813},
+    {1910, 1874},
+    {1965, 1924},
+    {2033, 1974},
+    {2096, 2047},
+    {2161, 2110},
+    {2208, 2173},
+    {2289, 2221},
+    {2355, 2305},
+    {2401, 2360},
+    {2451, 2412},
+    {2501, 2460},
+    {2559, 2511},
+    {2638, 2571},
+    {2697, 2651},
+    {2774, 2706},
+    {2837, 2788},
+    {2916, 2856},
+    {2953, 2925},
+    {3031, 2965},
+    {3074, 3040},
+    {3132, 3083},
+    {3199, 3139},
+    {3276, 3215},
+    {3347, 3296},
+    {3415, 3364},
+    {3469, 3427},
+    {3556, 3491},
 };
 
 static const struct capn_meta_node nodes[] = {
-    {UINT64_C(0xe5f74699e5264609), 939, 781, 0, 10, 0, 0, 0, 0, {4, 4}, 1, false}, /* CapException */
-    {UINT64_C(0xfc45d418ef9cdadf), 3668, 3506, 0, 40, 0, 0, 0, 0, {0, 0}, 2, false}, /* Reason */
+    {UINT64_C(0xe5f74699e5264609), 1000, 842, 0, 10, 0, 0, 0, 0, {4, 4}, 1, false}, /* CapException */
+    {UINT64_C(0xfc45d418ef9cdadf), 3729, 3567, 0, 40, 0, 0, 0, 0, {0, 0}, 2, false}, /* Reason */
 };
 
 const struct capn_meta_file exception_meta = {
