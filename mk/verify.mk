@@ -43,6 +43,19 @@ grant-bench: ## time a revocation of 100,000 edges against one of a single edge,
 	$(Q)$(MAKE) $(GRANT_BENCH)
 	@$(GRANT_BENCH)
 
+# ---- what finding a capability costs, beside the machine's own ring -------------------------------
+
+URING_BENCH := $(HOST_DIR)/uring_bench/bench
+$(URING_BENCH): bench/uring_bench.c core/cap_table.c core/grant.c $(wildcard core/*.h abi/*.h)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -Wall -Wextra -iquote . -o $@ $(filter %.c,$^)
+
+.PHONY: uring-bench
+uring-bench: ## time a capability lookup against an io_uring NOP of this machine, as a ratio
+	$(call setup,build test)
+	$(Q)$(MAKE) $(URING_BENCH)
+	@$(URING_BENCH)
+
 .PHONY: capnp-bench capnp-bench-build
 capnp-bench-build: $(CAPNP_BENCH)/bench
 	@:

@@ -392,6 +392,7 @@ def main():
     measure_capnp(table, options.make, options.exact)
     if not options.exact:
         measure_program(table, options.make, "grant-bench", "the revocation bench")
+        measure_program(table, options.make, "uring-bench", "the lookup bench")
         measure_program(table, options.make, "sim-bench", "the simulator's speed")
     if shutil.which(qemu.QEMU):
         measure_boot(table, options.exact)
