@@ -36,6 +36,7 @@ enum {
     DELEGATIONS = 4096,
     UNDER_WAY = 4096,
     SPAWNS = 1024,
+    CARRIERS = 8192,
 };
 
 struct process {
@@ -68,6 +69,8 @@ static uint64_t under_way[UNDER_WAY]; /* submissions that are TAKEN, in any orde
 static uint32_t under_way_count;
 static uint64_t spawns[SPAWNS]; /* submissions that asked for one and were taken */
 static uint32_t spawn_count;
+static uint64_t carriers[CARRIERS]; /* CALLs that carry something and were taken */
+static uint32_t carrier_count;
 static struct delegation delegations[DELEGATIONS];
 static uint32_t delegation_count;
 static uint64_t gone[THREADS];
@@ -200,7 +203,7 @@ struct model_history model_history(uint64_t pid, uint64_t id, uint64_t from, uin
         if (edge->edge.id == id && edge->born <= to) {
             history.held = edge;
             history.before = edge->born <= from;
-            history.throughout = edge->born <= from && edge->died > to;
+            history.throughout = edge->born <= from && edge->died > to && edge->away < from;
             history.sometime = edge->died >= from;
             break;
         }
@@ -310,7 +313,8 @@ static bool asks_for(const struct model_submission *submission, const struct mod
                edge->badge == intent->badge && passes_as(edge, intent->transfer) &&
                edge->grant == 0;
     case MODEL_ASK_SPAWN:
-        return edge->interface_id == PROCESS_HANDLE_INTERFACE_ID && edge->badge == 0;
+        return edge->interface_id == PROCESS_HANDLE_INTERFACE_ID && edge->badge == 0 &&
+               edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0;
     default:
         return false;
     }
@@ -339,6 +343,9 @@ static bool grants(const struct model_submission *spawn, const struct model_edge
     return false;
 }
 
+static bool carries(struct model_submission *call, const struct model_edge *edge);
+static bool leaves(uint64_t pid, uint64_t id);
+
 /* Which submission brought this edge about; 0 with *known: none, but it may be. */
 static uint64_t cause_find(const struct model_actor *actor, const struct process *process,
                            const struct model_edge *edge, bool *known)
@@ -358,6 +365,15 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
         }
         if (other->pid == process->pid && other->state != MODEL_DONE && asks_for(other, edge)) {
             return spawns[i];
+        }
+    }
+    for (uint32_t i = 0; i < carrier_count; i++) {
+        struct model_submission *call = &submissions[carriers[i]];
+
+        /* Of a thread that is ending too, until the call is taken back; and of one that is over, if
+         * an equal edge of its was laid to the account of this call. */
+        if ((call->state != MODEL_DONE || call->token != 0) && carries(call, edge)) {
+            return 0;
         }
     }
     /* The first process gets what the manifest says, which is not this model's matter. */
@@ -454,8 +470,13 @@ static void edge_add(const struct model_actor *actor, struct process *process,
         return;
     }
     process->generation[slot] = generation_of(edge->id);
-    held[held_count] = (struct model_held){
-        .edge = *edge, .pid = process->pid, .born = model_now, .died = UINT64_MAX, .by = cause};
+    held[held_count] =
+        (struct model_held){.edge = *edge,
+                            .pid = process->pid,
+                            .born = model_now,
+                            .died = UINT64_MAX,
+                            .away = edge->state == MODEL_EDGE_MOVING ? UINT64_MAX : 0,
+                            .by = cause};
     previous[held_count] = process->last;
     process->last = held_count++;
     if (cause != 0) {
@@ -488,7 +509,7 @@ static void edge_remove(const struct model_actor *actor, struct process *process
             return;
         }
     }
-    if (process->life >= MODEL_DYING) {
+    if (process->life >= MODEL_DYING || leaves(process->pid, edge->edge.id)) {
         return;
     }
     model_disagree("process %llu: edge %llx:%u went away and nobody asked for it",
@@ -516,6 +537,43 @@ static bool edge_stays(struct model_edge *was, const struct model_edge *now)
     }
     was->state = now->state;
     return edges_are_equal(was, now);
+}
+
+/* Whether this is one of the edges that travel beside the call, and has not arrived yet; it has
+ * now. */
+static bool carries(struct model_submission *call, const struct model_edge *edge)
+{
+    for (uint32_t i = 0; call->intent.ask == MODEL_ASK_NOTHING && i < call->intent.grants; i++) {
+        const struct model_grant *grant = &call->intent.grant[i];
+        struct model_history source = model_history(call->pid, grant->id, call->begun, model_now);
+        const struct model_edge *from = source.held == NULL ? NULL : &source.held->edge;
+
+        if (from != NULL && source.sometime && (call->carried >> i & 1) == 0 &&
+            from->object == edge->object && from->interface_id == edge->interface_id &&
+            from->facet == edge->facet && from->badge == edge->badge &&
+            from->grant == edge->grant && edge->mode == 0 && edge->grantable == 0 &&
+            (from->mode == 1 || (from->mode == 2 && grant->moves))) {
+            call->carried |= 1U << i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a call under way takes this edge away from its holder. */
+static bool leaves(uint64_t pid, uint64_t id)
+{
+    for (uint32_t i = carrier_count; i > 0; i--) {
+        const struct model_submission *call = &submissions[carriers[i - 1]];
+
+        for (uint32_t k = 0;
+             call->pid == pid && call->state != MODEL_DONE && k < call->intent.grants; k++) {
+            if (call->intent.grant[k].id == id && call->intent.grant[k].moves) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* The newest edge of the process with this id. */
@@ -553,6 +611,11 @@ void model_table(const struct model_actor *actor, uint64_t pid, const struct mod
             if (!edge_stays(&held[process->live[old]].edge, &edges[i])) {
                 model_disagree("process %llu: edge %u changed under its id",
                                (unsigned long long)pid, slot);
+            }
+            if (edges[i].state != MODEL_EDGE_HELD) {
+                held[process->live[old]].away = UINT64_MAX;
+            } else if (held[process->live[old]].away == UINT64_MAX) {
+                held[process->live[old]].away = model_now;
             }
             live[i] = process->live[old++];
             continue;
@@ -603,6 +666,8 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe)
     under_way[under_way_count++] = sqe->user_data;
     if (found->intent.ask == MODEL_ASK_SPAWN) {
         spawns[spawn_count++] = sqe->user_data;
+    } else if (found->intent.grants != 0 && carrier_count < CARRIERS) {
+        carriers[carrier_count++] = sqe->user_data;
     }
     found->state = MODEL_TAKEN;
     found->sqe = *sqe;
@@ -680,6 +745,9 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     int32_t permitted;
 
     if ((submission->sqe.flags & SQE_PROMISED) != 0 || submission->sqe.answer != 0 ||
+        (submission->sqe.transfers != 0 &&
+         (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
+          cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
         !cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }

@@ -43,7 +43,7 @@ struct model_edge {
 
 /* What a CALL's message asks of a kernel object, as its sender meant it. */
 enum model_ask {
-    MODEL_ASK_NOTHING, /* yields no capability: what goes to servers */
+    MODEL_ASK_NOTHING, /* yields no capability: what goes to servers, with `grant` beside it */
     MODEL_ASK_OBJECT,  /* the same of a kernel object */
     MODEL_ASK_CREATE,  /* an endpoint: its owner's edge */
     MODEL_ASK_MINT,    /* a client's edge: interface_id, facet, badge, transfer */
@@ -55,6 +55,7 @@ struct model_grant {
     uint64_t id;
     uint64_t facet; /* of the child's edge, if narrowed */
     bool narrowed;
+    bool moves;        /* beside a CALL to a server: leaves its holder */
     uint32_t transfer; /* TransferMode of schema/authority.capnp */
 };
 
@@ -95,6 +96,7 @@ struct model_submission {
     int32_t wire;         /* the verdict on its form */
     uint32_t yielded;     /* edges that came to be by it and stayed */
     uint32_t removed;     /* edges that went by it */
+    uint32_t carried;     /* CALL: mask of the edges beside it that have arrived */
     uint64_t endpoint;    /* CALL, RECV: where it is or was queued; 0: nowhere */
     uint64_t token;       /* CALL: under which it was delivered; RECV: what it was told; 0: none */
     bool told_closed;     /* RECV: a session's end */

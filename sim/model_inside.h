@@ -11,6 +11,7 @@ struct model_held {
     uint64_t pid;
     uint64_t born; /* model time; the table showed it then first */
     uint64_t died; /* UINT64_MAX: it is there */
+    uint64_t away; /* last time when it was on the move, and its id did not resolve; 0: never */
     uint64_t by;   /* submission that yielded it; 0: a grant of its spawn */
 };
 

@@ -417,6 +417,30 @@ static struct model_edge draw_client(struct actor *actor)
     return actor_cap(actor, 0);
 }
 
+/* Puts descriptors behind the message, if there is room. */
+static void call_carries(struct actor *actor, struct sqe *sqe, struct model_intent *intent,
+                         struct piece message)
+{
+    uint32_t count = 1 + (uint32_t)actor_below(actor, 3);
+
+    if (sqe->message_bytes % 8 != 0 ||
+        sqe->message_bytes + count * sizeof(struct transfer) > message.room) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct transfer transfer = {.cap = {draw_id(actor)},
+                                    .mode =
+                                        actor_below(actor, 3) == 0 ? TRANSFER_MOVE : TRANSFER_COPY};
+
+        memcpy(message.bytes + sqe->message_bytes + i * sizeof(transfer), &transfer,
+               sizeof(transfer));
+        intent->grant[i] =
+            (struct model_grant){.id = transfer.cap.raw, .moves = transfer.mode == TRANSFER_MOVE};
+    }
+    intent->grants = count;
+    sqe->transfers = (uint8_t)count;
+}
+
 static void act_call(struct actor *actor)
 {
     struct model_edge edge = draw_client(actor);
@@ -429,6 +453,7 @@ static void act_call(struct actor *actor)
         struct piece message = draw_piece(actor);
         struct piece result = draw_piece(actor);
         uint64_t interface_id = edge.interface_id;
+        struct model_intent intent = nothing;
         struct sqe sqe = {.opcode = OPCODE_CALL,
                           .method = (uint8_t)actor_below(actor, 4),
                           .message_bytes = draw_bytes(actor, message.room),
@@ -442,7 +467,10 @@ static void act_call(struct actor *actor)
             interface_id = actor_draw(actor); /* a kernel object's is never drawn */
         }
         sqe.interface_id = interface_id;
-        (void)actor_submit(actor, &sqe, &nothing, message, result);
+        if (actor_below(actor, 4) == 0 && message.block >= 0) {
+            call_carries(actor, &sqe, &intent, message);
+        }
+        (void)actor_submit(actor, &sqe, &intent, message, result);
     }
     enter_some(actor);
 }
