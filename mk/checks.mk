@@ -31,7 +31,7 @@ edges-check: ## check that each part uses only the parts below it
 .PHONY: test-tools
 test-tools: ## run the tests of the tools (TEST=name for one)
 	$(call setup,build run iso test)
-	$(Q)$(MAKE) build
+	$(Q)$(MAKE) build $(SIM_DIR)/hunt
 	@$(PYTHON) tools/run_tool_tests.py $(if $(RESULT),--result $(RESULT)) $(TEST)
 
 .PHONY: fmt-check fmt pins-check rt-check clang-check

@@ -96,3 +96,4 @@ explore: ## explore ring, lock and wake-up under C11 release/acquire; weaken eac
 	@$(PYTHON) tools/run_host_tests.py --name explorer $(result) $(EXPLORE_DIR)/explore
 SUITES_SIM += explore
 SUITES_BUILD += $(EXPLORE_DIR)/explore
+SUITES_BUILD += $(SIM_DIR)/hunt

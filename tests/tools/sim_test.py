@@ -42,7 +42,6 @@ class Model(unittest.TestCase):
                                     "%s includes %s" % (path, name))
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(ROOT, HUNT)), "the simulator is not built")
 class Replay(unittest.TestCase):
     def story(self, *arguments):
         output = subprocess.run([HUNT, "--story"] + list(arguments), cwd=ROOT, timeout=60,
@@ -56,9 +55,12 @@ class Replay(unittest.TestCase):
         self.assertNotEqual(once, self.story("--seed", "12", "--steps", "300"))
 
     def test_acts_that_are_kept_are_the_same(self):
-        told = self.story("--seed", "11", "--steps", "300")
-        some = self.story("--seed", "11", "--steps", "300", "--keep", "1.2,1.5")
         acts = re.compile(r"p1\.1 +act (2|5): (.*)")
+        for seed in map(str, range(11, 60)):  # one in which the program lives to see both acts
+            told = self.story("--seed", seed, "--steps", "300")
+            if len(acts.findall(told)) == 2:
+                break
+        some = self.story("--seed", seed, "--steps", "300", "--keep", "1.2,1.5")
         self.assertEqual(acts.findall(told), acts.findall(some))
         self.assertEqual(len(re.findall(r" act \d+:", some)), 2)
 
