@@ -58,6 +58,10 @@ struct cpu {
     bool limited;          /* the current thread runs on a budget */
     uint64_t timer_armed_ns;
 
+    /* Work done for others since somebody set this to 0, in bytes of messages delivered, which cost
+     * an instruction for 8: what a submission's own fields do not tell. */
+    uint32_t effects;
+
     /* frame cache */
     unsigned frame_cache_count;
     paddr_t frame_cache[CPU_FRAME_CACHE];

@@ -49,6 +49,9 @@ static bool caller_read(struct thread *caller, uint64_t address, void *to, uint3
     uint32_t offset;
     uint8_t *target = to;
 
+    if (bytes == 0) {
+        return true; /* wherever that is: the caller's address space may not be active here */
+    }
     if (!thread_arena_offset(caller, address, bytes, &offset)) {
         return user_range_make(address, bytes, &range) &&
                user_copy_in(&caller->process->vspace, to, range) == STATUS_OK;

@@ -50,7 +50,8 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
     uint32_t work =
         handoff_is_call(thread) ? quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK : 0;
 
-    while (work < DISPATCH_WORK) {
+    cpu->effects = 0;
+    while (work + cpu->effects < DISPATCH_WORK) {
         struct sqe sqe;
         enum ring_take take;
         uint32_t bytes;

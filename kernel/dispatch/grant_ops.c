@@ -68,6 +68,9 @@ enum transport_error submission_revoke(struct cpu *cpu, struct thread *thread,
     }
     error = hold_edge_permits(&handle, CAPABILITY_DELEGATION_INTERFACE_ID,
                               CAPABILITY_DELEGATION_METHOD_REVOKE);
+    if (error == TRANSPORT_OK && ((const struct object *)handle.object)->type != &delegation_type) {
+        error = TRANSPORT_WRONG_INTERFACE; /* a server's edge that says it is a delegation */
+    }
     if (error != TRANSPORT_OK) {
         refusal->argument = ARGUMENT_CAP;
         refusal->amount = sqe->cap.raw;

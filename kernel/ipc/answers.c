@@ -103,6 +103,9 @@ static void call_send(struct thread *thread, const struct answer_work *work, con
 {
     struct sqe call = *sqe;
 
+    if (thread->exiting || process_is_dying(thread->process)) {
+        return; /* nobody is left to be told */
+    }
     if (work->target == ANSWER_TARGET_CAP) {
         call.cap = work->cap;
         submission_call_target(arch_cpu_this(), thread, &call);
@@ -208,8 +211,10 @@ bool answers_forget(struct thread *thread)
     bool over;
 
     spinlock_lock(&thread->ring_lock);
-    answer_table_init(&thread->answers, thread->answers.memory);
-    over = !thread->answers_running;
+    over = !thread->answers_running && thread->operations_used == 0;
+    if (over) {
+        answer_table_init(&thread->answers, thread->answers.memory);
+    }
     spinlock_unlock(&thread->ring_lock);
     return over;
 }

@@ -16,8 +16,9 @@
 
 enum {
     /* Each is about 300 instructions, and may let a call of the largest message be delivered, about
-     * 8,000 more. */
+     * 8,000 more: a step ends when so many bytes were. */
     CANCELLED_PER_STEP = 4,
+    CANCELLED_BYTES = 8192,
 };
 
 static bool promised_cancel(struct operation *operation, bool completes)
@@ -86,9 +87,12 @@ bool operation_cancel(struct operation *operation)
 
 bool operations_cancel(struct thread *thread)
 {
+    struct cpu *cpu = arch_cpu_this();
     unsigned ended = 0;
 
-    while (thread->cancelled < LIMIT_OPERATIONS && ended < CANCELLED_PER_STEP) {
+    cpu->effects = 0;
+    while (cpu->effects < CANCELLED_BYTES && thread->cancelled < LIMIT_OPERATIONS &&
+           ended < CANCELLED_PER_STEP) {
         ended += cancel(thread_operation(thread, thread->cancelled), false);
         thread->cancelled++;
     }

@@ -254,4 +254,5 @@ void settle_unlock(struct endpoint *endpoint, struct settling *settling)
             spinlock_lock(&endpoint->lock);
         }
     } while (more);
+    arch_cpu_this()->effects += settling->bytes;
 }

@@ -471,8 +471,10 @@ static COLD void closed_deliver(struct endpoint *endpoint)
 {
     struct settling settling;
 
+    object_ref(&endpoint->object); /* others' references may go as soon as the lock does */
     settle_begin(&settling);
     settle_unlock(endpoint, &settling);
+    object_unref(&endpoint->object);
 }
 
 static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread,

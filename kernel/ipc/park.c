@@ -28,6 +28,10 @@ struct bucket {
     struct park_bucket waiters;
 };
 
+enum {
+    PARK_WAKE_WORK = 1600, /* of cpu->effects: some 200 instructions */
+};
+
 static struct bucket buckets[PARK_BUCKETS];
 static uint64_t seed; /* fixed at boot */
 
@@ -149,6 +153,7 @@ uint32_t park_wake(struct park_key key, uint32_t limit)
     for (uint32_t i = 0; i < woken; i++) {
         object_drop(object[i]);
     }
+    arch_cpu_this()->effects += woken * PARK_WAKE_WORK;
     return woken;
 }
 

@@ -209,6 +209,11 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
         return refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, "request.scheduling.budgetNs",
                       plan.budget_ns);
     }
+    /* Each process has budgets of its own: with a child a limited thread would have more. */
+    if (call_of(request)->caller->time.budget_ns != 0) {
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.budgetNs",
+                      plan.budget_ns);
+    }
     if (plan.priority > own) {
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.priority",
                       plan.priority);

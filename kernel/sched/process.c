@@ -291,21 +291,28 @@ static bool teardown_thread(struct process *process)
 static bool teardown_account(struct process *process)
 {
     struct account *account = process->account;
+    bool more;
 
     if (account == NULL) {
         return false;
     }
     if (!process->account_closed) {
-        cap_table_free(&process->table);
+        spinlock_lock(&process->lock);
+        cap_table_free(&process->table); /* a revocation, or who asks why, may be looking at it */
+        spinlock_unlock(&process->lock);
         process->exit.peak_frames = (uint32_t)account_line(account, LEDGER_FRAMES).peak;
         account_release(account, LEDGER_SLOTS, process->table.quota);
         account_close(account);
         process->account_closed = true;
     }
-    if (!account_close_step(account)) {
-        spinlock_lock(&process->lock);
+    /* Whoever looks at the account through the process does so under its lock. */
+    spinlock_lock(&process->lock);
+    more = account_close_step(account);
+    if (!more) {
         process->account = NULL;
-        spinlock_unlock(&process->lock);
+    }
+    spinlock_unlock(&process->lock);
+    if (!more) {
         if (process->given_back != NULL) {
             process->given_back(process);
         }
