@@ -644,11 +644,28 @@ void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
         model_disagree("submission %llu is named twice", (unsigned long long)submission);
         return;
     }
-    *found = (struct model_submission){
-        .state = MODEL_INTENDED, .pid = pid, .thread = thread, .intent = *intent};
+    *found = (struct model_submission){.state = MODEL_INTENDED,
+                                       .pid = pid,
+                                       .thread = thread,
+                                       .intent = *intent,
+                                       .begun = model_now};
 }
 
-void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe)
+uint64_t model_time(void)
+{
+    return model_now;
+}
+
+void model_dispatching(uint64_t submission)
+{
+    struct model_submission *found = model_find(submission);
+
+    if (found != NULL && found->state == MODEL_TAKEN) {
+        found->begun = model_now;
+    }
+}
+
+void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t since)
 {
     struct model_submission *found = model_find(sqe->user_data);
 
@@ -671,7 +688,7 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe)
     }
     found->state = MODEL_TAKEN;
     found->sqe = *sqe;
-    found->begun = model_now;
+    found->begun = found->begun > since ? found->begun : since;
     found->wire = model_wire(sqe);
 }
 

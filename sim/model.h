@@ -144,8 +144,12 @@ void model_thread_gone(uint64_t thread);
 /* A submission stands in a ring. */
 void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
                   const struct model_intent *intent);
-/* The kernel took it. */
-void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe);
+/* A submission was accepted. The kernel may have looked at it since `since` (model_time), when it
+ * was done with the one before, but not before it was written. */
+void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t since);
+/* A submission that was accepted is looked at from now on. */
+void model_dispatching(uint64_t submission);
+uint64_t model_time(void);
 /* The kernel posts a completion to `thread`; `head`: what lies at the result of a RECV. */
 void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
                      const struct endpoint_message *head);

@@ -34,7 +34,9 @@ enum {
 /* What a CPU is doing, as far as the hunt knows. */
 struct doing {
     struct model_actor actor;
-    uint64_t late_step; /* a delayed interrupt comes at this step; 0: none */
+    struct model_actor accepted; /* the submission accepted last, until another is dispatched */
+    uint64_t late_step;          /* a delayed interrupt comes at this step; 0: none */
+    uint64_t done;               /* model time: nothing accepted here was looked at before */
 };
 
 static struct doing doings[LIMIT_CPUS];
@@ -65,9 +67,9 @@ static struct process *known[HUNT_LIVES * 2];
 static uint32_t known_count;
 
 void sim_atomic_point(void);
-void __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+bool __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
                                 bool valid);
-void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
                                 bool valid);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
@@ -159,6 +161,15 @@ static struct known_ring *ring_place(const void *header)
 static struct doing *doing_here(void)
 {
     return &doings[machine.current->index];
+}
+
+/* Who works on endpoints here: a submission being dispatched, or the one that the short way
+ * accepted last, which it does under the endpoint's lock. */
+static const struct model_actor *endpoint_actor(void)
+{
+    const struct doing *doing = doing_here();
+
+    return doing->actor.submission != 0 ? &doing->actor : &doing->accepted;
 }
 
 /* The first disagreement ends the machine, from whatever stack. */
@@ -338,7 +349,10 @@ static void thread_look(struct thread *thread)
         model_disagree("thread %llu waits for %u completions and has %u: a lost wake-up",
                        (unsigned long long)thread->id, thread->wait_for, posted);
     }
-    if (ring->sq_head - ring->cq_tail < thread->operations_used) {
+    /* The short way takes its operation before it accepts the submission, under whose endpoint's
+     * lock nobody else sees the operation before the acceptance. */
+    if (ring->sq_head - ring->cq_tail + (thread->task.cpu->current == thread) <
+        thread->operations_used) {
         model_disagree("thread %llu has %u operations and %u completions reserved",
                        (unsigned long long)thread->id, thread->operations_used,
                        ring->sq_head - ring->cq_tail);
@@ -463,7 +477,7 @@ void __wrap_lock_check_release(const struct spinlock *lock)
         process_learn(process);
         process_look(&doing_here()->actor, process);
     } else if (lock->rank == LOCK_RANK_ENDPOINT) {
-        endpoint_look(&doing_here()->actor, CONTAINER_OF(lock, struct endpoint, lock));
+        endpoint_look(endpoint_actor(), CONTAINER_OF(lock, struct endpoint, lock));
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
@@ -473,16 +487,21 @@ void __wrap_lock_check_release(const struct spinlock *lock)
     judge();
 }
 
-void __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
+bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
                                 bool valid)
 {
     struct doing *doing = doing_here();
+    bool over;
 
     doing->actor = (struct model_actor){.submission = sqe->user_data,
                                         .pid = thread->process->pid,
                                         .thread = name_of_thread(thread)};
-    __real_submission_dispatch(cpu, thread, sqe, valid);
+    doing->accepted = (struct model_actor){0};
+    model_dispatching(sqe->user_data);
+    over = __real_submission_dispatch(cpu, thread, sqe, valid);
     doing->actor = (struct model_actor){0};
+    doing->done = model_time();
+    return over;
 }
 
 void __wrap_thread_start(struct thread *thread)
@@ -497,7 +516,11 @@ static void submission_taken(const struct thread *thread, const struct sqe *sqe)
 {
     hunt_report->operations++;
     hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
-    model_taken(thread->process->pid, name_of_thread(thread), sqe);
+    model_taken(thread->process->pid, name_of_thread(thread), sqe, doing_here()->done);
+    doing_here()->done = model_time();
+    doing_here()->accepted = (struct model_actor){.submission = sqe->user_data,
+                                                  .pid = thread->process->pid,
+                                                  .thread = name_of_thread(thread)};
 }
 
 /* What lies where a RECV wanted its message; false: it is none, or it got none. */
