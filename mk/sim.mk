@@ -52,7 +52,7 @@ sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k
 	@$(SIM_DIR)/hunt $(hunt_arguments) --runs $(RUNS)
 
 # A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses.
-SIM_SMOKE_OPERATIONS ?= 600000
+SIM_SMOKE_OPERATIONS ?= 1200000
 SIM_BUG_OPERATIONS ?= $(SIM_SMOKE_OPERATIONS)
 .PHONY: sim-smoke sim-bugs
 sim-smoke: ## run the simulator for a fixed budget; part of make test
