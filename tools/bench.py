@@ -45,7 +45,8 @@ JUDGED_UNITS = EXACT_UNITS + ("ratio",)
 NEVER = ("mov-cr0", "frame_alloc", "kmem_alloc", "arch_vspace_query", "arch_vspace_map")
 PLUGIN = os.path.join("out", "host", "tally.so")
 TALLIED = re.compile(r"^tallied (\S+) (\d+)$")
-LINE = re.compile(r"\bbench (\S+) (-?\d+(?:\.\d+)?) (\S+)\s*$")
+TABLE_HEAD = "| row | value | unit | reach | aim |"
+LINE = re.compile(r"\bbench:? (\S+) (-?\d+(?:\.\d+)?) (\S+)\s*$")
 AT_REST = re.compile(r"kernel at rest (\d+) KiB")
 FIRST_USER_LINE = re.compile(rb"^init: ", re.M)
 BOOT_CPUS = 4
@@ -149,11 +150,11 @@ class Table:
 
 
     def page_rows(self, last=()):
-        """The rows as docs/performance.md shows them. `last`: the lines of the page, whose values
-        stay where this run measured none."""
+        """The rows as docs/performance.md shows them. `last`: the table that was there, whose
+        values stay where this run measured none."""
         old = {line.split("|")[1].strip(" `"): line.split("|")[2].strip()
                for line in last if line.startswith("| `")}
-        lines = ["| row | value | unit | reach | aim |", "|---|---|---|---|---|"]
+        lines = [TABLE_HEAD, "|---|---|---|---|---|"]
         for row in self.rows.values():
             numbers = [grouped(row.get(key)) for key in ("value", "reach", "aim")]
             if row["value"] is None:
@@ -170,9 +171,9 @@ def grouped(value):
 def page_with(text, table):
     """The page with the table of figures replaced."""
     lines = text.splitlines()
-    rows = table.page_rows(lines)
-    start = lines.index(rows[0])
+    start = lines.index(TABLE_HEAD)
     end = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
+    rows = table.page_rows(lines[start:end])
     return "\n".join(lines[:start] + rows + lines[end:]) + "\n"
 
 

@@ -65,6 +65,11 @@ class Rows(unittest.TestCase):
         bad = self.judged(("enter", 1, "instructions"), exact=True)[1]
         self.assertEqual(bad, ["calls was not measured", "owed was not measured"])
 
+    def test_lines_of_programs(self):
+        self.assertEqual(bench.parse_lines(["bench: walk 1.5 ratio", "bench speed 7 a/minute",
+                                            "bench: it failed", "a bench of 3 ratio x"]),
+                         [("walk", 1.5, "ratio"), ("speed", 7, "a/minute")])
+
     def test_tally(self):
         sections = bench.parse_tally("section 900\nclass locked 200\nclass swapgs 1\nsection 7\n"
                                      "class locked 3\nwatch frame_alloc 2\n")
@@ -81,7 +86,8 @@ class Rows(unittest.TestCase):
     def test_page(self):
         table = bench.Table(ROWS[:1])
         table.put("enter", 1234, "instructions")
-        page = "# x\n\n| row | value | unit | reach | aim |\n|---|---|---|---|---|\n| old |\n\nend\n"
+        page = ("# x\n\n| row | value | unit | reach | aim |\n|---|---|---|---|---|\n| old |\n\n"
+                "| tally | locked |\n|---|---|\n| `enter` | 7 |\n\nend\n")
         after = page.replace("| old |", "| `enter` | 1,234 | instructions | 200 | 120 |")
         self.assertEqual(bench.page_with(page, table), after)
         self.assertEqual(bench.page_with(after, bench.Table(ROWS[:1])), after)
