@@ -4,7 +4,8 @@
  *   fpu-fill    leaves a pattern in every vector register and ends,
  *   fpu-fresh   begins with an empty state, whoever ran before it,
  *   fpu-a, -b   keep a pattern of their own while they take turns on one CPU; each counts how often
- *               it was interrupted, and it must have been.
+ *               it was interrupted and says whether that was often. On one CPU it must have been,
+ *               and the scene looks for that; on several they may run apart.
  */
 #include "core/string.h"
 #include "tests/programs/support/check.h"
@@ -19,6 +20,8 @@ enum {
     STRETCHES = 150,
     GAP_US = 200, /* longer than any interrupt, shorter than any turn of another process */
     TURNS_WANTED = 3,
+    SEED_A = 0x11,
+    SEED_B = 0x77,
     UPPER_HALF = 128, /* xmm8 and up: nothing between entry and main uses them */
 };
 
@@ -76,7 +79,8 @@ static void keep(struct check *check, uint8_t seed)
         CHECK_EQUAL(check, mxcsr & ~UINT32_C(0x3f), MXCSR_ROUND_UP);
         CHECK_EQUAL(check, x87, expected);
     }
-    CHECK(check, turns >= TURNS_WANTED);
+    (void)rt_print(check->rt, "%s: %s\n", seed == SEED_A ? "fpu-a" : "fpu-b",
+                   turns >= TURNS_WANTED ? "took turns" : "ran alone");
 }
 
 int main(struct rt *rt)
@@ -96,7 +100,7 @@ int main(struct rt *rt)
     if (name_is(rt, "fpu-fresh")) {
         fresh(&check, found, mxcsr, control);
     } else {
-        keep(&check, name_is(rt, "fpu-a") ? 0x11 : 0x77);
+        keep(&check, name_is(rt, "fpu-a") ? SEED_A : SEED_B);
     }
     return check_end(&check);
 }
