@@ -85,7 +85,7 @@ void answer_add(struct answer_table *table, struct answer *answer, struct answer
 MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer,
                             const struct cqe *completion);
 
-/* What a promise stands for now. */
+/* What a promise stands for at this moment. */
 enum answer_target {
     ANSWER_TARGET_CAP,     /* *cap is it */
     ANSWER_TARGET_WAITS,   /* answer_wait says when it is known */

@@ -54,13 +54,9 @@ static enum transport_error owner_pin(struct thread *thread, const struct sqe *s
     if (error != TRANSPORT_OK) {
         return error;
     }
-    error = hold_edge_permits(edge, ENDPOINT_INTERFACE_ID, method);
+    error = edge_permits_as(edge, &endpoint_owner_type, ENDPOINT_INTERFACE_ID, method);
     if (error == TRANSPORT_OK) {
         error = hold_edge_permits(edge, ENDPOINT_INTERFACE_ID, also);
-    }
-    if (error == TRANSPORT_OK &&
-        ((const struct object *)edge->object)->type != &endpoint_owner_type) {
-        error = TRANSPORT_WRONG_INTERFACE;
     }
     if (error != TRANSPORT_OK) {
         refusal->argument = ARGUMENT_CAP;

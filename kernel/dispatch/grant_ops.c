@@ -66,11 +66,8 @@ enum transport_error submission_revoke(struct cpu *cpu, struct thread *thread,
     if (error != TRANSPORT_OK) {
         return error;
     }
-    error = hold_edge_permits(&handle, CAPABILITY_DELEGATION_INTERFACE_ID,
-                              CAPABILITY_DELEGATION_METHOD_REVOKE);
-    if (error == TRANSPORT_OK && ((const struct object *)handle.object)->type != &delegation_type) {
-        error = TRANSPORT_WRONG_INTERFACE; /* a server's edge that says it is a delegation */
-    }
+    error = edge_permits_as(&handle, &delegation_type, CAPABILITY_DELEGATION_INTERFACE_ID,
+                            CAPABILITY_DELEGATION_METHOD_REVOKE);
     if (error != TRANSPORT_OK) {
         refusal->argument = ARGUMENT_CAP;
         refusal->amount = sqe->cap.raw;

@@ -276,11 +276,8 @@ static enum transport_error target_pin(struct thread *thread, const struct sqe *
     enum transport_error error = edge_pin(thread->process, sqe->target, &target, refusal);
 
     if (error == TRANSPORT_OK) {
-        error = hold_edge_permits(&target, PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_GIVE);
-        if (error == TRANSPORT_OK &&
-            ((const struct object *)target.object)->type != &process_type) {
-            error = TRANSPORT_WRONG_INTERFACE; /* a server's edge that says it is a handle */
-        }
+        error = edge_permits_as(&target, &process_type, PROCESS_HANDLE_INTERFACE_ID,
+                                PROCESS_HANDLE_METHOD_GIVE);
         if (error == TRANSPORT_OK) {
             *to = CONTAINER_OF(target.object, struct process, object);
             object_ref(&(*to)->object);

@@ -108,6 +108,22 @@ void edge_unpin(const struct hold_edge *edge);
  * its own. No lock is held. */
 void edge_adopt(const struct hold_edge *edge);
 
+/*
+ * Whether the kernel may take `edge` as an object of `type` whose `method` is allowed. A server
+ * gives out edges of any interface it likes, those of the kernel's own objects included, so the
+ * interface alone says nothing about the object. Errors: hold_edge_permits'; WRONG_INTERFACE:
+ * another type.
+ */
+MUST_USE static inline enum transport_error edge_permits_as(const struct hold_edge *edge,
+                                                            const struct object_type *type,
+                                                            uint64_t interface_id, uint16_t method)
+{
+    if (((const struct object *)edge->object)->type != type) {
+        return TRANSPORT_WRONG_INTERFACE;
+    }
+    return hold_edge_permits(edge, interface_id, method);
+}
+
 /* Whether the object is told of its edges, so that edge_adopt must come before others see one. */
 static inline bool edge_is_counted(const struct hold_edge *edge)
 {

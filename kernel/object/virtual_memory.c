@@ -87,8 +87,8 @@ static bool object_argument(struct capn_request *request,
     if (!call_argument(request, virtual_memory_map_params_get_object(params), edge)) {
         return false;
     }
-    if (edge->interface_id != MEMORY_OBJECT_INTERFACE_ID ||
-        ((const struct object *)edge->object)->type != &memory_object_type) {
+    if (edge_permits_as(edge, &memory_object_type, MEMORY_OBJECT_INTERFACE_ID,
+                        MEMORY_OBJECT_METHOD_MAP_READ) == TRANSPORT_WRONG_INTERFACE) {
         reason = EXCEPTION_REASON_WRONG_INTERFACE;
     } else if (!memory_edge_permits(edge, change->protection)) {
         reason = EXCEPTION_REASON_METHOD_NOT_IN_FACET;
