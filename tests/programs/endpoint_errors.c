@@ -99,25 +99,15 @@ static struct sqe entry_of(const struct bench *bench, enum opcode opcode)
 
 static struct rt_operation begin(struct bench *bench, const struct sqe *entry)
 {
-    struct rt_operation operation = {.id = 0};
+    struct rt_operation operation = check_submit(bench->check, bench->ring, entry);
 
-    CHECK_EQUAL(bench->check, rt_ring_submit(bench->ring, entry, &operation), TRANSPORT_OK);
     CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
     return operation;
 }
 
-static struct cqe end(struct bench *bench, struct rt_operation operation)
-{
-    struct cqe completion = {.result = INT32_MIN};
-
-    CHECK_EQUAL(bench->check, rt_ring_wait(bench->ring, operation, TIMEOUT_NONE, &completion),
-                TRANSPORT_OK);
-    return completion;
-}
-
 static struct cqe done(struct bench *bench, struct sqe entry)
 {
-    return end(bench, begin(bench, &entry));
+    return check_completion(bench->check, bench->ring, begin(bench, &entry));
 }
 
 static void expect(struct bench *bench, struct sqe entry, int32_t result,
@@ -192,7 +182,8 @@ static void revoked(struct bench *bench)
                 done(bench, (struct sqe){.opcode = OPCODE_REVOKE, .cap = delegated[0].cap[1]})
                     .receipt.calls,
                 1);
-    CHECK_EQUAL(bench->check, end(bench, waiting[0]).result, TRANSPORT_REVOKED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, waiting[0]).result,
+                TRANSPORT_REVOKED);
     entry = entry_of(bench, OPCODE_RECV);
     entry.cap = delegated[1].cap[0];
     waiting[1] = begin(bench, &entry);
@@ -200,7 +191,8 @@ static void revoked(struct bench *bench)
                 done(bench, (struct sqe){.opcode = OPCODE_REVOKE, .cap = delegated[1].cap[1]})
                     .receipt.calls,
                 1);
-    CHECK_EQUAL(bench->check, end(bench, waiting[1]).result, TRANSPORT_REVOKED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, waiting[1]).result,
+                TRANSPORT_REVOKED);
     for (unsigned i = 0; i < ARRAY_COUNT(opcodes); i++) {
         entry = entry_of(bench, opcodes[i]);
         entry.cap = delegated[opcodes[i] == OPCODE_CALL ? 0 : 1].cap[0];
@@ -235,8 +227,10 @@ static void revoked_in_flight(struct bench *bench)
         bench->check,
         done(bench, (struct sqe){.opcode = OPCODE_REVOKE, .cap = delegated.cap[1]}).receipt.calls,
         1);
-    CHECK_EQUAL(bench->check, end(bench, call).result, TRANSPORT_REVOKED);
-    CHECK_EQUAL(bench->check, end(bench, watch).result, WATCH_CANCELLED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result,
+                TRANSPORT_REVOKED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, watch).result,
+                WATCH_CANCELLED);
     entry = entry_of(bench, OPCODE_RETURN);
     entry.token = token;
     expect(bench, entry, TRANSPORT_CANCELLED, ARGUMENT_TOKEN);
@@ -279,12 +273,14 @@ static void answers(struct bench *bench, enum opcode opcode)
     entry.token--;
     entry.message_bytes = 16;
     expect(bench, entry, TRANSPORT_NO_ROOM, ARGUMENT_MESSAGE_BYTES);
-    CHECK_EQUAL(bench->check, end(bench, call).result, TRANSPORT_NO_ROOM);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result,
+                TRANSPORT_NO_ROOM);
     entry.message_bytes = 8;
     expect(bench, entry, TRANSPORT_BAD_TOKEN, ARGUMENT_TOKEN);
     entry.token = taken(bench, &call);
     CHECK_EQUAL(bench->check, rt_cancel(bench->ring, call), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, end(bench, call).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result,
+                TRANSPORT_CANCELLED);
     expect(bench, entry, TRANSPORT_CANCELLED, ARGUMENT_TOKEN);
 }
 
@@ -305,7 +301,8 @@ static void calls(struct bench *bench)
     expect(bench, entry, TRANSPORT_LIMIT, ARGUMENT_CAP);
     for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
         CHECK_EQUAL(bench->check, rt_cancel(bench->ring, call[i]), TRANSPORT_OK);
-        CHECK_EQUAL(bench->check, end(bench, call[i]).result, TRANSPORT_CANCELLED);
+        CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call[i]).result,
+                    TRANSPORT_CANCELLED);
     }
 }
 
@@ -352,10 +349,11 @@ static void receives(struct bench *bench)
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_LIMIT);
     CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_LEDGER + LEDGER_SLOTS);
     expect(bench, entry, TRANSPORT_LIMIT, (enum refusal_argument)(ARGUMENT_LEDGER + LEDGER_SLOTS));
-    CHECK_EQUAL(bench->check, end(bench, call).result, 8);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result, 8);
     for (unsigned i = 0; i < count; i++) {
         CHECK_EQUAL(bench->check, rt_cancel(bench->ring, receive[i]), TRANSPORT_OK);
-        CHECK_EQUAL(bench->check, end(bench, receive[i]).result, TRANSPORT_CANCELLED);
+        CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, receive[i]).result,
+                    TRANSPORT_CANCELLED);
     }
     while (dup_count > 0) {
         release(bench, dup[--dup_count]);
@@ -374,9 +372,11 @@ static void watches(struct bench *bench)
     watch = begin(bench, &entry);
     expect(bench, entry, TRANSPORT_LIMIT, ARGUMENT_TOKEN);
     CHECK_EQUAL(bench->check, rt_cancel(bench->ring, watch), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, end(bench, watch).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, watch).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(bench->check, rt_cancel(bench->ring, call), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, end(bench, call).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result,
+                TRANSPORT_CANCELLED);
 }
 
 /* The owner goes with each of its submissions waiting. */
@@ -391,20 +391,25 @@ static void owner_gone(struct bench *bench)
 
     answer.token = taken(bench, &first);
     operation[0] = begin(bench, &answer);
-    CHECK_EQUAL(bench->check, end(bench, first).result, 8);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, first).result, 8);
     CHECK_EQUAL(bench->check, rt_cancel(bench->ring, operation[0]), TRANSPORT_OK);
-    CHECK_EQUAL(bench->check, end(bench, operation[0]).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_CANCELLED);
     answer.token = taken(bench, &first);
     watch.token = taken(bench, &operation[1]);
     operation[2] = begin(bench, &watch);
     operation[0] = begin(bench, &answer);
     operation[3] = begin(bench, &receive);
-    CHECK_EQUAL(bench->check, end(bench, first).result, 8);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, first).result, 8);
     release(bench, bench->owner.cap);
-    CHECK_EQUAL(bench->check, end(bench, operation[0]).result, TRANSPORT_PEER_GONE);
-    CHECK_EQUAL(bench->check, end(bench, operation[1]).result, TRANSPORT_PEER_GONE);
-    CHECK_EQUAL(bench->check, end(bench, operation[2]).result, WATCH_ENDED);
-    CHECK_EQUAL(bench->check, end(bench, operation[3]).result, TRANSPORT_PEER_GONE);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_PEER_GONE);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[1]).result,
+                TRANSPORT_PEER_GONE);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[2]).result,
+                WATCH_ENDED);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[3]).result,
+                TRANSPORT_PEER_GONE);
     expect(bench, call, TRANSPORT_PEER_GONE, ARGUMENT_CAP);
     release(bench, bench->client);
     release(bench, bench->fixed);

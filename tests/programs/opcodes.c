@@ -60,28 +60,12 @@ static uint64_t address_of(struct rt_buffer buffer)
     return (uint64_t)(uintptr_t)buffer.bytes;
 }
 
-static struct rt_operation submit(struct bench *bench, const struct sqe *entry)
-{
-    struct rt_operation operation = {.id = 0};
-
-    CHECK_EQUAL(bench->check, rt_ring_submit(bench->ring, entry, &operation), TRANSPORT_OK);
-    return operation;
-}
-
-static struct cqe taken(struct bench *bench, struct rt_operation operation)
-{
-    struct cqe completion = {.result = INT32_MIN};
-
-    CHECK_EQUAL(bench->check, rt_ring_wait(bench->ring, operation, TIMEOUT_NONE, &completion),
-                TRANSPORT_OK);
-    return completion;
-}
-
 /* The entry ends with `error`, and the argument refused is the one named. */
 static void refused(struct bench *bench, const struct sqe *entry, enum transport_error error,
                     enum refusal_argument argument, unsigned line)
 {
-    struct cqe completion = taken(bench, submit(bench, entry));
+    struct cqe completion =
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, entry));
 
     (void)check_numbers(bench->check, completion.result, error, line);
     (void)check_numbers(bench->check, completion.refusal.argument, argument, line);
@@ -125,12 +109,15 @@ static struct sqe owner_entry(const struct bench *bench, enum opcode opcode, str
 static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
 {
     struct sqe entry = {.opcode = OPCODE_DELEGATE, .cap = cap, .facet = UINT64_MAX};
-    struct cqe completion = taken(bench, submit(bench, &entry));
+    struct cqe completion = check_completion(bench->check, bench->ring,
+                                             check_submit(bench->check, bench->ring, &entry));
     struct cap_id edge = completion.cap[0];
 
     CHECK_EQUAL(bench->check, completion.result, 0);
     entry = (struct sqe){.opcode = OPCODE_REVOKE, .cap = completion.cap[1]};
-    CHECK(bench->check, taken(bench, submit(bench, &entry)).result >= 0);
+    CHECK(bench->check, check_completion(bench->check, bench->ring,
+                                         check_submit(bench->check, bench->ring, &entry))
+                                .result >= 0);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, entry.cap), TRANSPORT_OK);
     return edge;
 }
@@ -139,7 +126,8 @@ static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
 static struct cap_id narrowed(struct bench *bench, struct cap_id cap, uint64_t facet)
 {
     struct sqe entry = {.opcode = OPCODE_DUP, .cap = cap, .facet = facet};
-    struct cqe completion = taken(bench, submit(bench, &entry));
+    struct cqe completion = check_completion(bench->check, bench->ring,
+                                             check_submit(bench->check, bench->ring, &entry));
 
     CHECK_EQUAL(bench->check, completion.result, 0);
     return completion.cap[0];
@@ -190,20 +178,21 @@ static int half_of_queue(struct rt *rt, void *argument)
     bench->buffer = rt_buffer_alloc(bench->ring, 64);
     receive = owner_entry(bench, OPCODE_RECV, bench->pair.owner.cap, 0);
     for (unsigned i = 0; i < LIMIT_CQ_ENTRIES_MIN / 2; i++) {
-        waiting[i] = submit(bench, &receive);
+        waiting[i] = check_submit(bench->check, bench->ring, &receive);
     }
     REFUSED(bench, &receive, LIMIT, NONE);
     entry = call_entry(bench, bench->pair.client);
-    call = submit(bench, &entry);
-    CHECK(bench->check, taken(bench, waiting[0]).result > 0);
+    call = check_submit(bench->check, bench->ring, &entry);
+    CHECK(bench->check, check_completion(bench->check, bench->ring, waiting[0]).result > 0);
     head = (const struct endpoint_message *)(const void *)bench->inbox.bytes;
-    waiting[0] = submit(bench, &receive);
+    waiting[0] = check_submit(bench->check, bench->ring, &receive);
     entry = owner_entry(bench, OPCODE_RETURN_RECV, bench->pair.owner.cap, head->token);
     REFUSED(bench, &entry, LIMIT, NONE);
-    CHECK_EQUAL(bench->check, taken(bench, call).result, 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, call).result, 0);
     for (unsigned i = 0; i < LIMIT_CQ_ENTRIES_MIN / 2; i++) {
         CHECK_EQUAL(bench->check, rt_cancel(bench->ring, waiting[i]), TRANSPORT_OK);
-        CHECK_EQUAL(bench->check, taken(bench, waiting[i]).result, TRANSPORT_CANCELLED);
+        CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, waiting[i]).result,
+                    TRANSPORT_CANCELLED);
     }
     atomic_store_release_u32(&bench->done, 1);
     return 0;

@@ -90,20 +90,10 @@ static struct sqe call_entry(const struct bench *bench, const struct parcel *par
 static struct rt_operation call_begin(struct bench *bench, const struct parcel *parcel)
 {
     struct sqe entry = call_entry(bench, parcel);
-    struct rt_operation operation = {.id = 0};
+    struct rt_operation operation = check_submit(bench->check, bench->ring, &entry);
 
-    CHECK_EQUAL(bench->check, rt_ring_submit(bench->ring, &entry, &operation), TRANSPORT_OK);
     CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
     return operation;
-}
-
-static struct cqe call_end(struct bench *bench, struct rt_operation operation)
-{
-    struct cqe completion = {.result = INT32_MIN};
-
-    CHECK_EQUAL(bench->check, rt_ring_wait(bench->ring, operation, TIMEOUT_NONE, &completion),
-                TRANSPORT_OK);
-    return completion;
 }
 
 static struct rt_request take(struct bench *bench)
@@ -182,7 +172,7 @@ static void pass_by_copy(struct bench *bench)
     /* What was refused left the token good and the capability where it is. */
     CHECK_EQUAL(check, use(bench, theirs), TRANSPORT_OK);
     CHECK_EQUAL(check, give(bench, request.head->token, &nothing, &refusal), TRANSPORT_OK);
-    completion = call_end(bench, operation);
+    completion = check_completion(bench->check, bench->ring, operation);
     CHECK_EQUAL(check, completion.result, 8);
     CHECK_EQUAL(check, rt_release(bench->ring, theirs), TRANSPORT_OK);
 }
@@ -212,7 +202,7 @@ static void pass_by_move(struct bench *bench)
     parcel = parcel_of(other.cap, TRANSFER_MOVE);
     parcel.transfer[0].path.step[0] = 1;
     CHECK_EQUAL(check, give(bench, request.head->token, &parcel, &refusal), TRANSPORT_OK);
-    completion = call_end(bench, operation);
+    completion = check_completion(bench->check, bench->ring, operation);
     CHECK_EQUAL(check, completion.result, 8);
     CHECK_EQUAL(check, completion.flags >> CQE_CAPS_SHIFT, 1);
     memcpy(&record, bench->answer.bytes + 8, sizeof(record));
@@ -282,7 +272,8 @@ static void cancel_returns(struct bench *bench)
     parcel = parcel_of(mine, TRANSFER_MOVE);
     operation = call_begin(bench, &parcel);
     CHECK_EQUAL(check, rt_cancel(bench->ring, operation), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, operation).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, rt_release(bench->ring, mine), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(bench->ring, other.cap), TRANSPORT_OK);
 }
@@ -305,8 +296,9 @@ static void cancel_in_flight(struct bench *bench)
     CHECK_EQUAL(check, completion.result, TRANSPORT_LIMIT);
     CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_TOKEN);
     CHECK_EQUAL(check, rt_cancel(bench->ring, operation), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, operation).result, TRANSPORT_CANCELLED);
-    CHECK_EQUAL(check, call_end(bench, watch).result, WATCH_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result,
+                TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, watch).result, WATCH_CANCELLED);
     CHECK_EQUAL(check, do_now(bench, entry).result, WATCH_CANCELLED);
     CHECK_EQUAL(check, give(bench, token, &nothing, &refusal), TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, give(bench, token, &nothing, &refusal), TRANSPORT_BAD_TOKEN);
@@ -317,8 +309,8 @@ static void cancel_in_flight(struct bench *bench)
     entry.token = request.head->token;
     CHECK_EQUAL(check, rt_ring_submit(bench->ring, &entry, &watch), TRANSPORT_OK);
     CHECK_EQUAL(check, give(bench, request.head->token, &nothing, &refusal), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, watch).result, WATCH_ENDED);
-    CHECK_EQUAL(check, call_end(bench, operation).result, 8);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, watch).result, WATCH_ENDED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result, 8);
     /* Taken back itself, a watch leaves its call alone. */
     operation = call_begin(bench, &nothing);
     request = take(bench);
@@ -326,9 +318,10 @@ static void cancel_in_flight(struct bench *bench)
     CHECK_EQUAL(check, rt_ring_submit(bench->ring, &entry, &watch), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_cancel(bench->ring, watch), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, watch).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, watch).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, give(bench, request.head->token, &nothing, &refusal), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, operation).result, 8);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result, 8);
 }
 
 /* An answer with more capabilities than its caller has room for uses up the token, tells both, and
@@ -348,7 +341,8 @@ static void answer_large(struct bench *bench)
     request = take(bench);
     parcel = parcel_of(other.cap, TRANSFER_MOVE);
     CHECK_EQUAL(check, give(bench, request.head->token, &parcel, &refusal), TRANSPORT_NO_ROOM);
-    CHECK_EQUAL(check, call_end(bench, operation).result, TRANSPORT_NO_ROOM);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result,
+                TRANSPORT_NO_ROOM);
     CHECK_EQUAL(check, give(bench, request.head->token, &nothing, &refusal), TRANSPORT_BAD_TOKEN);
     CHECK_EQUAL(check, rt_release(bench->ring, other.cap), TRANSPORT_OK);
 }
@@ -368,7 +362,9 @@ static void many_rounds(struct bench *bench)
 
         CHECK_EQUAL(check, rt_release(bench->ring, request.caps[0].cap), TRANSPORT_OK);
         CHECK_EQUAL(check, give(bench, request.head->token, &back, &refusal), TRANSPORT_OK);
-        CHECK_EQUAL(check, call_end(bench, operation).flags >> CQE_CAPS_SHIFT, 1);
+        CHECK_EQUAL(check,
+                    check_completion(bench->check, bench->ring, operation).flags >> CQE_CAPS_SHIFT,
+                    1);
         memcpy(&record, bench->answer.bytes + 8, sizeof(record));
         CHECK_EQUAL(check, rt_release(bench->ring, record.cap), TRANSPORT_OK);
     }
@@ -419,7 +415,7 @@ static void sessions(struct bench *bench)
     request = take(bench);
     copy = request.caps[0].cap;
     CHECK_EQUAL(check, give(bench, request.head->token, &nothing, &refusal), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, operation).result, 8);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result, 8);
     other.client = copy;
     operation = call_begin(&other, &nothing);
     CHECK_EQUAL(check, rt_release(bench->ring, copy), TRANSPORT_OK);
@@ -428,7 +424,7 @@ static void sessions(struct bench *bench)
     CHECK_EQUAL(check, request.head->badge, BADGE);
     CHECK_EQUAL(check, give(&other, request.head->token, &nothing, &refusal), TRANSPORT_OK);
     CHECK_EQUAL(check, closed_badge(bench, other.owner), BADGE);
-    CHECK_EQUAL(check, call_end(bench, operation).result, 8);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation).result, 8);
     /* A receiver that waits is told when it happens; nothing else comes. */
     entry = (struct sqe){.opcode = OPCODE_RECV,
                          .cap = other.owner.cap,
@@ -436,11 +432,13 @@ static void sessions(struct bench *bench)
                          .result_bytes = bench->inbox.size};
     CHECK_EQUAL(check, rt_ring_submit(bench->ring, &entry, &receive), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(bench->ring, client[2]), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, receive).result, (int)sizeof(struct endpoint_message));
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, receive).result,
+                (int)sizeof(struct endpoint_message));
     CHECK_EQUAL(check, rt_ring_submit(bench->ring, &entry, &receive), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_nop(bench->ring), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_cancel(bench->ring, receive), TRANSPORT_OK);
-    CHECK_EQUAL(check, call_end(bench, receive).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, receive).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, rt_release(bench->ring, other.owner.cap), TRANSPORT_OK);
 }
 
@@ -466,7 +464,8 @@ static void owner_gone(struct bench *bench)
     CHECK_EQUAL(check, do_now(bench, call_entry(&other, &nothing)).result, TRANSPORT_LIMIT);
     CHECK_EQUAL(check, rt_release(bench->ring, other.owner.cap), TRANSPORT_OK);
     for (unsigned i = 0; i < QUEUE_LENGTH; i++) {
-        CHECK_EQUAL(check, call_end(bench, operation[i]).result, TRANSPORT_PEER_GONE);
+        CHECK_EQUAL(check, check_completion(bench->check, bench->ring, operation[i]).result,
+                    TRANSPORT_PEER_GONE);
         CHECK_EQUAL(check, rt_release(bench->ring, mine[i]), TRANSPORT_OK);
     }
     CHECK_EQUAL(check, rt_release(bench->ring, other.client), TRANSPORT_OK);

@@ -57,23 +57,6 @@ static void bench_make(struct bench *bench, struct check *check)
                 TRANSPORT_OK);
 }
 
-static struct rt_operation submit(struct bench *bench, const struct sqe *entry)
-{
-    struct rt_operation operation = {.id = 0};
-
-    CHECK_EQUAL(bench->check, rt_ring_submit(bench->ring, entry, &operation), TRANSPORT_OK);
-    return operation;
-}
-
-static struct cqe taken(struct bench *bench, struct rt_operation operation)
-{
-    struct cqe completion = {.result = INT32_MIN};
-
-    CHECK_EQUAL(bench->check, rt_ring_wait(bench->ring, operation, TIMEOUT_NONE, &completion),
-                TRANSPORT_OK);
-    return completion;
-}
-
 /* Whether it has come, after one look at the kernel. */
 static bool has_come(struct bench *bench, struct rt_operation operation, struct cqe *completion)
 {
@@ -162,7 +145,7 @@ static void kernel_chain(struct bench *bench)
     entry = greet(bench, (struct rt_answer_id){.raw = 0});
     entry.flags = SQE_PROMISED;
     entry.promise = rt_promised(mint.answer_id, RT_PATH(ENDPOINT_MINT_PATH_CLIENT));
-    call = submit(bench, &entry);
+    call = check_submit(bench->check, bench->ring, &entry);
     client_open_promised(&info, &create, ENDPOINT_FACTORY_CREATE_PATH_ENDPOINT, CLIENT_ROOM_SMALL);
     (void)endpoint_info_request(&info.call);
     CHECK_EQUAL(check, client_submit(&info), TRANSPORT_OK);
@@ -181,7 +164,7 @@ static void kernel_chain(struct bench *bench)
                                                           .token = request.head->token,
                                                           .message = bench->buffer.bytes}),
                 TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, call).result, 0);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, call).result, 0);
     CHECK_EQUAL(check, client_close(&info), TRANSPORT_OK);
     CHECK_EQUAL(check, client_close(&mint), TRANSPORT_OK);
     CHECK_EQUAL(check, client_close(&create), TRANSPORT_OK);
@@ -235,7 +218,7 @@ static void server_chain(struct bench *bench)
         entry.message_bytes = 0;
         entry.result = (uint64_t)(uintptr_t)result.bytes + 128 * i;
         entry.result_bytes = 128;
-        link[i] = submit(bench, &entry);
+        link[i] = check_submit(bench->check, bench->ring, &entry);
     }
     for (unsigned i = 0; i < 4; i++) {
         struct rt_request request = rt_receive(bench->ring, bench->owner.cap, bench->inbox);
@@ -246,7 +229,7 @@ static void server_chain(struct bench *bench)
         answer_with_cap(bench, request.head->token, RT_PATH(first_path));
     }
     for (unsigned i = 0; i < 4; i++) {
-        completion = taken(bench, link[i]);
+        completion = check_completion(bench->check, bench->ring, link[i]);
         CHECK_EQUAL(
             check,
             rt_release(bench->ring, answer_cap(bench, &completion, result.bytes + (size_t)128 * i)),
@@ -273,23 +256,23 @@ static void order_kept(struct bench *bench)
 
     entry.result = (uint64_t)(uintptr_t)result.bytes;
     entry.result_bytes = 128;
-    first = submit(bench, &entry);
+    first = check_submit(bench->check, bench->ring, &entry);
     for (unsigned i = 0; i < 6; i++) {
         entry = promised(bench, id, none);
         entry.result_bytes = 64 + 8 * i; /* tells them apart at the server */
         if (i == 5) {
             entry.promise.path.step[1] = 1;
         }
-        waiting[i] = submit(bench, &entry);
+        waiting[i] = check_submit(bench->check, bench->ring, &entry);
     }
     answer_with_cap(bench, received(bench), RT_PATH(first_path));
-    completion = taken(bench, first);
+    completion = check_completion(bench->check, bench->ring, first);
     cap = answer_cap(bench, &completion, result.bytes);
     entry = greet(bench, none);
     entry.cap = cap;
     entry.result_bytes = 128;
-    direct = submit(bench, &entry);
-    completion = taken(bench, waiting[5]);
+    direct = check_submit(bench->check, bench->ring, &entry);
+    completion = check_completion(bench->check, bench->ring, waiting[5]);
     CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
     CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_PATH);
     for (unsigned i = 0; i < 6; i++) {
@@ -298,12 +281,18 @@ static void order_kept(struct bench *bench)
         CHECK(check, request.status > 0);
         CHECK_EQUAL(check, request.head->result_bytes, i == 5 ? 128 : 64 + 8 * i);
         answer(bench, request.head->token, false);
-        CHECK_EQUAL(check, taken(bench, i == 5 ? direct : waiting[i]).result, 0);
+        CHECK_EQUAL(
+            check, check_completion(bench->check, bench->ring, i == 5 ? direct : waiting[i]).result,
+            0);
     }
     /* The answer names the caller's edge: released, a late promise finds it stale. */
     CHECK_EQUAL(check, rt_release(bench->ring, cap), TRANSPORT_OK);
     entry = promised(bench, id, none);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
+            .result,
+        TRANSPORT_STALE_CAP);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
     rt_buffer_free(bench->ring, result);
 }
@@ -319,32 +308,58 @@ static void ids_refused(struct bench *bench)
     struct rt_operation first;
     struct cqe completion;
 
-    first = submit(bench, &entry);
-    completion = taken(bench, submit(bench, &again));
+    first = check_submit(bench->check, bench->ring, &entry);
+    completion = check_completion(bench->check, bench->ring,
+                                  check_submit(bench->check, bench->ring, &again));
     CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
     CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_ANSWER);
     again = greet(bench, beyond);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     beyond.raw = id.raw ^ 1U << ANSWER_SLOT_BITS;
     again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     again = rt_finish_entry(beyond);
-    completion = taken(bench, submit(bench, &again));
+    completion = check_completion(bench->check, bench->ring,
+                                  check_submit(bench->check, bench->ring, &again));
     CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
     CHECK_EQUAL(check, completion.refusal.amount, beyond.raw);
     answer(bench, received(bench), false);
-    CHECK_EQUAL(check, taken(bench, first).result, 0);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result, 0);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
     again = rt_finish_entry(id);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     /* A call cannot be promised from itself; what it leaves is a broken answer. */
     id = rt_answer_take(bench->ring);
     again = promised(bench, id, id);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     again = promised(bench, id, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(check, taken(bench, submit(bench, &again)).result, TRANSPORT_BROKEN);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
+            .result,
+        TRANSPORT_BROKEN);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
@@ -355,21 +370,23 @@ static void buffers_refused(struct bench *bench)
     struct sqe first = greet(bench, id);
     struct sqe entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
     uint64_t outside[8] = {0};
-    struct rt_operation operation = submit(bench, &first);
+    struct rt_operation operation = check_submit(bench->check, bench->ring, &first);
     struct cqe completion;
 
     entry.message = (uint64_t)(uintptr_t)outside;
     entry.message_bytes = sizeof(outside);
-    completion = taken(bench, submit(bench, &entry));
+    completion = check_completion(bench->check, bench->ring,
+                                  check_submit(bench->check, bench->ring, &entry));
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
     CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_MESSAGE);
     entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
     entry.result = (uint64_t)(uintptr_t)outside;
-    completion = taken(bench, submit(bench, &entry));
+    completion = check_completion(bench->check, bench->ring,
+                                  check_submit(bench->check, bench->ring, &entry));
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
     CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_RESULT);
     answer(bench, received(bench), false);
-    CHECK_EQUAL(bench->check, taken(bench, operation).result, 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation).result, 0);
     CHECK_EQUAL(bench->check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
@@ -398,7 +415,7 @@ static void chain_breaks(struct bench *bench, enum chain_end end)
         if (end == CHAIN_REFUSED && i == 0) {
             entry.cap = bench->owner.cap;
         }
-        link[i] = submit(bench, &entry);
+        link[i] = check_submit(bench->check, bench->ring, &entry);
     }
     if (end == CHAIN_CANCELLED) {
         CHECK_EQUAL(check, rt_cancel(bench->ring, link[0]), TRANSPORT_OK);
@@ -407,13 +424,13 @@ static void chain_breaks(struct bench *bench, enum chain_end end)
         CHECK(check, !has_come(bench, link[CHAIN - 1], &completion));
         answer(bench, received(bench), end == CHAIN_EXCEPTION);
     }
-    completion = taken(bench, link[0]);
+    completion = check_completion(bench->check, bench->ring, link[0]);
     CHECK_EQUAL(check, completion.result,
                 end == CHAIN_REFUSED     ? TRANSPORT_WRONG_INTERFACE
                 : end == CHAIN_CANCELLED ? TRANSPORT_CANCELLED
                                          : 0);
     for (unsigned i = 1; i < CHAIN; i++) {
-        completion = taken(bench, link[i]);
+        completion = check_completion(bench->check, bench->ring, link[i]);
         CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
         CHECK_EQUAL(check, completion.refusal.argument,
                     i == 1 && end == CHAIN_NO_CAPABILITY ? ARGUMENT_PATH : ARGUMENT_ANSWER);
@@ -430,24 +447,34 @@ static void finish_early(struct bench *bench)
     struct check *check = bench->check;
     struct rt_answer_id id = rt_answer_take(bench->ring);
     struct sqe entry = greet(bench, id);
-    struct rt_operation first = submit(bench, &entry);
+    struct rt_operation first = check_submit(bench->check, bench->ring, &entry);
     struct rt_operation second;
     struct rt_operation third;
 
     entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
-    second = submit(bench, &entry);
-    third = submit(bench, &(struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw});
-    CHECK_EQUAL(check, taken(bench, third).result, TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_ANSWER);
+    second = check_submit(bench->check, bench->ring, &entry);
+    third = check_submit(bench->check, bench->ring,
+                         &(struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw});
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, third).result, TRANSPORT_OK);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     /* The slot is free once the call is over. */
     entry = greet(bench, id);
-    CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(
+        check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
+            .result,
+        TRANSPORT_BAD_ANSWER);
     answer(bench, received(bench), false);
-    CHECK_EQUAL(check, taken(bench, first).result, 0);
-    CHECK_EQUAL(check, taken(bench, second).result, TRANSPORT_BROKEN);
-    first = submit(bench, &entry);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result, 0);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, second).result,
+                TRANSPORT_BROKEN);
+    first = check_submit(bench->check, bench->ring, &entry);
     answer(bench, received(bench), false);
-    CHECK_EQUAL(check, taken(bench, first).result, 0);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result, 0);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
@@ -458,24 +485,27 @@ static void cancels(struct bench *bench)
     struct check *check = bench->check;
     struct rt_answer_id id = rt_answer_take(bench->ring);
     struct sqe entry = greet(bench, id);
-    struct rt_operation first = submit(bench, &entry);
+    struct rt_operation first = check_submit(bench->check, bench->ring, &entry);
     struct rt_operation second;
     struct rt_operation receive;
     uint64_t token;
 
     entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
-    second = submit(bench, &entry);
+    second = check_submit(bench->check, bench->ring, &entry);
     CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, second).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, second).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_NOT_FOUND);
     CHECK_EQUAL(check, rt_cancel(bench->ring, first), TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, first).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result,
+                TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
     entry = greet(bench, (struct rt_answer_id){.raw = 0});
-    first = submit(bench, &entry);
+    first = check_submit(bench->check, bench->ring, &entry);
     token = received(bench);
     CHECK_EQUAL(check, rt_cancel(bench->ring, first), TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, first).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result,
+                TRANSPORT_CANCELLED);
     CHECK(check, rt_return(bench->ring, &(struct rt_reply){.endpoint = bench->owner.cap,
                                                            .token = token,
                                                            .message = bench->buffer.bytes}) < 0);
@@ -483,9 +513,10 @@ static void cancels(struct bench *bench)
                          .cap = bench->owner.cap,
                          .result = (uint64_t)(uintptr_t)bench->inbox.bytes,
                          .result_bytes = bench->inbox.size};
-    receive = submit(bench, &entry);
+    receive = check_submit(bench->check, bench->ring, &entry);
     CHECK_EQUAL(check, rt_cancel(bench->ring, receive), TRANSPORT_OK);
-    CHECK_EQUAL(check, taken(bench, receive).result, TRANSPORT_CANCELLED);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, receive).result,
+                TRANSPORT_CANCELLED);
 }
 
 /* Every answer slot in use; the ids come back. */
@@ -500,7 +531,11 @@ static void slots_used_up(struct bench *bench)
         CHECK(check, id[i].raw != 0);
         entry = greet(bench, id[i]);
         entry.cap.raw = 1;
-        CHECK_EQUAL(check, taken(bench, submit(bench, &entry)).result, TRANSPORT_BAD_CAP);
+        CHECK_EQUAL(check,
+                    check_completion(bench->check, bench->ring,
+                                     check_submit(bench->check, bench->ring, &entry))
+                        .result,
+                    TRANSPORT_BAD_CAP);
     }
     CHECK_EQUAL(check, rt_answer_take(bench->ring).raw, 0);
     for (unsigned i = 0; i < LIMIT_ANSWERS; i++) {
@@ -559,7 +594,7 @@ static void race_ended(struct bench *bench, const struct rt_operation *link, con
     bool broken = false;
 
     for (unsigned i = 0; i < 4; i++) {
-        struct cqe completion = taken(bench, link[i]);
+        struct cqe completion = check_completion(bench->check, bench->ring, link[i]);
 
         if (completion.result == 0) {
             CHECK(check, !broken);
@@ -590,7 +625,7 @@ static void race_run(struct bench *bench, uint8_t *results, unsigned round)
         entry = i == 0 ? greet(bench, id[0]) : promised(bench, id[i - 1], id[i]);
         entry.result = (uint64_t)(uintptr_t)results + 128 * i;
         entry.result_bytes = 128;
-        link[i] = submit(bench, &entry);
+        link[i] = check_submit(bench->check, bench->ring, &entry);
         if (race == RACE_ONE_BY_ONE) {
             CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
         }
@@ -631,7 +666,11 @@ static void races(struct bench *bench)
     }
     entry = greet(bench, (struct rt_answer_id){.raw = 0});
     entry.method = GREETER_METHOD_FINISH;
-    CHECK_EQUAL(bench->check, taken(bench, submit(bench, &entry)).result, 0);
+    CHECK_EQUAL(
+        bench->check,
+        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
+            .result,
+        0);
     while (atomic_load_acquire_u32(&server.done) == 0) {
         rt_sleep(bench->rt, 1000000);
     }
@@ -665,9 +704,9 @@ int main(struct rt *rt)
         struct rt_answer_id id = rt_answer_take(&rt->ring);
         struct sqe entry = greet(&bench, id);
 
-        (void)submit(&bench, &entry);
+        (void)check_submit(&check, &rt->ring, &entry);
         entry = promised(&bench, id, (struct rt_answer_id){.raw = 0});
-        (void)submit(&bench, &entry);
+        (void)check_submit(&check, &rt->ring, &entry);
     }
     CHECK_EQUAL(&check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
     return check_end(&check);

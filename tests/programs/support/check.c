@@ -28,6 +28,23 @@ bool check_numbers(struct check *check, int64_t found, int64_t expected, unsigne
     return false;
 }
 
+struct rt_operation check_submit(struct check *check, struct rt_ring *ring, const struct sqe *entry)
+{
+    struct rt_operation operation = {.id = 0};
+
+    CHECK_EQUAL(check, rt_ring_submit(ring, entry, &operation), TRANSPORT_OK);
+    return operation;
+}
+
+struct cqe check_completion(struct check *check, struct rt_ring *ring,
+                            struct rt_operation operation)
+{
+    struct cqe completion = {.result = INT32_MIN};
+
+    CHECK_EQUAL(check, rt_ring_wait(ring, operation, TIMEOUT_NONE, &completion), TRANSPORT_OK);
+    return completion;
+}
+
 struct manifest_quotas check_quotas(void)
 {
     return (struct manifest_quotas){.slots = 8,

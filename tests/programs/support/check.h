@@ -26,6 +26,13 @@ bool check_numbers(struct check *check, int64_t found, int64_t expected, unsigne
 #define CHECK_EQUAL(check, found, expected)                                                        \
     check_numbers((check), (int64_t)(found), (int64_t)(expected), __LINE__)
 
+/* Submits an entry that must be taken in; one that must complete. In a program with several threads
+ * `ring` is the calling one's. */
+struct rt_operation check_submit(struct check *check, struct rt_ring *ring,
+                                 const struct sqe *entry);
+struct cqe check_completion(struct check *check, struct rt_ring *ring,
+                            struct rt_operation operation);
+
 /* What a small child needs: half of what its parent's manifest line should have. */
 struct manifest_quotas check_quotas(void);
 
