@@ -48,8 +48,8 @@
 #include "kernel/mem/kmem.h"
 
 enum {
-    /* Each end is about 400 instructions, with capabilities up to 2,000. One of a revoke may also let
-     * a call of the largest message be delivered, about 8,000 more. */
+    /* Each end is about 400 instructions, with capabilities up to 2,000. One of a revoke may also
+     * let a call of the largest message be delivered, about 8,000 more. */
     CLOSED_PER_STEP = 4,
     REVOKED_PER_STEP = 1,
     /* Operations of which grants are walked in one step of a revoke, up to 160 instructions each;
