@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "core/cap_table.h"
+#include "tests/host/slot_pages.h"
 
 enum {
     TABLE_EDGES = 700,
@@ -32,18 +33,6 @@ void assert_failed(const char *expression, const char *file, unsigned line)
 {
     fprintf(stderr, "%s:%u: %s\n", file, line, expression);
     abort();
-}
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    return calloc(1, 4096);
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    free(page);
 }
 
 static void node_free(struct grant_node *node)
@@ -209,8 +198,7 @@ int main(void)
     tables = calloc(TABLES, sizeof(*tables));
     check(tables != NULL);
     for (unsigned i = 0; i < TABLES; i++) {
-        cap_table_init(&tables[i], LIMIT_TABLE_SLOTS,
-                       (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+        cap_table_init(&tables[i], LIMIT_TABLE_SLOTS, slot_memory(NULL));
     }
     one = revoke(1);
     thousand = revoke(1000);

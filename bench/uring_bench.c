@@ -16,6 +16,7 @@
 
 #include "core/assert.h"
 #include "core/cap_table.h"
+#include "tests/host/slot_pages.h"
 
 enum {
     ROUNDS = 21,
@@ -31,18 +32,6 @@ void assert_failed(const char *expression, const char *file, unsigned line)
 {
     fprintf(stderr, "%s:%u: %s\n", file, line, expression);
     abort();
-}
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    return calloc(1, LIMIT_PAGE_BYTES);
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    free(page);
 }
 
 static double now_ns(void)
@@ -67,8 +56,7 @@ static double lookup_ns(void)
     struct cap_id id[EDGES];
     double least = 1e18;
 
-    cap_table_init(&table, LIMIT_TABLE_SLOTS,
-                   (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+    cap_table_init(&table, LIMIT_TABLE_SLOTS, slot_memory(NULL));
     for (unsigned i = 0; i < EDGES; i++) {
         check(cap_table_insert(&table, &edge, NULL, &id[i]) == TRANSPORT_OK);
     }

@@ -10,6 +10,7 @@
 #include "tests/host/support.h"
 
 #include "core/cap_table.h"
+#include "tests/host/slot_pages.h"
 
 enum {
     TABLES = 3,
@@ -75,29 +76,9 @@ struct subject {
 
 static struct cap_table tables[TABLES];
 static struct subject objects[OBJECTS];
-static unsigned pages_left;
-static unsigned pages_out;
+static struct slot_pages supply;
 static uint64_t nodes_out;
 static struct test_random random_source;
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    if (pages_left == 0) {
-        return NULL;
-    }
-    pages_left--;
-    pages_out++;
-    return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    pages_left++;
-    pages_out--;
-    free(page);
-}
 
 static void node_free(struct grant_node *node)
 {
@@ -129,10 +110,9 @@ static void setup(unsigned pages)
     memset(models, 0, sizeof(models));
     edge_count = 0;
     delegation_count = 0;
-    pages_left = pages;
+    supply.left = pages;
     for (unsigned i = 0; i < TABLES; i++) {
-        cap_table_init(&tables[i], QUOTA,
-                       (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+        cap_table_init(&tables[i], QUOTA, slot_memory(&supply));
         models[i].fresh = WINDOW;
         for (unsigned slot = 0; slot < SLOTS; slot++) {
             models[i].generation[slot] = 1;
@@ -267,7 +247,7 @@ static bool insert(unsigned at, enum where where, const struct hold_edge *edge,
                                  : cap_table_insert(table, edge, NULL, &id);
     if (slot == SLOTS || error == TRANSPORT_NO_MEMORY) {
         if (error == TRANSPORT_NO_MEMORY) {
-            assert_true(pages_left < 2);
+            assert_true(supply.left < 2);
             *model = before;
         } else {
             assert_int_equal(error, expected);
@@ -565,7 +545,7 @@ static void end_all(void)
         }
         cap_table_free(&tables[i]);
     }
-    assert_int_equal(pages_out, 0);
+    assert_int_equal(supply.out, 0);
     assert_int_equal(nodes_out, 0);
     for (unsigned i = 0; i < OBJECTS; i++) {
         assert_int_equal(objects[i].references, 1);

@@ -6,6 +6,7 @@
 #include "tests/host/support.h"
 
 #include "core/cap_table.h"
+#include "tests/host/slot_pages.h"
 
 #define IDS   4096u
 #define QUOTA 200u
@@ -21,34 +22,14 @@ static struct given given[IDS];
 static size_t given_count;
 static size_t held_count;
 static int object;
-static unsigned pages_left;
-static unsigned pages_out;
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    if (pages_left == 0) {
-        return NULL;
-    }
-    pages_left--;
-    pages_out++;
-    return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    pages_out--;
-    free(page);
-}
+static struct slot_pages supply;
 
 static void setup(uint32_t quota, unsigned pages)
 {
     given_count = 0;
     held_count = 0;
-    pages_left = pages;
-    cap_table_init(&table, quota,
-                   (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+    supply.left = pages;
+    cap_table_init(&table, quota, slot_memory(&supply));
 }
 
 static void teardown(void)
@@ -60,7 +41,7 @@ static void teardown(void)
         assert_ptr_equal(edge.object, &object);
     }
     cap_table_free(&table);
-    assert_int_equal(pages_out, 0);
+    assert_int_equal(supply.out, 0);
 }
 
 static enum transport_error insert(uint64_t badge)

@@ -51,6 +51,7 @@ static inline uint64_t atomic_or_u64(uint64_t *word, uint64_t bits)
 #include "core/cap_table.c"
 #include "core/grant.c"
 
+#include "tests/host/slot_pages.h"
 #include "tests/host/support.h"
 
 enum {
@@ -70,18 +71,6 @@ static bool stale;  /* the edge was last found alive before some other revoke: i
 static bool splice; /* the handle goes as soon as it has revoked */
 static int object;
 
-static void *page_alloc(void *context)
-{
-    (void)context;
-    return calloc(1, 4096);
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    free(page);
-}
-
 static void setup(void)
 {
     struct hold_edge edge = {.object = &object,
@@ -100,8 +89,7 @@ static void setup(void)
     }
     edge.epoch = tree.epoch;
     tree.epoch += stale;
-    cap_table_init(&table, 16,
-                   (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+    cap_table_init(&table, 16, slot_memory(NULL));
     assert_int_equal(cap_table_insert(&table, &edge, NULL, &source), TRANSPORT_OK);
 }
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "core/cap_table.h"
+#include "tests/host/slot_pages.h"
 
 enum {
     THREADS = 3,
@@ -31,18 +32,6 @@ static uint64_t marked;    /* atomic: the revoke has returned */
 static uint64_t started;   /* atomic */
 static uint64_t nodes_out; /* atomic */
 static int object;
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    return calloc(1, 4096);
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    free(page);
-}
 
 static struct grant_node *node_make(struct grant_node *parent)
 {
@@ -125,8 +114,7 @@ static void *work(void *argument)
                              .epoch = 1};
     struct cap_id id;
 
-    cap_table_init(&worker->table, 16,
-                   (struct cap_table_memory){.page_alloc = page_alloc, .page_free = page_free});
+    cap_table_init(&worker->table, 16, slot_memory(NULL));
     id = insert(&worker->table, &edge);
     atomic_add_u64(&started, 1);
     while (use(worker, id)) {

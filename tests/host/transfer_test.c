@@ -7,6 +7,7 @@
 #include "tests/host/support.h"
 
 #include "core/transfer.h"
+#include "tests/host/slot_pages.h"
 
 #define TABLES  3u
 #define OBJECTS 8u
@@ -23,33 +24,14 @@ static struct thing things[OBJECTS];
 static struct transfer_pool pool;
 static struct transfer_item items[ITEMS];
 static struct grant_tree tree;
-static unsigned pages_left;
-static unsigned pages_out;
-
-static void *page_alloc(void *context)
-{
-    (void)context;
-    if (pages_left == 0) {
-        return NULL;
-    }
-    pages_left--;
-    pages_out++;
-    return calloc(CAP_TABLE_PAGE_SLOTS, sizeof(struct cap_slot));
-}
-
-static void page_free(void *context, void *page)
-{
-    (void)context;
-    pages_out--;
-    free(page);
-}
+static struct slot_pages supply;
 
 static int setup(void **state)
 {
     (void)state;
-    pages_left = UINT32_MAX;
+    supply.left = UINT32_MAX;
     for (unsigned i = 0; i < TABLES; i++) {
-        cap_table_init(&table[i], QUOTA, (struct cap_table_memory){page_alloc, page_free, NULL});
+        cap_table_init(&table[i], QUOTA, slot_memory(&supply));
     }
     memset(things, 0, sizeof(things));
     grant_tree_init(&tree);
@@ -87,7 +69,7 @@ static int teardown(void **state)
     for (unsigned i = 0; i < OBJECTS; i++) {
         assert_int_equal(things[i].references, 0);
     }
-    assert_int_equal(pages_out, 0);
+    assert_int_equal(supply.out, 0);
     return 0;
 }
 
@@ -418,7 +400,7 @@ static void test_no_memory(void **state)
         struct cap_id id = put(0, 0, EDGE_MODE_COPY, NULL);
         enum transport_error error;
 
-        pages_left = pages;
+        supply.left = pages;
         error = cap_table_reserve(&table[1], 1);
         assert_int_equal(error, pages < 2 ? TRANSPORT_NO_MEMORY : TRANSPORT_OK);
         if (error == TRANSPORT_OK) {
@@ -428,12 +410,12 @@ static void test_no_memory(void **state)
             uint32_t refused;
 
             assert_int_equal(begin(0, &descriptor, 1, &bundle, &refused), TRANSPORT_OK);
-            pages_left = 0; /* delivery asks for nothing */
+            supply.left = 0; /* delivery asks for nothing */
             assert_int_equal(commit(0, 1, &bundle, &record), 1);
             return;
         }
         assert_int_equal(look(0, id), TRANSPORT_OK);
-        pages_left = UINT32_MAX;
+        supply.left = UINT32_MAX;
     }
     fail();
 }
