@@ -28,6 +28,17 @@ void sim_atomic_stored(const void *word);
         *(volatile type *)word = value;                                                            \
         sim_atomic_stored(word);                                                                   \
     }
+/* A change of `*word` to `after`, an expression of `before` and `operand`. */
+#define SIM_CHANGE(name, type, after)                                                              \
+    static inline type name(type *word, type operand)                                              \
+    {                                                                                              \
+        type before;                                                                               \
+                                                                                                   \
+        sim_atomic_point();                                                                        \
+        before = *word;                                                                            \
+        *word = (after);                                                                           \
+        return before;                                                                             \
+    }
 
 SIM_LOAD(atomic_load_relaxed_u32, uint32_t)
 SIM_LOAD(atomic_load_acquire_u32, uint32_t)
@@ -47,25 +58,11 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
     return *(const volatile any_word *)word;
 }
 
-static inline uint32_t atomic_exchange_u32(uint32_t *word, uint32_t value)
-{
-    uint32_t before;
-
-    sim_atomic_point();
-    before = *word;
-    *word = value;
-    return before;
-}
-
-static inline uint64_t atomic_exchange_u64(uint64_t *word, uint64_t value)
-{
-    uint64_t before;
-
-    sim_atomic_point();
-    before = *word;
-    *word = value;
-    return before;
-}
+/* Each gives the value before, as in abi/atomic.h. */
+SIM_CHANGE(atomic_exchange_u32, uint32_t, operand)
+SIM_CHANGE(atomic_exchange_u64, uint64_t, operand)
+SIM_CHANGE(atomic_or_u64, uint64_t, before | operand)
+SIM_CHANGE(atomic_and_u64, uint64_t, (before before &operand) operand))
 
 /* The new value, as in abi/atomic.h. */
 static inline uint64_t atomic_add_u64(uint64_t *word, uint64_t amount)
@@ -73,27 +70,6 @@ static inline uint64_t atomic_add_u64(uint64_t *word, uint64_t amount)
     sim_atomic_point();
     *word += amount;
     return *word;
-}
-
-/* The old value, as in abi/atomic.h; so the next. */
-static inline uint64_t atomic_or_u64(uint64_t *word, uint64_t bits)
-{
-    uint64_t before;
-
-    sim_atomic_point();
-    before = *word;
-    *word = before | bits;
-    return before;
-}
-
-static inline uint64_t atomic_and_u64(uint64_t *word, uint64_t bits)
-{
-    uint64_t before;
-
-    sim_atomic_point();
-    before = *word;
-    *word = before & bits;
-    return before;
 }
 
 static inline void atomic_fence(void)
