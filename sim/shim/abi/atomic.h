@@ -61,8 +61,8 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
 /* Each gives the value before, as in abi/atomic.h. */
 SIM_CHANGE(atomic_exchange_u32, uint32_t, operand)
 SIM_CHANGE(atomic_exchange_u64, uint64_t, operand)
-SIM_CHANGE(atomic_or_u64, uint64_t, before | operand)
-SIM_CHANGE(atomic_and_u64, uint64_t, (before before &operand) operand))
+SIM_CHANGE(atomic_or_u64, uint64_t, (before) | (operand))
+SIM_CHANGE(atomic_and_u64, uint64_t, (before) & (operand))
 
 /* The new value, as in abi/atomic.h. */
 static inline uint64_t atomic_add_u64(uint64_t *word, uint64_t amount)
