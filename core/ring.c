@@ -230,19 +230,11 @@ static bool path_is_valid(const struct answer_path *path)
     return true;
 }
 
-/* Fields whose value matters beyond zero or not. */
+/* Fields whose value matters beyond zero or not; sizes last, as the pages of docs/abi have it. */
 static enum transport_error value_error(const struct sqe *sqe, struct refusal *refusal)
 {
     bool placed = sqe->opcode == OPCODE_DUP || sqe->opcode == OPCODE_TRANSFER;
 
-    if (sqe->message_bytes % 8 != 0 || sqe->message_bytes > LIMIT_MESSAGE_BYTES) {
-        refusal->limit = LIMIT_MESSAGE_BYTES;
-        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes);
-    }
-    if (sqe->transfers > LIMIT_TRANSFERS) {
-        refusal->limit = LIMIT_TRANSFERS;
-        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_TRANSFERS, sqe->transfers);
-    }
     if ((sqe->flags & SQE_PROMISED) != 0 && sqe->promise.answer == 0) {
         return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_ANSWER, 0);
     }
@@ -254,6 +246,14 @@ static enum transport_error value_error(const struct sqe *sqe, struct refusal *r
     }
     if (placed && (sqe->flags & SQE_EXACT_SLOT) == 0 && sqe->slot != 0) {
         return refuse(refusal, TRANSPORT_BAD_FIELD, ARGUMENT_SLOT, sqe->slot);
+    }
+    if (sqe->message_bytes % 8 != 0 || sqe->message_bytes > LIMIT_MESSAGE_BYTES) {
+        refusal->limit = LIMIT_MESSAGE_BYTES;
+        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_MESSAGE_BYTES, sqe->message_bytes);
+    }
+    if (sqe->transfers > LIMIT_TRANSFERS) {
+        refusal->limit = LIMIT_TRANSFERS;
+        return refuse(refusal, TRANSPORT_TOO_LARGE, ARGUMENT_TRANSFERS, sqe->transfers);
     }
     return TRANSPORT_OK;
 }

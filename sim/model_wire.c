@@ -91,10 +91,6 @@ int32_t model_wire(const struct sqe *sqe)
             return TRANSPORT_BAD_FIELD;
         }
     }
-    if (sqe->message_bytes % 8 != 0 || sqe->message_bytes > LIMIT_MESSAGE_BYTES ||
-        sqe->transfers > LIMIT_TRANSFERS) {
-        return TRANSPORT_TOO_LARGE;
-    }
     if ((sqe->flags & SQE_PROMISED) != 0 &&
         (sqe->promise.answer == 0 || !path_is_good(sqe->promise.path.step))) {
         return TRANSPORT_BAD_FIELD;
@@ -105,6 +101,10 @@ int32_t model_wire(const struct sqe *sqe)
         if ((exact && (sqe->flags & SQE_WINDOW) != 0) || (!exact && sqe->slot != 0)) {
             return TRANSPORT_BAD_FIELD;
         }
+    }
+    if (sqe->message_bytes % 8 != 0 || sqe->message_bytes > LIMIT_MESSAGE_BYTES ||
+        sqe->transfers > LIMIT_TRANSFERS) {
+        return TRANSPORT_TOO_LARGE;
     }
     return TRANSPORT_OK;
 }

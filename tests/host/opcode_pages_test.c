@@ -251,6 +251,11 @@ static void test_promises(void **state)
 
         assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
         assert_int_equal(refusal.argument, wrong[i].argument);
+        sqe.message_bytes =
+            12; /* of two wrong things the field is named, as the page orders them */
+        assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+        assert_int_equal(refusal.argument, wrong[i].argument);
+        sqe.message_bytes = 0;
         sqe.promise = (struct promise){.answer = 1, .path = {.step = {255, 255, 255, 255}}};
         assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
     }
