@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the hand-made seeds of the ELF and boot information corpora.
+"""Writes the hand-made seeds of the ELF, boot information and submission corpora.
 
 Usage: make_seeds.py [FOLDER], FOLDER being fuzz/corpus. The seeds are valid input in its main
 shapes; what a fuzzer finds from there is added to the corpus beside them, merged to small size.
@@ -125,9 +125,15 @@ BOOT_SEEDS = {
 }
 
 
+# fuzz/sqe_fuzz.c: way, tick, then what the way reads.
+SQE_SEEDS = {f"all-{tick}": struct.pack("<BBQ", 2, tick, 0x5EED + tick) for tick in (0, 1)}
+SQE_SEEDS |= {f"pair-{opcode}": bytes([1, 0, opcode, opcode % 12]) + bytes(range(1, 65))
+              for opcode in range(16)}
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "fuzz/corpus")
-    for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS)):
+    for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS), ("sqe", SQE_SEEDS)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (folder / name / f"seed-{seed}").write_bytes(data)
