@@ -73,6 +73,10 @@ readme-check: ## check README.md: commands, paths, and the output of make run
 	$(Q)$(MAKE) build
 	@$(PYTHON) tools/check_readme.py $(result) --make '$(MAKE)'
 
+.PHONY: claims-check
+claims-check: ## check that the evidence CLAIMS.md names is there and run by a command
+	@$(PYTHON) tools/check_claims.py
+
 .PHONY: demos-check
 demos-check: ## boot the systems of demos/ and compare what they print with their pages
 	$(call setup,build run)
