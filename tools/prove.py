@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Prove the harnesses of verify/, and refute their twins.
 
-  prove.py [--result FILE] [--root DIR] [--jobs N] [--quick] [NAME]...
+  prove.py [--result FILE] [--root DIR] [--jobs N] [--quick] [--page FILE] [NAME]...
                                                    NAME: a file of verify/ without .c
+                                                   --page: puts the figures into a table there
 
 A harness is a C file whose first comment says what to do with it:
 
   cbmc: FILE...             the sources under proof, from the root of the tree; one that the harness
                             includes itself, to reach what is static, is not compiled again
   options: OPTION...        for CBMC, beside those that all get (may be absent)
+  bound: TEXT               how far the proof reaches, printed with it
   prove: FUNCTION...        each is an entry point, and must be proved
   quick: FUNCTION...        those of them that --quick is content with, and their twins: seconds each
                             (may be absent)
@@ -17,7 +19,8 @@ A harness is a C file whose first comment says what to do with it:
                             in a copy of FILE, TEXT (there exactly once) becomes OTHER; then the
                             entry point FUNCTION must be refuted, and not by an unwinding bound
 
-A line indented by four more goes on with the one before.
+A line indented by four more goes on with the one before; of a twin, TEXT and OTHER may hold ` | ` if
+each stands in a line of its own, behind a bar.
 
 A proof without a twin proves nothing about itself, so that a harness with none is refused. CBMC comes
 from a folder of its own (tools/private_root.sh).
@@ -30,7 +33,7 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
+import threading
 
 import suite
 
@@ -42,7 +45,9 @@ CHECKS = ["--bounds-check", "--pointer-check", "--pointer-overflow-check", "--si
 # CBMC knows the memory functions by their names in the library.
 NAMES = ["-D__builtin_%s=%s" % (name, name) for name in ("memcpy", "memmove", "memset", "memcmp")]
 PROVED, REFUTED = 0, 10
-KEY = re.compile(r"^ \* (cbmc|options|prove|quick|twin): (.*)$")
+BAR = "\x1f"  # in the place of one that begins a line
+PAGE_HEAD = "| harness | bound | proofs | twins | s | MB |\n"
+KEY = re.compile(r"^ \* (cbmc|options|bound|prove|quick|twin): (.*)$")
 FAILURE = re.compile(r"^\[.*\] (?:line \d+ )?(.*): FAILURE$", re.M)
 
 
@@ -50,26 +55,31 @@ class Harness:
     def __init__(self, name, quick=False):
         self.name, self.path = name, os.path.join("verify", name + ".c")
         self.sources, self.options, self.entries, self.twins = [], [], [], []
-        self.quick = []
+        self.quick, self.bound = [], ""
         with open(self.path) as file:
             text = file.read()
         comment = text.split("*/\n#", 1)[0]
         # A line that is further in goes on with the one before.
-        for line in comment.replace("\n *     ", " ").splitlines():
+        comment = comment.replace("\n *     | ", BAR).replace("\n *     ", " ")
+        for line in comment.split("\n"):
             match = KEY.match(line)
             if not match:
                 continue
             key, value = match.groups()
+            value = value if key == "twin" else value.replace(BAR, " | ")
             if key == "twin":
-                parts = [part.strip() for part in value.split(" | ")]
+                first, *rest = value.split(BAR)
+                parts = [part.strip() for part in first.split(" | ") + rest]
                 if len(parts) != 4:
                     raise ValueError("%s: a twin has four parts: %s" % (self.path, value))
                 self.twins.append(parts)
+            elif key == "bound":
+                self.bound = value
             else:
                 {"cbmc": self.sources, "options": self.options,
                  "prove": self.entries, "quick": self.quick}[key].extend(value.split())
-        if not self.sources or not self.entries or not self.twins:
-            raise ValueError("%s: wants cbmc:, prove: and twin: lines" % self.path)
+        if not self.sources or not self.entries or not self.twins or not self.bound:
+            raise ValueError("%s: wants cbmc:, bound:, prove: and twin: lines" % self.path)
         self.compiled = [name for name in self.sources if '#include "%s"' % name not in text]
         for twin in self.twins:
             if twin[0] not in self.entries:
@@ -92,14 +102,18 @@ def cbmc(root):
 
 
 def run(command):
-    """(exit status, what failed, output)."""
-    try:
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return -1, [], "did not end in %d s\n" % TIMEOUT_S
-    output = result.stdout.decode(errors="replace")
-    return result.returncode, FAILURE.findall(output), output
+    """(exit status, what failed, output, (seconds of a processor, MB) that it took)."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    late = threading.Timer(TIMEOUT_S, process.kill)
+    late.start()
+    with process.stdout:
+        output = process.stdout.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    late.cancel()
+    return (process.returncode, FAILURE.findall(output), output or "ended by a signal\n",
+            (usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024))
 
 
 def tail(output, failures):
@@ -109,10 +123,11 @@ def tail(output, failures):
 
 def prove(root, harness, entry):
     command = cbmc(root) + CHECKS + NAMES + harness.options + ["-I", "."]
-    status, failures, output = run(command + ["--function", entry, harness.path] + harness.compiled)
+    status, failures, output, taken = run(command + ["--function", entry, harness.path] +
+                                           harness.compiled)
     good = status == PROVED
-    return good, "%s: %s %s" % (harness.name, entry, "proved" if good else
-                                "NOT PROVED (status %d)\n%s" % (status, tail(output, failures)))
+    text = "proved" if good else "NOT PROVED (status %d)\n%s" % (status, tail(output, failures))
+    return good, "%s: %s %s" % (harness.name, entry, text), taken
 
 
 def refute(root, harness, number):
@@ -128,16 +143,39 @@ def refute(root, harness, number):
     with open(os.path.join(folder, path)) as file:
         source = file.read()
     if source.count(text) != 1:
-        return False, "%s: FAILED, %s has it %d times" % (label, path, source.count(text))
+        return False, "%s: FAILED, %s has it %d times" % (label, path, source.count(text)), (0, 0)
     with open(os.path.join(folder, path), "w") as file:
         file.write(source.replace(text, other))
     command = cbmc(root) + CHECKS + NAMES + harness.options + ["-I", folder, "-I", "."]
     sources = [os.path.join(folder, name) for name in harness.compiled]
-    status, failures, output = run(command + ["--function", entry, harness.path] + sources)
+    status, failures, output, taken = run(command + ["--function", entry, harness.path] + sources)
     real = [failure for failure in failures if not failure.startswith("unwinding assertion")]
     good = status == REFUTED and bool(real)
-    return good, "%s %s" % (label, "refuted" if good else
-                            "NOT REFUTED (status %d)\n%s" % (status, tail(output, failures)))
+    text = "refuted" if good else "NOT REFUTED (status %d)\n%s" % (status, tail(output, failures))
+    return good, "%s %s" % (label, text), taken
+
+
+class Figures:
+    """What a harness took: its proofs and its twins."""
+
+    def __init__(self):
+        self.proofs = self.twins = self.seconds = self.memory = 0
+
+    def row(self, harness):
+        return "| `%s` | %s | %d | %d | %d | %d |" % (
+            harness.name, harness.bound, self.proofs, self.twins, round(self.seconds), self.memory)
+
+
+def page_write(path, rows):
+    """Puts the rows of the table behind its head, in the place of those that are there."""
+    with open(path) as file:
+        text = file.read()
+    head = PAGE_HEAD + "|---|---|---|---|---|---|\n"
+    before, after = text.split(head)
+    while after.startswith("|"):
+        after = after.split("\n", 1)[1]
+    with open(path, "w") as file:
+        file.write(before + head + "".join(row + "\n" for row in rows) + after)
 
 
 def main():
@@ -146,6 +184,7 @@ def main():
     parser.add_argument("--root", default=os.path.join("out", "roots", "cbmc"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--page")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     os.chdir(suite.ROOT)
@@ -155,24 +194,32 @@ def main():
                                     if name.endswith(".c"))
     subprocess.run(["tools/private_root.sh", "cbmc", options.root], check=True)
     passed = failed = 0
+    rows = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        jobs = []
+        work = []
         for harness in [Harness(name, options.quick) for name in names]:
-            jobs += [pool.submit(timed, prove, options.root, harness, entry)
-                     for entry in harness.entries]
-            jobs += [pool.submit(timed, refute, options.root, harness, number)
-                     for number in range(len(harness.twins))]
-        for job in jobs:
-            (good, text), seconds = job.result()
-            passed, failed = passed + good, failed + (not good)
-            print("  %s  %s (%.1f s)" % ("PASS" if good else "FAIL", text, seconds), flush=True)
+            work.append((harness,
+                         [pool.submit(prove, options.root, harness, entry)
+                          for entry in harness.entries] +
+                         [pool.submit(refute, options.root, harness, number)
+                          for number in range(len(harness.twins))]))
+        for harness, jobs in work:
+            figures = Figures()
+            figures.proofs, figures.twins = len(harness.entries), len(harness.twins)
+            if jobs:
+                print("%s, bound: %s" % (harness.name, harness.bound))
+            for job in jobs:
+                good, text, (seconds, memory) = job.result()
+                passed, failed = passed + good, failed + (not good)
+                figures.seconds += seconds
+                figures.memory = max(figures.memory, memory)
+                print("  %s  %s (%.1f s, %d MB)" % ("PASS" if good else "FAIL", text, seconds,
+                                                    memory), flush=True)
+            rows.append(figures.row(harness))
+    if options.page:
+        page_write(options.page, rows)
     suite.finish("quick proofs" if options.quick else "proofs", passed, failed, options.result)
     return 1 if failed or not passed else 0
-
-
-def timed(function, *arguments):
-    started = time.monotonic()
-    return function(*arguments), time.monotonic() - started
 
 
 if __name__ == "__main__":

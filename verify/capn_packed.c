@@ -6,6 +6,7 @@
  * output: so for streams of every length. Bounds: buffers of at most 65,536 bytes in a step. The
  * encoder is proved by one word, and by one run, of a segment of at most three words.
  *
+ * bound: buffers of 65,536 bytes; segments of 3 words
  * cbmc: capnp/runtime/capn_packed.c
  * options: --unwind 10
  * prove: prove_tag prove_bytes prove_counts prove_literals prove_zeroes

@@ -9,6 +9,7 @@
  * step for messages of every shape. Bounds: two segments of at most 2^32 - 1 words; where counts
  * are multiplied by sizes, of at most 255 words, and lists of at most 31 elements of 55 bytes.
  *
+ * bound: 2 segments of 2^32 - 1 words; of 255 where sizes are multiplied
  * cbmc: capnp/runtime/capn_read.c
  * options: --unwind 3 --no-array-field-sensitivity
  * prove: prove_struct prove_list prove_struct_list prove_bytes prove_others
