@@ -59,26 +59,19 @@ static void cannot_spawn(struct check *check)
     }
 }
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
     uint64_t total = (uint64_t)PERIODS * PERIOD_NS;
 
-    if (name_is(rt, "budget-spins")) {
+    if (rt_name_is(rt, "budget-spins")) {
         uint64_t ran = total - stopped_ns(rt, total);
 
         /* The first and the last period may lie partly outside. */
         CHECK(&check, ran >= (uint64_t)(PERIODS - 2) * BUDGET_NS);
         CHECK(&check, ran <= (uint64_t)(PERIODS + 2) * BUDGET_NS);
         cannot_spawn(&check);
-    } else if (name_is(rt, "budget-rests")) {
+    } else if (rt_name_is(rt, "budget-rests")) {
         for (unsigned i = 0; i < RESTS; i++) {
             CHECK_EQUAL(&check, stopped_ns(rt, BUDGET_NS / 4), 0);
             rt_sleep(rt, PERIOD_NS);

@@ -39,14 +39,6 @@ static uint8_t outside[GUARD_BYTES]; /* a buffer that no arena knows */
 static uint32_t word;
 static uint64_t second; /* data word of the messages */
 
-static struct cap_id held(struct scene *scene, const char *name)
-{
-    struct cap_id cap = {.raw = 0};
-
-    CHECK_EQUAL(scene->check, rt_find(scene->check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 /* Fills with the pattern, but for a message of `words`: a struct of two data words. */
 static void lay(uint8_t *bytes, uint64_t data)
 {
@@ -137,7 +129,7 @@ static struct cap_id call(struct scene *scene, uint8_t *bytes, struct sqe entry,
  * the arena and outside of it. */
 static uint64_t reserve_one(struct scene *scene)
 {
-    struct virtual_memory memory = {.cap = held(scene, "virtual-memory")};
+    struct virtual_memory memory = {.cap = check_held(scene->check, "virtual-memory")};
     struct memory_range range = {.bytes = LIMIT_PAGE_BYTES};
     bool checks = scene->ring->checks;
 
@@ -152,16 +144,17 @@ static uint64_t reserve_one(struct scene *scene)
 static void kernel_calls(struct scene *scene, uint8_t *bytes)
 {
     uint64_t data;
-    struct sqe allocate = {.cap = held(scene, "frame-allocator"),
+    struct sqe allocate = {.cap = check_held(scene->check, "frame-allocator"),
                            .interface_id = FRAME_ALLOCATOR_INTERFACE_ID,
                            .method = FRAME_ALLOCATOR_METHOD_ALLOCATE,
                            .result_bytes = ROOM};
     struct sqe read = {.interface_id = MEMORY_OBJECT_INTERFACE_ID,
                        .method = MEMORY_OBJECT_METHOD_READ,
                        .result_bytes = ROOM};
-    struct sqe nothing = {
-        .cap = held(scene, "null"), .interface_id = NULL_OBJECT_INTERFACE_ID, .result_bytes = ROOM};
-    struct sqe unmap = {.cap = held(scene, "virtual-memory"),
+    struct sqe nothing = {.cap = check_held(scene->check, "null"),
+                          .interface_id = NULL_OBJECT_INTERFACE_ID,
+                          .result_bytes = ROOM};
+    struct sqe unmap = {.cap = check_held(scene->check, "virtual-memory"),
                         .interface_id = VIRTUAL_MEMORY_INTERFACE_ID,
                         .method = VIRTUAL_MEMORY_METHOD_UNMAP,
                         .result_bytes = ROOM};
@@ -188,7 +181,7 @@ static void kernel_calls(struct scene *scene, uint8_t *bytes)
 
 static void simple(struct scene *scene)
 {
-    struct cap_id null = held(scene, "null");
+    struct cap_id null = check_held(scene->check, "null");
     struct cap_id copy;
     struct cqe completion;
 
@@ -329,7 +322,7 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
     struct scene scene = {.check = &check, .ring = &rt->ring};
-    struct endpoint_factory factory = {.cap = held(&scene, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(&check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = ENDPOINT_BYTES, .queue_length = 4};
     struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
                                        .facet = MANIFEST_FACET_ALL};

@@ -604,22 +604,15 @@ static void table_fills(struct check *check)
     }
 }
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
     uint32_t used;
 
-    if (name_is(rt, "quick")) {
+    if (rt_name_is(rt, "quick")) {
         return 0;
     }
-    while (name_is(rt, "idle")) {
+    while (rt_name_is(rt, "idle")) {
         rt_sleep(rt, IDLE_NS);
     }
     used = census(&check).used;

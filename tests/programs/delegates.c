@@ -45,14 +45,6 @@ enum {
     ROOM_BYTES = 512,
 };
 
-static struct cap_id held(struct check *check, const char *name)
-{
-    struct cap_id cap = {0};
-
-    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 static bool name_begins(const struct rt *rt, const char *prefix)
 {
     return memcmp(rt->start->process_name, prefix, string_length(prefix, LIMIT_NAME_BYTES)) == 0;
@@ -155,7 +147,7 @@ struct reports {
 
 static struct reports reports_make(struct check *check)
 {
-    struct endpoint_factory factory = {held(check, "endpoint-factory")};
+    struct endpoint_factory factory = {check_held(check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 16};
     struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
                                        .facet = MANIFEST_FACET_ALL,
@@ -213,7 +205,7 @@ static void name_make(char *name, const char *kind, unsigned number)
 static int32_t hop_start(struct check *check, const char *kind, unsigned number,
                          struct cap_id subject, struct cap_id report, struct process_handle *handle)
 {
-    struct cap_id spawner = held(check, "process-spawner");
+    struct cap_id spawner = check_held(check, "process-spawner");
     char name[LIMIT_NAME_BYTES];
     struct process_grant grants[4];
 
@@ -221,7 +213,7 @@ static int32_t hop_start(struct check *check, const char *kind, unsigned number,
     grants[0] = grant("null", subject);
     grants[1] = grant("report", report);
     grants[2] = grant("process-spawner", spawner);
-    grants[3] = grant("console", held(check, "console"));
+    grants[3] = grant("console", check_held(check, "console"));
     return spawn(check->rt, spawner, name, grants, 4, handle);
 }
 
@@ -235,7 +227,7 @@ static void chain(struct check *check, const char *kind, unsigned hops)
     struct receipt receipt;
     int32_t edges;
 
-    CHECK_EQUAL(check, rt_delegate(ring, held(check, "null"), RT_FACET_SAME, &made, NULL),
+    CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
     if (!CHECK_EQUAL(check, hop_start(check, kind, hops, made.cap, reports.client, &first),
                      TRANSPORT_OK)) {
@@ -293,8 +285,8 @@ static void hop(struct check *check)
     const char *digits = &check->rt->start->process_name[name_begins(check->rt, "hop") ? 4 : 5];
     unsigned number = (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
     bool stays = name_begins(check->rt, "hop");
-    struct cap_id subject = held(check, "null");
-    struct cap_id report = held(check, "report");
+    struct cap_id subject = check_held(check, "null");
+    struct cap_id report = check_held(check, "report");
     struct process_handle next;
     struct rt_delegated made;
 
@@ -378,16 +370,16 @@ static void calls_revoked(struct check *check)
 static void wait_revoked(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
-    struct process_grant console = grant("console", held(check, "console"));
+    struct process_grant console = grant("console", check_held(check, "console"));
     struct process_handle handle;
     struct rt_delegated made;
     struct receipt receipt;
     struct process_end end;
     struct client client;
 
-    CHECK_EQUAL(check,
-                spawn(check->rt, held(check, "process-spawner"), "idle", &console, 1, &handle),
-                TRANSPORT_OK);
+    CHECK_EQUAL(
+        check, spawn(check->rt, check_held(check, "process-spawner"), "idle", &console, 1, &handle),
+        TRANSPORT_OK);
     CHECK_EQUAL(check, rt_delegate(ring, handle.cap, RT_FACET_SAME, &made, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check,
                 process_client_wait_begin(check->rt, (struct process_handle){made.cap}, &client),
@@ -439,8 +431,8 @@ static void spawn_begin(struct check *check, struct client *client, struct cap_i
 static void spawn_revoked(struct check *check, bool spawner_dies)
 {
     struct rt_ring *ring = &check->rt->ring;
-    struct cap_id spawner = held(check, "process-spawner");
-    struct cap_id subject = held(check, "null");
+    struct cap_id spawner = check_held(check, "process-spawner");
+    struct cap_id subject = check_held(check, "null");
     struct rt_delegated made;
     struct receipt receipt;
     struct client client;
@@ -474,7 +466,7 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
 static void cross(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
-    struct rt_duplicate own = {.cap = held(check, "null"), .facet = RT_FACET_SAME};
+    struct rt_duplicate own = {.cap = check_held(check, "null"), .facet = RT_FACET_SAME};
     struct rt_transfer give = {.slot = CROSS_SLOT};
     int32_t status = TRANSPORT_OK;
     unsigned sent = 0;
@@ -511,13 +503,14 @@ static void cross(struct check *check)
 
 static void crossing(struct check *check)
 {
-    struct process_grant grants[2] = {grant("null", held(check, "null")),
-                                      grant("console", held(check, "console"))};
+    struct process_grant grants[2] = {grant("null", check_held(check, "null")),
+                                      grant("console", check_held(check, "console"))};
     struct process_handle handle[2];
 
     for (unsigned i = 0; i < 2; i++) {
         CHECK_EQUAL(
-            check, spawn(check->rt, held(check, "process-spawner"), "cross", grants, 2, &handle[i]),
+            check,
+            spawn(check->rt, check_held(check, "process-spawner"), "cross", grants, 2, &handle[i]),
             TRANSPORT_OK);
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -558,7 +551,7 @@ static void heir(struct check *check)
 
 static int32_t spawn_heir(struct check *check, struct process_handle *handle)
 {
-    struct process_grant console = grant("console", held(check, "console"));
+    struct process_grant console = grant("console", check_held(check, "console"));
     struct process_request request = {.name = {"heir", 4},
                                       .boot_binary = BINARY_OWN,
                                       .grants = &console,
@@ -568,7 +561,8 @@ static int32_t spawn_heir(struct check *check, struct process_handle *handle)
                                       .inherits_descriptors = true};
 
     request.quotas.slots = DESCRIPTORS + 10;
-    return process_client_spawn(check->rt, (struct process_spawner){held(check, "process-spawner")},
+    return process_client_spawn(check->rt,
+                                (struct process_spawner){check_held(check, "process-spawner")},
                                 &request, handle);
 }
 
@@ -576,7 +570,7 @@ static void inherits(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
     struct rt_duplicate lowest = {
-        .cap = held(check, "null"), .facet = RT_FACET_SAME, .flags = SQE_WINDOW};
+        .cap = check_held(check, "null"), .facet = RT_FACET_SAME, .flags = SQE_WINDOW};
     struct process_handle handle;
     struct rt_delegated made;
     struct cap_id slot[DESCRIPTORS];
@@ -588,12 +582,12 @@ static void inherits(struct check *check)
     CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
     expect_good_end(check, handle);
     /* one of mode none: nothing is spawned */
-    lowest.cap = held(check, "plain");
+    lowest.cap = check_held(check, "plain");
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, spawn_heir(check, &handle), EXCEPTION_REASON_PERMISSION_DENIED);
     release(check, more);
     /* one that was revoked is left out */
-    CHECK_EQUAL(check, rt_delegate(ring, held(check, "null"), RT_FACET_SAME, &made, NULL),
+    CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
     lowest.cap = made.cap;
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
@@ -686,14 +680,14 @@ static int racer(struct rt *rt, void *argument)
 static void races(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
-    struct thread_spawner threads = {held(check, "thread-spawner")};
+    struct thread_spawner threads = {check_held(check, "thread-spawner")};
 
     race.begin = (struct rt_thread_start){.function = racer};
     CHECK_EQUAL(check, thread_client_spawn(check->rt, threads, &race.begin), TRANSPORT_OK);
     for (uint64_t round = 1; round <= RACES; round++) {
         struct rt_delegated made;
 
-        CHECK_EQUAL(check, rt_delegate(ring, held(check, "null"), RT_FACET_SAME, &made, NULL),
+        CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
                     TRANSPORT_OK);
         atomic_store_release_u64(&race.cap, made.cap.raw);
         atomic_store_release_u64(&race.round, round);

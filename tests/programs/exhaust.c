@@ -33,27 +33,12 @@ enum {
 #define PLACE UINT64_C(0x0000300000000000)
 #define BYTES ((uint64_t)PAGES * LIMIT_PAGE_BYTES)
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
-static struct cap_id held(struct check *check, const char *name)
-{
-    struct cap_id cap = {.raw = 0};
-
-    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 /* A call that must work whatever is used up. */
 static void null_works(struct check *check)
 {
     struct client client;
 
-    client_open(&client, check->rt, held(check, "null"), CLIENT_ROOM_SMALL);
+    client_open(&client, check->rt, check_held(check, "null"), CLIENT_ROOM_SMALL);
     (void)null_object_nothing_request(&client.call);
     (void)null_object_nothing_invoke(&client.call);
     CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
@@ -61,7 +46,7 @@ static void null_works(struct check *check)
 
 static int32_t endpoint_make(struct check *check, struct endpoint_owner *owner)
 {
-    struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = MESSAGE_BYTES, .queue_length = 1};
 
     return endpoint_client_create(check->rt, factory, &limits, owner);
@@ -133,7 +118,7 @@ static void arena(struct check *check)
     struct client client;
 
     CHECK(check, all.bytes != NULL);
-    client_open(&client, check->rt, held(check, "null"), CLIENT_ROOM_SMALL);
+    client_open(&client, check->rt, check_held(check, "null"), CLIENT_ROOM_SMALL);
     (void)null_object_nothing_request(&client.call);
     (void)null_object_nothing_invoke(&client.call);
     CHECK_EQUAL(check, client_close(&client), TRANSPORT_LIMIT);
@@ -143,7 +128,7 @@ static void arena(struct check *check)
 
 static int32_t spawn(struct check *check, struct process_handle *handle)
 {
-    struct process_spawner spawner = {.cap = held(check, "process-spawner")};
+    struct process_spawner spawner = {.cap = check_held(check, "process-spawner")};
     struct process_request request = {
         .name = {"quiet", 5},
         .boot_binary = BINARY_QUIET,
@@ -178,8 +163,8 @@ static int never_runs(struct rt *rt, void *argument)
 static void threads_refused(struct check *check, struct memory_range last)
 {
     const struct rt_thread_start begin = {.function = never_runs};
-    struct thread_spawner spawner = {.cap = held(check, "thread-spawner")};
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct thread_spawner spawner = {.cap = check_held(check, "thread-spawner")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
 
     for (unsigned i = 0; i < ROUNDS; i++) {
         int32_t outcome = EXCEPTION_REASON_QUOTA_EXCEEDED;
@@ -197,7 +182,7 @@ static void threads_refused(struct check *check, struct memory_range last)
 
 static void frames(struct check *check)
 {
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
     struct process_handle handle;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -230,11 +215,11 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "exhaust-slots")) {
+    if (rt_name_is(rt, "exhaust-slots")) {
         slots(&check);
-    } else if (name_is(rt, "exhaust-operations")) {
+    } else if (rt_name_is(rt, "exhaust-operations")) {
         operations(&check);
-    } else if (name_is(rt, "exhaust-arena")) {
+    } else if (rt_name_is(rt, "exhaust-arena")) {
         arena(&check);
     } else {
         frames(&check);

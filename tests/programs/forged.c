@@ -15,14 +15,6 @@ enum {
     BADGE = 5,
 };
 
-static struct cap_id held(struct check *check, const char *name)
-{
-    struct cap_id cap = {.raw = 0};
-
-    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 static struct cap_id forge(struct check *check, struct endpoint_owner owner, uint64_t interface_id,
                            uint64_t badge)
 {
@@ -47,7 +39,7 @@ static int32_t result_of(struct check *check, const struct sqe *entry)
 /* Forged edges of every kind, with a badge or without: the object differs. */
 static void forged(struct check *check, struct endpoint_owner owner, uint64_t badge)
 {
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
     struct cap_id process = forge(check, owner, PROCESS_HANDLE_INTERFACE_ID, badge);
     struct cap_id delegation =
         forge(check, owner, CAPABILITY_DELEGATION_INTERFACE_ID, badge == 0 ? 0 : badge + 1);
@@ -76,7 +68,7 @@ static void forged(struct check *check, struct endpoint_owner owner, uint64_t ba
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
-    struct endpoint_factory factory = {.cap = held(&check, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(&check, "endpoint-factory")};
     const struct manifest_export limits = {.message_bytes = 64, .queue_length = 4};
     struct endpoint_owner owner;
 

@@ -32,21 +32,6 @@ enum {
 #define BYTES         ((uint64_t)PAGES * LIMIT_PAGE_BYTES)
 #define FACET(method) (UINT64_C(1) << MEMORY_OBJECT_METHOD_##method)
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
-static struct cap_id held(struct check *check, const char *name)
-{
-    struct cap_id cap = {.raw = 0};
-
-    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 static struct capn_text text(const char *string)
 {
     return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
@@ -57,7 +42,7 @@ static struct process_grant grant(struct check *check, const char *name)
     const struct capset_entry *entry = rt_find_entry(check->rt, name);
 
     return (struct process_grant){.name = text(name),
-                                  .cap = held(check, name),
+                                  .cap = check_held(check, name),
                                   .facet = entry == NULL ? 0 : entry->facet,
                                   .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
 }
@@ -66,7 +51,7 @@ static struct process_handle child_start(struct check *check, const char *name,
                                          const struct process_grant *grants, uint32_t count,
                                          struct manifest_quotas quotas)
 {
-    struct process_spawner spawner = {.cap = held(check, "process-spawner")};
+    struct process_spawner spawner = {.cap = check_held(check, "process-spawner")};
     struct process_request request = {.name = text(name),
                                       .boot_binary = BINARY_KIN,
                                       .grants = grants,
@@ -93,7 +78,7 @@ static void child_ends(struct check *check, struct process_handle handle, uint16
 
 static struct memory_object object_make(struct check *check)
 {
-    struct frame_allocator allocator = {.cap = held(check, "frame-allocator")};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct memory_object object = {.cap = {.raw = 0}};
 
     CHECK_EQUAL(check, memory_client_allocate(check->rt, allocator, BYTES, &object), TRANSPORT_OK);
@@ -103,7 +88,7 @@ static struct memory_object object_make(struct check *check)
 static volatile uint8_t *map(struct check *check, struct memory_object object,
                              enum memory_protection protection, struct memory_range *range)
 {
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
 
     *range = (struct memory_range){.bytes = BYTES};
     CHECK_EQUAL(check,
@@ -179,9 +164,9 @@ static void reader_refusals(struct check *check, struct memory_object object,
 
 static int reader(struct check *check)
 {
-    struct memory_object read_only = {.cap = held(check, "read-only")};
-    struct memory_object writable = {.cap = held(check, "writable")};
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct memory_object read_only = {.cap = check_held(check, "read-only")};
+    struct memory_object writable = {.cap = check_held(check, "writable")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
     struct memory_range range;
     struct memory_range second;
     volatile uint8_t *bytes;
@@ -213,7 +198,7 @@ static struct manifest_quotas leaf_quotas(void)
 
 static uint64_t limit_now(struct check *check)
 {
-    struct frame_allocator allocator = {.cap = held(check, "frame-allocator")};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct memory_quota quota = {.limit = 0};
 
     CHECK_EQUAL(check, memory_client_quota(check->rt, allocator, &quota), TRANSPORT_OK);
@@ -236,7 +221,7 @@ static int32_t answer_nothing(struct check *check, struct endpoint_owner gate, u
 
 static int family(struct check *check)
 {
-    struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = 4096, .queue_length = 4};
     struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
                                        .facet = MANIFEST_FACET_ALL,
@@ -286,7 +271,7 @@ static int32_t pass_gate(struct check *check)
 {
     struct client client;
 
-    client_open(&client, check->rt, held(check, "gate"), CLIENT_ROOM_SMALL);
+    client_open(&client, check->rt, check_held(check, "gate"), CLIENT_ROOM_SMALL);
     (void)null_object_nothing_request(&client.call);
     (void)null_object_nothing_invoke(&client.call);
     return client_close(&client);
@@ -310,7 +295,7 @@ static int leaf(struct check *check)
 
 static int lender(struct check *check)
 {
-    struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = 4096, .queue_length = 4};
     struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
                                        .facet = MANIFEST_FACET_ALL,
@@ -356,8 +341,8 @@ static int lender(struct check *check)
 /* Goes on when the lender has revoked, and touches what it had mapped. */
 static int victim(struct check *check)
 {
-    struct memory_object lent = {.cap = held(check, "lent")};
-    struct virtual_memory memory = {.cap = held(check, "virtual-memory")};
+    struct memory_object lent = {.cap = check_held(check, "lent")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
     struct memory_range range;
     struct memory_range again = {.bytes = LIMIT_PAGE_BYTES};
     struct memory_seen seen;
@@ -385,7 +370,7 @@ int main(struct rt *rt)
     struct check check = {.rt = rt};
 
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-        if (name_is(rt, parts[i].name)) {
+        if (rt_name_is(rt, parts[i].name)) {
             return parts[i].part(&check);
         }
     }

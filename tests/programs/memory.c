@@ -17,13 +17,6 @@ enum {
 #define PLACE UINT64_C(0x0000300000000000)
 #define BYTES ((uint64_t)PAGES * LIMIT_PAGE_BYTES)
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 static struct virtual_memory held(struct check *check)
 {
     struct virtual_memory memory = {.cap = {.raw = 0}};
@@ -130,21 +123,21 @@ int main(struct rt *rt)
     struct virtual_memory memory = held(&check);
     struct memory_range range = {.address = PLACE, .bytes = LIMIT_PAGE_BYTES};
 
-    if (name_is(rt, "memory-unmapped")) {
+    if (rt_name_is(rt, "memory-unmapped")) {
         (void)map(&check, memory, MEMORY_PROTECTION_READ_WRITE, PLACE, range.bytes);
         *byte_at(PLACE) = 1;
         (void)memory_client_unmap(rt, memory, range);
         *byte_at(PLACE) = 1;
         return 1;
     }
-    if (name_is(rt, "memory-protected")) {
+    if (rt_name_is(rt, "memory-protected")) {
         (void)map(&check, memory, MEMORY_PROTECTION_READ_WRITE, PLACE, range.bytes);
         *byte_at(PLACE) = 1;
         (void)memory_client_protect(rt, memory, MEMORY_PROTECTION_READ, range);
         *byte_at(PLACE) = 1;
         return 1;
     }
-    if (name_is(rt, "memory-edge")) {
+    if (rt_name_is(rt, "memory-edge")) {
         edge(&check, memory);
         return 1;
     }

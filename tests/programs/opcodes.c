@@ -64,8 +64,7 @@ static uint64_t address_of(struct rt_buffer buffer)
 static void refused(struct bench *bench, const struct sqe *entry, enum transport_error error,
                     enum refusal_argument argument, unsigned line)
 {
-    struct cqe completion =
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, entry));
+    struct cqe completion = check_done(bench->check, bench->ring, entry);
 
     (void)check_numbers(bench->check, completion.result, error, line);
     (void)check_numbers(bench->check, completion.refusal.argument, argument, line);
@@ -109,15 +108,12 @@ static struct sqe owner_entry(const struct bench *bench, enum opcode opcode, str
 static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
 {
     struct sqe entry = {.opcode = OPCODE_DELEGATE, .cap = cap, .facet = UINT64_MAX};
-    struct cqe completion = check_completion(bench->check, bench->ring,
-                                             check_submit(bench->check, bench->ring, &entry));
+    struct cqe completion = check_done(bench->check, bench->ring, &entry);
     struct cap_id edge = completion.cap[0];
 
     CHECK_EQUAL(bench->check, completion.result, 0);
     entry = (struct sqe){.opcode = OPCODE_REVOKE, .cap = completion.cap[1]};
-    CHECK(bench->check, check_completion(bench->check, bench->ring,
-                                         check_submit(bench->check, bench->ring, &entry))
-                                .result >= 0);
+    CHECK(bench->check, check_done(bench->check, bench->ring, &entry).result >= 0);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, entry.cap), TRANSPORT_OK);
     return edge;
 }
@@ -126,8 +122,7 @@ static struct cap_id revoked_edge(struct bench *bench, struct cap_id cap)
 static struct cap_id narrowed(struct bench *bench, struct cap_id cap, uint64_t facet)
 {
     struct sqe entry = {.opcode = OPCODE_DUP, .cap = cap, .facet = facet};
-    struct cqe completion = check_completion(bench->check, bench->ring,
-                                             check_submit(bench->check, bench->ring, &entry));
+    struct cqe completion = check_done(bench->check, bench->ring, &entry);
 
     CHECK_EQUAL(bench->check, completion.result, 0);
     return completion.cap[0];

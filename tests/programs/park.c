@@ -301,22 +301,15 @@ static int leave(struct check *check)
     return check_end(check);
 }
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "park-alone")) {
+    if (rt_name_is(rt, "park-alone")) {
         alone(&check);
-    } else if (name_is(rt, "park-turns")) {
+    } else if (rt_name_is(rt, "park-turns")) {
         two_threads(&check);
-    } else if (name_is(rt, "park-crowd")) {
+    } else if (rt_name_is(rt, "park-crowd")) {
         crowd(&check);
     } else {
         return leave(&check);

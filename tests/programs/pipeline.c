@@ -288,11 +288,7 @@ static void order_kept(struct bench *bench)
     /* The answer names the caller's edge: released, a late promise finds it stale. */
     CHECK_EQUAL(check, rt_release(bench->ring, cap), TRANSPORT_OK);
     entry = promised(bench, id, none);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
-            .result,
-        TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &entry).result, TRANSPORT_STALE_CAP);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
     rt_buffer_free(bench->ring, result);
 }
@@ -309,57 +305,31 @@ static void ids_refused(struct bench *bench)
     struct cqe completion;
 
     first = check_submit(bench->check, bench->ring, &entry);
-    completion = check_completion(bench->check, bench->ring,
-                                  check_submit(bench->check, bench->ring, &again));
+    completion = check_done(bench->check, bench->ring, &again);
     CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
     CHECK_EQUAL(check, completion.refusal.argument, ARGUMENT_ANSWER);
     again = greet(bench, beyond);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BAD_ANSWER);
     again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BAD_ANSWER);
     beyond.raw = id.raw ^ 1U << ANSWER_SLOT_BITS;
     again = promised(bench, beyond, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BAD_ANSWER);
     again = rt_finish_entry(beyond);
-    completion = check_completion(bench->check, bench->ring,
-                                  check_submit(bench->check, bench->ring, &again));
+    completion = check_done(bench->check, bench->ring, &again);
     CHECK_EQUAL(check, completion.result, TRANSPORT_BAD_ANSWER);
     CHECK_EQUAL(check, completion.refusal.amount, beyond.raw);
     answer(bench, received(bench), false);
     CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result, 0);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
     again = rt_finish_entry(id);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BAD_ANSWER);
     /* A call cannot be promised from itself; what it leaves is a broken answer. */
     id = rt_answer_take(bench->ring);
     again = promised(bench, id, id);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BAD_ANSWER);
     again = promised(bench, id, (struct rt_answer_id){.raw = 0});
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &again))
-            .result,
-        TRANSPORT_BROKEN);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &again).result, TRANSPORT_BROKEN);
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
@@ -375,14 +345,12 @@ static void buffers_refused(struct bench *bench)
 
     entry.message = (uint64_t)(uintptr_t)outside;
     entry.message_bytes = sizeof(outside);
-    completion = check_completion(bench->check, bench->ring,
-                                  check_submit(bench->check, bench->ring, &entry));
+    completion = check_done(bench->check, bench->ring, &entry);
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
     CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_MESSAGE);
     entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
     entry.result = (uint64_t)(uintptr_t)outside;
-    completion = check_completion(bench->check, bench->ring,
-                                  check_submit(bench->check, bench->ring, &entry));
+    completion = check_done(bench->check, bench->ring, &entry);
     CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
     CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_RESULT);
     answer(bench, received(bench), false);
@@ -456,18 +424,10 @@ static void finish_early(struct bench *bench)
     third = check_submit(bench->check, bench->ring,
                          &(struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw});
     CHECK_EQUAL(check, check_completion(bench->check, bench->ring, third).result, TRANSPORT_OK);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &entry).result, TRANSPORT_BAD_ANSWER);
     /* The slot is free once the call is over. */
     entry = greet(bench, id);
-    CHECK_EQUAL(
-        check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
-            .result,
-        TRANSPORT_BAD_ANSWER);
+    CHECK_EQUAL(check, check_done(bench->check, bench->ring, &entry).result, TRANSPORT_BAD_ANSWER);
     answer(bench, received(bench), false);
     CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result, 0);
     CHECK_EQUAL(check, check_completion(bench->check, bench->ring, second).result,
@@ -531,11 +491,7 @@ static void slots_used_up(struct bench *bench)
         CHECK(check, id[i].raw != 0);
         entry = greet(bench, id[i]);
         entry.cap.raw = 1;
-        CHECK_EQUAL(check,
-                    check_completion(bench->check, bench->ring,
-                                     check_submit(bench->check, bench->ring, &entry))
-                        .result,
-                    TRANSPORT_BAD_CAP);
+        CHECK_EQUAL(check, check_done(bench->check, bench->ring, &entry).result, TRANSPORT_BAD_CAP);
     }
     CHECK_EQUAL(check, rt_answer_take(bench->ring).raw, 0);
     for (unsigned i = 0; i < LIMIT_ANSWERS; i++) {
@@ -666,11 +622,7 @@ static void races(struct bench *bench)
     }
     entry = greet(bench, (struct rt_answer_id){.raw = 0});
     entry.method = GREETER_METHOD_FINISH;
-    CHECK_EQUAL(
-        bench->check,
-        check_completion(bench->check, bench->ring, check_submit(bench->check, bench->ring, &entry))
-            .result,
-        0);
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &entry).result, 0);
     while (atomic_load_acquire_u32(&server.done) == 0) {
         rt_sleep(bench->rt, 1000000);
     }

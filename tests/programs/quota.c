@@ -35,14 +35,6 @@ enum {
     ROUNDS = 3,
 };
 
-static struct cap_id held(struct check *check, const char *name)
-{
-    struct cap_id cap = {.raw = 0};
-
-    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
-    return cap;
-}
-
 /* A CapException that names the ledger, its limit and what was asked; closes the client. */
 static void refused_by(struct check *check, struct client *client, const char *ledger,
                        uint64_t limit, uint64_t amount)
@@ -70,7 +62,7 @@ static void refusal_names(struct check *check, const struct refusal *refusal,
 
 static int32_t endpoint_make(struct check *check, uint32_t queue, struct endpoint_owner *owner)
 {
-    struct endpoint_factory factory = {.cap = held(check, "endpoint-factory")};
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
     struct manifest_export limits = {.message_bytes = 4096, .queue_length = queue};
 
     return endpoint_client_create(check->rt, factory, &limits, owner);
@@ -92,7 +84,7 @@ static void slots(struct check *check)
         count++;
     }
     CHECK(check, count > 0 && count < QUOTA_SLOTS);
-    client_open(&client, check->rt, held(check, "endpoint-factory"), CLIENT_ROOM_SMALL);
+    client_open(&client, check->rt, check_held(check, "endpoint-factory"), CLIENT_ROOM_SMALL);
     (void)endpoint_factory_create_params_init_limits(endpoint_factory_create_request(&client.call));
     (void)endpoint_factory_create_invoke(&client.call);
     CHECK_EQUAL(check, client.call.status, TRANSPORT_LIMIT);
@@ -119,7 +111,7 @@ static void queue(struct check *check)
         CHECK_EQUAL(check, endpoint_make(check, QUEUE_CHUNK, &more), TRANSPORT_OK);
         left -= QUEUE_CHUNK;
     }
-    client_open(&client, check->rt, held(check, "endpoint-factory"), CLIENT_ROOM_SMALL);
+    client_open(&client, check->rt, check_held(check, "endpoint-factory"), CLIENT_ROOM_SMALL);
     limits =
         endpoint_factory_create_params_init_limits(endpoint_factory_create_request(&client.call));
     endpoint_limits_set_message_bytes(limits, 4096);
@@ -135,7 +127,7 @@ static void queue(struct check *check)
 
 static void frames(struct check *check)
 {
-    struct frame_allocator allocator = {.cap = held(check, "frame-allocator")};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct memory_quota before;
     struct memory_quota after;
     struct memory_object object;
@@ -165,7 +157,7 @@ static void frames(struct check *check)
 
 static void scratch(struct check *check)
 {
-    struct frame_allocator allocator = {.cap = held(check, "frame-allocator")};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct memory_object_read_params_builder params;
     struct memory_object object;
     struct client client;
@@ -196,7 +188,7 @@ static int32_t thread_make(struct check *check, struct client *client,
 {
     struct thread_request_builder request;
 
-    client_open(client, check->rt, held(check, "thread-spawner"), CLIENT_ROOM_SMALL);
+    client_open(client, check->rt, check_held(check, "thread-spawner"), CLIENT_ROOM_SMALL);
     request = thread_spawner_spawn_params_init_request(thread_spawner_spawn_request(&client->call));
     thread_request_set_entry(request, (uint64_t)(uintptr_t)rt_thread_begin);
     thread_request_set_argument(request, (uint64_t)(uintptr_t)begin);
@@ -273,7 +265,7 @@ static int32_t console_write(struct check *check, struct client *client)
     for (unsigned i = 0; i < CHUNK; i++) {
         dots[i] = i % 64 == 63 ? '\n' : '.';
     }
-    client_open(client, check->rt, held(check, "console"),
+    client_open(client, check->rt, check_held(check, "console"),
                 (struct client_room){.request_bytes = 1024, .answer_bytes = 512});
     console_write_params_set_bytes(console_write_request(&client->call),
                                    (struct capn_data){(const uint8_t *)dots, CHUNK});
@@ -317,7 +309,7 @@ static void children(struct check *check)
         {{.grant_nodes = 1}, "grantNodes", 0, 1},
         {{.cpu_permille = 501}, "cpuPermille", 500, 501},
     };
-    struct frame_allocator allocator = {.cap = held(check, "frame-allocator")};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct memory_quota before;
     struct memory_quota after;
 
@@ -328,7 +320,7 @@ static void children(struct check *check)
         struct authority_quotas_builder asked;
         struct client client;
 
-        client_open(&client, check->rt, held(check, "process-spawner"), CLIENT_ROOM_SMALL);
+        client_open(&client, check->rt, check_held(check, "process-spawner"), CLIENT_ROOM_SMALL);
         request =
             process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client.call));
         process_spawn_request_set_name(request, (struct capn_text){"child", 5});

@@ -24,13 +24,6 @@ enum {
     BATCH = 48,
 };
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 /* Submits one entry through the client and takes its completion. */
 static struct cqe one(struct check *check, const struct sqe *entry)
 {
@@ -338,28 +331,28 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "ring-corrupt-tail")) {
+    if (rt_name_is(rt, "ring-corrupt-tail")) {
         return corrupt(rt, &rt->ring.header->sq_tail, rt->ring.tail + LIMIT_SQ_ENTRIES + 1);
     }
-    if (name_is(rt, "ring-corrupt-tail-back")) {
+    if (rt_name_is(rt, "ring-corrupt-tail-back")) {
         return corrupt(rt, &rt->ring.header->sq_tail, rt->ring.tail - 1);
     }
-    if (name_is(rt, "ring-corrupt-head")) {
+    if (rt_name_is(rt, "ring-corrupt-head")) {
         return corrupt(rt, &rt->ring.header->cq_head, rt->ring.head + 1);
     }
-    if (name_is(rt, "ring-corrupt-head-back")) {
+    if (rt_name_is(rt, "ring-corrupt-head-back")) {
         CHECK_EQUAL(&check, rt_nop(&rt->ring), 0);
         return corrupt(rt, &rt->ring.header->cq_head, rt->ring.head - LIMIT_CQ_ENTRIES - 1);
     }
-    if (name_is(rt, "ring-tick")) {
+    if (rt_name_is(rt, "ring-tick")) {
         return tick(&check);
     }
-    if (name_is(rt, "ring-spam")) {
+    if (rt_name_is(rt, "ring-spam")) {
         spam(rt);
     }
-    if (name_is(rt, "ring-sizes")) {
+    if (rt_name_is(rt, "ring-sizes")) {
         sizes_chosen(&check);
-    } else if (name_is(rt, "ring-opcodes")) {
+    } else if (rt_name_is(rt, "ring-opcodes")) {
         opcodes_reserved(&check);
         fields_checked(&check);
     } else {

@@ -41,11 +41,6 @@ struct keeper {
     uint64_t closed_badge[SESSIONS_MAX];
 };
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    return memcmp(rt->start->process_name, name, string_length(name, LIMIT_NAME_BYTES) + 1) == 0;
-}
-
 /* ---- keeper ------------------------------------------------------------------------------------
  */
 
@@ -248,20 +243,20 @@ int main(struct rt *rt)
     struct check check = {.rt = rt};
     struct cap_id edge = {.raw = 0};
 
-    if (name_is(rt, "keeper")) {
+    if (rt_name_is(rt, "keeper")) {
         return keep(rt, &check);
     }
-    if (name_is(rt, "client-leaves")) {
+    if (rt_name_is(rt, "client-leaves")) {
         return 0;
     }
     CHECK_EQUAL(&check, rt_find(rt, "keeper", GREETER_INTERFACE_ID, &edge), TRANSPORT_OK);
-    if (name_is(rt, "client-passes")) {
+    if (rt_name_is(rt, "client-passes")) {
         return client_passes(rt, &check, edge);
     }
-    if (name_is(rt, "client-moves")) {
+    if (rt_name_is(rt, "client-moves")) {
         return client_moves(rt, &check, edge);
     }
-    if (name_is(rt, "client-drops")) {
+    if (rt_name_is(rt, "client-drops")) {
         return client_drops(rt, &check, edge);
     }
     return client_faults(rt, &check, edge);

@@ -20,13 +20,6 @@ enum {
     SHORT_SLEEPS = 50,
 };
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 static int progress(struct rt *rt)
 {
     for (unsigned round = 0; round < PROGRESS_ROUNDS; round++) {
@@ -64,19 +57,19 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "spin")) {
+    if (rt_name_is(rt, "spin")) {
         for (;;) {
             rt_cpu_pause();
         }
     }
-    if (name_is(rt, "progress")) {
+    if (rt_name_is(rt, "progress")) {
         return progress(rt);
     }
-    if (name_is(rt, "blocked")) {
+    if (rt_name_is(rt, "blocked")) {
         (void)rt_syscall_cap_enter(1, TIMEOUT_NONE);
         return 1;
     }
-    if (name_is(rt, "returns-42")) {
+    if (rt_name_is(rt, "returns-42")) {
         return 42;
     }
     sleeper(&check);

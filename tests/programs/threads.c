@@ -48,13 +48,6 @@ static struct worker workers[LIMIT_THREADS + 1];
 static uint64_t progress; /* atomic */
 static uint32_t gate;     /* atomic: threads of threads-limit wait until it is 1 */
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 static bool local_is_fresh(void)
 {
     bool fresh = local_number == LOCAL_INITIAL && (uintptr_t)local_zeroes % LOCAL_ALIGNMENT == 0;
@@ -222,28 +215,28 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "main-leaves")) {
+    if (rt_name_is(rt, "main-leaves")) {
         if (worker_start(rt, 1, late_worker) != TRANSPORT_OK) {
             return 1;
         }
         rt_thread_exit(1); /* as the other will: which of them is last is nobody's promise */
     }
-    if (name_is(rt, "exit-with-sibling")) {
+    if (rt_name_is(rt, "exit-with-sibling")) {
         if (worker_start(rt, 1, endless_worker) != TRANSPORT_OK) {
             return 1;
         }
         progress_wait(rt);
         return 0;
     }
-    if (name_is(rt, "sibling-exits")) {
+    if (rt_name_is(rt, "sibling-exits")) {
         endless_with(rt, exiting_worker);
     }
-    if (name_is(rt, "sibling-faults")) {
+    if (rt_name_is(rt, "sibling-faults")) {
         endless_with(rt, faulting_worker);
     }
-    if (name_is(rt, "thread-churn")) {
+    if (rt_name_is(rt, "thread-churn")) {
         churn(&check);
-    } else if (name_is(rt, "threads-limit")) {
+    } else if (rt_name_is(rt, "threads-limit")) {
         limit(&check);
     } else {
         threads(&check);

@@ -33,6 +33,13 @@ bool rt_init(struct rt *rt, const struct start_info *start)
                         start->clock_hertz);
 }
 
+bool rt_name_is(const struct rt *rt, const char *name)
+{
+    const char *own = rt->start->process_name;
+
+    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
+}
+
 const struct capset_entry *rt_find_entry(const struct rt *rt, const char *name)
 {
     for (uint16_t i = 0; i < rt->capset->count; i++) {

@@ -30,6 +30,9 @@ int main(struct rt *rt);
 /* Checks `start` and takes over its ring. False: this runtime cannot run from it. */
 MUST_USE bool rt_init(struct rt *rt, const struct start_info *start);
 
+/* Whether this process was started under `name`. */
+MUST_USE bool rt_name_is(const struct rt *rt, const char *name);
+
 /*
  * The capability named `name` if it has this interface (0: any). TRANSPORT_BAD_CAP: no capability
  * has this name; TRANSPORT_WRONG_INTERFACE: it has another interface.

@@ -30,13 +30,6 @@ uint32_t fpu_store(uint8_t pattern[PATTERN_BYTES], uint64_t *x87);
 uint64_t fpu_spin(uint64_t stretches, uint64_t gap);
 uint16_t fpu_control(void);
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    const char *own = rt->start->process_name;
-
-    return string_matches(own, string_length(own, LIMIT_NAME_BYTES), name);
-}
-
 static void pattern_make(uint8_t pattern[PATTERN_BYTES], uint8_t seed)
 {
     for (unsigned i = 0; i < PATTERN_BYTES; i++) {
@@ -90,17 +83,17 @@ int main(struct rt *rt)
     uint16_t control = fpu_control();
     struct check check = {.rt = rt};
 
-    if (name_is(rt, "fpu-fill")) {
+    if (rt_name_is(rt, "fpu-fill")) {
         uint8_t pattern[PATTERN_BYTES];
 
         pattern_make(pattern, 1);
         fpu_load(pattern, MXCSR_ROUND_UP);
         rt_exit(0);
     }
-    if (name_is(rt, "fpu-fresh")) {
+    if (rt_name_is(rt, "fpu-fresh")) {
         fresh(&check, found, mxcsr, control);
     } else {
-        keep(&check, name_is(rt, "fpu-a") ? SEED_A : SEED_B);
+        keep(&check, rt_name_is(rt, "fpu-a") ? SEED_A : SEED_B);
     }
     return check_end(&check);
 }

@@ -45,6 +45,19 @@ struct cqe check_completion(struct check *check, struct rt_ring *ring,
     return completion;
 }
 
+struct cqe check_done(struct check *check, struct rt_ring *ring, const struct sqe *entry)
+{
+    return check_completion(check, ring, check_submit(check, ring, entry));
+}
+
+struct cap_id check_held(struct check *check, const char *name)
+{
+    struct cap_id cap = {.raw = 0};
+
+    CHECK_EQUAL(check, rt_find(check->rt, name, 0, &cap), TRANSPORT_OK);
+    return cap;
+}
+
 struct manifest_quotas check_quotas(void)
 {
     return (struct manifest_quotas){.slots = 8,

@@ -33,6 +33,12 @@ struct rt_operation check_submit(struct check *check, struct rt_ring *ring,
 struct cqe check_completion(struct check *check, struct rt_ring *ring,
                             struct rt_operation operation);
 
+/* The same of one entry: submits it and waits for what it completes with. */
+struct cqe check_done(struct check *check, struct rt_ring *ring, const struct sqe *entry);
+
+/* The capability that the program was started with under `name`. */
+struct cap_id check_held(struct check *check, const char *name);
+
 /* What a small child needs: half of what its parent's manifest line should have. */
 struct manifest_quotas check_quotas(void);
 
