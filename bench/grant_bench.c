@@ -4,17 +4,15 @@
  * a ratio of two times of this run, shortest of many rounds. Machine-independent enough to be
  * judged.
  *
- *   revoke_mark      the mark with 100,000 edges below, over the mark with one
- *   revoke_step      one step of the search through tables with 100,000 edges, which do not fit
- * into the processor's caches, over one with 1,000, which do lookup_delegated a lookup of a
- * delegated edge, over one of an edge that was never delegated lookup_walk      the first lookup
- * after a revoke elsewhere at GRANT_DEPTH_MAX, over the next
+ *   revoke_mark:      the mark with 100,000 edges below, over the mark with one
+ *   revoke_step:      one step of the search through tables with 100,000 edges, which do not fit
+ *                     into the processor's caches, over one with 1,000, which do
+ *   lookup_delegated: a lookup of a delegated edge, over one of an edge that was never delegated
+ *   lookup_walk:      the first lookup after a revoke elsewhere at GRANT_DEPTH_MAX, over the next
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/host_bench.h"
 #include "core/cap_table.h"
 #include "tests/host/slot_pages.h"
 
@@ -29,30 +27,9 @@ enum {
 static struct cap_table *tables;
 static int object;
 
-void assert_failed(const char *expression, const char *file, unsigned line)
-{
-    fprintf(stderr, "%s:%u: %s\n", file, line, expression);
-    abort();
-}
-
 static void node_free(struct grant_node *node)
 {
     (void)node;
-}
-
-static double now_ns(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void check(bool good)
-{
-    if (!good) {
-        abort();
-    }
 }
 
 /* `count` edges of `node`, in as many tables as it takes; the last one's id. */

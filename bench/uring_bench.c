@@ -6,15 +6,12 @@
  */
 #include <errno.h>
 #include <linux/io_uring.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "core/assert.h"
+#include "bench/host_bench.h"
 #include "core/cap_table.h"
 #include "tests/host/slot_pages.h"
 
@@ -27,27 +24,6 @@ enum {
 };
 
 static int object;
-
-void assert_failed(const char *expression, const char *file, unsigned line)
-{
-    fprintf(stderr, "%s:%u: %s\n", file, line, expression);
-    abort();
-}
-
-static double now_ns(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void check(bool good)
-{
-    if (!good) {
-        abort();
-    }
-}
 
 static double lookup_ns(void)
 {

@@ -32,8 +32,11 @@ $(CAPNP_BENCH)/bench: bench/capnp_bench.cc bench/capnp_bench.c bench/capnp_bench
 
 # ---- what a revocation costs, ratios of time ------------------------------------------------------
 
+TABLE_BENCH_SOURCES := bench/host_bench.h tests/host/slot_pages.h core/cap_table.c core/grant.c \
+    $(wildcard core/*.h abi/*.h)
+
 GRANT_BENCH := $(HOST_DIR)/grant_bench/bench
-$(GRANT_BENCH): bench/grant_bench.c core/cap_table.c core/grant.c $(wildcard core/*.h abi/*.h)
+$(GRANT_BENCH): bench/grant_bench.c $(TABLE_BENCH_SOURCES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -Wall -Wextra -iquote . -o $@ $(filter %.c,$^)
 
@@ -46,7 +49,7 @@ grant-bench: ## time a revocation of 100,000 edges against one of a single edge,
 # ---- what finding a capability costs, beside the machine's own ring -------------------------------
 
 URING_BENCH := $(HOST_DIR)/uring_bench/bench
-$(URING_BENCH): bench/uring_bench.c core/cap_table.c core/grant.c $(wildcard core/*.h abi/*.h)
+$(URING_BENCH): bench/uring_bench.c $(TABLE_BENCH_SOURCES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -Wall -Wextra -iquote . -o $@ $(filter %.c,$^)
 

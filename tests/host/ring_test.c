@@ -3,35 +3,12 @@
  * The kernel's side of the ring against an honest and a lying user, and the wire check against a
  * table of what each opcode may use, written apart from the one in core/ring.c.
  */
-#include "tests/host/support.h"
-
-#include "core/ring.h"
-
-static union {
-    uint8_t bytes[RING_BYTES];
-    struct ring_header header;
-} shared;
-static struct ring ring;
-
-static struct sqe *sq(void)
-{
-    return (struct sqe *)(void *)(shared.bytes + RING_SQ_OFFSET);
-}
-
-static struct cqe *cq(void)
-{
-    return (struct cqe *)(void *)(shared.bytes + RING_CQ_OFFSET);
-}
+#include "tests/host/ring_memory.h"
 
 static int setup(void **state)
 {
-    struct ring_sizes sizes = {.sq_entries = 0};
-
     (void)state;
-    memset(&shared, 0, sizeof(shared));
-    assert_true(ring_sizes_settle(&sizes));
-    ring_init(&ring, &sizes,
-              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+    ring_start();
     return 0;
 }
 

@@ -5,32 +5,14 @@
  * an entry that is read before it was published, or written after, is a reported race; in every
  * build each submission must complete once and in order.
  */
-#include "tests/host/support.h"
+#include "tests/host/ring_memory.h"
 
 #include <pthread.h>
 #include <sched.h>
 
-#include "core/ring.h"
-
 enum {
     ENTRIES = 20000,
 };
-
-static union {
-    uint8_t bytes[RING_BYTES];
-    struct ring_header header;
-} shared;
-static struct ring ring;
-
-static struct sqe *sq(void)
-{
-    return (struct sqe *)(void *)(shared.bytes + RING_SQ_OFFSET);
-}
-
-static struct cqe *cq(void)
-{
-    return (struct cqe *)(void *)(shared.bytes + RING_CQ_OFFSET);
-}
 
 /* Takes each submission and posts its completion, as the kernel does. */
 static void *kernel_side(void *argument)
@@ -67,16 +49,12 @@ static uint32_t submit_some(uint32_t tail, uint32_t consumed)
 
 static void test_two_threads(void **state)
 {
-    struct ring_sizes sizes = {.sq_entries = 0};
     pthread_t kernel;
     uint32_t submitted = 0;
     uint32_t consumed = 0;
 
     (void)state;
-    memset(&shared, 0, sizeof(shared));
-    assert_true(ring_sizes_settle(&sizes));
-    ring_init(&ring, &sizes,
-              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+    ring_start();
     assert_int_equal(pthread_create(&kernel, NULL, kernel_side, NULL), 0);
     while (consumed < ENTRIES) {
         uint32_t tail = ring_load_peer(&shared.header.cq_tail);
