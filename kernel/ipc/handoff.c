@@ -277,20 +277,22 @@ static inline enum handoff finish(struct thread *thread, struct thread *next, bo
         next != NULL && ring_completions(&thread->ring) < thread->wait_for && !thread->ring.corrupt;
     thread->waiting = waits;
     thread->entering = waits;
+    if (waits && lends) {
+        struct cpu *cpu = thread->task.cpu;
+
+        /* Until the thread is ready again, which nobody can make it before its ring is unlocked:
+         * a loan made later would have nobody to end it. If it cannot lend, each runs on its own.
+         */
+        spinlock_lock(&cpu->run_lock);
+        (void)!sched_lend(&thread->share, &next->share);
+        spinlock_unlock(&cpu->run_lock);
+    }
     spinlock_unlock(&thread->ring_lock);
     if (!waits) {
         if (next != NULL) {
             sched_thread_ready(next);
         }
         return HANDOFF_DONE;
-    }
-    if (lends) {
-        struct cpu *cpu = thread->task.cpu;
-
-        /* Until the thread is ready again; if it cannot lend, each runs on its own. */
-        spinlock_lock(&cpu->run_lock);
-        (void)!sched_lend(&thread->share, &next->share);
-        spinlock_unlock(&cpu->run_lock);
     }
     if (UNLIKELY(process_is_dying(thread->process))) {
         thread_wake(thread, false); /* the kill may have looked before the thread waited */

@@ -12,6 +12,7 @@
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.
  *  4. The current thread is not queued.
+ *  5. A thread that is queued or runs lends to nobody (task_begin).
  *
  * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: nothing. A timer lies in
  * the thread or the operation that it is for, which its process has paid for, so there is room for
@@ -381,6 +382,7 @@ static bool task_begin(struct cpu *cpu, struct task *task)
     if (task->kind != TASK_THREAD) {
         return true;
     }
+    ASSERT(CONTAINER_OF(task, struct thread, task)->share.borrower == NULL);
     now_ns = arch_clock_ns();
     cpu->quantum_end_ns = now_ns + sched_quantum_ns;
     if (!time_begin(cpu, CONTAINER_OF(task, struct thread, task), now_ns)) {
