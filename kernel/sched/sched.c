@@ -55,16 +55,6 @@ struct cpu *sched_place(void)
     return cpus[turn % cpu_count];
 }
 
-void cpu_notify(struct cpu *cpu, uint64_t reasons)
-{
-    if (cpu == arch_cpu_this()) {
-        return;
-    }
-    if ((atomic_or_u64(&cpu->ipi_reasons, reasons) & reasons) != reasons) {
-        arch_ipi_send(cpu);
-    }
-}
-
 /* What a task runs at: a thread's own priority or a greater one that it was lent. run_lock held. */
 static unsigned task_priority(const struct task *task)
 {
