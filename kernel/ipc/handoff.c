@@ -508,8 +508,9 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     if (entry->result % 8 == 0 &&
         entry->result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
         endpoint_only_calls(&endpoint->queues) &&
-        (waiting == NULL ||
-         (operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
+        (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
+         (endpoint_next_receiver(&endpoint->queues) == NULL &&
+          operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
         call = call_find(endpoint, thread, entry);
     }
     if (LIKELY(call != NULL)) {
