@@ -151,8 +151,9 @@ struct capn_refuse_reason {
     uint16_t argument; /* index of the field of the parameters; CAPN_NO_ARGUMENT for none */
     uint64_t limit;
     uint64_t amount;
-    const char *limit_name; /* static string or NULL */
-    const char *detail;     /* static string or NULL */
+    const char *limit_name;    /* static string or NULL */
+    const char *detail;        /* static string or NULL */
+    const char *argument_name; /* path of the refused field, as in the schema; static or NULL */
 };
 
 #define CAPN_NO_ARGUMENT UINT16_MAX

@@ -184,6 +184,11 @@ static void exception_build(struct capn_builder *results, uint64_t interface_id,
             exception, (struct capn_text){reason->limit_name,
                                           string_length(reason->limit_name, LIMIT_NAME_BYTES)});
     }
+    if (reason->argument_name != NULL) {
+        cap_exception_set_argument(
+            exception, (struct capn_text){reason->argument_name,
+                                          string_length(reason->argument_name, LIMIT_CALL_BYTES)});
+    }
     if (reason->detail != NULL) {
         cap_exception_set_detail(
             exception,

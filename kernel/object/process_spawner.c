@@ -10,13 +10,13 @@
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/process.capnp.h"
 
-/* Refuses with the field of SpawnRequest named in words. */
-static bool refuse(struct capn_request *request, uint16_t reason, const char *detail,
+/* Refuses with the field named, as in schema/process.capnp. */
+static bool refuse(struct capn_request *request, uint16_t reason, const char *field,
                    uint64_t amount)
 {
     (void)capn_request_refuse(
         request, (struct capn_refuse_reason){
-                     .reason = reason, .argument = 0, .amount = amount, .detail = detail});
+                     .reason = reason, .argument = 0, .amount = amount, .argument_name = field});
     return false;
 }
 
@@ -221,6 +221,7 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     if (!process_spawn_request_has_quotas(message)) {
         return refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, "request.quotas", 0);
     }
+    plan.restart_count = process_spawn_request_get_restart_count(message);
     plan.parent = call_of(request)->caller->process;
     plan.amounts = quotas_read(process_spawn_request_get_quotas(message));
     switch (spawn_create(&plan, spawn, &refusal)) {
@@ -229,7 +230,12 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     case STATUS_NOT_FOUND:
         return refuse(request, EXCEPTION_REASON_NOT_FOUND, "request.image.bootBinary", plan.binary);
     case STATUS_CORRUPT:
-        return refuse(request, EXCEPTION_REASON_BAD_IMAGE, elf_error_text(refusal.image), 0);
+        (void)capn_request_refuse(
+            request, (struct capn_refuse_reason){.reason = EXCEPTION_REASON_BAD_IMAGE,
+                                                 .argument = 0,
+                                                 .argument_name = "request.image",
+                                                 .detail = elf_error_text(refusal.image)});
+        return false;
     case STATUS_LIMIT:
         (void)capn_request_refuse(request, call_ledger_reason(&refusal.ledger));
         return false;

@@ -58,6 +58,7 @@ static void exception_build(struct capn_request *request, const struct capn_refu
     cap_exception_set_limit(exception, reason->limit);
     cap_exception_set_amount(exception, reason->amount);
     cap_exception_set_limit_name(exception, static_text(reason->limit_name));
+    cap_exception_set_argument(exception, static_text(reason->argument_name));
     cap_exception_set_detail(exception, static_text(reason->detail));
 }
 
