@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A binary heap of deadlines, linked through its nodes: the earliest is at hand in constant time,
- * insertion and removal take a logarithmic number of steps. Nodes are members of the waiting
- * objects, so there is room for every one of them. Locking is the caller's. Invariants in
- * deadline_heap.c.
+ * A binary heap of deadlines over an array the caller reserved: the earliest is at hand in constant
+ * time, insertion and removal take a logarithmic number of steps and never allocate. Nodes are
+ * members of the waiting objects. Locking is the caller's. Invariants in deadline_heap.c.
  */
 #ifndef CORE_DEADLINE_HEAP_H
 #define CORE_DEADLINE_HEAP_H
@@ -13,23 +12,25 @@
 /* A zeroed node is in no heap. */
 struct deadline_node {
     uint64_t deadline_ns;
-    struct deadline_node *parent; /* the root: itself; NULL: in no heap */
-    struct deadline_node *left;
-    struct deadline_node *right;
+    uint32_t place; /* index in the heap plus 1; 0: in no heap */
 };
 
 struct deadline_heap {
-    struct deadline_node *root;
+    struct deadline_node **slot;
+    uint32_t capacity;
     uint32_t count;
 };
 
-/* An empty heap. */
-void deadline_heap_init(struct deadline_heap *heap);
+/* An empty heap over `capacity` pointers at `slots`, which stay the heap's. */
+void deadline_heap_init(struct deadline_heap *heap, struct deadline_node **slots,
+                        uint32_t capacity);
 
-/* Inserts a node that is in no heap; it stays the caller's and is not freed before it is out again.
+/*
+ * Inserts a node that is in no heap; it stays the caller's and is not freed before it is out again.
+ * Errors: LIMIT (full).
  */
-void deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
-                          uint64_t deadline_ns);
+MUST_USE enum status deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
+                                          uint64_t deadline_ns);
 
 /* Takes out a node that is in this heap. */
 void deadline_heap_remove(struct deadline_heap *heap, struct deadline_node *node);
@@ -46,7 +47,7 @@ MUST_USE struct deadline_node *deadline_heap_pop_due(struct deadline_heap *heap,
 
 MUST_USE static inline bool deadline_node_is_queued(const struct deadline_node *node)
 {
-    return node->parent != NULL;
+    return node->place != 0;
 }
 
 /* 0, or the number of the first broken invariant. */

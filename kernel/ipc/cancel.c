@@ -2,7 +2,7 @@
 /*
  * Taking operations back: one by one for CANCEL, all of them for a thread that retires.
  *
- * An operation is at one place (an endpoint, a process's waiters, an answer, a job), and ends by
+ * An operation is at one place (an endpoint, a list of waiters, an answer, a job), and ends by
  * being taken off it under that place's lock. Whoever finds it still there completes or releases
  * it; whoever comes second finds it gone and does nothing. Only the owner's home CPU begins
  * operations, and it is the one that cancels them, so an operation that ended meanwhile is free and
@@ -12,6 +12,7 @@
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/park.h"
+#include "kernel/ipc/wait.h"
 #include "kernel/sched/process.h"
 
 enum {
@@ -62,7 +63,7 @@ static bool cancel(struct operation *operation, bool completes)
         ended = endpoint_operation_cancel(endpoint, operation, completes);
         break;
     case OPERATION_WAIT:
-        ended = process_wait_cancel(operation, completes);
+        ended = wait_cancel(operation, completes);
         break;
     case OPERATION_JOB:
         ended = job_cancel(operation, completes);

@@ -150,7 +150,7 @@ void operation_release_locked(struct operation *operation)
     operation->kind = OPERATION_FREE;
     operation->answer = 0;
     operation->endpoint = NULL;
-    operation->process = NULL;
+    operation->waits_at = NULL;
     grant_unref(operation->grant, grant_node_free);
     operation->grant = NULL;
     operation->receiver = NULL;

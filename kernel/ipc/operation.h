@@ -17,13 +17,14 @@ struct endpoint;
 struct object;
 struct process;
 struct thread;
+struct waitable;
 
 enum operation_kind {
     OPERATION_FREE = 0,
     OPERATION_CALL,     /* at an endpoint */
     OPERATION_RECEIVE,  /* at an endpoint */
     OPERATION_WATCH,    /* at an endpoint: how a call in flight ends */
-    OPERATION_WAIT,     /* for the end of a process */
+    OPERATION_WAIT,     /* for something to happen to an object */
     OPERATION_JOB,      /* a job completes it */
     OPERATION_PARK,     /* at a word */
     OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
@@ -34,7 +35,7 @@ struct operation {
     struct endpoint_record endpoint_record; /* lock of `endpoint` */
     struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
                                        orphaned_in->orphans, its lock */
-    struct list_node wait_node;     /* WAIT: process->waiters, its lock */
+    struct list_node wait_node;     /* WAIT: waits_at->waiters, its lock */
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
     bool counted;                   /* as one of the owner's calls_used */
@@ -44,9 +45,9 @@ struct operation {
     struct sqe sqe;              /* PROMISED: to be sent */
     struct park_waiter park;     /* PARK: lock of its bucket */
     struct object *park_object;  /* PARK: holds a reference; NULL: a word of the process's own */
-    struct timer timer;          /* PARK: its time limit */
+    struct timer timer;          /* PARK, WAIT: its time limit */
     struct endpoint *endpoint;   /* CALL, RECEIVE, WATCH: kept by `target` */
-    struct process *process;     /* WAIT: holds a reference */
+    struct waitable *waits_at;   /* WAIT: holds a reference of its object; NULL: it does not yet */
     /* endpoint lock: */
     struct object *target;          /* what the edge named: holds a reference */
     struct grant_node *grant;       /* of that edge: holds a reference */

@@ -58,8 +58,9 @@ static void quotas_build(struct authority_quotas_builder quotas, struct account 
     authority_quotas_set_cpu_permille(quotas, (uint16_t)own_limit(account, LEDGER_CPU_PERMILLE));
 }
 
-void process_wait_complete(struct process *process, struct operation *operation)
+void process_end_answer(struct waitable *waitable, struct operation *operation)
 {
+    struct process *process = CONTAINER_OF(waitable->object, struct process, object);
     struct deferred_answer answer;
     struct process_handle_wait_results_builder results;
 
@@ -67,10 +68,18 @@ void process_wait_complete(struct process *process, struct operation *operation)
     results = process_handle_wait_results_init(capn_builder_root(&answer.results));
     exit_report_build(process_handle_wait_results_init_exit(results), &process->exit);
     deferred_complete(operation, &answer);
-    object_unref(&process->object);
 }
 
-/* Thin: waits without a limit of its own; cap_enter's timeout bounds the caller. */
+void process_stop_answer(struct waitable *waitable, struct operation *operation)
+{
+    struct deferred_answer answer;
+
+    (void)waitable;
+    deferred_begin(&answer);
+    (void)process_handle_kill_results_init(capn_builder_root(&answer.results));
+    deferred_complete(operation, &answer);
+}
+
 static enum capn_dispatch handle_wait(void *object, struct capn_request *request,
                                       struct process_handle_wait_params_reader params,
                                       struct process_handle_wait_results_builder results)
@@ -83,18 +92,15 @@ static enum capn_dispatch handle_wait(void *object, struct capn_request *request
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
-    if (timeout_ns != UINT64_MAX && timeout_ns != 0) {
-        return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0, timeout_ns);
-    }
-    if (timeout_ns == 0 && process->state != PROCESS_ENDED) {
+    if (timeout_ns == 0 && atomic_load_acquire_u32(&process->state) != PROCESS_ENDED) {
         return call_refuse(request, EXCEPTION_REASON_WOULD_BLOCK, 0, 0);
     }
     operation = call_defer(request, OPERATION_WAIT);
     if (operation == NULL) {
         return CAPN_DISPATCH_REFUSED;
     }
-    process_wait(process, operation);
-    return CAPN_DISPATCH_LATER;
+    return wait_began(request, operation,
+                      process_wait(process, PROCESS_WAIT_END, operation, timeout_ns));
 }
 
 static enum capn_dispatch handle_kill(void *object, struct capn_request *request,
@@ -103,13 +109,19 @@ static enum capn_dispatch handle_kill(void *object, struct capn_request *request
 {
     struct process *process = CONTAINER_OF((struct object *)object, struct process, object);
     int32_t code = process_handle_kill_params_get_code(params);
+    struct operation *operation;
 
     (void)results;
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
+    operation = call_defer(request, OPERATION_WAIT);
+    if (operation == NULL) {
+        return CAPN_DISPATCH_REFUSED;
+    }
     process_kill(process, &(struct process_exit){.kind = EXIT_KIND_KILLED, .code = code});
-    return CAPN_DISPATCH_ANSWERED;
+    return wait_began(request, operation,
+                      process_wait(process, PROCESS_WAIT_STOP, operation, TIMEOUT_NONE));
 }
 
 static enum capn_dispatch handle_info(void *object, struct capn_request *request,
@@ -130,6 +142,7 @@ static enum capn_dispatch handle_info(void *object, struct capn_request *request
         results, process->account == NULL
                      ? 0
                      : (uint32_t)account_line(process->account, LEDGER_FRAMES).used);
+    process_handle_info_results_set_restart_count(results, process->restart_count);
     quotas_build(process_handle_info_results_init_quotas(results), process->account);
     spinlock_unlock(&process->lock);
     return CAPN_DISPATCH_ANSWERED;

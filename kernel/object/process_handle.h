@@ -7,8 +7,9 @@
 
 enum capn_dispatch process_handle_call(struct object *object, struct capn_request *request);
 
-/* Completes a wait with the report of a process that has ended; its lock is held. Drops the
- * operation's reference, which is not the last. */
-void process_wait_complete(struct process *process, struct operation *operation);
+/* What completes the waits of a process: with the report of its end, and with nothing. Its lock is
+ * held. */
+void process_end_answer(struct waitable *waitable, struct operation *operation);
+void process_stop_answer(struct waitable *waitable, struct operation *operation);
 
 #endif

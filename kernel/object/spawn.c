@@ -91,6 +91,7 @@ static enum status plan_process(const struct spawn_plan *plan, struct spawn *spa
     if (status == STATUS_OK) {
         spawn->process->budget_ns = plan->budget_ns;
         spawn->process->period_ns = plan->period_ns;
+        spawn->process->restart_count = plan->restart_count;
     } else if (parent != NULL) {
         process_slots_refill(parent);
     }
@@ -393,7 +394,7 @@ static struct capn_refuse_reason fail_reason(const struct spawn *spawn, enum sta
     if (status == STATUS_NO_ACCESS) {
         return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_PERMISSION_DENIED,
                                            .argument = CAPN_NO_ARGUMENT,
-                                           .detail = "request.inheritDescriptors"};
+                                           .argument_name = "request.inheritDescriptors"};
     }
     return (struct capn_refuse_reason){.reason = status == STATUS_REVOKED
                                                      ? EXCEPTION_REASON_REVOKED_CAPABILITY

@@ -58,6 +58,7 @@ struct spawn_plan {
     unsigned priority;
     uint64_t budget_ns; /* of CPU time in each period; 0: unlimited */
     uint64_t period_ns;
+    uint32_t restart_count;
     struct process *parent; /* whose account donates; NULL: the machine's */
     struct ledger_amounts amounts;
 };

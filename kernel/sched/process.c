@@ -4,9 +4,10 @@
  *
  * BUILDING -> ALIVE by the spawn job's commit; -> DYING by the first process_kill (exit, fault,
  * kill or the last thread's end); -> ENDED by the teardown job, which runs when the last thread
- * slot is free: edges are dropped first, then the address space, then the threads' kernel parts,
- * each in bounded steps; then its account is closed, which gives back what its parent had given it;
- * last the waiters are told and the process drops the reference to itself.
+ * slot is free: who waits for the process to stop is told first, then edges are dropped, then the
+ * address space, then the threads' kernel parts, each in bounded steps; then its account is closed,
+ * which gives back what its parent had given it; last the waiters are told and the process drops
+ * the reference to itself.
  *
  * Invariants (process_check):
  *  1. The capability table's own.
@@ -30,7 +31,6 @@
 enum {
     TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
     TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
-    REVOKE_WAITERS = 32,  /* looked at in one step of a revocation, each may be answered */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
 };
@@ -106,7 +106,10 @@ enum status process_create(const struct account_plan *plan, unsigned priority,
     memory_space_init(&process->memory);
     list_init(&process->threads);
     list_init(&process->retired);
-    list_init(&process->waiters);
+    waitable_init(&process->waits[PROCESS_WAIT_STOP], &process->object, &process->lock,
+                  process_stop_answer);
+    waitable_init(&process->waits[PROCESS_WAIT_END], &process->object, &process->lock,
+                  process_end_answer);
     list_init(&process->orphans);
     spinlock_lock(&processes_lock);
     process->place = ++last_place;
@@ -327,6 +330,25 @@ void process_give_back(struct process *process)
     }
 }
 
+/* No thread of a dying process is left, nor one that is being made: none can run again. Process
+ * lock held. */
+static bool process_has_stopped(const struct process *process)
+{
+    return process_is_dying(process) && process->thread_count == 0;
+}
+
+/* A few of those who wait for the stop are told; false: all are, and nobody comes after them. */
+static bool teardown_stopped(struct process *process)
+{
+    bool left;
+
+    spinlock_lock(&process->lock);
+    ASSERT(process_has_stopped(process));
+    left = waitable_complete(&process->waits[PROCESS_WAIT_STOP], TEARDOWN_WAITERS);
+    spinlock_unlock(&process->lock);
+    return left;
+}
+
 /* From now on the process has ended; a few of those who wait are told. false: all are. */
 static bool teardown_waiters(struct process *process)
 {
@@ -335,14 +357,7 @@ static bool teardown_waiters(struct process *process)
     spinlock_lock(&process->lock);
     cap_table_free(&process->table); /* a revocation may be looking at it */
     atomic_store_release_u32(&process->state, PROCESS_ENDED);
-    for (unsigned i = 0; i < TEARDOWN_WAITERS; i++) {
-        struct list_node *node = list_pop_front(&process->waiters);
-
-        if (node != NULL) {
-            process_wait_complete(process, CONTAINER_OF(node, struct operation, wait_node));
-        }
-    }
-    left = !list_is_empty(&process->waiters);
+    left = waitable_complete(&process->waits[PROCESS_WAIT_END], TEARDOWN_WAITERS);
     spinlock_unlock(&process->lock);
     return left;
 }
@@ -376,6 +391,10 @@ static bool teardown_step(struct job *job)
 {
     struct process *process = CONTAINER_OF(job, struct process, teardown);
 
+    if (!process->stop_told) {
+        process->stop_told = !teardown_stopped(process);
+        return true;
+    }
     if (teardown_edges(process) || !orphans_cancel(process)) {
         return true;
     }
@@ -400,48 +419,27 @@ static bool teardown_step(struct job *job)
     return false;
 }
 
-void process_wait(struct process *process, struct operation *operation)
+/* Whether that has happened. Process lock held. */
+static bool wait_is_over(const struct process *process, enum process_wait what)
 {
-    operation->process = process;
-    object_ref(&process->object);
-    spinlock_lock(&process->lock);
-    if (process->state == PROCESS_ENDED) {
-        process_wait_complete(process, operation);
-    } else {
-        list_push_back(&process->waiters, &operation->wait_node);
-    }
-    spinlock_unlock(&process->lock);
+    return process->state == PROCESS_ENDED ||
+           (what == PROCESS_WAIT_STOP && process_has_stopped(process));
 }
 
-bool process_wait_cancel(struct operation *operation, bool completes)
+bool process_wait(struct process *process, enum process_wait what, struct operation *operation,
+                  uint64_t timeout_ns)
 {
-    struct process *process;
-    bool waited;
+    struct waitable *waitable = &process->waits[what];
+    bool added = true;
 
-    /* The operation's own reference keeps the process while it waits; once it was completed the
-     * operation names none. Both under the owner's ring lock, which only the owner's CPU and
-     * completions take: read it there. */
-    spinlock_lock(&operation->owner->ring_lock);
-    process = operation->process;
-    if (process != NULL) {
-        object_ref(&process->object);
-    }
-    spinlock_unlock(&operation->owner->ring_lock);
-    if (process == NULL) {
-        return false;
-    }
     spinlock_lock(&process->lock);
-    waited = list_node_is_linked(&operation->wait_node);
-    if (waited) {
-        list_remove(&operation->wait_node);
-        operation_end(operation, completes);
+    if (wait_is_over(process, what)) {
+        waitable->complete(waitable, operation);
+    } else {
+        added = waitable_add(waitable, operation, timeout_ns);
     }
     spinlock_unlock(&process->lock);
-    if (waited) {
-        object_unref(&process->object);
-    }
-    object_unref(&process->object);
-    return waited;
+    return added;
 }
 
 void processes_when_empty(void (*hook)(void))
@@ -462,35 +460,8 @@ void processes_when_empty(void (*hook)(void))
 /* Ends waits that were asked for through a revoked handle. */
 static bool process_revoke(struct object *object, struct revoke_step *step)
 {
-    struct process *process = CONTAINER_OF(object, struct process, object);
-    struct list_node *next;
-    uint64_t place = 0;
-
-    spinlock_lock(&process->lock);
-    for (struct list_node *node = list_first(&process->waiters); node != NULL; node = next) {
-        struct operation *operation = CONTAINER_OF(node, struct operation, wait_node);
-
-        next = list_next(&process->waiters, node);
-        if (place++ < step->cursor) {
-            continue;
-        }
-        if (place > step->cursor + REVOKE_WAITERS) {
-            spinlock_unlock(&process->lock);
-            step->cursor += REVOKE_WAITERS;
-            return true;
-        }
-        if (grant_is_below(operation->grant, step->above)) {
-            list_remove(node);
-            operation_complete(
-                operation, TRANSPORT_REVOKED, 0,
-                &(struct refusal){.reason = -TRANSPORT_REVOKED, .argument = ARGUMENT_CAP});
-            object_unref(&process->object); /* not the last: the revocation pins it */
-            step->receipt.events++;
-            place--;
-        }
-    }
-    spinlock_unlock(&process->lock);
-    return false;
+    return waitables_revoke(CONTAINER_OF(object, struct process, object)->waits, PROCESS_WAITS,
+                            step);
 }
 
 struct process *process_next(struct process *after)
@@ -575,7 +546,7 @@ unsigned process_check(struct process *process)
                live != process->live_count || process->thread_count < live) {
         broken = 2;
     } else if (process->state == PROCESS_ENDED && !list_node_is_linked(&process->all_node) &&
-               !list_is_empty(&process->waiters)) {
+               !list_is_empty(&process->waits[PROCESS_WAIT_END].waiters)) {
         broken = 3;
     } else if (process->account != NULL && !process->account_closed &&
                account_line(process->account, LEDGER_SLOTS).used != process->table.quota) {

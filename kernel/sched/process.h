@@ -9,6 +9,7 @@
 #define KERNEL_SCHED_PROCESS_H
 
 #include "core/cap_table.h"
+#include "kernel/ipc/wait.h"
 #include "kernel/mem/vspace.h"
 #include "kernel/object/memory_space.h"
 #include "kernel/object/object.h"
@@ -29,6 +30,13 @@ enum exit_kind {
     EXIT_KIND_FAULTED,
 };
 
+/* What can be waited for. */
+enum process_wait {
+    PROCESS_WAIT_STOP, /* no thread of it can run any more */
+    PROCESS_WAIT_END,  /* it has ended, and its memory is back */
+    PROCESS_WAITS,
+};
+
 struct process_exit {
     enum exit_kind kind;
     int32_t code;
@@ -41,6 +49,7 @@ struct process {
     struct object object;
     uint64_t pid;
     char name[LIMIT_NAME_BYTES + 1];
+    uint32_t restart_count; /* how often its supervisor has started it before, as that says */
     unsigned priority;
     uint64_t budget_ns; /* of CPU time, of its first thread, in each period; 0: unlimited */
     uint64_t period_ns;
@@ -59,7 +68,7 @@ struct process {
     uint64_t thread_slots; /* mask of thread regions in use */
     unsigned thread_count; /* slots in use: building, live, or being reclaimed; and process_hold */
     uint64_t next_thread_id;
-    struct list waiters; /* operations that wait for the end */
+    struct waitable waits[PROCESS_WAITS];
     struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
     struct process_exit exit;
     /* atomic, grows only: */
@@ -74,6 +83,7 @@ struct process {
     void (*ended)(void); /* called once it has ended; NULL: nobody asked. Set before it runs */
     struct job teardown;
     uint32_t teardown_cursor;
+    bool stop_told;   /* nobody waits for PROCESS_WAIT_STOP, nor will */
     bool vspace_left; /* nobody else touches the address space any more */
     bool vspace_made; /* there is an address space to give back */
     bool account_closed;
@@ -129,13 +139,10 @@ void process_give_back(struct process *process);
 /* A process whose building failed: nothing of it ran. Ends it; no slot of it is in use. */
 void process_abandon(struct process *process, enum exit_kind kind);
 
-/* Completes `operation` with an ExitReport when the process has ended; at once if it has. The
- * operation holds a reference of the process until then. */
-void process_wait(struct process *process, struct operation *operation);
-
-/* Takes a waiting operation back, with or without a CANCELLED completion (operation_end). False: it
- * ended before. */
-MUST_USE bool process_wait_cancel(struct operation *operation, bool completes);
+/* Completes `operation` with its answer when that has happened; at once if it has. False: there is
+ * no timer for `timeout_ns` (waitable_add), and nothing changed. */
+MUST_USE bool process_wait(struct process *process, enum process_wait what,
+                           struct operation *operation, uint64_t timeout_ns);
 
 /* Calls `hook` once no process is left, from the last one's teardown or at once. */
 void processes_when_empty(void (*hook)(void));

@@ -207,15 +207,18 @@ enum process_handle_method {
     /*
      * Completes when the process has ended and its memory is back in the ledger.
      * Units: nanoseconds; 0 asks without waiting, the default waits for ever.
-     * Errors: wouldBlock; timedOut; cancelled; interrupted.
+     * Errors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (timers of a CPU;
+     * less room for the answer than 512 bytes of the arena). CANCEL and a revocation end it.
      * Lifetime: the report may be asked for any number of times.
      * Minted by: ProcessSpawner.spawn.
      */
     PROCESS_HANDLE_METHOD_WAIT = 0,
     /*
-     * Ends the process; completes when no thread of it can run any more.
+     * Ends the process; completes when no thread of it can run any more. Killing a process that is
+     * ending changes nothing of how it ends; who asks is told when its threads have stopped.
      * Units: none.
-     * Errors: none beyond those of every call; killing a process that has ended does nothing.
+     * Errors: quotaExceeded (outstandingCalls), limitExceeded (room for the answer, as wait): nothing
+     * was done. CANCEL and a revocation end the waiting, not what was begun.
      * Lifetime: final.
      * Minted by: ProcessSpawner.spawn.
      */

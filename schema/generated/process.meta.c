@@ -45,67 +45,67 @@ static const char text[] =
     "frames" "\0" /* 1709 */
     "ProcessHandle.info$Results" "\0" /* 1716 */
     "ProcessHandle.give$Params" "\0" /* 1743 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; cancelled; interrupted.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
-    "wait" "\0" /* 2063 */
-    "Ends the process; completes when no thread of it can run any more.\nUnits: none.\nErrors: none beyond those of every call; killing a process that has ended does nothing.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2068 */
-    "kill" "\0" /* 2287 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2292 */
-    "info" "\0" /* 2528 */
-    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2533 */
-    "give" "\0" /* 2820 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2825 */
-    "ProcessHandle" "\0" /* 3037 */
-    "process" "\0" /* 3051 */
-    "ProcessSpawner.spawn$Results" "\0" /* 3059 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 3088 */
-    "code" "\0" /* 3141 */
-    "present when kind is faulted\n" "\0" /* 3146 */
-    "fault" "\0" /* 3176 */
-    "time charged to the process, nanoseconds\n" "\0" /* 3182 */
-    "cpuTimeNs" "\0" /* 3224 */
-    "most frames it held at one time\n" "\0" /* 3234 */
-    "peakFrames" "\0" /* 3267 */
-    "The end of a process.\n" "\0" /* 3278 */
-    "ExitReport" "\0" /* 3301 */
-    "it has not\n" "\0" /* 3312 */
-    "running" "\0" /* 3324 */
-    "by exit(), or by returning from main\n" "\0" /* 3332 */
-    "exited" "\0" /* 3370 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3377 */
-    "killed" "\0" /* 3443 */
-    "by a processor exception\n" "\0" /* 3450 */
-    "faulted" "\0" /* 3476 */
-    "How a process or thread ended.\n" "\0" /* 3484 */
-    "ExitKind" "\0" /* 3516 */
-    "ProcessHandle.kill$Params" "\0" /* 3525 */
-    "in words, like \"page fault\"\n" "\0" /* 3551 */
-    "the processor's number\n" "\0" /* 3580 */
-    "vector" "\0" /* 3604 */
-    "of the access, for page faults\n" "\0" /* 3611 */
-    "address" "\0" /* 3643 */
-    "instructionPointer" "\0" /* 3651 */
-    "stackPointer" "\0" /* 3670 */
-    "threadId" "\0" /* 3683 */
-    "What the processor said when a thread faulted.\n" "\0" /* 3692 */
-    "FaultReport" "\0" /* 3740 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 3752 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 3828 */
-    "capability" "\0" /* 3881 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 3892 */
-    "facet" "\0" /* 3984 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 3990 */
-    "badge" "\0" /* 4077 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 4083 */
-    "transferMode" "\0" /* 4137 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4150 */
-    "exactSlot" "\0" /* 4237 */
-    "One capability that the child starts with.\n" "\0" /* 4247 */
-    "SpawnGrant" "\0" /* 4291 */
-    "index in the boot package's binaries\n" "\0" /* 4302 */
-    "bootBinary" "\0" /* 4340 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4351 */
-    "object" "\0" /* 4399 */
-    "SpawnRequest.image" "\0" /* 4406 */;
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (timers of a CPU;\nless room for the answer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
+    "wait" "\0" /* 2192 */
+    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls), limitExceeded (room for the answer, as wait): nothing\nwas done. CANCEL and a revocation end the waiting, not what was begun.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2197 */
+    "kill" "\0" /* 2608 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2613 */
+    "info" "\0" /* 2849 */
+    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2854 */
+    "give" "\0" /* 3141 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3146 */
+    "ProcessHandle" "\0" /* 3358 */
+    "process" "\0" /* 3372 */
+    "ProcessSpawner.spawn$Results" "\0" /* 3380 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 3409 */
+    "code" "\0" /* 3462 */
+    "present when kind is faulted\n" "\0" /* 3467 */
+    "fault" "\0" /* 3497 */
+    "time charged to the process, nanoseconds\n" "\0" /* 3503 */
+    "cpuTimeNs" "\0" /* 3545 */
+    "most frames it held at one time\n" "\0" /* 3555 */
+    "peakFrames" "\0" /* 3588 */
+    "The end of a process.\n" "\0" /* 3599 */
+    "ExitReport" "\0" /* 3622 */
+    "it has not\n" "\0" /* 3633 */
+    "running" "\0" /* 3645 */
+    "by exit(), or by returning from main\n" "\0" /* 3653 */
+    "exited" "\0" /* 3691 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3698 */
+    "killed" "\0" /* 3764 */
+    "by a processor exception\n" "\0" /* 3771 */
+    "faulted" "\0" /* 3797 */
+    "How a process or thread ended.\n" "\0" /* 3805 */
+    "ExitKind" "\0" /* 3837 */
+    "ProcessHandle.kill$Params" "\0" /* 3846 */
+    "in words, like \"page fault\"\n" "\0" /* 3872 */
+    "the processor's number\n" "\0" /* 3901 */
+    "vector" "\0" /* 3925 */
+    "of the access, for page faults\n" "\0" /* 3932 */
+    "address" "\0" /* 3964 */
+    "instructionPointer" "\0" /* 3972 */
+    "stackPointer" "\0" /* 3991 */
+    "threadId" "\0" /* 4004 */
+    "What the processor said when a thread faulted.\n" "\0" /* 4013 */
+    "FaultReport" "\0" /* 4061 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4073 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 4149 */
+    "capability" "\0" /* 4202 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4213 */
+    "facet" "\0" /* 4305 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4311 */
+    "badge" "\0" /* 4398 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 4404 */
+    "transferMode" "\0" /* 4458 */
+    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4471 */
+    "exactSlot" "\0" /* 4558 */
+    "One capability that the child starts with.\n" "\0" /* 4568 */
+    "SpawnGrant" "\0" /* 4612 */
+    "index in the boot package's binaries\n" "\0" /* 4623 */
+    "bootBinary" "\0" /* 4661 */
+    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4672 */
+    "object" "\0" /* 4720 */
+    "SpawnRequest.image" "\0" /* 4727 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -128,42 +128,42 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1709, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3051, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3372, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
     {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3141, 3088, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3176, 3146, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3224, 3182, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3267, 3234, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3141, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3551, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3604, 3580, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3643, 3611, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3651, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3670, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3683, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 3752, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3881, 3828, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 3984, 3892, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4077, 3990, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4137, 4083, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4237, 4150, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4340, 4302, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4399, 4351, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3462, 3409, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3497, 3467, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3545, 3503, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3588, 3555, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3462, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3872, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3925, 3901, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3964, 3932, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3972, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3991, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4004, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4073, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4202, 4149, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4305, 4213, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 4311, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4458, 4404, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4558, 4471, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4661, 4623, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4720, 4672, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3324, 3312},
-    {3370, 3332},
-    {3443, 3377},
-    {3476, 3450},
+    {3645, 3633},
+    {3691, 3653},
+    {3764, 3698},
+    {3797, 3771},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1455, 853}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2063, 1769}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2287, 2068}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2528, 2292}, /* process.capnp:ProcessHandle.info */
-    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 2820, 2533}, /* process.capnp:ProcessHandle.give */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2192, 1769}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2608, 2197}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2849, 2613}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3141, 2854}, /* process.capnp:ProcessHandle.give */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -177,14 +177,14 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa6861aef469d0a29), 1659, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
     {UINT64_C(0xae80ab905155e114), 1716, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
     {UINT64_C(0xaf1891d48e105711), 1743, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
-    {UINT64_C(0xbcd6754ac880ca2b), 3037, 2825, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 3059, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 3301, 3278, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3516, 3484, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3525, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 3740, 3692, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 4291, 4247, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4406, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0xbcd6754ac880ca2b), 3358, 3146, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 3380, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 3622, 3599, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 3837, 3805, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 3846, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4061, 4013, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 4612, 4568, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 4727, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {

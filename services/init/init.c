@@ -46,7 +46,8 @@ static uint32_t children_wait(struct rt *rt, struct child *children, uint32_t co
 
     for (uint32_t i = 0; i < count; i++) {
         operation[i].id = 0;
-        if (process_client_wait_begin(rt, children[i].handle, &children[i].wait) == TRANSPORT_OK) {
+        if (process_client_wait_begin(rt, children[i].handle, TIMEOUT_NONE, &children[i].wait) ==
+            TRANSPORT_OK) {
             operation[i] = children[i].wait.operation;
             left++;
         } else {

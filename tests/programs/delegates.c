@@ -382,7 +382,8 @@ static void wait_revoked(struct check *check)
         TRANSPORT_OK);
     CHECK_EQUAL(check, rt_delegate(ring, handle.cap, RT_FACET_SAME, &made, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check,
-                process_client_wait_begin(check->rt, (struct process_handle){made.cap}, &client),
+                process_client_wait_begin(check->rt, (struct process_handle){made.cap},
+                                          TIMEOUT_NONE, &client),
                 TRANSPORT_OK);
     CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
     CHECK_EQUAL(check, receipt.events, 1);

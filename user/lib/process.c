@@ -61,6 +61,7 @@ static void request_set(struct client *client, const struct process_request *req
     for (uint32_t i = 0; i < request->argument_count; i++) {
         capn_list_set_text(arguments, i, request->arguments[i]);
     }
+    process_spawn_request_set_restart_count(builder, request->restart_count);
     process_spawn_request_set_inherit_descriptors(builder, request->inherits_descriptors);
     quotas_set(process_spawn_request_init_quotas(builder), &request->quotas);
     scheduling_set(process_spawn_request_init_scheduling(builder), &request->scheduling);
@@ -87,12 +88,12 @@ int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,
     return client_close(&client);
 }
 
-int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle,
+int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle, uint64_t timeout_ns,
                                   struct client *client)
 {
     client_open(client, rt, handle.cap, CLIENT_ROOM_SMALL);
     process_handle_wait_params_set_timeout_ns(process_handle_wait_request(&client->call),
-                                              TIMEOUT_NONE);
+                                              timeout_ns);
     return client_submit(client);
 }
 
@@ -116,12 +117,40 @@ int32_t process_client_wait_end(struct client *client, struct process_end *end)
     return client_close(client);
 }
 
-int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end)
+int32_t process_client_wait_limited(struct rt *rt, struct process_handle handle,
+                                    uint64_t timeout_ns, struct process_end *end)
 {
     struct client client;
 
-    (void)process_client_wait_begin(rt, handle, &client);
+    (void)process_client_wait_begin(rt, handle, timeout_ns, &client);
     return process_client_wait_end(&client, end);
+}
+
+int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end)
+{
+    return process_client_wait_limited(rt, handle, TIMEOUT_NONE, end);
+}
+
+int32_t process_client_info(struct rt *rt, struct process_handle handle, struct process_info *info)
+{
+    struct process_handle_info_results_reader results;
+    struct client client;
+
+    *info = (struct process_info){.pid = 0};
+    client_open(&client, rt, handle.cap, CLIENT_ROOM_SMALL);
+    (void)process_handle_info_request(&client.call);
+    results = process_handle_info_invoke(&client.call);
+    if (client.call.status == TRANSPORT_OK) {
+        *info = (struct process_info){
+            .pid = process_handle_info_results_get_pid(results),
+            .kind = process_handle_info_results_get_kind(results),
+            .threads = process_handle_info_results_get_threads(results),
+            .slots = process_handle_info_results_get_slots(results),
+            .frames = process_handle_info_results_get_frames(results),
+            .restart_count = process_handle_info_results_get_restart_count(results),
+        };
+    }
+    return client_close(&client);
 }
 
 int32_t process_client_kill(struct rt *rt, struct process_handle handle, int32_t code)

@@ -33,6 +33,7 @@ struct process_request {
     uint32_t argument_count;
     struct manifest_quotas quotas;
     struct manifest_scheduling scheduling;
+    uint32_t restart_count;
     bool inherits_descriptors; /* the caller's slots 0 to 255, without the right to pass them on */
 };
 
@@ -53,13 +54,29 @@ int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,
 /* Waits until the process has ended and its memory is back. */
 int32_t process_client_wait(struct rt *rt, struct process_handle handle, struct process_end *end);
 
+/* The same for `timeout_ns` at most: else timedOut, or wouldBlock for 0. */
+int32_t process_client_wait_limited(struct rt *rt, struct process_handle handle,
+                                    uint64_t timeout_ns, struct process_end *end);
+
 /* The same in two parts, so that one may wait for several: `client` is opened here, its operation
  * is under way if the result is 0, and process_client_wait_end takes the answer and closes it. */
-int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle,
+int32_t process_client_wait_begin(struct rt *rt, struct process_handle handle, uint64_t timeout_ns,
                                   struct client *client);
 int32_t process_client_wait_end(struct client *client, struct process_end *end);
 
+/* Ends the process; no thread of it is left when this returns. */
 int32_t process_client_kill(struct rt *rt, struct process_handle handle, int32_t code);
+
+/* What a process is now. */
+struct process_info {
+    uint64_t pid;
+    uint16_t kind; /* enum process_exit_kind */
+    uint32_t threads;
+    uint32_t slots;
+    uint32_t frames;
+    uint32_t restart_count;
+};
+int32_t process_client_info(struct rt *rt, struct process_handle handle, struct process_info *info);
 
 /* "exited with 3", "faulted", "was killed with 9" into `text`, always terminated. */
 void process_end_text(const struct process_end *end, char *text, size_t size);
