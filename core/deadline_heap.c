@@ -3,130 +3,159 @@
  * The deadline heap.
  *
  * Purpose: the earliest of many deadlines at once, with a cost that does not grow faster than their
- * number's logarithm (17 steps for 65,536 sleepers), from an array reserved beforehand: arming a
- * timer cannot fail for want of memory once its place is reserved.
+ * number's logarithm (17 steps for 65,536 sleepers), from nodes that lie in whatever sleeps. Who
+ * has a node has a place: arming a timer cannot fail, and nobody can use up what another needs.
  *
- * Slot i's children are 2i + 1 and 2i + 2. A node knows its slot, so that it can be taken out from
- * anywhere.
+ * The nodes are the numbers 1 to count of a complete binary tree: 2k and 2k + 1 are the children of
+ * k, so the bits of k below its highest tell the way from the root, 0 left and 1 right. A node goes
+ * in and out at the last number; any other that is taken out is replaced by the last, which then
+ * changes places with its parent or with its earlier child until it fits.
  *
  * Invariants:
- * 1. count <= capacity.
+ * 1. The tree has exactly the numbers 1 to count.
  * 2. A node's deadline is not before its parent's.
- * 3. The node in slot i has place i + 1.
+ * 3. A node's parent names it; the root is its own parent, a node in no heap has none.
  *
- * Locks: none here; the kernel holds the timer lock of the CPU.
+ * Locks: none here; the kernel holds the timer lock of the CPU. Nothing can fail.
  */
 #include "core/deadline_heap.h"
 
 #include "core/assert.h"
+#include "core/bits.h"
 
-void deadline_heap_init(struct deadline_heap *heap, struct deadline_node **slots, uint32_t capacity)
+void deadline_heap_init(struct deadline_heap *heap)
 {
-    ASSERT(capacity < UINT32_MAX / 2);
-    *heap = (struct deadline_heap){.slot = slots, .capacity = capacity};
+    *heap = (struct deadline_heap){.count = 0};
 }
 
-static void slot_set(struct deadline_heap *heap, uint32_t index, struct deadline_node *node)
+/* The node of this number, or NULL where the tree is broken. */
+static struct deadline_node *node_find(const struct deadline_heap *heap, uint32_t number)
 {
-    ASSERT(index < heap->count);
-    heap->slot[index] = node;
-    node->place = index + 1;
-}
+    struct deadline_node *node = heap->root;
 
-/* Puts `node` at `index` or nearer to the root, moving later ancestors down. */
-static void sift_up(struct deadline_heap *heap, uint32_t index, struct deadline_node *node)
-{
-    while (index > 0) {
-        uint32_t parent = (index - 1) / 2;
-
-        if (heap->slot[parent]->deadline_ns <= node->deadline_ns) {
-            break;
-        }
-        slot_set(heap, index, heap->slot[parent]);
-        index = parent;
+    ASSERT(number != 0);
+    for (unsigned bit = bit_highest(number); bit > 0 && node != NULL; bit--) {
+        node = (number >> (bit - 1) & 1) == 0 ? node->left : node->right;
     }
-    slot_set(heap, index, node);
+    return node;
 }
 
-/* Puts `node` at `index` or further from the root, moving earlier children up. */
-static void sift_down(struct deadline_heap *heap, uint32_t index, struct deadline_node *node)
+/* `child` (NULL: nobody) is on the left or right of `parent`. */
+static void child_set(struct deadline_node *parent, bool left, struct deadline_node *child)
 {
-    for (;;) {
-        uint32_t child = 2 * index + 1;
-
-        if (child >= heap->count) {
-            break;
-        }
-        if (child + 1 < heap->count &&
-            heap->slot[child + 1]->deadline_ns < heap->slot[child]->deadline_ns) {
-            child++;
-        }
-        if (node->deadline_ns <= heap->slot[child]->deadline_ns) {
-            break;
-        }
-        slot_set(heap, index, heap->slot[child]);
-        index = child;
-    }
-    slot_set(heap, index, node);
-}
-
-/* Puts `node` where it belongs when slot `index` is free for it. */
-static void place_find(struct deadline_heap *heap, uint32_t index, struct deadline_node *node)
-{
-    if (index > 0 && node->deadline_ns < heap->slot[(index - 1) / 2]->deadline_ns) {
-        sift_up(heap, index, node);
+    if (left) {
+        parent->left = child;
     } else {
-        sift_down(heap, index, node);
+        parent->right = child;
+    }
+    if (child != NULL) {
+        child->parent = parent;
     }
 }
 
-enum status deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
-                                 uint64_t deadline_ns)
+/* What named `old` from above names `node`. */
+static void place_take(struct deadline_heap *heap, const struct deadline_node *old,
+                       struct deadline_node *node)
+{
+    if (heap->root == old) {
+        heap->root = node;
+        node->parent = node;
+    } else {
+        child_set(old->parent, old->parent->left == old, node);
+    }
+}
+
+/* `node`, which is not the root, changes places with its parent. */
+static void rise(struct deadline_heap *heap, struct deadline_node *node)
+{
+    struct deadline_node *parent = node->parent;
+    struct deadline_node *left = node->left;
+    struct deadline_node *right = node->right;
+    bool was_left = parent->left == node;
+
+    ASSERT(was_left || parent->right == node);
+    place_take(heap, parent, node);
+    child_set(node, !was_left, was_left ? parent->right : parent->left);
+    child_set(node, was_left, parent);
+    child_set(parent, true, left);
+    child_set(parent, false, right);
+}
+
+/* Moves `node` to where its deadline belongs. */
+static void settle(struct deadline_heap *heap, struct deadline_node *node)
+{
+    while (node != heap->root && node->deadline_ns < node->parent->deadline_ns) {
+        rise(heap, node);
+    }
+    for (;;) {
+        struct deadline_node *child = node->left;
+
+        if (node->right != NULL && node->right->deadline_ns < child->deadline_ns) {
+            child = node->right;
+        }
+        if (child == NULL || node->deadline_ns <= child->deadline_ns) {
+            return;
+        }
+        rise(heap, child);
+    }
+}
+
+void deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
+                          uint64_t deadline_ns)
 {
     ASSERT(!deadline_node_is_queued(node));
-    if (heap->count == heap->capacity) {
-        return STATUS_LIMIT;
-    }
-    node->deadline_ns = deadline_ns;
+    ASSERT(heap->count < UINT32_MAX);
+    *node = (struct deadline_node){.deadline_ns = deadline_ns};
     heap->count++;
-    sift_up(heap, heap->count - 1, node);
-    return STATUS_OK;
+    if (heap->count == 1) {
+        heap->root = node;
+        node->parent = node;
+        return;
+    }
+    child_set(node_find(heap, heap->count / 2), heap->count % 2 == 0, node);
+    settle(heap, node);
 }
 
 void deadline_heap_remove(struct deadline_heap *heap, struct deadline_node *node)
 {
-    uint32_t index = node->place - 1;
     struct deadline_node *last;
 
-    ASSERT(deadline_node_is_queued(node));
-    ASSERT(index < heap->count && heap->slot[index] == node);
-    last = heap->slot[heap->count - 1];
+    ASSERT(deadline_node_is_queued(node) && heap->count > 0);
+    ASSERT(node->parent == node ? heap->root == node
+                                : node->parent->left == node || node->parent->right == node);
+    last = node_find(heap, heap->count);
     heap->count--;
-    node->place = 0;
-    if (last != node) {
-        place_find(heap, index, last);
+    if (heap->count == 0) {
+        ASSERT(last == node);
+        heap->root = NULL;
+    } else {
+        child_set(last->parent, last->parent->left == last, NULL);
     }
+    if (last != node) {
+        place_take(heap, node, last);
+        child_set(last, true, node->left);
+        child_set(last, false, node->right);
+        settle(heap, last);
+    }
+    *node = (struct deadline_node){.deadline_ns = node->deadline_ns};
 }
 
 void deadline_heap_move(struct deadline_heap *heap, struct deadline_node *node,
                         uint64_t deadline_ns)
 {
-    uint32_t index = node->place - 1;
-
     ASSERT(deadline_node_is_queued(node));
-    ASSERT(index < heap->count && heap->slot[index] == node);
     node->deadline_ns = deadline_ns;
-    place_find(heap, index, node);
+    settle(heap, node);
 }
 
 struct deadline_node *deadline_heap_peek(const struct deadline_heap *heap)
 {
-    return heap->count == 0 ? NULL : heap->slot[0];
+    return heap->root;
 }
 
 struct deadline_node *deadline_heap_pop_due(struct deadline_heap *heap, uint64_t now_ns)
 {
-    struct deadline_node *node = deadline_heap_peek(heap);
+    struct deadline_node *node = heap->root;
 
     if (node == NULL || node->deadline_ns > now_ns) {
         return NULL;
@@ -137,14 +166,21 @@ struct deadline_node *deadline_heap_pop_due(struct deadline_heap *heap, uint64_t
 
 unsigned deadline_heap_check(const struct deadline_heap *heap)
 {
-    if (heap->count > heap->capacity) {
+    if ((heap->root == NULL) != (heap->count == 0)) {
         return 1;
     }
-    for (uint32_t i = 0; i < heap->count; i++) {
-        if (i > 0 && heap->slot[i]->deadline_ns < heap->slot[(i - 1) / 2]->deadline_ns) {
+    for (uint32_t i = 1; i <= heap->count; i++) {
+        const struct deadline_node *node = node_find(heap, i);
+        const struct deadline_node *parent = i == 1 ? node : node_find(heap, i / 2);
+
+        if (node == NULL || (node->left != NULL) != (i <= heap->count / 2) ||
+            (node->right != NULL) != (i <= (heap->count - 1) / 2)) {
+            return 1;
+        }
+        if (node->deadline_ns < parent->deadline_ns) {
             return 2;
         }
-        if (heap->slot[i]->place != i + 1) {
+        if (node->parent != parent) {
             return 3;
         }
     }

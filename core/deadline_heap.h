@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A binary heap of deadlines over an array the caller reserved: the earliest is at hand in constant
- * time, insertion and removal take a logarithmic number of steps and never allocate. Nodes are
- * members of the waiting objects. Locking is the caller's. Invariants in deadline_heap.c.
+ * A binary heap of deadlines, linked through its nodes: the earliest is at hand in constant time,
+ * insertion and removal take a logarithmic number of steps. Nodes are members of the waiting
+ * objects, so there is room for every one of them. Locking is the caller's. Invariants in
+ * deadline_heap.c.
  */
 #ifndef CORE_DEADLINE_HEAP_H
 #define CORE_DEADLINE_HEAP_H
@@ -12,25 +13,23 @@
 /* A zeroed node is in no heap. */
 struct deadline_node {
     uint64_t deadline_ns;
-    uint32_t place; /* index in the heap plus 1; 0: in no heap */
+    struct deadline_node *parent; /* the root: itself; NULL: in no heap */
+    struct deadline_node *left;
+    struct deadline_node *right;
 };
 
 struct deadline_heap {
-    struct deadline_node **slot;
-    uint32_t capacity;
+    struct deadline_node *root;
     uint32_t count;
 };
 
-/* An empty heap over `capacity` pointers at `slots`, which stay the heap's. */
-void deadline_heap_init(struct deadline_heap *heap, struct deadline_node **slots,
-                        uint32_t capacity);
+/* An empty heap. */
+void deadline_heap_init(struct deadline_heap *heap);
 
-/*
- * Inserts a node that is in no heap; it stays the caller's and is not freed before it is out again.
- * Errors: LIMIT (full).
+/* Inserts a node that is in no heap; it stays the caller's and is not freed before it is out again.
  */
-MUST_USE enum status deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
-                                          uint64_t deadline_ns);
+void deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node,
+                          uint64_t deadline_ns);
 
 /* Takes out a node that is in this heap. */
 void deadline_heap_remove(struct deadline_heap *heap, struct deadline_node *node);
@@ -47,7 +46,7 @@ MUST_USE struct deadline_node *deadline_heap_pop_due(struct deadline_heap *heap,
 
 MUST_USE static inline bool deadline_node_is_queued(const struct deadline_node *node)
 {
-    return node->place != 0;
+    return node->parent != NULL;
 }
 
 /* 0, or the number of the first broken invariant. */

@@ -19,7 +19,6 @@ struct vspace;
 enum {
     CPU_FRAME_CACHE = 32,
     CPU_LOCKS_HELD_MAX = 8,
-    CPU_TIMERS_MAX = 512,
 };
 
 /* Why an IPI was sent: bits of cpu->ipi_reasons. */
@@ -49,9 +48,9 @@ struct cpu {
     bool idle;
     unsigned running_priority; /* of the task picked last; 0 when idle */
 
-    /* timers_lock is run_lock too: threads of this CPU that wait with a timeout */
+    /* timers_lock is run_lock too: of threads of this CPU and of their operations, which have the
+     * room for them */
     struct deadline_heap timers;
-    struct deadline_node *timer_slots[CPU_TIMERS_MAX];
     bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;
     uint64_t run_start_ns; /* from when on the current thread is not charged; if limited */

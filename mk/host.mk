@@ -42,7 +42,15 @@ HOST_msan_FLAGS = $(HOST_FLAGS) -O1 $(SANITIZE_msan)
 HOST_USER_DIR := $(OUT)/host-user
 HOST_USER_FLAGS := $(filter-out -fno-pic -fno-pie -fstack-usage,$(USER_FLAGS)) -fpie
 HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/% demos/%,$(PROGRAM_FOLDERS)))
-HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f))))
+# Scenes of tests/scenes that the host kernel runs too, without those of their processes that need a
+# real processor (one that interrupts a loop, an address space that is a program's alone), and the
+# test programs that they start.
+HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities delegation endpoint-errors endpoints \
+    exhaustion forged kin opcodes passing peers pipeline quota ring sessions spawn-abuse)
+HOST_SCENE_WITHOUT := ring-tick exhaust-frames
+HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps delegates endpoint_errors endpoints exhaust forged kin \
+    opcodes passing peers pipeline quota ring sessions spawn_abuse spin trial)
+HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))
 HOST_PROGRAM_STUBS := $(addprefix $(HOST_USER_DIR)/stubs/,$(HOST_PROGRAMS))
 HOST_RT_SOURCES := $(filter-out user/rt/syscall.S,$(RT_SOURCES))
@@ -52,23 +60,26 @@ comma := ,
 system_binaries = $(sort $(patsubst @@%,%,$(filter @@%,$(subst $(comma), ,$(subst ", ,$(subst \
     "binary": ",@@,$(file < $(1))))))))
 HOST_SYSTEMS := $(foreach s,$(sort $(wildcard systems/*.json)),$(if $(filter-out $(HOST_PROGRAMS), \
-    $(or $(call system_binaries,$(s)),none)),,$(patsubst systems/%.json,$(HOST_USER_DIR)/systems/%.bin,$(s))))
+    $(or $(call system_binaries,$(s)),none)),,$(patsubst systems/%.json,$(HOST_USER_DIR)/systems/%.bin,$(s)))) \
+    $(patsubst %,$(HOST_USER_DIR)/systems/%.bin,$(HOST_SCENES))
 
 $(eval $(call variant,$(HOST_USER_DIR),HOST_USER_FLAGS,$(CC)))
 $(eval $(call archive,$(HOST_USER_DIR)/librt.a,$(call objects,$(HOST_USER_DIR),$(HOST_RT_SOURCES))))
+$(eval $(call archive,$(HOST_USER_DIR)/libsupport.a,$(call objects,$(HOST_USER_DIR),$(SUPPORT_SOURCES))))
 
 # $(call host_program,NAME,SOURCES)
 define host_program
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(HOST_USER_DIR),$(2)))
-$(HOST_USER_DIR)/programs/$(1).o: $(call objects,$(HOST_USER_DIR),$(2)) $(HOST_USER_DIR)/librt.a
+$(HOST_USER_DIR)/programs/$(1).o: $(call objects,$(HOST_USER_DIR),$(2)) $(HOST_USER_DIR)/libsupport.a $(HOST_USER_DIR)/librt.a
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(LD) -r -u _start -o $$@.all $(call objects,$(HOST_USER_DIR),$(2)) \
-	    --start-group $(HOST_USER_DIR)/librt.a --end-group
+	    --start-group $(HOST_USER_DIR)/libsupport.a $(HOST_USER_DIR)/librt.a --end-group
 	$(Q)$(OBJCOPY) --redefine-sym _start=host_program_$(1) --keep-global-symbol=host_program_$(1) \
 	    $$@.all $$@
 endef
 $(foreach f,$(HOST_PROGRAM_FOLDERS),$(eval $(call host_program,$(notdir $(patsubst %/,%,$(f))),$(strip \
     $(sort $(wildcard $(f)*.c))))))
+$(foreach p,$(HOST_SCENE_PROGRAMS),$(eval $(call host_program,$(p),tests/programs/$(p).c)))
 
 $(HOST_USER_DIR)/stubs/%: tools/host_programs.py
 	$(Q)mkdir -p $(@D) && $(PYTHON) $< stub $* $@
@@ -77,6 +88,15 @@ $(HOST_USER_DIR)/systems/%.bin: systems/%.json $(HOST_DIR)/bin/mkmanifest $(HOST
 	$(call say,PACK,$@)
 	$(Q)mkdir -p $(@D) && $(HOST_DIR)/bin/mkmanifest --output $@ \
 	    --binaries $(HOST_USER_DIR)/stubs $<
+
+$(HOST_USER_DIR)/systems/%.bin: $(HOST_USER_DIR)/scenes/%.json $(HOST_DIR)/bin/mkmanifest $(HOST_PROGRAM_STUBS)
+	$(call say,PACK,$@)
+	$(Q)mkdir -p $(@D) && $(HOST_DIR)/bin/mkmanifest --output $@ \
+	    --binaries $(HOST_USER_DIR)/stubs $<
+
+$(HOST_USER_DIR)/scenes/%.json: tests/scenes/%.json tools/host_programs.py
+	$(Q)mkdir -p $(@D) && $(PYTHON) tools/host_programs.py manifest $< $@ \
+	    --without $(HOST_SCENE_WITHOUT)
 
 $(HOST_USER_DIR)/programs.c: $(HOST_SYSTEMS) tools/host_programs.py $(HOST_USER_DIR)/programs.list
 	$(Q)$(PYTHON) tools/host_programs.py table $@ --programs $(HOST_PROGRAMS) \

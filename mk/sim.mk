@@ -11,7 +11,7 @@ SIM_HUNT_SOURCES := $(sort $(wildcard sim/hunt/*.c)) $(SIM_MODEL_SOURCES)
 
 # Functions of the kernel that sim/hunt/observe.c stands in for.
 SIM_WRAPPED := submission_dispatch thread_start lock_check_release thread_retire object_init \
-    frame_alloc kmem_alloc kmem_free arch_ipi_send
+    frame_alloc kmem_alloc kmem_free arch_ipi_send quick_drain handoff_submission handoff_queue
 SIM_WRAP := $(foreach f,$(SIM_WRAPPED),-Wl,--wrap=$(f))
 
 $(eval $(call variant,$(SIM_DIR),SIM_FLAGS,$(CC)))
@@ -43,7 +43,8 @@ SEED ?= 1
 STEPS ?= 400
 RUNS ?= 1
 hunt_arguments = --seed $(SEED) --steps $(STEPS) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
-    $(if $(CPUS),--cpus $(CPUS)) $(if $(KEEP),--keep $(KEEP)) $(if $(STORY),--story)
+    $(if $(CPUS),--cpus $(CPUS)) $(if $(KEEP),--keep $(KEEP)) $(if $(STORY),--story) \
+    $(if $(TWIN),--twin)
 
 .PHONY: sim
 sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k seeds)
@@ -53,11 +54,13 @@ sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k
 
 # A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses.
 SIM_SMOKE_OPERATIONS ?= 1200000
+SIM_TWIN_RUNS ?= 300
 SIM_BUG_OPERATIONS ?= $(SIM_SMOKE_OPERATIONS)
 .PHONY: sim-smoke sim-bugs
 sim-smoke: ## run the simulator for a fixed budget; part of make test
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
+	@$(SIM_DIR)/hunt --twin --steps 40 --runs $(SIM_TWIN_RUNS)
 	@$(SIM_DIR)/hunt --steps 0 --operations $(SIM_SMOKE_OPERATIONS)
 
 sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG=name for one)
@@ -65,7 +68,7 @@ sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(PYTHON) tools/sim_bugs.py $(result) --out $(OUT) --compiler '$(CC)' --flags '$(SIM_FLAGS)' \
 	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
-	    --operations $(SIM_BUG_OPERATIONS) $(BUG)
+	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_TWIN_RUNS) $(BUG)
 .PHONY: sim-bench
 sim-bench: ## how many operations a minute the simulator does on two processors, all checks on
 	$(call setup,build)
@@ -81,7 +84,7 @@ SUITES_BUILD += $(SIM_DIR)/hunt
 
 EXPLORE_DIR := $(OUT)/explore
 EXPLORE_FLAGS = -iquote sim/explore/shim -iquote kernel/release $(HOST_FLAGS)
-EXPLORE_SOURCES := $(sort $(wildcard sim/explore/*.c)) core/ring.c kernel/lock.c
+EXPLORE_SOURCES := $(sort $(wildcard sim/explore/*.c)) core/ring.c kernel/lock.c kernel/cpu.c
 $(eval $(call variant,$(EXPLORE_DIR),EXPLORE_FLAGS,$(CC)))
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(EXPLORE_DIR),$(EXPLORE_SOURCES)))
 

@@ -761,7 +761,8 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     uint32_t caps = cqe->result >= 0 ? cqe->flags >> CQE_CAPS_SHIFT : 0;
     int32_t permitted;
 
-    if ((submission->sqe.flags & SQE_PROMISED) != 0 || submission->sqe.answer != 0 ||
+    if ((submission->sqe.flags & SQE_PROMISED) != 0 ||
+        (submission->sqe.answer != 0 && cqe->result == TRANSPORT_BAD_ANSWER) ||
         (submission->sqe.transfers != 0 &&
          (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
           cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */

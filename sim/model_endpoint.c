@@ -361,6 +361,9 @@ static bool may_be_revoked(uint64_t name)
 
 static void view_check(const struct model_endpoint_view *now)
 {
+    if (now->closed) {
+        return; /* nothing is delivered any more: all that waits is ended, a few at a time */
+    }
     for (uint32_t i = 0; i < now->calls + now->receivers; i++) {
         if (may_be_revoked(i < now->calls ? now->call[i] : now->receiver[i - now->calls])) {
             return; /* the dead are ended a few at a time, and what is behind them waits */

@@ -3,12 +3,15 @@
 """What a program of the host build needs beside its code (kernel/arch/host/program.c).
 
   host_programs.py stub NAME FILE        the binary that stands for program NAME in a manifest
+  host_programs.py manifest SCENE FILE --without SERVICE...
+                                         the manifest that stands in a scene of tests/scenes
   host_programs.py table FILE --programs NAME... --systems MANIFEST...
                                          C source with the table of programs and the manifests
 
 A stub is a valid ELF file with one instruction and the program's name behind it.
 """
 import argparse
+import json
 import os
 import struct
 import sys
@@ -27,6 +30,12 @@ def stub(name):
                                  1, 0, 0, 0)
     load = struct.pack("<IIQQQQQQ", 1, 5, 0, LOAD_ADDRESS, LOAD_ADDRESS, size, size, 4096)
     return header + load + body
+
+
+def manifest(scene, without):
+    """The manifest of a scene, less the services of the names `without`."""
+    kept = [service for service in scene["manifest"]["services"] if service["name"] not in without]
+    return dict(scene["manifest"], services=kept)
 
 
 def system_name(path):
@@ -64,6 +73,10 @@ def main():
     one = commands.add_parser("stub")
     one.add_argument("name")
     one.add_argument("file")
+    three = commands.add_parser("manifest")
+    three.add_argument("scene")
+    three.add_argument("file")
+    three.add_argument("--without", nargs="*", default=[])
     two = commands.add_parser("table")
     two.add_argument("file")
     two.add_argument("--programs", nargs="*", default=[])
@@ -71,6 +84,9 @@ def main():
     options = parser.parse_args()
     if options.command == "stub":
         data = stub(options.name)
+    elif options.command == "manifest":
+        with open(options.scene) as scene:
+            data = json.dumps(manifest(json.load(scene), options.without), indent=2).encode()
     else:
         data = table(options.programs, options.systems).encode()
     with open(options.file, "wb") as to:

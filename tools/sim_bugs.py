@@ -99,10 +99,14 @@ def build(bug, sim, compiler, flags, link):
     return (program, None) if done.returncode == 0 else (None, done.stdout)
 
 
-def hunt(program, operations):
-    command = [program, "--steps", "0", "--operations", str(operations), "--shrink-runs", "60"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=300)
+def hunt(program, options):
+    """Status and output of the first that fails: the twins, which are soon over, or the hunt."""
+    for words in (["--twin", "--steps", "40", "--runs", str(options.twins)],
+                  ["--steps", "0", "--operations", str(options.operations), "--shrink-runs", "60"]):
+        done = subprocess.run([program] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=300)
+        if done.returncode != 0:
+            break
     return done.returncode, done.stdout
 
 
@@ -114,7 +118,7 @@ def trial(path, options, words):
     if problem:
         return False, "%-24s cannot be planted: %s" % (bug.name, problem.strip())
     try:
-        status, output = hunt(program, options.operations)
+        status, output = hunt(program, options)
     except subprocess.TimeoutExpired:
         return False, "%-24s the hunt did not end" % bug.name
     verdict, runs, shrunk = VERDICT.search(output), RUNS.search(output), SHRUNK.search(output)
@@ -122,8 +126,9 @@ def trial(path, options, words):
     if status != 1 or not verdict:
         return False, "%-24s NOT FOUND in %s operations (%.1f s): %s" % (
             bug.name, runs.group(2) if runs else "?", seconds, bug.story)
-    return True, "%-24s seed %s, %s acts: %s (%.1f s)" % (
-        bug.name, runs.group(1), shrunk.group(2) if shrunk else "?", verdict.group(1), seconds)
+    return True, "%-24s seed %s, %s: %s (%.1f s)" % (
+        bug.name, runs.group(1), shrunk.group(2) + " acts" if shrunk else "a twin",
+        verdict.group(1), seconds)
 
 
 def main():
@@ -136,6 +141,7 @@ def main():
     parser.add_argument("--objects", required=True)
     parser.add_argument("--rest", required=True, help="archives and libraries")
     parser.add_argument("--operations", type=int, default=200000)
+    parser.add_argument("--twins", type=int, default=60, help="runs of twins before that")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("bugs", nargs="*")
     options = parser.parse_args()

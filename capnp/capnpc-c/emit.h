@@ -6,35 +6,9 @@
 #ifndef CAPNPC_C_EMIT_H
 #define CAPNPC_C_EMIT_H
 
-#include "capnp/capnpc-c/model.h"
-#include "capnp/capnpc-c/text.h"
+#include "capnp/capnpc-c/emitter.h"
 
-struct emitter {
-    struct model *model;
-    const struct requested_file *file;
-    struct output *header;
-    struct output *source; /* NULL until something needs it */
-};
-
-/* NAME.capnp.c, started when first asked for. */
-struct output *emitter_source(struct emitter *emitter);
-
-/* Claims a name made by a format, for the declaration `origin`; gives the name. */
-const char *emitter_claim(struct emitter *emitter, const char *origin, const char *format, ...)
-    PRINTF_LIKE(3, 4);
-
-/* The files whose types this one uses, in the order of their headers; after emit_header only. */
-const struct node *const *emitter_includes(struct emitter *emitter, size_t *count);
-
-/* How this file's header names another's. */
-const char *include_path(const struct emitter *emitter, const struct node *file);
-
-/* "a/b.capnp" -> "a/b". */
-const char *file_path_stem(const char *path);
-
-/* Calls `visit` for every node below the file, parents first. */
-void emitter_each(struct emitter *emitter, void (*visit)(struct emitter *, struct node *));
-
+/* The header whole; the other files need what it finds. */
 void emit_header(struct emitter *emitter);
 
 /* Type sections: everything that other files' accessors need of this one. */

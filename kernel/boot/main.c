@@ -50,9 +50,6 @@ struct shutdown {
     bool waits_for_all; /* the end of init is not the end of the others */
 };
 
-struct cpu *cpus[LIMIT_CPUS];
-unsigned cpu_count;
-
 static struct cpu boot_cpu;
 static struct manifest boot_manifest;
 static struct shutdown shutdown;

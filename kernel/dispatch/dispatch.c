@@ -94,13 +94,10 @@ static bool enter_finish(struct thread *thread, int64_t *result)
     if (thread->ring.corrupt) {
         *result = TRANSPORT_RING_CORRUPT;
     } else if (count < thread->wait_for && !thread->timed_out) {
-        if (!sched_thread_wait(thread)) {
-            *result = TRANSPORT_LIMIT;
-        } else {
-            thread->waiting = true;
-            thread->entering = true;
-            over = false;
-        }
+        sched_thread_wait(thread);
+        thread->waiting = true;
+        thread->entering = true;
+        over = false;
     }
     spinlock_unlock(&thread->ring_lock);
     if (!over && process_is_dying(thread->process)) {

@@ -277,20 +277,22 @@ static inline enum handoff finish(struct thread *thread, struct thread *next, bo
         next != NULL && ring_completions(&thread->ring) < thread->wait_for && !thread->ring.corrupt;
     thread->waiting = waits;
     thread->entering = waits;
+    if (waits && lends) {
+        struct cpu *cpu = thread->task.cpu;
+
+        /* Until the thread is ready again, which nobody can make it before its ring is unlocked:
+         * a loan made later would have nobody to end it. If it cannot lend, each runs on its own.
+         */
+        spinlock_lock(&cpu->run_lock);
+        (void)!sched_lend(&thread->share, &next->share);
+        spinlock_unlock(&cpu->run_lock);
+    }
     spinlock_unlock(&thread->ring_lock);
     if (!waits) {
         if (next != NULL) {
             sched_thread_ready(next);
         }
         return HANDOFF_DONE;
-    }
-    if (lends) {
-        struct cpu *cpu = thread->task.cpu;
-
-        /* Until the thread is ready again; if it cannot lend, each runs on its own. */
-        spinlock_lock(&cpu->run_lock);
-        (void)!sched_lend(&thread->share, &next->share);
-        spinlock_unlock(&cpu->run_lock);
     }
     if (UNLIKELY(process_is_dying(thread->process))) {
         thread_wake(thread, false); /* the kill may have looked before the thread waited */
@@ -506,8 +508,9 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     if (entry->result % 8 == 0 &&
         entry->result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
         endpoint_only_calls(&endpoint->queues) &&
-        (waiting == NULL ||
-         (operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
+        (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
+         (endpoint_next_receiver(&endpoint->queues) == NULL &&
+          operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
         call = call_find(endpoint, thread, entry);
     }
     if (LIKELY(call != NULL)) {

@@ -14,7 +14,7 @@
  * itself and its retirement run too: an operation whose timer fires is not being reused meanwhile.
  *
  * Locks: the bucket, then the ring of who is woken, or the address space for the comparison, or the
- * run queue for the timer. What can fail: reading the word; no free operation; no free timer.
+ * run queue for the timer. What can fail: reading the word; no free operation.
  */
 #include "kernel/ipc/park.h"
 
@@ -91,18 +91,17 @@ static void park_expired(struct timer *timer)
     object_drop(object);
 }
 
-/* Arms the time limit; false: this CPU has no timer left. */
-static bool limit_arm(struct operation *operation, uint64_t timeout_ns)
+/* Arms the time limit, if there is one. */
+static void limit_arm(struct operation *operation, uint64_t timeout_ns)
 {
     uint64_t now_ns;
 
-    if (timeout_ns == TIMEOUT_NONE) {
-        return true;
+    if (timeout_ns != TIMEOUT_NONE) {
+        now_ns = arch_clock_ns();
+        operation->timer.expired = park_expired;
+        timer_start(operation->owner->task.cpu, &operation->timer,
+                    timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE - 1 : now_ns + timeout_ns);
     }
-    now_ns = arch_clock_ns();
-    operation->timer.expired = park_expired;
-    return timer_start(operation->owner->task.cpu, &operation->timer,
-                       timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE - 1 : now_ns + timeout_ns);
 }
 
 enum transport_error park_begin(struct thread *thread, const struct park_word *word,
@@ -117,9 +116,10 @@ enum transport_error park_begin(struct thread *thread, const struct park_word *w
         error = TRANSPORT_BAD_BUFFER;
     } else if (*found != wait->expected) {
         error = TRANSPORT_CHANGED;
-    } else if (operation == NULL || !limit_arm(operation, wait->timeout_ns)) {
+    } else if (operation == NULL) {
         error = TRANSPORT_LIMIT;
     } else {
+        limit_arm(operation, wait->timeout_ns);
         operation->park_object = word->object;
         if (word->object != NULL) {
             object_ref(word->object);

@@ -23,8 +23,8 @@ struct park_wait {
 
 /*
  * Waits at `word` if it holds what is expected: TRANSPORT_OK, and an operation completes later.
- * BAD_BUFFER: the word cannot be read; CHANGED: it holds *found; LIMIT: no operation or no timer is
- * left. Nothing happened then. The current thread's; no lock is held.
+ * BAD_BUFFER: the word cannot be read; CHANGED: it holds *found; LIMIT: no operation is left.
+ * Nothing happened then. The current thread's; no lock is held.
  */
 MUST_USE enum transport_error park_begin(struct thread *thread, const struct park_word *word,
                                          const struct park_wait *wait, uint32_t *found);

@@ -19,8 +19,8 @@
  * Time limits expire on the owner's home CPU, where the owner itself and its retirement run too: an
  * operation whose timer fires is not being used anew meanwhile.
  *
- * Locks: the waitable's, then the owner's ring, or the run queue for the timer. What can fail: a
- * CPU without a free timer.
+ * Locks: the waitable's, then the owner's ring, or the run queue for the timer. What can fail:
+ * nothing.
  */
 #include "kernel/ipc/wait.h"
 
@@ -90,38 +90,19 @@ static void wait_expired(struct timer *timer)
     object_unref(waitable->object);
 }
 
-bool waitable_add(struct waitable *waitable, struct operation *operation, uint64_t timeout_ns)
+void waitable_add(struct waitable *waitable, struct operation *operation, uint64_t timeout_ns)
 {
     ASSERT(spinlock_is_held(waitable->lock));
     if (timeout_ns != TIMEOUT_NONE) {
         uint64_t now_ns = arch_clock_ns();
 
         operation->timer.expired = wait_expired;
-        if (!timer_start(operation->owner->task.cpu, &operation->timer,
-                         timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE - 1
-                                                            : now_ns + timeout_ns)) {
-            return false;
-        }
+        timer_start(operation->owner->task.cpu, &operation->timer,
+                    timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE - 1 : now_ns + timeout_ns);
     }
     object_ref(waitable->object);
     operation->waits_at = waitable;
     list_push_back(&waitable->waiters, &operation->wait_node);
-    return true;
-}
-
-enum capn_dispatch wait_began(struct capn_request *request, struct operation *operation, bool added)
-{
-    if (added) {
-        return CAPN_DISPATCH_LATER;
-    }
-    operation_release(operation);
-    return capn_request_refuse(
-        request, (struct capn_refuse_reason){.reason = EXCEPTION_REASON_LIMIT_EXCEEDED,
-                                             .argument = 0,
-                                             .limit_name = "timers",
-                                             .limit = CPU_TIMERS_MAX,
-                                             .amount = CPU_TIMERS_MAX + 1,
-                                             .argument_name = "timeoutNs"});
 }
 
 bool waitable_complete(struct waitable *waitable, unsigned limit)

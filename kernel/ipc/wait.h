@@ -24,15 +24,9 @@ void waitable_init(struct waitable *waitable, struct object *object, struct spin
 
 /*
  * `operation`, an OPERATION_WAIT of a thread of this CPU, waits from now on, until `timeout_ns`
- * have passed (TIMEOUT_NONE: without limit): then it ends with the exception timedOut. False: this
- * CPU has no timer left, and nothing changed. lock held.
+ * have passed (TIMEOUT_NONE: without limit): then it ends with the exception timedOut. lock held.
  */
-MUST_USE bool waitable_add(struct waitable *waitable, struct operation *operation,
-                           uint64_t timeout_ns);
-
-/* For handlers: what to return for a call that a waitable has taken, or (`added` false) has not. */
-enum capn_dispatch wait_began(struct capn_request *request, struct operation *operation,
-                              bool added);
+void waitable_add(struct waitable *waitable, struct operation *operation, uint64_t timeout_ns);
 
 /* It has happened: completes at most `limit` of those who wait; true: some are left. lock held, and
  * the caller has a reference of the object. */

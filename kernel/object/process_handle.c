@@ -99,8 +99,8 @@ static enum capn_dispatch handle_wait(void *object, struct capn_request *request
     if (operation == NULL) {
         return CAPN_DISPATCH_REFUSED;
     }
-    return wait_began(request, operation,
-                      process_wait(process, PROCESS_WAIT_END, operation, timeout_ns));
+    process_wait(process, PROCESS_WAIT_END, operation, timeout_ns);
+    return CAPN_DISPATCH_LATER;
 }
 
 static enum capn_dispatch handle_kill(void *object, struct capn_request *request,
@@ -120,8 +120,8 @@ static enum capn_dispatch handle_kill(void *object, struct capn_request *request
         return CAPN_DISPATCH_REFUSED;
     }
     process_kill(process, &(struct process_exit){.kind = EXIT_KIND_KILLED, .code = code});
-    return wait_began(request, operation,
-                      process_wait(process, PROCESS_WAIT_STOP, operation, TIMEOUT_NONE));
+    process_wait(process, PROCESS_WAIT_STOP, operation, TIMEOUT_NONE);
+    return CAPN_DISPATCH_LATER;
 }
 
 static enum capn_dispatch handle_info(void *object, struct capn_request *request,

@@ -426,20 +426,18 @@ static bool wait_is_over(const struct process *process, enum process_wait what)
            (what == PROCESS_WAIT_STOP && process_has_stopped(process));
 }
 
-bool process_wait(struct process *process, enum process_wait what, struct operation *operation,
+void process_wait(struct process *process, enum process_wait what, struct operation *operation,
                   uint64_t timeout_ns)
 {
     struct waitable *waitable = &process->waits[what];
-    bool added = true;
 
     spinlock_lock(&process->lock);
     if (wait_is_over(process, what)) {
         waitable->complete(waitable, operation);
     } else {
-        added = waitable_add(waitable, operation, timeout_ns);
+        waitable_add(waitable, operation, timeout_ns);
     }
     spinlock_unlock(&process->lock);
-    return added;
 }
 
 void processes_when_empty(void (*hook)(void))

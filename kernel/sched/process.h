@@ -139,10 +139,10 @@ void process_give_back(struct process *process);
 /* A process whose building failed: nothing of it ran. Ends it; no slot of it is in use. */
 void process_abandon(struct process *process, enum exit_kind kind);
 
-/* Completes `operation` with its answer when that has happened; at once if it has. False: there is
- * no timer for `timeout_ns` (waitable_add), and nothing changed. */
-MUST_USE bool process_wait(struct process *process, enum process_wait what,
-                           struct operation *operation, uint64_t timeout_ns);
+/* Completes `operation` with its answer when that has happened; at once if it has. `timeout_ns` as
+ * waitable_add's. */
+void process_wait(struct process *process, enum process_wait what, struct operation *operation,
+                  uint64_t timeout_ns);
 
 /* Calls `hook` once no process is left, from the last one's teardown or at once. */
 void processes_when_empty(void (*hook)(void));

@@ -12,9 +12,11 @@
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.
  *  4. The current thread is not queued.
+ *  5. A thread that is queued or runs lends to nobody (task_begin).
  *
- * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: a timer heap that is full
- * refuses the wait (thread.c bounds it by refusing threads first).
+ * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: nothing. A timer lies in
+ * the thread or the operation that it is for, which its process has paid for, so there is room for
+ * each.
  */
 #include "kernel/sched/task.h"
 
@@ -42,7 +44,7 @@ void sched_cpu_init(struct cpu *cpu)
 {
     spinlock_init(&cpu->run_lock, LOCK_RANK_RUN_QUEUE, cpu->index);
     run_queue_init(&cpu->run_queue);
-    deadline_heap_init(&cpu->timers, cpu->timer_slots, CPU_TIMERS_MAX);
+    deadline_heap_init(&cpu->timers);
     cpu->timer_armed_ns = UINT64_MAX;
 }
 
@@ -51,16 +53,6 @@ struct cpu *sched_place(void)
     uint64_t turn = atomic_add_u64(&next_placement, 1) - 1;
 
     return cpus[turn % cpu_count];
-}
-
-void cpu_notify(struct cpu *cpu, uint64_t reasons)
-{
-    if (cpu == arch_cpu_this()) {
-        return;
-    }
-    if ((atomic_or_u64(&cpu->ipi_reasons, reasons) & reasons) != reasons) {
-        arch_ipi_send(cpu);
-    }
 }
 
 /* What a task runs at: a thread's own priority or a greater one that it was lent. run_lock held. */
@@ -116,15 +108,12 @@ void sched_thread_ready(struct thread *thread)
     }
 }
 
-bool timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns)
+void timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns)
 {
-    enum status status;
-
     ASSERT(cpu == arch_cpu_this());
     spinlock_lock(&cpu->run_lock);
-    status = deadline_heap_insert(&cpu->timers, &timer->node, deadline_ns);
+    deadline_heap_insert(&cpu->timers, &timer->node, deadline_ns);
     spinlock_unlock(&cpu->run_lock);
-    return status == STATUS_OK;
 }
 
 void timer_stop(struct cpu *cpu, struct timer *timer)
@@ -141,13 +130,12 @@ static void wait_expired(struct timer *timer)
     thread_wake(CONTAINER_OF(timer, struct thread, timer), true);
 }
 
-bool sched_thread_wait(struct thread *thread)
+void sched_thread_wait(struct thread *thread)
 {
-    if (thread->deadline_ns == TIMEOUT_NONE) {
-        return true;
+    if (thread->deadline_ns != TIMEOUT_NONE) {
+        thread->timer.expired = wait_expired;
+        timer_start(thread->task.cpu, &thread->timer, thread->deadline_ns);
     }
-    thread->timer.expired = wait_expired;
-    return timer_start(thread->task.cpu, &thread->timer, thread->deadline_ns);
 }
 
 void sched_requeue(struct cpu *cpu, struct thread *thread)
@@ -173,8 +161,7 @@ static void time_expired(struct timer *timer)
 }
 
 /* Whether the thread may run: its payer has time, which then ends its quantum too. Else it is off
- * the queue until the payer's next period. A CPU without a free timer lets it run into debt.
- * run_lock held. */
+ * the queue until the payer's next period. run_lock held. */
 static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
 {
     struct sched_context *payer = sched_payer(&thread->share);
@@ -187,9 +174,8 @@ static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
     sched_context_renew(payer, now_ns);
     left = sched_context_left(payer);
     thread->time_timer.expired = time_expired;
-    if (left == 0 && !process_is_dying(thread->process) && !thread->exiting &&
-        deadline_heap_insert(&cpu->timers, &thread->time_timer.node,
-                             sched_context_renew_at(payer)) == STATUS_OK) {
+    if (left == 0 && !process_is_dying(thread->process) && !thread->exiting) {
+        deadline_heap_insert(&cpu->timers, &thread->time_timer.node, sched_context_renew_at(payer));
         return false;
     }
     cpu->run_start_ns = now_ns;
@@ -386,6 +372,7 @@ static bool task_begin(struct cpu *cpu, struct task *task)
     if (task->kind != TASK_THREAD) {
         return true;
     }
+    ASSERT(CONTAINER_OF(task, struct thread, task)->share.borrower == NULL);
     now_ns = arch_clock_ns();
     cpu->quantum_end_ns = now_ns + sched_quantum_ns;
     if (!time_begin(cpu, CONTAINER_OF(task, struct thread, task), now_ns)) {

@@ -58,9 +58,8 @@ struct timer {
 };
 
 /* Arms a timer of this CPU that is not armed: `expired` is called on it, with no lock held, at or
- * soon after deadline_ns, unless it is stopped before. False: CPU_TIMERS_MAX are armed. Ring and
- * park locks may be held. */
-MUST_USE bool timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns);
+ * soon after deadline_ns, unless it is stopped before. Ring and park locks may be held. */
+void timer_start(struct cpu *cpu, struct timer *timer, uint64_t deadline_ns);
 
 /* Stops a timer of `cpu`, armed or not; it may be expiring at this moment. */
 void timer_stop(struct cpu *cpu, struct timer *timer);
@@ -71,9 +70,8 @@ struct thread;
  * held. */
 void sched_thread_ready(struct thread *thread);
 
-/* The current thread is about to wait until thread->deadline_ns; false: this CPU has no room for
- * one more timer, and nothing changed. Its ring lock is held. */
-MUST_USE bool sched_thread_wait(struct thread *thread);
+/* The current thread is about to wait until thread->deadline_ns. Its ring lock is held. */
+void sched_thread_wait(struct thread *thread);
 
 /* Something more urgent than the current thread became ready on this CPU. */
 static inline bool sched_should_yield(const struct cpu *cpu)

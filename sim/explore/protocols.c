@@ -9,8 +9,8 @@
  *   lock          three CPUs add to a plain number under a spinlock
  *   wake          a thread waits for two completions that two other CPUs post (dispatch.c's
  *                 enter_finish against thread_post, with the ring's lock)
- *   notify        two CPUs leave a reason for a third, whoever comes first interrupts it (sched.c's
- *                 cpu_notify and kernel_interrupt)
+ *   notify        two CPUs leave a reason for a third, whoever comes first interrupts it
+ *                 (kernel/cpu.c, and the exchange of kernel_interrupt)
  */
 #include "sim/explore/protocols.h"
 
@@ -20,6 +20,7 @@
 
 #include "core/assert.h"
 #include "core/ring.h"
+#include "kernel/cpu.h"
 #include "kernel/lock.h"
 
 enum {
@@ -332,15 +333,26 @@ static void wake_end(void)
 
 /* ---- reasons and interrupts ------------------------------------------------------------------ */
 
-static uint64_t reasons;
-static uint32_t interrupts; /* sent so far */
+static struct cpu third;
+static uint32_t interrupts; /* sent to it so far */
 static uint32_t handled;
 static uint32_t work[2];
 static bool seen[2];
 
+struct cpu *arch_cpu_this(void)
+{
+    return NULL; /* not the third */
+}
+
+void arch_ipi_send(struct cpu *cpu)
+{
+    ASSERT(cpu == &third);
+    (void)explore_change(&interrupts, sizeof(interrupts), 1, explore_add, EXPLORE_RELAXED);
+}
+
 static void notify_begin(void)
 {
-    reasons = 0;
+    third.ipi_reasons = 0;
     interrupts = 0;
     handled = 0;
     memset(work, 0, sizeof(work));
@@ -351,9 +363,7 @@ static void notify(unsigned self)
 {
     if (self != 0) {
         atomic_store_relaxed_u32(&work[self - 1], 1);
-        if ((atomic_or_u64(&reasons, 1) & 1) == 0) {
-            (void)explore_change(&interrupts, sizeof(interrupts), 1, explore_add, EXPLORE_RELAXED);
-        }
+        cpu_notify(&third, IPI_RESCHEDULE);
         return;
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -361,7 +371,7 @@ static void notify(unsigned self)
             explore_spin(); /* perhaps for ever: there is no second interrupt */
         }
         handled++;
-        if (atomic_exchange_u64(&reasons, 0) != 0) {
+        if (atomic_exchange_u64(&third.ipi_reasons, 0) != 0) {
             seen[0] = seen[0] || atomic_load_relaxed_u32(&work[0]) != 0;
             seen[1] = seen[1] || atomic_load_relaxed_u32(&work[1]) != 0;
         }

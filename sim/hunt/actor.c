@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "schema/generated/process.capnp.h"
+#include "sim/hunt/twin.h"
 
 enum {
     STAMP_STRIDE = 64,
@@ -138,17 +139,19 @@ uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_i
 
     if (actor->broken ||
         actor->tail - ring_load_peer(&actor->header->sq_head) >= LIMIT_SQ_ENTRIES ||
-        last_submission + 1 >= MODEL_SUBMISSIONS) {
+        *actor->last_name + 1 >= MODEL_SUBMISSIONS) {
         block_free(actor, message.block);
         block_free(actor, result.block);
         return 0;
     }
-    name = ++last_submission;
+    name = ++*actor->last_name;
+    actor->under_way++;
     sqe->user_data = name;
     notes[name] = (struct note){
         (int8_t)message.block, (int8_t)result.block,
         (sqe->message_bytes == 0 || (message.block >= 0 && sqe->message_bytes <= message.room)) &&
-            (sqe->result_bytes == 0 || result.block >= 0),
+            (sqe->result_bytes == 0 ||
+             (result.block >= 0 && sqe->result == (uintptr_t)result.bytes)),
         result.bytes};
     if (notes[name].stamped && sqe->message_bytes >= sizeof(name) &&
         intent->ask == MODEL_ASK_NOTHING && sqe->message == (uintptr_t)message.bytes) {
@@ -160,6 +163,21 @@ uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_i
     actor->tail++;
     ring_publish(&actor->header->sq_tail, actor->tail);
     return name;
+}
+
+static void twin_completion(struct actor *actor, const struct cqe *cqe, const struct note *note)
+{
+    const struct model_submission *submission = model_submission(cqe->user_data);
+
+    twin_note(cqe, note->result_block >= 0 ? note->result : NULL,
+              note->result_block >= BLOCKS_SMALL ? BLOCK_LARGE_BYTES : BLOCK_SMALL_BYTES);
+    if (cqe->user_data == actor->listening) {
+        actor->heard = actor->listening;
+        actor->listening = 0;
+    }
+    if (submission->sqe.opcode == OPCODE_DUP && cqe->result >= 0) {
+        actor->duplicate = cqe->cap[0].raw;
+    }
 }
 
 static void completion_read(struct actor *actor, const struct cqe *cqe)
@@ -202,6 +220,10 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
     }
     block_free(actor, note->message_block);
     block_free(actor, note->result_block);
+    actor->under_way--;
+    if (hunt_options.twin) {
+        twin_completion(actor, cqe, note);
+    }
 }
 
 void actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns)
@@ -323,7 +345,7 @@ static uint64_t lineage_read(const char *name)
     return strtoull(name + 1, NULL, 16);
 }
 
-static void actor_open(struct actor *actor, const struct start_info *start)
+void actor_open(struct actor *actor, const struct start_info *start)
 {
     uint8_t *ring = (uint8_t *)(uintptr_t)start->ring;
 
@@ -334,7 +356,8 @@ static void actor_open(struct actor *actor, const struct start_info *start)
                             .arena = ring + RING_ARENA_OFFSET,
                             .pid = start->pid,
                             .thread = hunt_thread_name(start->pid, start->thread),
-                            .lineage = lineage_read(start->process_name)};
+                            .lineage = lineage_read(start->process_name),
+                            .last_name = &last_submission};
     if (start->thread != 1) {
         actor->lineage = mix(actor->lineage ^ start->thread_argument);
     }
@@ -353,6 +376,10 @@ void hunt_actor(const struct start_info *start)
     struct actor actor;
     uint32_t share;
 
+    if (hunt_options.twin) {
+        twin_actor(start);
+        return;
+    }
     actor_open(&actor, start);
     share = actor.pid == 1 && start->thread == 1 ? hunt_options.steps
                                                  : SHARE_LEAST + hunt_options.steps / SHARES;

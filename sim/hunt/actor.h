@@ -31,6 +31,12 @@ struct actor {
     uint64_t random;
     uint64_t block_used; /* mask */
     bool broken;         /* the ring is corrupt, or meant to be */
+    uint32_t under_way;  /* submissions without completion */
+    uint64_t *last_name; /* names of submissions are counted here */
+    /* twin.c: */
+    uint64_t listening; /* the receive under way; 0: it has completed */
+    uint64_t heard;     /* the one that completed last */
+    uint64_t duplicate; /* the id that a DUP made last */
 };
 
 /* A piece of the arena. block < 0: shared scratch, whose contents mean nothing. */
@@ -39,6 +45,9 @@ struct piece {
     uint8_t *bytes;
     uint32_t room;
 };
+
+/* Takes over the ring of a thread that begins. */
+void actor_open(struct actor *actor, const struct start_info *start);
 
 /* Whose word an act is drawn from; the same for an act whatever other acts are left out. */
 uint64_t actor_draw(struct actor *actor);

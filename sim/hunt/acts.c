@@ -13,7 +13,7 @@
 #include "schema/generated/null.capnp.h"
 #include "schema/generated/process.capnp.h"
 #include "schema/generated/thread.capnp.h"
-#include "sim/hunt/actor.h"
+#include "sim/hunt/draft.h"
 
 enum {
     SPAWN_GRANTS_MAX = 6,
@@ -32,7 +32,15 @@ static unsigned lives; /* processes that were asked for */
 
 static void enter_some(struct actor *actor)
 {
-    switch (actor_below(actor, 10)) {
+    uint64_t way = actor_below(actor, 10);
+
+    /* As most programs wait, which is what the kernel's short ways are for. The first thread of all
+     * must not wait for ever. */
+    if (way == 1 && actor->under_way != 0 && actor->thread != hunt_thread_name(1, 1)) {
+        actor_enter(actor, 1, TIMEOUT_NONE);
+        return;
+    }
+    switch (way) {
     case 0:
         break; /* a batch: the next act's enter takes this along */
     case 8:    /* gives way */
@@ -49,23 +57,6 @@ static void enter_some(struct actor *actor)
         actor_enter(actor, 0, 0);
         break;
     }
-}
-
-/* A message under construction. */
-struct draft {
-    struct piece piece;
-    struct capn_build_segment segment;
-    struct capn_builder builder;
-};
-
-static struct capn_pointer_builder draft_begin(struct draft *draft, struct piece piece)
-{
-    draft->piece = piece;
-    draft->segment = (struct capn_build_segment){
-        .bytes = piece.bytes,
-        .capacity_words = LIMIT_CALL_BYTES < piece.room ? LIMIT_CALL_BYTES / 8 : piece.room / 8};
-    capn_builder_init(&draft->builder, &draft->segment, 1);
-    return capn_builder_root(&draft->builder);
 }
 
 struct target {
@@ -88,7 +79,7 @@ static void call_object(struct actor *actor, struct target target, struct draft 
                         uint8_t transfer_count)
 {
     struct piece result = draft->piece.block < 0 ? PIECE_NONE : piece_small(actor);
-    uint32_t bytes = (uint32_t)capn_builder_words(&draft->builder) * 8;
+    uint32_t bytes = draft_bytes(draft);
     struct sqe sqe = {.opcode = OPCODE_CALL,
                       .method = target.method,
                       .transfers = transfer_count,
@@ -149,15 +140,6 @@ static uint64_t draw_id(struct actor *actor)
         return (stale != 0 ? stale : actor_cap(actor, 0).id) + (UINT64_C(1) << CAP_SLOT_BITS);
     default:
         return actor_cap(actor, 0).id;
-    }
-}
-
-static void facet_write(struct authority_facet_builder facet, uint64_t mask)
-{
-    if (mask == UINT64_MAX) {
-        authority_facet_set_all(facet);
-    } else {
-        authority_facet_set_methods(facet, mask);
     }
 }
 
@@ -417,6 +399,14 @@ static struct model_edge draw_client(struct actor *actor)
     return actor_cap(actor, 0);
 }
 
+/* Whether it is an edge that some process minted: a kernel object's is never called with a message
+ * that the model does not know. */
+static bool is_client(const struct model_edge *edge)
+{
+    return edge->interface_id >= INTERFACE_FIRST &&
+           edge->interface_id < INTERFACE_FIRST + INTERFACES;
+}
+
 /* Puts descriptors behind the message, if there is room. */
 static void call_carries(struct actor *actor, struct sqe *sqe, struct model_intent *intent,
                          struct piece message)
@@ -462,8 +452,7 @@ static void act_call(struct actor *actor)
                           .result = (uintptr_t)result.bytes,
                           .result_bytes = (uint32_t)actor_below(actor, result.room + 1)};
 
-        if (edge.interface_id < INTERFACE_FIRST ||
-            edge.interface_id >= INTERFACE_FIRST + INTERFACES || actor_below(actor, 16) == 0) {
+        if (!is_client(&edge) || actor_below(actor, 16) == 0) {
             interface_id = actor_draw(actor); /* a kernel object's is never drawn */
         }
         sqe.interface_id = interface_id;
@@ -559,6 +548,49 @@ static void act_return(struct actor *actor)
     enter_some(actor);
 }
 
+/* A usual call or answer, alone, and waited for without a time limit. */
+static void converse_once(struct actor *actor, bool serves)
+{
+    uint64_t tokens[1];
+    uint64_t calls[1];
+    bool answers = serves && model_tokens(actor->pid, tokens, calls, 1) == 1;
+    struct model_edge edge = serves ? actor_cap(actor, ENDPOINT_INTERFACE_ID) : draw_client(actor);
+    struct piece message = serves && !answers ? PIECE_NONE : piece_small(actor);
+    struct piece result = serves ? piece_large(actor) : piece_small(actor);
+    struct sqe sqe = {.opcode = answers  ? OPCODE_RETURN_RECV
+                                : serves ? OPCODE_RECV
+                                         : OPCODE_CALL,
+                      .cap = {edge.id},
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = result.room};
+
+    if (edge.id == 0 || result.block < 0 || (message.block < 0 && sqe.opcode != OPCODE_RECV) ||
+        (!serves && !is_client(&edge))) {
+        actor_give_back(actor, message);
+        actor_give_back(actor, result);
+        return;
+    }
+    if (sqe.opcode != OPCODE_RECV) {
+        sqe.message = (uintptr_t)message.bytes;
+        sqe.message_bytes = 8 * (uint32_t)actor_below(actor, 20);
+        sqe.token = answers ? tokens[0] : edge.interface_id;
+    }
+    (void)actor_submit(actor, &sqe, &nothing, message, result);
+    actor_enter(actor, 1,
+                actor->thread == hunt_thread_name(1, 1) ? TIMEOUT_SHORT_NS : TIMEOUT_NONE);
+}
+
+static void act_converse(struct actor *actor)
+{
+    bool serves = actor_below(actor, 2) == 0;
+
+    actor_enter(actor, 0, 0);
+    for (uint64_t rounds = 1 + actor_below(actor, 4); rounds > 0 && actor->under_way == 0;
+         rounds--) {
+        converse_once(actor, serves);
+    }
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static void act_release(struct actor *actor)
@@ -615,7 +647,7 @@ static void act_release_race(struct actor *actor)
     struct model_edge edge = draw_client(actor);
     struct sqe call = {.opcode = OPCODE_CALL, .cap = {edge.id}, .interface_id = edge.interface_id};
 
-    if (edge.interface_id < INTERFACE_FIRST || edge.interface_id >= INTERFACE_FIRST + INTERFACES) {
+    if (!is_client(&edge)) {
         call.interface_id = 1;
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -704,6 +736,7 @@ const struct act acts[] = {
     {"call a server", 16, act_call},
     {"receive", 16, act_receive},
     {"return", 16, act_return},
+    {"converse", 6, act_converse},
     {"release", 6, act_release},
     {"duplicate, delegate, transfer, revoke", 10, act_table},
     {"release twice", 2, act_release_race},

@@ -24,7 +24,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "sim/hunt/hunt.h"
+#include "sim/hunt/twin.h"
 
 struct command {
     struct hunt_options hunt;
@@ -42,6 +42,7 @@ static void usage(FILE *to)
     fputs("usage: hunt [--seed N] [--steps N] [--runs N] [--operations N] [--seconds N]\n"
           "            [--schedule N] [--cpus N] [--switch PERCENT] [--story] [--statistics]\n"
           "            [--no-shrink] [--shrink-runs N] [--no-checks] [--keep ACTS]\n"
+          "            [--way short|long] [--twin]\n"
           "  runs systems of generated programs under seeds N, N+1, ...; status 1 if one failed\n"
           "  (--steps 0: the seed chooses)\n",
           to);
@@ -119,6 +120,14 @@ static bool option_apply(struct command *command, int option, const char *value)
     case 'q':
         command->hunt.quiet_checks = true;
         return true;
+    case 'y':
+        command->hunt.way = strcmp(value, "long") == 0    ? HUNT_WAY_LONG
+                            : strcmp(value, "short") == 0 ? HUNT_WAY_SHORT
+                                                          : HUNT_WAY_SEED;
+        return command->hunt.way != HUNT_WAY_SEED;
+    case 'i':
+        command->hunt.twin = true;
+        return true;
     case 'k':
         keep_read(value);
         command->hunt.keep = true;
@@ -138,6 +147,7 @@ static bool options_read(int count, char **arguments, struct command *command)
         {"story", no_argument, NULL, 'v'},         {"statistics", no_argument, NULL, 'a'},
         {"no-shrink", no_argument, NULL, 'n'},     {"shrink-runs", required_argument, NULL, 'm'},
         {"no-checks", no_argument, NULL, 'q'},     {"keep", required_argument, NULL, 'k'},
+        {"way", required_argument, NULL, 'y'},     {"twin", no_argument, NULL, 'i'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
@@ -159,17 +169,20 @@ static bool options_read(int count, char **arguments, struct command *command)
 static void failure_tell(const struct command *command, struct hunt_options *options)
 {
     printf("seed %" PRIu64 " (%u acts): %s\n", options->seed, options->steps, hunt_report->text);
-    if (command->shrink) {
+    if (command->shrink && !options->twin) {
         uint32_t before = hunt_report->act_count;
 
         hunt_shrink(options, command->shrink_runs);
         printf("shrunk from %u acts to %u: %s\n", before, hunt_report->act_count,
                hunt_report->text);
     }
-    hunt_story_print();
+    if (!options->twin || command->story) { /* each of two that differ is a long one */
+        hunt_story_print();
+    }
     printf("!! %s\n", hunt_report->text);
-    printf("again: make sim SEED=%" PRIu64 " STEPS=%u", options->seed, options->steps);
-    if (command->shrink) {
+    printf("again: make sim SEED=%" PRIu64 " STEPS=%u%s", options->seed, options->steps,
+           options->twin ? " TWIN=yes" : "");
+    if (command->shrink && !options->twin) {
         printf(" SCHEDULE=%" PRIu64 " CPUS=%u KEEP=", options->schedule, options->cpus);
         for (uint32_t i = 0; i < hunt_report->keep_count; i++) {
             printf("%s%" PRIx64 ".%" PRIu32, i == 0 ? "" : ",", hunt_report->keep[i].lineage,
@@ -181,6 +194,10 @@ static void failure_tell(const struct command *command, struct hunt_options *opt
 
 static void results_print(void)
 {
+    printf("by the short ways: %" PRIu64 " quick, %" PRIu64 " with a switch, %" PRIu64
+           " without, %" PRIu64 " of a batch\n",
+           hunt_report->short_count[HUNT_SHORT_QUICK], hunt_report->short_count[HUNT_SHORT_SWITCH],
+           hunt_report->short_count[HUNT_SHORT_DONE], hunt_report->short_count[HUNT_SHORT_QUEUE]);
     puts("completions by opcode and result:");
     for (unsigned opcode = 0; opcode <= OPCODE_COUNT; opcode++) {
         bool any = false;
@@ -251,6 +268,20 @@ static bool is_enough(const struct command *command, const struct total *total, 
     return total->runs >= command->runs;
 }
 
+/* Whether many twins took every short way, so that comparing them says something. */
+static bool twins_are_good(const struct command *command, const struct total *total)
+{
+    bool good = true;
+
+    for (unsigned i = 0; i < HUNT_SHORT_COUNT && command->hunt.twin && total->runs >= 20; i++) {
+        if (hunt_report->short_count[i] == 0) {
+            printf("!! no submission went the short way %u\n", i);
+            good = false;
+        }
+    }
+    return good;
+}
+
 int main(int count, char **arguments)
 {
     struct total total = {0};
@@ -274,7 +305,11 @@ int main(int count, char **arguments)
 
             options.steps = steps[options.seed % ARRAY_COUNT(steps)];
         }
-        hunt_run(&options);
+        if (options.twin) {
+            (void)twin_run(&options);
+        } else {
+            hunt_run(&options);
+        }
         total_add(&total);
         if (hunt_failed()) {
             failure_tell(&command, &options);
@@ -293,5 +328,5 @@ int main(int count, char **arguments)
     if (command.statistics) {
         results_print();
     }
-    return total.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return total.failed == 0 && twins_are_good(&command, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,6 +17,24 @@ enum {
     HUNT_LIVES = 64,    /* processes of one run */
     HUNT_TEXT = 512,
     HUNT_SHAPES = 1 << 16, /* places of the set of interleavings */
+    HUNT_TWIN_NAMES = MODEL_SUBMISSIONS / 2,
+    HUNT_TWIN_STATES = 1024,
+};
+
+/* The kernel's short ways: taken, or every submission goes the long way. */
+enum hunt_way {
+    HUNT_WAY_SEED, /* taken in 7 seeds of 8 */
+    HUNT_WAY_SHORT,
+    HUNT_WAY_LONG,
+};
+
+/* What went by which short way. */
+enum hunt_short {
+    HUNT_SHORT_QUICK,  /* quick_drain */
+    HUNT_SHORT_SWITCH, /* handoff_submission, with a switch */
+    HUNT_SHORT_DONE,   /* the same without */
+    HUNT_SHORT_QUEUE,  /* handoff_queue */
+    HUNT_SHORT_COUNT,
 };
 
 struct hunt_options {
@@ -25,6 +43,8 @@ struct hunt_options {
     uint32_t steps;    /* acts */
     unsigned cpus;     /* 0: the seed chooses */
     unsigned switch_percent;
+    enum hunt_way way;
+    bool twin;         /* the programs of twin.h */
     bool keep;         /* only the acts of hunt_report->keep */
     bool quiet_checks; /* leave the checks out, to measure what they cost */
 };
@@ -62,6 +82,20 @@ enum hunt_fault {
     HUNT_FAULT_COUNT,
 };
 
+/* What a twin tells (twin.h), by the name of the submission. */
+struct hunt_twin {
+    struct hunt_twin_completion {
+        struct cqe cqe;
+        uint64_t hash; /* of the block for its result */
+        uint64_t done; /* how often */
+    } completion[HUNT_TWIN_NAMES];
+    struct hunt_twin_state {
+        uint64_t name;
+        uint64_t value;
+    } state[HUNT_TWIN_STATES];
+    uint32_t state_count;
+};
+
 /* Shared by the parent and the run. */
 struct hunt_report {
     enum host_end end;
@@ -85,6 +119,8 @@ struct hunt_report {
     uint64_t result_count[OPCODE_COUNT + 1][32]; /* by opcode and -result */
     uint8_t shape[HUNT_SHAPES];                  /* interleavings met */
     uint64_t shapes;
+    uint64_t short_count[HUNT_SHORT_COUNT];
+    struct hunt_twin twin; /* of the last run that was one */
 };
 
 extern struct hunt_report *hunt_report;
@@ -112,6 +148,8 @@ void hunt_shrink(struct hunt_options *options, unsigned runs_max);
 
 extern const struct host_watch hunt_watch;
 void hunt_observe_reset(uint64_t seed);
+/* A twin tells what every process holds and every thread has reserved. */
+void hunt_state_tell(void);
 uint64_t hunt_random(void); /* of what is no part of a program: faults */
 void hunt_arm_memory(uint32_t after, uint32_t count);
 uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);

@@ -15,12 +15,14 @@
 #include <string.h>
 
 #include "kernel/arch/host/machine.h"
+#include "kernel/dispatch/quick.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/handoff.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
-#include "sim/hunt/hunt.h"
+#include "sim/hunt/twin.h"
 
 enum {
     NAMES = 1 << 12,
@@ -34,7 +36,8 @@ enum {
 /* What a CPU is doing, as far as the hunt knows. */
 struct doing {
     struct model_actor actor;
-    struct model_actor accepted; /* the submission accepted last, until another is dispatched */
+    bool in_short;               /* in the short way, */
+    struct model_actor accepted; /* which accepted this one last */
     uint64_t late_step;          /* a delayed interrupt comes at this step; 0: none */
     uint64_t done;               /* model time: nothing accepted here was looked at before */
 };
@@ -71,6 +74,14 @@ bool __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
                                 bool valid);
 bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
                                 bool valid);
+unsigned __real_quick_drain(struct thread *thread, unsigned limit);
+unsigned __wrap_quick_drain(struct thread *thread, unsigned limit);
+enum handoff __real_handoff_submission(struct cpu *cpu, struct thread *thread,
+                                       struct thread **next);
+enum handoff __wrap_handoff_submission(struct cpu *cpu, struct thread *thread,
+                                       struct thread **next);
+bool __real_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes);
+bool __wrap_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_lock_check_release(const struct spinlock *lock);
@@ -163,9 +174,9 @@ static struct doing *doing_here(void)
     return &doings[machine.current->index];
 }
 
-/* Who works on endpoints here: a submission being dispatched, or the one that the short way
- * accepted last, which it does under the endpoint's lock. */
-static const struct model_actor *endpoint_actor(void)
+/* Who works here: a submission being dispatched, or the one that the short way accepted last, which
+ * it does under the endpoint's lock. */
+static const struct model_actor *actor_here(void)
 {
     const struct doing *doing = doing_here();
 
@@ -475,9 +486,9 @@ void __wrap_lock_check_release(const struct spinlock *lock)
         struct process *process = CONTAINER_OF(lock, struct process, lock);
 
         process_learn(process);
-        process_look(&doing_here()->actor, process);
+        process_look(actor_here(), process);
     } else if (lock->rank == LOCK_RANK_ENDPOINT) {
-        endpoint_look(endpoint_actor(), CONTAINER_OF(lock, struct endpoint, lock));
+        endpoint_look(actor_here(), CONTAINER_OF(lock, struct endpoint, lock));
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
@@ -496,12 +507,122 @@ bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
     doing->actor = (struct model_actor){.submission = sqe->user_data,
                                         .pid = thread->process->pid,
                                         .thread = name_of_thread(thread)};
-    doing->accepted = (struct model_actor){0};
     model_dispatching(sqe->user_data);
     over = __real_submission_dispatch(cpu, thread, sqe, valid);
     doing->actor = (struct model_actor){0};
     doing->done = model_time();
     return over;
+}
+
+/* ---- the short ways -------------------------------------------------------------------------- */
+
+static bool way_is_long(void)
+{
+    return hunt_options.way == HUNT_WAY_SEED ? hunt_options.seed % 8 == 7
+                                             : hunt_options.way == HUNT_WAY_LONG;
+}
+
+static void short_begin(void)
+{
+    doing_here()->in_short = true;
+}
+
+static void short_end(void)
+{
+    doing_here()->in_short = false;
+    doing_here()->accepted = (struct model_actor){0};
+}
+
+unsigned __wrap_quick_drain(struct thread *thread, unsigned limit)
+{
+    unsigned done = 0;
+
+    if (!way_is_long()) {
+        short_begin();
+        done = __real_quick_drain(thread, limit);
+        short_end();
+    }
+    if (done > limit) {
+        model_disagree("the short way did %u submissions where it may do %u", done, limit);
+    }
+    hunt_report->short_count[HUNT_SHORT_QUICK] += done;
+    return done;
+}
+
+enum handoff __wrap_handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
+{
+    enum handoff handoff = HANDOFF_NONE;
+
+    if (!way_is_long()) {
+        short_begin();
+        handoff = __real_handoff_submission(cpu, thread, next);
+        short_end();
+    }
+    hunt_report->short_count[HUNT_SHORT_SWITCH] += handoff == HANDOFF_SWITCH;
+    hunt_report->short_count[HUNT_SHORT_DONE] += handoff == HANDOFF_DONE;
+    return handoff;
+}
+
+bool __wrap_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes)
+{
+    bool done = false;
+
+    if (!way_is_long()) {
+        short_begin();
+        done = __real_handoff_queue(cpu, thread, bytes);
+        short_end();
+    }
+    hunt_report->short_count[HUNT_SHORT_QUEUE] += done;
+    return done;
+}
+
+/* What a twin compares of a process and its threads: no address, no time. How many slots and calls
+ * a thread keeps for later is a matter of what was needed at once, and so of who ran when; but what
+ * is reserved is claimed. */
+static void process_tell(const struct process *process)
+{
+    static struct model_edge edges[TABLE_EDGES];
+    uint32_t count = model_edges(process->pid, edges, TABLE_EDGES);
+    uint64_t name = process->pid << 32;
+    uint64_t claimed = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        twin_state(name | 1, edges[i].id);
+        twin_state(name | 2, edges[i].object);
+        twin_state(name | 3, edges[i].interface_id);
+        twin_state(name | 4, edges[i].facet);
+        twin_state(name | 5, edges[i].badge);
+        twin_state(name | 6, edges[i].grant << 8 | edges[i].mode << 1 | edges[i].grantable);
+    }
+    twin_state(name | 7, process->table.used);
+    if (machine.count > 1) {
+        return; /* the server may be about to ask for its next call */
+    }
+    for (struct list_node *node = list_first(&process->threads); node != NULL;
+         node = list_next(&process->threads, node)) {
+        struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
+
+        twin_state(name | 8, thread->operations_used);
+        twin_state(name | 9, thread->receives);
+        twin_state(name | 10, thread->calls_used);
+        twin_state(name | 11, thread->ring.sq_head);
+        twin_state(name | 12, thread->ring.cq_tail);
+        twin_state(name | 13, thread->transfers.free_count);
+        twin_state(name | 14, thread->answers.used);
+        claimed += slots_reserved(thread);
+    }
+    twin_state(name | 15, process->table.reserved - claimed);
+}
+
+void hunt_state_tell(void)
+{
+    for (uint64_t pid = 1; pid <= 2; pid++) {
+        for (uint32_t i = 0; i < known_count; i++) {
+            if (known[i]->pid == pid) {
+                process_tell(known[i]);
+            }
+        }
+    }
 }
 
 void __wrap_thread_start(struct thread *thread)
@@ -518,9 +639,11 @@ static void submission_taken(const struct thread *thread, const struct sqe *sqe)
     hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
     model_taken(thread->process->pid, name_of_thread(thread), sqe, doing_here()->done);
     doing_here()->done = model_time();
-    doing_here()->accepted = (struct model_actor){.submission = sqe->user_data,
-                                                  .pid = thread->process->pid,
-                                                  .thread = name_of_thread(thread)};
+    if (doing_here()->in_short) {
+        doing_here()->accepted = (struct model_actor){.submission = sqe->user_data,
+                                                      .pid = thread->process->pid,
+                                                      .thread = name_of_thread(thread)};
+    }
 }
 
 /* What lies where a RECV wanted its message; false: it is none, or it got none. */
@@ -556,7 +679,7 @@ static void completion_posted(struct thread *thread, const struct cqe *cqe)
     }
     hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, cqe->cap[0].raw,
               name_of_thread(thread));
-    model_completed(&doing_here()->actor, name_of_thread(thread), cqe,
+    model_completed(actor_here(), name_of_thread(thread), cqe,
                     head_read(thread, cqe, &head) ? &head : NULL);
     judge();
 }

@@ -30,6 +30,9 @@ bool hunt_failed(void)
 static void report_clear(void)
 {
     memset(hunt_report, 0, offsetof(struct hunt_report, act));
+    if (hunt_options.twin) {
+        memset(&hunt_report->twin, 0, sizeof(hunt_report->twin));
+    }
     hunt_report->story_count = 0;
     hunt_report->end = HOST_END_CRASH;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The deadline heap against a linear search, and the misuse that must assert. Full, it refuses:
- * covers: cap_enter/LIMIT */
+/* The deadline heap against a linear search, and the misuse that must assert. */
 #include "tests/host/support.h"
 
 #include "core/deadline_heap.h"
 
-#define NODES    120u
-#define CAPACITY 100u
+#define NODES 120u
 
 static struct deadline_node nodes[NODES];
-static struct deadline_node *slots[CAPACITY];
 static struct deadline_heap heap;
 
 static void reset(void)
 {
     memset(nodes, 0, sizeof(nodes));
-    deadline_heap_init(&heap, slots, CAPACITY);
+    deadline_heap_init(&heap);
 }
 
 /* Counts the queued nodes and finds the earliest deadline among them. */
@@ -87,8 +84,7 @@ static void operations_agree_with_the_model(void **state)
             break;
         default:
             if (!deadline_node_is_queued(node)) {
-                assert_int_equal(deadline_heap_insert(&heap, node, deadline_ns),
-                                 count == CAPACITY ? STATUS_LIMIT : STATUS_OK);
+                deadline_heap_insert(&heap, node, deadline_ns);
             }
             break;
         }
@@ -104,14 +100,12 @@ static void all_come_out_in_order(void **state)
 
     test_random_init(&random, 3);
     reset();
-    for (size_t i = 0; i < CAPACITY; i++) {
+    for (size_t i = 0; i < NODES; i++) {
         uint64_t deadline_ns = i == 0 ? UINT64_MAX : test_random_u64(&random);
 
-        assert_int_equal(deadline_heap_insert(&heap, &nodes[i], deadline_ns), STATUS_OK);
+        deadline_heap_insert(&heap, &nodes[i], deadline_ns);
     }
-    assert_int_equal(deadline_heap_insert(&heap, &nodes[CAPACITY], 1), STATUS_LIMIT);
-    assert_false(deadline_node_is_queued(&nodes[CAPACITY]));
-    for (size_t i = 0; i < CAPACITY; i++) {
+    for (size_t i = 0; i < NODES; i++) {
         struct deadline_node *node = deadline_heap_pop_due(&heap, UINT64_MAX);
 
         assert_non_null(node);
@@ -124,7 +118,7 @@ static void all_come_out_in_order(void **state)
 
 static void insert_again(void *argument)
 {
-    assert_int_equal(deadline_heap_insert(&heap, argument, 2), STATUS_OK);
+    deadline_heap_insert(&heap, argument, 2);
 }
 
 static void remove_node(void *argument)
@@ -134,12 +128,12 @@ static void remove_node(void *argument)
 
 static void misuse_asserts(void **state)
 {
-    struct deadline_node foreign = {.deadline_ns = 1, .place = 1};
+    struct deadline_node foreign = {.deadline_ns = 1, .parent = &foreign};
     (void)state;
 
     reset();
     assert_true(test_asserts(remove_node, &nodes[0]));
-    assert_int_equal(deadline_heap_insert(&heap, &nodes[0], 1), STATUS_OK);
+    deadline_heap_insert(&heap, &nodes[0], 1);
     assert_true(test_asserts(insert_again, &nodes[0]));
     assert_true(test_asserts(remove_node, &foreign));
 }
@@ -149,18 +143,37 @@ static void check_finds_damage(void **state)
     (void)state;
     reset();
     for (size_t i = 0; i < 10; i++) {
-        assert_int_equal(deadline_heap_insert(&heap, &nodes[i], 100 + i), STATUS_OK);
+        deadline_heap_insert(&heap, &nodes[i], 100 + i);
     }
-    heap.capacity = 9;
+    heap.count = 9;
     assert_int_equal(deadline_heap_check(&heap), 1);
-    heap.capacity = CAPACITY;
+    heap.count = 11;
+    assert_int_equal(deadline_heap_check(&heap), 1);
+    heap.count = 10;
     nodes[9].deadline_ns = 0;
     assert_int_equal(deadline_heap_check(&heap), 2);
     nodes[9].deadline_ns = 109;
-    nodes[4].place = 4;
+    nodes[4].parent = &nodes[3];
     assert_int_equal(deadline_heap_check(&heap), 3);
-    nodes[4].place = 5;
+    nodes[4].parent = &nodes[1];
     assert_int_equal(deadline_heap_check(&heap), 0);
+}
+
+/* Every size, each node taken out of it once: no number is missing or doubled afterwards. */
+static void any_node_leaves_any_size(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size <= 40; size++) {
+        for (uint32_t out = 0; out < size; out++) {
+            reset();
+            for (uint32_t i = 0; i < size; i++) {
+                deadline_heap_insert(&heap, &nodes[i], (i * 7 + out) % 11);
+            }
+            deadline_heap_remove(&heap, &nodes[out]);
+            assert_int_equal(heap.count, size - 1);
+            compare();
+        }
+    }
 }
 
 int main(void)
@@ -168,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_agree_with_the_model),
         cmocka_unit_test(all_come_out_in_order),
+        cmocka_unit_test(any_node_leaves_any_size),
         cmocka_unit_test(misuse_asserts),
         cmocka_unit_test(check_finds_damage),
     };

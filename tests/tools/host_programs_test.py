@@ -41,6 +41,10 @@ class HostPrograms(unittest.TestCase):
         self.assertIn("host_program_count = 2;", text)
         self.assertIn('{"one", host_system_0, host_system_0_end},', text)
 
+    def test_manifest_of_a_scene(self):
+        scene = {"manifest": {"name": "x", "services": [{"name": "a"}, {"name": "b"}]}}
+        self.assertEqual(host_programs.manifest(scene, ["b"]), {"name": "x", "services": [{"name": "a"}]})
+
     def test_no_name_is_the_librarys(self):
         """A sanitizer in the same process would call the kernel's function for the library's."""
         if not os.path.exists(KERNEL):
