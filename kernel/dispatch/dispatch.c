@@ -24,7 +24,6 @@
 #include "core/string.h"
 #include "kernel/dispatch/quick.h"
 #include "kernel/dispatch/submission.h"
-#include "kernel/ipc/handoff.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 
@@ -43,22 +42,45 @@ enum drain {
     DRAIN_EMPTY,
     DRAIN_MORE, /* the stretch is over, submissions are left */
     DRAIN_CORRUPT,
+    DRAIN_LEFT, /* the thread waits, or has been queued; *next runs now if it is not NULL */
 };
 
-static enum drain ring_drain(struct cpu *cpu, struct thread *thread)
+/* Whether the next submission is a CALL at all, as far as one look tells. */
+static bool next_is_call(const struct thread *thread)
+{
+    const struct ring *ring = &thread->ring;
+
+    return (quick_word(ring_peek(ring, ring->sq_head), 0) & UINT8_MAX) == OPCODE_CALL;
+}
+
+/* The next submission by the short way. `next` as ring_drain's. */
+static enum quick drain_quick(struct cpu *cpu, struct thread *thread, struct thread **next)
+{
+    uint32_t acceptable = ring_acceptable(&thread->ring);
+
+    return acceptable == 0 ? QUICK_NONE
+                           : quick_submission(cpu, thread, acceptable == 1 ? next : NULL);
+}
+
+/* One stretch. `next` is given if the thread waits without a time limit once all is drained, and
+ * may leave the CPU here. */
+static enum drain ring_drain(struct cpu *cpu, struct thread *thread, struct thread **next)
 {
     uint32_t work =
-        handoff_is_call(thread) ? quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK : 0;
+        next_is_call(thread) ? quick_drain(thread, LIMIT_DISPATCH_BATCH) * DISPATCH_QUICK : 0;
 
     cpu->effects = 0;
     while (work + cpu->effects < DISPATCH_WORK) {
         struct sqe sqe;
         enum ring_take take;
-        uint32_t bytes;
+        enum quick quick = drain_quick(cpu, thread, next);
 
-        if (handoff_is_call(thread) && handoff_queue(cpu, thread, &bytes)) {
-            work += DISPATCH_BASE + bytes;
+        if (quick == QUICK_DONE) {
+            work += DISPATCH_BASE;
             continue;
+        }
+        if (quick != QUICK_NONE) {
+            return DRAIN_LEFT;
         }
         take = ring_take(&thread->ring, &sqe);
 
@@ -107,13 +129,17 @@ static bool enter_finish(struct thread *thread, int64_t *result)
 }
 
 /* One stretch of the cap_enter of the current thread. false: it is not over, and the thread was
- * queued or waits. */
-static bool enter_stretch(struct cpu *cpu, struct thread *thread, int64_t *result)
+ * queued or waits. `next` as ring_drain's; it is NULL afterwards unless that thread runs now. */
+static bool enter_stretch(struct cpu *cpu, struct thread *thread, int64_t *result,
+                          struct thread **next)
 {
     enum drain drain = DRAIN_EMPTY;
 
     if (ring_has_submissions(&thread->ring) || thread->ring.corrupt) {
-        drain = ring_drain(cpu, thread);
+        drain = ring_drain(cpu, thread, next);
+    }
+    if (drain == DRAIN_LEFT) {
+        return false;
     }
     *result = TRANSPORT_RING_CORRUPT;
     thread->entering = drain == DRAIN_MORE || sched_should_yield(cpu);
@@ -128,7 +154,7 @@ bool dispatch_continue(struct cpu *cpu, struct thread *thread)
 {
     int64_t result;
 
-    if (!enter_stretch(cpu, thread, &result)) {
+    if (!enter_stretch(cpu, thread, &result, NULL)) {
         return false;
     }
     arch_context_set_result(&thread->context, result);
@@ -163,6 +189,8 @@ static bool enter_is_empty(const struct cpu *cpu, const struct thread *thread)
 static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
+    struct thread *next = NULL;
+    bool waits = min_complete != 0 && timeout_ns == TIMEOUT_NONE;
     int64_t result;
 
     if (min_complete == 0 && enter_is_empty(cpu, thread)) {
@@ -187,7 +215,10 @@ static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint6
         thread->deadline_ns =
             timeout_ns > TIMEOUT_NONE - now_ns ? TIMEOUT_NONE : now_ns + timeout_ns;
     }
-    if (!enter_stretch(cpu, thread, &result)) {
+    if (!enter_stretch(cpu, thread, &result, waits ? &next : NULL)) {
+        if (next != NULL) {
+            sched_switch(cpu, next);
+        }
         cpu_run(cpu);
     }
     return result;
@@ -198,21 +229,24 @@ static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint6
 static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
-    enum handoff handoff;
     struct thread *next;
+    enum quick quick;
     uint32_t count;
 
-    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE) {
+    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE || ring_acceptable(&thread->ring) != 1) {
         return enter_long(cpu, min_complete, timeout_ns);
     }
     thread->wait_for = 1;
     thread->timed_out = false;
     thread->deadline_ns = TIMEOUT_NONE;
-    handoff = handoff_submission(cpu, thread, &next);
-    if (LIKELY(handoff == HANDOFF_SWITCH)) {
+    quick = quick_submission(cpu, thread, &next);
+    if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
     }
-    if (handoff == HANDOFF_DONE && !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
+    if (quick == QUICK_WAIT) {
+        cpu_run(cpu);
+    }
+    if (quick == QUICK_DONE && !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
         count = ring_completions(&thread->ring);
         if (LIKELY(count != 0 && !thread->ring.corrupt)) {
             return count;

@@ -1,15 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The short way for the simplest submissions: CALLs of methods that read nothing, change nothing
- * and answer with an empty structure (object_type.quick).
+ * The short way: submissions that are usual in every respect are carried out straight from the
+ * shared entry. Theory in quick.c.
  */
 #ifndef KERNEL_DISPATCH_QUICK_H
 #define KERNEL_DISPATCH_QUICK_H
 
 #include "kernel/sched/process.h"
 
-/* Carries out submissions of the current thread from the first on, at most `limit`, until one needs
- * the long way; how many. No lock is held. */
+/* What the short way did with a submission. */
+enum quick {
+    QUICK_NONE,   /* the submission is not usual, and untouched: the long way */
+    QUICK_DONE,   /* it is carried out; the thread goes on with its cap_enter */
+    QUICK_WAIT,   /* it is carried out and the thread waits, or has become ready again since */
+    QUICK_SWITCH, /* it is carried out, the thread waits, and *next runs now on its time */
+};
+
+/* The word at `offset` of the shared entry; each is read once. */
+static inline uint64_t quick_word(const uint8_t *entry, size_t offset)
+{
+    return atomic_load_relaxed_word(entry + offset);
+}
+
+/*
+ * Carries out the next submission of the current thread, which the ring can accept
+ * (ring_acceptable), if it is usual. `next` is given when nothing is left to drain behind it and
+ * the thread is about to wait for `wait_for` completions without a time limit; without it (NULL)
+ * there is no WAIT and no SWITCH. Messages delivered count in cpu->effects. No lock is held.
+ */
+MUST_USE enum quick quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
+
+/* Carries out CALLs of quick methods (object_type.quick) from the first on, at most `limit`, until
+ * one needs another way; how many. No lock is held. */
 unsigned quick_drain(struct thread *thread, unsigned limit);
 
 #endif

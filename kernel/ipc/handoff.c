@@ -55,8 +55,12 @@ static inline bool may_switch(const struct cpu *cpu, const struct thread *from,
 
 /* The first word of a usual entry: opcode, no transfers, message_bytes a multiple of 8 below 32
  * KiB; a CALL has a method, a RETURN_RECV may have SQE_EXCEPTION. */
-#define CALL_FIXED   UINT64_C(0xffff8007ff00ffff)
-#define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
+struct entry_first {
+    uint64_t fixed;
+    uint64_t usual;
+};
+static const struct entry_first first_call = {UINT64_C(0xffff8007ff00ffff), OPCODE_CALL};
+static const struct entry_first first_return = {UINT64_C(0xffff8007fffffeff), OPCODE_RETURN_RECV};
 
 /* What the thread's submission says, each word read once. */
 struct entry {
@@ -70,27 +74,26 @@ struct entry {
     uint64_t user_data;
 };
 
-static inline uint64_t word_at(const uint8_t *entry, size_t offset)
+/* Reads the entry, whose first word has the bits `usual` of those of `fixed`; false: it is not
+ * usual. */
+static inline bool entry_read(const struct thread *thread, const uint8_t *shared,
+                              struct entry_first form, struct entry *entry)
 {
-    return atomic_load_relaxed_word(entry + offset);
-}
-
-/* Reads the entry; false: it is not usual. */
-static inline bool entry_read(const struct thread *thread, const uint8_t *shared, uint64_t first,
-                              struct entry *entry)
-{
-    uint64_t room = word_at(shared, offsetof(struct sqe, result_bytes)); /* and the answer's id */
+    uint64_t first = quick_word(shared, 0);
+    uint64_t room =
+        quick_word(shared, offsetof(struct sqe, result_bytes)); /* and the answer's id */
 
     entry->first = first;
     entry->message_bytes = (uint32_t)(first >> 32);
-    entry->cap.raw = word_at(shared, offsetof(struct sqe, cap));
-    entry->second = word_at(shared, offsetof(struct sqe, interface_id));
-    entry->user_data = word_at(shared, offsetof(struct sqe, user_data));
+    entry->cap.raw = quick_word(shared, offsetof(struct sqe, cap));
+    entry->second = quick_word(shared, offsetof(struct sqe, interface_id));
+    entry->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     entry->result_bytes = (uint32_t)room;
-    return room <= LIMIT_ARENA_BYTES && word_at(shared, offsetof(struct sqe, spare)) == 0 &&
-           thread_arena_offset(thread, word_at(shared, offsetof(struct sqe, message)),
+    return (first & form.fixed) == form.usual && room <= LIMIT_ARENA_BYTES &&
+           quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
+           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
                                entry->message_bytes, &entry->message) &&
-           thread_arena_offset(thread, word_at(shared, offsetof(struct sqe, result)), room,
+           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)), room,
                                &entry->result);
 }
 
@@ -109,21 +112,21 @@ static inline void entry_complete(struct thread *thread, const struct cqe *cqe)
 }
 
 /* A CALL through an id that is no edge: the refusal of edge_pin. */
-static inline enum handoff call_refuse_id(struct thread *thread, const struct entry *entry,
-                                          enum transport_error error)
+static inline enum quick call_refuse_id(struct thread *thread, const struct entry *entry,
+                                        enum transport_error error)
 {
     entry_complete(thread, &(struct cqe){.user_data = entry->user_data,
                                          .result = error,
                                          .refusal = {.reason = (uint16_t)-error,
                                                      .argument = ARGUMENT_CAP,
                                                      .amount = entry->cap.raw}});
-    return HANDOFF_DONE;
+    return QUICK_DONE;
 }
 
 /* A CALL of a kernel object's method that reads nothing, changes nothing and answers with an empty
  * structure (object_type.quick). The process's lock is held: the edge is not pinned. */
-static inline enum handoff call_quick(struct thread *thread, const struct entry *entry,
-                                      const struct hold_edge *edge)
+static inline enum quick call_quick(struct thread *thread, const struct entry *entry,
+                                    const struct hold_edge *edge)
 {
     unsigned method = entry->first >> 16 & UINT8_MAX;
 
@@ -131,13 +134,13 @@ static inline enum handoff call_quick(struct thread *thread, const struct entry 
         edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
         entry->message_bytes > LIMIT_CALL_BYTES || entry->result_bytes < LIMIT_ANSWER_ROOM ||
         entry->result % EMPTY_ANSWER_BYTES != 0) {
-        return HANDOFF_NONE;
+        return QUICK_NONE;
     }
     *(uint64_t *)(void *)(thread->arena_page[entry->result / LIMIT_PAGE_BYTES] +
                           entry->result % LIMIT_PAGE_BYTES) = EMPTY_ANSWER;
     entry_complete(thread,
                    &(struct cqe){.user_data = entry->user_data, .result = EMPTY_ANSWER_BYTES});
-    return HANDOFF_DONE;
+    return QUICK_DONE;
 }
 
 /* The thread's edge `id` if it is whole and was never delegated; its process's lock is held. */
@@ -268,7 +271,7 @@ static ALWAYS_INLINE bool complete(struct cpu *cpu, const struct thread *current
 
 /* The current thread waits from now on, unless enough has come meanwhile; then `next`, if there is
  * one, is queued like any other. `lends`: it waits for what `next` does now. */
-static inline enum handoff finish(struct thread *thread, struct thread *next, bool lends)
+static inline enum quick finish(struct thread *thread, struct thread *next, bool lends)
 {
     bool waits;
 
@@ -292,12 +295,12 @@ static inline enum handoff finish(struct thread *thread, struct thread *next, bo
         if (next != NULL) {
             sched_thread_ready(next);
         }
-        return HANDOFF_DONE;
+        return QUICK_DONE;
     }
     if (UNLIKELY(process_is_dying(thread->process))) {
         thread_wake(thread, false); /* the kill may have looked before the thread waited */
     }
-    return HANDOFF_SWITCH;
+    return QUICK_SWITCH;
 }
 
 /* ---- CALL --------------------------------------------------------------------------------------
@@ -370,11 +373,12 @@ static ALWAYS_INLINE bool call_publish(struct endpoint *endpoint, struct operati
     return true;
 }
 
-static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *thread,
-                                               const struct entry *entry, bool lone,
-                                               struct thread **next)
+enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                        struct thread **next)
 {
     struct process *process = thread->process;
+    struct entry own;
+    const struct entry *entry = &own;
     const struct hold_edge *edge;
     struct endpoint *endpoint;
     struct operation *call = NULL;
@@ -385,6 +389,9 @@ static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *t
     uint32_t slots;
     bool straight = false;
 
+    if (!entry_read(thread, shared, first_call, &own)) {
+        return QUICK_NONE;
+    }
     spinlock_lock(&process->lock);
     error = cap_table_lookup(&process->table, entry->cap, &edge);
     if (UNLIKELY(error != TRANSPORT_OK)) {
@@ -395,7 +402,7 @@ static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *t
     endpoint = endpoint_of_client(target);
     if (endpoint == NULL || edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
         edge->grant != NULL) {
-        enum handoff handoff = call_quick(thread, entry, edge);
+        enum quick handoff = call_quick(thread, entry, edge);
 
         spinlock_unlock(&process->lock);
         return handoff;
@@ -423,7 +430,7 @@ static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *t
     spinlock_unlock(&process->lock);
     if (UNLIKELY(call == NULL)) {
         object_unref(target);
-        return HANDOFF_NONE;
+        return QUICK_NONE;
     }
     spinlock_lock(&endpoint->lock);
     if (UNLIKELY(!call_publish(endpoint, call, &receive))) {
@@ -431,16 +438,17 @@ static ALWAYS_INLINE enum handoff handoff_call(struct cpu *cpu, struct thread *t
         call->target = NULL;
         operation_release(call);
         object_unref(target);
-        return HANDOFF_NONE;
+        return QUICK_NONE;
     }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    cpu->effects += entry->message_bytes;
     if (receive != NULL) {
         server = receive->owner;
-        straight = call_give(cpu, lone ? thread : NULL, endpoint, call, receive);
+        straight = call_give(cpu, next != NULL ? thread : NULL, endpoint, call, receive);
     }
     spinlock_unlock(&endpoint->lock);
-    if (!lone || !straight) {
-        return HANDOFF_DONE;
+    if (next == NULL || !straight) {
+        return QUICK_DONE;
     }
     *next = server;
     return finish(thread, *next, true);
@@ -479,24 +487,30 @@ static COLD void closed_deliver(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
-static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread,
-                                          const struct entry *entry, struct thread **next)
+enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                          struct thread **next)
 {
     struct process *process = thread->process;
+    struct entry own;
+    const struct entry *entry = &own;
     const struct hold_edge *edge;
     struct endpoint *endpoint;
     struct operation *receive = NULL;
     struct operation *call = NULL;
+    struct thread *client;
     struct endpoint_record *waiting;
     struct endpoint_end end;
     uint64_t epoch;
     bool straight = false;
 
+    if (!entry_read(thread, shared, first_return, &own)) {
+        return QUICK_NONE;
+    }
     spinlock_lock(&process->lock);
     edge = edge_find(thread, entry->cap, ENDPOINT_INTERFACE_ID);
     if (edge == NULL || ((const struct object *)edge->object)->type != &endpoint_owner_type) {
         spinlock_unlock(&process->lock);
-        return HANDOFF_NONE;
+        return QUICK_NONE;
     }
     endpoint = endpoint_of_owner(edge->object);
     epoch = edge->epoch;
@@ -525,9 +539,10 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     if (UNLIKELY(receive == NULL)) {
         spinlock_unlock(&endpoint->lock);
         object_unref(&endpoint->object);
-        return HANDOFF_NONE;
+        return QUICK_NONE;
     }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    cpu->effects += entry->message_bytes;
     receive->user_data = entry->user_data;
     receive->endpoint = endpoint;
     receive->target = &endpoint->object;
@@ -540,9 +555,10 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
         ASSERT(false); /* found above; fewer receivers than a moment ago */
     }
     call->receiver = NULL;
-    *next = call->owner;
+    client = call->owner;
     operation_let_go(endpoint, call);
-    straight = complete(cpu, waiting == NULL ? thread : NULL, call, NULL, entry->message_bytes,
+    straight = complete(cpu, next != NULL && waiting == NULL ? thread : NULL, call, NULL,
+                        entry->message_bytes,
                         (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
     if (waiting != NULL) {
         struct operation *taken = operation_of(waiting);
@@ -555,45 +571,9 @@ static inline enum handoff handoff_return(struct cpu *cpu, struct thread *thread
     } else {
         spinlock_unlock(&endpoint->lock);
     }
-    *next = straight ? *next : NULL;
-    return straight ? finish(thread, *next, false) : HANDOFF_DONE;
-}
-
-enum handoff handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
-{
-    const struct ring *ring = &thread->ring;
-    const uint8_t *shared;
-    struct entry entry;
-    uint64_t first;
-
-    if (ring_acceptable(ring) != 1) {
-        return HANDOFF_NONE;
+    if (!straight) {
+        return QUICK_DONE;
     }
-    shared = ring_peek(ring, ring->sq_head);
-    first = word_at(shared, 0);
-    if ((first & CALL_FIXED) == OPCODE_CALL && entry_read(thread, shared, first, &entry)) {
-        return handoff_call(cpu, thread, &entry, true, next);
-    }
-    if ((first & RETURN_FIXED) == OPCODE_RETURN_RECV && entry_read(thread, shared, first, &entry)) {
-        return handoff_return(cpu, thread, &entry, next);
-    }
-    return HANDOFF_NONE;
-}
-
-bool handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes)
-{
-    const struct ring *ring = &thread->ring;
-    const uint8_t *shared;
-    struct thread *next;
-    struct entry entry;
-    uint64_t first;
-
-    if (ring_acceptable(ring) == 0) {
-        return false;
-    }
-    shared = ring_peek(ring, ring->sq_head);
-    first = word_at(shared, 0);
-    *bytes = (uint32_t)(first >> 32);
-    return (first & CALL_FIXED) == OPCODE_CALL && entry_read(thread, shared, first, &entry) &&
-           handoff_call(cpu, thread, &entry, false, &next) != HANDOFF_NONE;
+    *next = client;
+    return finish(thread, client, false);
 }
