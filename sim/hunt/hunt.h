@@ -31,9 +31,9 @@ enum hunt_way {
 /* What went by which short way. */
 enum hunt_short {
     HUNT_SHORT_QUICK,  /* quick_drain */
-    HUNT_SHORT_SWITCH, /* handoff_submission, with a switch */
-    HUNT_SHORT_DONE,   /* the same without */
-    HUNT_SHORT_QUEUE,  /* handoff_queue */
+    HUNT_SHORT_SWITCH, /* quick_submission, with a switch */
+    HUNT_SHORT_DONE,   /* the same, the last before a wait, without a switch */
+    HUNT_SHORT_QUEUE,  /* the same, any other */
     HUNT_SHORT_COUNT,
 };
 

@@ -17,7 +17,6 @@
 #include "kernel/arch/host/machine.h"
 #include "kernel/dispatch/quick.h"
 #include "kernel/ipc/endpoint.h"
-#include "kernel/ipc/handoff.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
@@ -76,12 +75,8 @@ bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
                                 bool valid);
 unsigned __real_quick_drain(struct thread *thread, unsigned limit);
 unsigned __wrap_quick_drain(struct thread *thread, unsigned limit);
-enum handoff __real_handoff_submission(struct cpu *cpu, struct thread *thread,
-                                       struct thread **next);
-enum handoff __wrap_handoff_submission(struct cpu *cpu, struct thread *thread,
-                                       struct thread **next);
-bool __real_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes);
-bool __wrap_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes);
+enum quick __real_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
+enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_lock_check_release(const struct spinlock *lock);
@@ -549,31 +544,23 @@ unsigned __wrap_quick_drain(struct thread *thread, unsigned limit)
     return done;
 }
 
-enum handoff __wrap_handoff_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
+enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
 {
-    enum handoff handoff = HANDOFF_NONE;
+    enum quick quick = QUICK_NONE;
 
     if (!way_is_long()) {
         short_begin();
-        handoff = __real_handoff_submission(cpu, thread, next);
+        quick = __real_quick_submission(cpu, thread, next);
         short_end();
     }
-    hunt_report->short_count[HUNT_SHORT_SWITCH] += handoff == HANDOFF_SWITCH;
-    hunt_report->short_count[HUNT_SHORT_DONE] += handoff == HANDOFF_DONE;
-    return handoff;
-}
-
-bool __wrap_handoff_queue(struct cpu *cpu, struct thread *thread, uint32_t *bytes)
-{
-    bool done = false;
-
-    if (!way_is_long()) {
-        short_begin();
-        done = __real_handoff_queue(cpu, thread, bytes);
-        short_end();
+    if (next == NULL && quick != QUICK_NONE && quick != QUICK_DONE) {
+        model_disagree("the short way left a thread that was not about to wait");
     }
-    hunt_report->short_count[HUNT_SHORT_QUEUE] += done;
-    return done;
+    hunt_report->short_count[HUNT_SHORT_SWITCH] += quick == QUICK_SWITCH;
+    hunt_report->short_count[HUNT_SHORT_DONE] +=
+        quick == QUICK_WAIT || (quick == QUICK_DONE && next != NULL);
+    hunt_report->short_count[HUNT_SHORT_QUEUE] += quick == QUICK_DONE && next == NULL;
+    return quick;
 }
 
 /* What a twin compares of a process and its threads: no address, no time. How many slots and calls
