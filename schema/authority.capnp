@@ -34,7 +34,7 @@ struct Quotas {
   slots @0 :UInt32;            # capability table slots
   frames @1 :UInt32;           # frames of 4096 bytes, page tables included
   ringBytes @2 :UInt32;        # rings and their arenas, bytes
-  endpointQueue @3 :UInt32;    # calls that may wait on endpoints which the process owns
+  endpointQueue @3 :UInt32;    # endpoints made, calls that may wait at them, and badges minted
   outstandingCalls @4 :UInt32; # calls sent and not yet completed
   scratchBytes @5 :UInt32;     # kernel scratch for parameters and results, bytes
   threads @6 :UInt32;          # threads, the first included

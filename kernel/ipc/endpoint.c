@@ -72,7 +72,7 @@ void endpoints_init(void)
 enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
                             struct endpoint **created)
 {
-    enum status status = account_charge(account, LEDGER_ENDPOINT_QUEUE, limits->queue_length);
+    enum status status = account_charge(account, LEDGER_ENDPOINT_QUEUE, endpoint_places(limits));
     struct endpoint *endpoint;
 
     if (status != STATUS_OK) {
@@ -80,7 +80,7 @@ enum status endpoint_create(const struct endpoint_limits *limits, struct account
     }
     endpoint = kmem_alloc(&endpoint_cache);
     if (endpoint == NULL) {
-        account_release(account, LEDGER_ENDPOINT_QUEUE, limits->queue_length);
+        account_release(account, LEDGER_ENDPOINT_QUEUE, endpoint_places(limits));
         return STATUS_NO_MEMORY;
     }
     object_init(&endpoint->object, &endpoint_type); /* the owner object's reference */
@@ -99,38 +99,62 @@ static void endpoint_destroy(struct object *object)
     ASSERT(endpoint_any(&endpoint->queues) == NULL);
     ASSERT(endpoint->queues.session_count == 0);
     ASSERT(atomic_load_relaxed_u64(&endpoint->owner.grants.nodes) == 0);
-    account_release(endpoint->account, LEDGER_ENDPOINT_QUEUE, endpoint->queues.limits.queue_length);
+    account_release(endpoint->account, LEDGER_ENDPOINT_QUEUE,
+                    endpoint_places(&endpoint->queues.limits));
     kmem_free(&endpoint_cache, endpoint);
 }
 
 /* ---- sessions ----------------------------------------------------------------------------------
  */
 
-enum status session_create(struct endpoint *endpoint, uint64_t badge, struct session **created)
+static enum session_refusal session_open(struct endpoint *endpoint, uint64_t badge,
+                                         struct session *session)
 {
-    struct session *session = kmem_alloc(&session_cache);
     enum endpoint_session_refusal refusal;
 
-    if (session == NULL) {
-        return STATUS_NO_MEMORY;
-    }
     object_init(&session->object, &session_type);
     session->endpoint = endpoint;
     spinlock_lock(&endpoint->lock);
     refusal = endpoint_session_open(&endpoint->queues, &session->record, badge);
     spinlock_unlock(&endpoint->lock);
     if (refusal != ENDPOINT_SESSION_OK) {
-        kmem_free(&session_cache, session);
-        return refusal == ENDPOINT_SESSION_EXISTS ? STATUS_EXISTS : STATUS_LIMIT;
+        return refusal == ENDPOINT_SESSION_EXISTS ? SESSION_EXISTS : SESSION_LIMIT;
     }
     object_ref(&endpoint->object);
+    return SESSION_OK;
+}
+
+enum session_refusal session_create(struct endpoint *endpoint, uint64_t badge,
+                                    struct account *account, struct session **created)
+{
+    enum session_refusal refusal = SESSION_NO_MEMORY;
+    struct session *session;
+
+    if (account_charge(account, LEDGER_ENDPOINT_QUEUE, SESSION_PLACES) != STATUS_OK) {
+        return SESSION_QUOTA;
+    }
+    session = kmem_alloc(&session_cache);
+    if (session != NULL) {
+        session->account = account;
+        refusal = session_open(endpoint, badge, session);
+        if (refusal != SESSION_OK) {
+            kmem_free(&session_cache, session);
+        }
+    }
+    if (refusal != SESSION_OK) {
+        account_release(account, LEDGER_ENDPOINT_QUEUE, SESSION_PLACES);
+        return refusal;
+    }
     *created = session;
-    return STATUS_OK;
+    return SESSION_OK;
 }
 
 void session_free(struct endpoint *endpoint, struct endpoint_session *record)
 {
-    kmem_free(&session_cache, CONTAINER_OF(record, struct session, record));
+    struct session *session = CONTAINER_OF(record, struct session, record);
+
+    account_release(session->account, LEDGER_ENDPOINT_QUEUE, SESSION_PLACES);
+    kmem_free(&session_cache, session);
     object_unref(&endpoint->object);
 }
 

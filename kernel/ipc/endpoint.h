@@ -9,7 +9,7 @@
 struct endpoint {
     struct object object; /* what clients' edges without a badge name */
     struct object owner;  /* what owners' edges name: with the last of them the endpoint closes */
-    struct account *account; /* pays for the queue; fixed */
+    struct account *account; /* pays for the places; fixed */
     struct spinlock lock;
     /* lock: */
     struct endpoint_queues queues;
@@ -21,8 +21,20 @@ struct endpoint {
 struct session {
     struct object object; /* what clients' edges with the badge name */
     struct endpoint *endpoint;
+    struct account *account;        /* pays for its place; fixed */
     struct endpoint_session record; /* the endpoint's lock */
 };
+
+/* Places of endpointQueue: what an endpoint is charged, its queue and itself; and a session, in
+ * which the message of its end has its place from the beginning. */
+enum {
+    SESSION_PLACES = 1,
+};
+
+static inline uint64_t endpoint_places(const struct endpoint_limits *limits)
+{
+    return UINT64_C(1) + limits->queue_length;
+}
 
 extern const struct object_type endpoint_type;
 extern const struct object_type endpoint_owner_type;
@@ -49,14 +61,24 @@ enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_reques
 
 void endpoints_init(void);
 
-/* An endpoint of valid limits, with one reference of its owner object, the caller's; its queue is
+/* An endpoint of valid limits, with one reference of its owner object, the caller's; its places are
  * charged to the account until it is destroyed. STATUS_LIMIT (endpointQueue), STATUS_NO_MEMORY. */
 MUST_USE enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
                                      struct endpoint **endpoint);
 
-/* A session with one reference, the caller's. EXISTS, LIMIT, NO_MEMORY; the owner is pinned. */
-MUST_USE enum status session_create(struct endpoint *endpoint, uint64_t badge,
-                                    struct session **session);
+/* Why a session could not be made. */
+enum session_refusal {
+    SESSION_OK,
+    SESSION_QUOTA,  /* endpointQueue of the account */
+    SESSION_EXISTS, /* the badge has one */
+    SESSION_LIMIT,  /* LIMIT_ENDPOINT_SESSIONS */
+    SESSION_NO_MEMORY,
+};
+
+/* A session with one reference, the caller's; its place is charged to the account until the owner
+ * was told of its end, or will not be. The owner is pinned. */
+MUST_USE enum session_refusal session_create(struct endpoint *endpoint, uint64_t badge,
+                                             struct account *account, struct session **session);
 
 /*
  * The submissions on endpoints. `edge` was looked up, tested and pinned. Each posts its completion

@@ -32,27 +32,33 @@ static enum capn_dispatch owner_answer(void *object, struct capn_request *reques
 static struct object *mint_target(struct capn_request *request, struct endpoint *endpoint,
                                   uint64_t badge)
 {
+    struct account *account = call_of(request)->caller->process->account;
     struct capn_refuse_reason reason = {.reason = EXCEPTION_REASON_OUT_OF_MEMORY,
                                         .argument = CAPN_NO_ARGUMENT};
     struct session *session;
-    enum status status;
 
     if (badge == 0) {
         object_ref(&endpoint->object);
         return &endpoint->object;
     }
-    status = session_create(endpoint, badge, &session);
-    if (status == STATUS_OK) {
+    switch (session_create(endpoint, badge, account, &session)) {
+    case SESSION_OK:
         return &session->object;
-    }
-    if (status == STATUS_EXISTS) {
+    case SESSION_QUOTA:
+        (void)call_refuse_ledger(request, LEDGER_ENDPOINT_QUEUE, SESSION_PLACES);
+        return NULL;
+    case SESSION_EXISTS:
         reason.reason = EXCEPTION_REASON_ALREADY_EXISTS;
         reason.amount = badge;
-    } else if (status == STATUS_LIMIT) {
+        break;
+    case SESSION_LIMIT:
         reason.reason = EXCEPTION_REASON_LIMIT_EXCEEDED;
         reason.limit_name = "badges";
         reason.limit = LIMIT_ENDPOINT_SESSIONS;
         reason.amount = LIMIT_ENDPOINT_SESSIONS;
+        break;
+    case SESSION_NO_MEMORY:
+        break;
     }
     (void)capn_request_refuse(request, reason);
     return NULL;
@@ -169,7 +175,7 @@ static enum capn_dispatch factory_create(void *object, struct capn_request *requ
     }
     status = endpoint_create(&limits, call_of(request)->caller->process->account, &endpoint);
     if (status == STATUS_LIMIT) {
-        return call_refuse_ledger(request, LEDGER_ENDPOINT_QUEUE, limits.queue_length);
+        return call_refuse_ledger(request, LEDGER_ENDPOINT_QUEUE, endpoint_places(&limits));
     }
     if (status != STATUS_OK) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);

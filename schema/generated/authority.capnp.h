@@ -175,7 +175,7 @@ static inline void authority_quotas_set_ring_bytes(struct authority_quotas_build
     capn_set_u32(b.raw, 8, value, 0);
 }
 
-/* calls that may wait on endpoints which the process owns */
+/* endpoints made, calls that may wait at them, and badges minted */
 static inline uint32_t authority_quotas_get_endpoint_queue(struct authority_quotas_reader r)
 {
     return capn_get_u32(r.raw, 12, 0);

@@ -29,22 +29,22 @@ static const char text[] =
     "frames" "\0" /* 811 */
     "rings and their arenas, bytes\n" "\0" /* 818 */
     "ringBytes" "\0" /* 849 */
-    "calls that may wait on endpoints which the process owns\n" "\0" /* 859 */
-    "endpointQueue" "\0" /* 916 */
-    "calls sent and not yet completed\n" "\0" /* 930 */
-    "outstandingCalls" "\0" /* 964 */
-    "kernel scratch for parameters and results, bytes\n" "\0" /* 981 */
-    "scratchBytes" "\0" /* 1031 */
-    "threads, the first included\n" "\0" /* 1044 */
-    "threads" "\0" /* 1073 */
-    "bytes written to the console in one second\n" "\0" /* 1081 */
-    "logBytes" "\0" /* 1125 */
-    "delegations that may be live at one time\n" "\0" /* 1134 */
-    "grantNodes" "\0" /* 1176 */
-    "share of one CPU, thousandths\n" "\0" /* 1187 */
-    "cpuPermille" "\0" /* 1218 */
-    "What a process may use at most, all hard limits. A parent donates them from its own ledger and\ngets back what is unused, and what was used as it is released. Zero means none of it.\n" "\0" /* 1230 */
-    "Quotas" "\0" /* 1412 */;
+    "endpoints made, calls that may wait at them, and badges minted\n" "\0" /* 859 */
+    "endpointQueue" "\0" /* 923 */
+    "calls sent and not yet completed\n" "\0" /* 937 */
+    "outstandingCalls" "\0" /* 971 */
+    "kernel scratch for parameters and results, bytes\n" "\0" /* 988 */
+    "scratchBytes" "\0" /* 1038 */
+    "threads, the first included\n" "\0" /* 1051 */
+    "threads" "\0" /* 1080 */
+    "bytes written to the console in one second\n" "\0" /* 1088 */
+    "logBytes" "\0" /* 1132 */
+    "delegations that may be live at one time\n" "\0" /* 1141 */
+    "grantNodes" "\0" /* 1183 */
+    "share of one CPU, thousandths\n" "\0" /* 1194 */
+    "cpuPermille" "\0" /* 1225 */
+    "What a process may use at most, all hard limits. A parent donates them from its own ledger and\ngets back what is unused, and what was used as it is released. Zero means none of it.\n" "\0" /* 1237 */
+    "Quotas" "\0" /* 1419 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 471, 412, 0, 0, 0, 0}, /* authority.capnp:Facet.all */
@@ -52,13 +52,13 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 761, 737, 0, 65535, 8, 0}, /* authority.capnp:Quotas.slots */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 811, 767, 1, 65535, 8, 0}, /* authority.capnp:Quotas.frames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 849, 818, 2, 65535, 8, 0}, /* authority.capnp:Quotas.ringBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 916, 859, 3, 65535, 8, 0}, /* authority.capnp:Quotas.endpointQueue */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 964, 930, 4, 65535, 8, 0}, /* authority.capnp:Quotas.outstandingCalls */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1031, 981, 5, 65535, 8, 0}, /* authority.capnp:Quotas.scratchBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1073, 1044, 6, 65535, 8, 0}, /* authority.capnp:Quotas.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1125, 1081, 7, 65535, 8, 0}, /* authority.capnp:Quotas.logBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1176, 1134, 8, 65535, 8, 0}, /* authority.capnp:Quotas.grantNodes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x3e8), NULL, 1218, 1187, 18, 65535, 7, 0}, /* authority.capnp:Quotas.cpuPermille */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 923, 859, 3, 65535, 8, 0}, /* authority.capnp:Quotas.endpointQueue */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 971, 937, 4, 65535, 8, 0}, /* authority.capnp:Quotas.outstandingCalls */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1038, 988, 5, 65535, 8, 0}, /* authority.capnp:Quotas.scratchBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1080, 1051, 6, 65535, 8, 0}, /* authority.capnp:Quotas.threads */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1132, 1088, 7, 65535, 8, 0}, /* authority.capnp:Quotas.logBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1183, 1141, 8, 65535, 8, 0}, /* authority.capnp:Quotas.grantNodes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x3e8), NULL, 1225, 1194, 18, 65535, 7, 0}, /* authority.capnp:Quotas.cpuPermille */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
@@ -72,7 +72,7 @@ static const struct capn_meta_enumerant enumerants[] = {
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa0df135aa3b3fe95), 399, 306, 0, 5, 0, 0, 0, 0, {0, 0}, 2, false}, /* TransferMode */
     {UINT64_C(0xb5f6d2debfe06ee6), 731, 551, 0, 2, 0, 0, 0, 2, {2, 0}, 1, false}, /* Facet */
-    {UINT64_C(0xc1bd7d374defc22c), 1412, 1230, 2, 10, 0, 0, 0, 0, {5, 0}, 1, false}, /* Quotas */
+    {UINT64_C(0xc1bd7d374defc22c), 1419, 1237, 2, 10, 0, 0, 0, 0, {5, 0}, 1, false}, /* Quotas */
 };
 
 const struct capn_meta_file authority_meta = {

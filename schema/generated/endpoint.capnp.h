@@ -81,7 +81,8 @@ enum endpoint_method {
      * are gone, the owner receives CLOSED with the badge, once.
      * Units: none.
      * Errors: missingArgument (facet absent); invalidArgument (interfaceId 0); quotaExceeded
-     * (slots); alreadyExists (badge in use and not 0).
+     * (endpointQueue, of which a badge takes one until CLOSED was received; slots); alreadyExists
+     * (badge in use and not 0); limitExceeded (badges of one endpoint).
      * Lifetime: the edge is the caller's until it passes it on.
      * Minted by: whoever minted the endpoint.
      */
@@ -250,8 +251,8 @@ enum endpoint_factory_method {
     /*
      * A new endpoint with these limits.
      * Units: see EndpointLimits.
-     * Errors: outOfRange (a limit of 0, or beyond the system's); quotaExceeded (endpointQueue,
-     * scratchBytes, slots).
+     * Errors: outOfRange (a limit of 0, or beyond the system's); quotaExceeded (endpointQueue, of
+     * which an endpoint takes its queueLength and one more, scratchBytes, slots).
      * Lifetime: until the last owner edge is released.
      * Minted by: the manifest.
      */

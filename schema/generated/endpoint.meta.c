@@ -18,35 +18,35 @@ static const char text[] =
     "endpoint" "\0" /* 129 */
     "EndpointFactory.create$Results" "\0" /* 138 */
     "Endpoint.answer$Results" "\0" /* 169 */
-    "A new endpoint with these limits.\nUnits: see EndpointLimits.\nErrors: outOfRange (a limit of 0, or beyond the system's); quotaExceeded (endpointQueue,\nscratchBytes, slots).\nLifetime: until the last owner edge is released.\nMinted by: the manifest.\n" "\0" /* 193 */
-    "create" "\0" /* 440 */
-    "Makes endpoints, charged to the caller.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 447 */
-    "EndpointFactory" "\0" /* 597 */
-    "Endpoint.receive$Params" "\0" /* 613 */
-    "largest message, bytes, a multiple of 8\n" "\0" /* 637 */
-    "messageBytes" "\0" /* 678 */
-    "most capabilities in one message\n" "\0" /* 691 */
-    "capabilities" "\0" /* 725 */
-    "calls that may wait for a receiver\n" "\0" /* 738 */
-    "queueLength" "\0" /* 774 */
-    "Fixed when an endpoint is made; RECV and CALL reserve by them, so that delivery cannot fail.\n" "\0" /* 786 */
-    "EndpointLimits" "\0" /* 880 */
-    "Endpoint.receive$Results" "\0" /* 895 */
-    "Endpoint.answer$Params" "\0" /* 920 */
-    "EndpointFactory.create$Params" "\0" /* 943 */
-    "Endpoint.info$Params" "\0" /* 973 */
-    "The right to take calls; performed through the opcodes RECV and RETURN_RECV.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the endpoint.\n" "\0" /* 994 */
-    "receive" "\0" /* 1186 */
-    "The right to answer a call that was taken; performed through RETURN and RETURN_RECV.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1194 */
-    "answer" "\0" /* 1394 */
-    "Makes a client edge: a session, if its badge is not 0. When the last edge and call of a badge\nare gone, the owner receives CLOSED with the badge, once.\nUnits: none.\nErrors: missingArgument (facet absent); invalidArgument (interfaceId 0); quotaExceeded\n(slots); alreadyExists (badge in use and not 0).\nLifetime: the edge is the caller's until it passes it on.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1401 */
-    "mint" "\0" /* 1801 */
-    "The endpoint's limits and its queues now.\nUnits: calls, receivers, badges.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1806 */
-    "info" "\0" /* 1999 */
-    "The owner's side of a service. Clients hold edges of the service's own interface to the same\nobject; those carry a badge and are minted here.\nLifetime: lives while an owner edge lives; after that its clients get peerDied.\nMinted by: EndpointFactory.create; the manifest, for each export of a service.\n" "\0" /* 2004 */
-    "Endpoint" "\0" /* 2306 */
-    "client" "\0" /* 2315 */
-    "Endpoint.mint$Results" "\0" /* 2322 */;
+    "A new endpoint with these limits.\nUnits: see EndpointLimits.\nErrors: outOfRange (a limit of 0, or beyond the system's); quotaExceeded (endpointQueue, of\nwhich an endpoint takes its queueLength and one more, scratchBytes, slots).\nLifetime: until the last owner edge is released.\nMinted by: the manifest.\n" "\0" /* 193 */
+    "create" "\0" /* 497 */
+    "Makes endpoints, charged to the caller.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 504 */
+    "EndpointFactory" "\0" /* 654 */
+    "Endpoint.receive$Params" "\0" /* 670 */
+    "largest message, bytes, a multiple of 8\n" "\0" /* 694 */
+    "messageBytes" "\0" /* 735 */
+    "most capabilities in one message\n" "\0" /* 748 */
+    "capabilities" "\0" /* 782 */
+    "calls that may wait for a receiver\n" "\0" /* 795 */
+    "queueLength" "\0" /* 831 */
+    "Fixed when an endpoint is made; RECV and CALL reserve by them, so that delivery cannot fail.\n" "\0" /* 843 */
+    "EndpointLimits" "\0" /* 937 */
+    "Endpoint.receive$Results" "\0" /* 952 */
+    "Endpoint.answer$Params" "\0" /* 977 */
+    "EndpointFactory.create$Params" "\0" /* 1000 */
+    "Endpoint.info$Params" "\0" /* 1030 */
+    "The right to take calls; performed through the opcodes RECV and RETURN_RECV.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1051 */
+    "receive" "\0" /* 1243 */
+    "The right to answer a call that was taken; performed through RETURN and RETURN_RECV.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1251 */
+    "answer" "\0" /* 1451 */
+    "Makes a client edge: a session, if its badge is not 0. When the last edge and call of a badge\nare gone, the owner receives CLOSED with the badge, once.\nUnits: none.\nErrors: missingArgument (facet absent); invalidArgument (interfaceId 0); quotaExceeded\n(endpointQueue, of which a badge takes one until CLOSED was received; slots); alreadyExists\n(badge in use and not 0); limitExceeded (badges of one endpoint).\nLifetime: the edge is the caller's until it passes it on.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1458 */
+    "mint" "\0" /* 1967 */
+    "The endpoint's limits and its queues now.\nUnits: calls, receivers, badges.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the endpoint.\n" "\0" /* 1972 */
+    "info" "\0" /* 2165 */
+    "The owner's side of a service. Clients hold edges of the service's own interface to the same\nobject; those carry a badge and are minted here.\nLifetime: lives while an owner edge lives; after that its clients get peerDied.\nMinted by: EndpointFactory.create; the manifest, for each export of a service.\n" "\0" /* 2170 */
+    "Endpoint" "\0" /* 2472 */
+    "client" "\0" /* 2481 */
+    "Endpoint.mint$Results" "\0" /* 2488 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xbbef128b7016be45), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 16, 0}, /* endpoint.capnp:Endpoint.info$Results.limits */
@@ -58,19 +58,19 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 89, 0, 1, 65535, 9, 0}, /* endpoint.capnp:Endpoint.mint$Params.badge */
     {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 95, 0, 8, 65535, 15, 0}, /* endpoint.capnp:Endpoint.mint$Params.transferMode */
     {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 129, 0, 0, 65535, 17, 0}, /* endpoint.capnp:EndpointFactory.create$Results.endpoint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x1000), NULL, 678, 637, 0, 65535, 8, 0}, /* endpoint.capnp:EndpointLimits.messageBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x4), NULL, 725, 691, 2, 65535, 7, 0}, /* endpoint.capnp:EndpointLimits.capabilities */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x40), NULL, 774, 738, 2, 65535, 8, 0}, /* endpoint.capnp:EndpointLimits.queueLength */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x1000), NULL, 735, 694, 0, 65535, 8, 0}, /* endpoint.capnp:EndpointLimits.messageBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x4), NULL, 782, 748, 2, 65535, 7, 0}, /* endpoint.capnp:EndpointLimits.capabilities */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x40), NULL, 831, 795, 2, 65535, 8, 0}, /* endpoint.capnp:EndpointLimits.queueLength */
     {UINT64_C(0xbbef128b7016be45), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 16, 0}, /* endpoint.capnp:EndpointFactory.create$Params.limits */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2315, 0, 0, 65535, 17, 0}, /* endpoint.capnp:Endpoint.mint$Results.client */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2481, 0, 0, 65535, 17, 0}, /* endpoint.capnp:Endpoint.mint$Results.client */
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0xca9a6396ef5f62cb), UINT64_C(0x9a404cbd11082f88), 440, 193}, /* endpoint.capnp:EndpointFactory.create */
-    {UINT64_C(0xb5b097e2b6fc65d7), UINT64_C(0xbe89aad15dca33ad), 1186, 994}, /* endpoint.capnp:Endpoint.receive */
-    {UINT64_C(0xc023ae0466e70bb9), UINT64_C(0xa2299244013d5c84), 1394, 1194}, /* endpoint.capnp:Endpoint.answer */
-    {UINT64_C(0x998c2b30175e31a3), UINT64_C(0xfe1a9f429cfbb414), 1801, 1401}, /* endpoint.capnp:Endpoint.mint */
-    {UINT64_C(0xd75bbc492af9fb27), UINT64_C(0x850e97e55abdcd78), 1999, 1806}, /* endpoint.capnp:Endpoint.info */
+    {UINT64_C(0xca9a6396ef5f62cb), UINT64_C(0x9a404cbd11082f88), 497, 193}, /* endpoint.capnp:EndpointFactory.create */
+    {UINT64_C(0xb5b097e2b6fc65d7), UINT64_C(0xbe89aad15dca33ad), 1243, 1051}, /* endpoint.capnp:Endpoint.receive */
+    {UINT64_C(0xc023ae0466e70bb9), UINT64_C(0xa2299244013d5c84), 1451, 1251}, /* endpoint.capnp:Endpoint.answer */
+    {UINT64_C(0x998c2b30175e31a3), UINT64_C(0xfe1a9f429cfbb414), 1967, 1458}, /* endpoint.capnp:Endpoint.mint */
+    {UINT64_C(0xd75bbc492af9fb27), UINT64_C(0x850e97e55abdcd78), 2165, 1972}, /* endpoint.capnp:Endpoint.info */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -78,15 +78,15 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x998c2b30175e31a3), 108, 0, 4, 4, 0, 0, 0, 0, {3, 1}, 1, false}, /* Endpoint.mint$Params */
     {UINT64_C(0x9a404cbd11082f88), 138, 0, 8, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* EndpointFactory.create$Results */
     {UINT64_C(0xa2299244013d5c84), 169, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.answer$Results */
-    {UINT64_C(0xaaf667226871d866), 597, 447, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* EndpointFactory */
-    {UINT64_C(0xb5b097e2b6fc65d7), 613, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.receive$Params */
-    {UINT64_C(0xbbef128b7016be45), 880, 786, 9, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* EndpointLimits */
-    {UINT64_C(0xbe89aad15dca33ad), 895, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.receive$Results */
-    {UINT64_C(0xc023ae0466e70bb9), 920, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.answer$Params */
-    {UINT64_C(0xca9a6396ef5f62cb), 943, 0, 12, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* EndpointFactory.create$Params */
-    {UINT64_C(0xd75bbc492af9fb27), 973, 0, 13, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.info$Params */
-    {UINT64_C(0xea929abcc16b1534), 2306, 2004, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* Endpoint */
-    {UINT64_C(0xfe1a9f429cfbb414), 2322, 0, 13, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Endpoint.mint$Results */
+    {UINT64_C(0xaaf667226871d866), 654, 504, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* EndpointFactory */
+    {UINT64_C(0xb5b097e2b6fc65d7), 670, 0, 9, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.receive$Params */
+    {UINT64_C(0xbbef128b7016be45), 937, 843, 9, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* EndpointLimits */
+    {UINT64_C(0xbe89aad15dca33ad), 952, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.receive$Results */
+    {UINT64_C(0xc023ae0466e70bb9), 977, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.answer$Params */
+    {UINT64_C(0xca9a6396ef5f62cb), 1000, 0, 12, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* EndpointFactory.create$Params */
+    {UINT64_C(0xd75bbc492af9fb27), 1030, 0, 13, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Endpoint.info$Params */
+    {UINT64_C(0xea929abcc16b1534), 2472, 2170, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* Endpoint */
+    {UINT64_C(0xfe1a9f429cfbb414), 2488, 0, 13, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* Endpoint.mint$Results */
 };
 
 static const struct capn_meta_file *const imports[] = {

@@ -30,6 +30,7 @@ enum {
     QUOTA_LOG = 8192,
 
     QUEUE_CHUNK = 64,
+    QUEUES = QUOTA_QUEUE / (QUEUE_CHUNK + 1),
     CHUNK = 512,
     CHUNKS_MAX = 100000,
     ROUNDS = 3,
@@ -100,16 +101,15 @@ static void slots(struct check *check)
 static void queue(struct check *check)
 {
     struct endpoint_owner most;
+    struct endpoint_owner more[QUEUES];
     struct endpoint_owner none;
+    uint32_t count = 0;
     struct endpoint_limits_builder limits;
     struct client client;
 
     CHECK_EQUAL(check, endpoint_make(check, QUEUE_CHUNK, &most), TRANSPORT_OK);
-    for (uint32_t left = QUOTA_QUEUE - QUEUE_CHUNK; left >= QUEUE_CHUNK;) {
-        struct endpoint_owner more;
-
-        CHECK_EQUAL(check, endpoint_make(check, QUEUE_CHUNK, &more), TRANSPORT_OK);
-        left -= QUEUE_CHUNK;
+    while (count < QUEUES - 1) {
+        CHECK_EQUAL(check, endpoint_make(check, QUEUE_CHUNK, &more[count++]), TRANSPORT_OK);
     }
     client_open(&client, check->rt, check_held(check, "endpoint-factory"), CLIENT_ROOM_SMALL);
     limits =
@@ -117,12 +117,50 @@ static void queue(struct check *check)
     endpoint_limits_set_message_bytes(limits, 4096);
     endpoint_limits_set_queue_length(limits, QUEUE_CHUNK);
     (void)endpoint_factory_create_invoke(&client.call);
-    refused_by(check, &client, "endpointQueue", QUOTA_QUEUE, QUEUE_CHUNK);
+    refused_by(check, &client, "endpointQueue", QUOTA_QUEUE, QUEUE_CHUNK + 1); /* with itself */
     release(check, most.cap);
     while (endpoint_make(check, QUEUE_CHUNK, &none) != TRANSPORT_OK) {
         rt_sleep(check->rt, 1000 * 1000); /* a closing endpoint gives back in steps */
     }
     release(check, none.cap);
+    while (count > 0) {
+        release(check, more[--count].cap);
+    }
+}
+
+/* A badge takes a place from its minting until its end was told, or will not be: so many at one
+ * time, held or not. */
+static void badges(struct check *check)
+{
+    struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                       .facet = MANIFEST_FACET_ALL};
+    struct endpoint_mint_params_builder params;
+    struct endpoint_owner owner;
+    struct endpoint_owner all;
+    struct client client;
+    struct cap_id cap;
+
+    CHECK_EQUAL(check, endpoint_make(check, QUEUE_CHUNK, &owner), TRANSPORT_OK);
+    for (uint32_t left = QUOTA_QUEUE - QUEUE_CHUNK - 1; left > 0; left--) {
+        session.badge++;
+        CHECK_EQUAL(check, endpoint_client_mint(check->rt, owner, &session, &cap), TRANSPORT_OK);
+        release(check, cap);
+    }
+    client_open(&client, check->rt, owner.cap, CLIENT_ROOM_SMALL);
+    params = endpoint_mint_request(&client.call);
+    endpoint_mint_params_set_badge(params, session.badge + 1);
+    endpoint_mint_params_set_interface_id(params, session.interface_id);
+    authority_facet_set_all(endpoint_mint_params_init_facet(params));
+    (void)endpoint_mint_invoke(&client.call);
+    refused_by(check, &client, "endpointQueue", QUOTA_QUEUE, 1);
+    session.badge = 0;
+    CHECK_EQUAL(check, endpoint_client_mint(check->rt, owner, &session, &cap), TRANSPORT_OK);
+    release(check, cap);
+    release(check, owner.cap);
+    while (endpoint_make(check, QUOTA_QUEUE - 1, &all) != TRANSPORT_OK) {
+        rt_sleep(check->rt, 1000 * 1000);
+    }
+    release(check, all.cap);
 }
 
 static void frames(struct check *check)
@@ -352,6 +390,7 @@ int main(struct rt *rt)
         return check_end(&check);
     }
     queue(&check);
+    badges(&check);
     for (unsigned round = 0; round < ROUNDS; round++) {
         slots(&check);
         frames(&check);
