@@ -197,7 +197,7 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count)
 
 /* ---- the free list above the window --------------------------------------------------------- */
 
-static void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
 {
     entry->name = slot_generation(entry) << CAP_SLOT_BITS | LINK_END;
     entry->free.previous = table->free_tail;
@@ -232,31 +232,66 @@ static void free_remove(struct cap_table *table, uint32_t slot, const struct cap
     table->free_count--;
 }
 
+/* Takes the slot for the next edge above the window: the oldest free one, else a fresh one, of
+ * which the caller knows that there is one. */
+static inline uint32_t free_take(struct cap_table *table)
+{
+    uint32_t slot = table->free_head;
+    uint32_t next;
+
+    if (slot == LINK_END) {
+        ASSERT(table->fresh < table->paged);
+        return table->fresh++;
+    }
+    next = slot_link(slot_at(table, slot));
+    table->free_head = next;
+    table->free_count--;
+    if (UNLIKELY(next == LINK_END)) {
+        ASSERT(table->free_tail == slot && table->free_count == 0);
+        table->free_tail = LINK_END;
+    } else {
+        slot_at(table, next)->free.previous = LINK_END;
+    }
+    return slot;
+}
+
 /* ---- filling and vacating ------------------------------------------------------------------- */
 
-/* Puts `edge` into `slot`, which is fresh or was taken off its list. */
-static struct cap_id slot_fill(struct cap_table *table, uint32_t slot, const struct hold_edge *edge,
-                               const struct provenance *origin)
+static struct provenance *slot_origin(const struct cap_table *table, uint32_t slot)
 {
-    struct cap_slot *entry = slot_at(table, slot);
+    return &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+}
+
+/* The edge that was just written into `slot` has a name from now on. */
+static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
+                                      struct cap_slot *entry)
+{
     uint64_t generation = slot_generation(entry);
 
-    ASSERT(edge->object != NULL);
-    ASSERT(entry->edge.object == NULL);
-    entry->edge = *edge;
+    ASSERT(entry->edge.object != NULL);
     entry->name = cap_id_make(slot, generation == 0 ? 1 : generation).raw;
-    if (origin != NULL) {
-        table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS] = *origin;
-    } else {
-        table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS] =
-            (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
-    }
     table->used++;
     return (struct cap_id){entry->name};
 }
 
+/* Puts `edge` into `slot`, which is fresh or was taken off its list. */
+static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
+                                      const struct hold_edge *edge, const struct provenance *origin)
+{
+    struct cap_slot *entry = slot_at(table, slot);
+
+    ASSERT(entry->edge.object == NULL);
+    entry->edge = *edge;
+    if (origin != NULL) {
+        *slot_origin(table, slot) = *origin;
+    } else {
+        *slot_origin(table, slot) = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
+    }
+    return slot_name(table, slot, entry);
+}
+
 /* The edge has left `slot`: the generation goes up first, then the slot is free. */
-static void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
 {
     uint64_t generation = slot_generation(entry);
 
@@ -273,7 +308,8 @@ static void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot 
         return;
     }
     entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
-    memset(&entry->edge, 0, sizeof(entry->edge));
+    entry->edge.object = NULL;
+    entry->edge.grant = NULL;
     if (slot < CAP_TABLE_WINDOW) {
         window_set(table, slot, true);
     } else {
@@ -281,31 +317,53 @@ static void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot 
     }
 }
 
+/* Whether one more edge has its place above the window without another page. */
+static inline bool room_is_there(const struct cap_table *table)
+{
+    return table->used + table->reserved < table->quota &&
+           table->free_count + (table->paged - table->fresh) > table->reserved;
+}
+
 struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
                                         const struct provenance *origin)
 {
-    uint32_t slot = table->free_head;
-
     ASSERT(table->reserved > 0);
-    if (slot != LINK_END) {
-        free_remove(table, slot, slot_at(table, slot));
-    } else {
-        ASSERT(table->fresh < table->paged);
-        slot = table->fresh++;
-    }
     table->reserved--;
-    return slot_fill(table, slot, edge, origin);
+    return slot_fill(table, free_take(table), edge, origin);
 }
 
 enum transport_error cap_table_insert(struct cap_table *table, const struct hold_edge *edge,
                                       const struct provenance *origin, struct cap_id *id)
 {
-    enum transport_error error = cap_table_reserve(table, 1);
+    if (UNLIKELY(!room_is_there(table))) {
+        enum transport_error error = cap_table_reserve(table, 1);
 
-    if (error == TRANSPORT_OK) {
-        *id = cap_table_insert_reserved(table, edge, origin);
+        if (error != TRANSPORT_OK) {
+            return error;
+        }
+        table->reserved--;
     }
-    return error;
+    *id = slot_fill(table, free_take(table), edge, origin);
+    return TRANSPORT_OK;
+}
+
+struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
+                                  struct provenance **origin)
+{
+    struct cap_slot *entry;
+    uint32_t slot;
+
+    ASSERT(from->edge.object != NULL);
+    if (UNLIKELY(!room_is_there(table))) {
+        return (struct cap_id){0};
+    }
+    slot = free_take(table);
+    entry = slot_at(table, slot);
+    if (hold_edge_duplicate(&from->edge, CAP_FACET_ALL, &entry->edge) != TRANSPORT_OK) {
+        ASSERT(false); /* the facet it has is no wider */
+    }
+    *origin = slot_origin(table, slot);
+    return slot_name(table, slot, entry);
 }
 
 /* Into a window slot whose bit is set. */
@@ -417,6 +475,12 @@ enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
     return TRANSPORT_OK;
 }
 
+void cap_table_vacate(struct cap_table *table, struct cap_slot *entry)
+{
+    ASSERT(entry->edge.object != NULL);
+    slot_vacate(table, slot_link(entry), entry);
+}
+
 enum transport_error cap_table_set_flags(struct cap_table *table, struct cap_id id, uint8_t flags)
 {
     const struct hold_edge *edge;
@@ -432,9 +496,7 @@ const struct provenance *cap_table_origin(const struct cap_table *table, struct 
 {
     uint32_t slot = cap_id_slot(id);
 
-    return cap_table_resolve(table, id) == NULL
-               ? NULL
-               : &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+    return cap_table_resolve(table, id) == NULL ? NULL : slot_origin(table, slot);
 }
 
 /* ---- moving --------------------------------------------------------------------------------- */
@@ -522,7 +584,7 @@ bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
     entry->id = cap_id_make(index, slot_generation(slot));
     entry->revoked = slot->edge.object == NULL || !hold_edge_is_alive(&slot->edge);
     entry->edge = slot->edge;
-    entry->origin = table->cold[index / CAP_TABLE_PAGE_SLOTS][index % CAP_TABLE_PAGE_SLOTS];
+    entry->origin = *slot_origin(table, index);
     *found = true;
     return true;
 }

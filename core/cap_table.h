@@ -149,6 +149,15 @@ MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
                                                const struct hold_edge *edge,
                                                const struct provenance *origin, struct cap_id *id);
 
+/*
+ * The edge that hold_edge_duplicate makes of `from`, a slot whose edge is held and alive, with the
+ * facet it has, put where cap_table_insert puts one; its references are the caller's to take.
+ * *origin is where its provenance is to be written. The id 0: no room that is there already, and
+ * nothing changed.
+ */
+MUST_USE struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
+                                           struct provenance **origin);
+
 /* Into the lowest free slot of the window, quota permitting. LIMIT, NO_MEMORY. */
 MUST_USE enum transport_error cap_table_insert_window(struct cap_table *table,
                                                       const struct hold_edge *edge,
@@ -214,6 +223,10 @@ MUST_USE enum transport_error cap_table_token(struct cap_table *table, uint32_t 
  * NULL: it was buried, there is nothing to drop. BAD_CAP, STALE_CAP. */
 MUST_USE enum transport_error cap_table_remove(struct cap_table *table, struct cap_id id,
                                                struct hold_edge *edge);
+
+/* cap_table_remove of an edge that cap_table_resolve found and that is not buried: `entry` is its
+ * slot. Its references are the caller's, who has read what it needs of it. */
+void cap_table_vacate(struct cap_table *table, struct cap_slot *entry);
 
 /*
  * Moving. begin: the id stops to resolve; *edge is a copy to check by, slot and references stay the

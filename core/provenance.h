@@ -33,11 +33,11 @@ struct provenance {
     uint64_t at_ns;                   /* since boot */
 };
 
-/* Notes the process that an edge came from; `name` ends with a zero or fills the field. */
+/* Notes the process that an edge came from; `name` has LIMIT_NAME_BYTES, the unused ones zero. */
 static inline void provenance_from(struct provenance *step, uint64_t pid, const char *name)
 {
     step->from_pid = pid & ((UINT64_C(1) << 40) - 1);
-    memcpy(step->from_name, name, string_length(name, LIMIT_NAME_BYTES));
+    memcpy(step->from_name, name, LIMIT_NAME_BYTES);
 }
 
 _Static_assert(sizeof(struct provenance) == 64, "one record is one cache line");

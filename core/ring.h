@@ -267,14 +267,14 @@ static inline uint32_t ring_completions(struct ring *ring)
     uint32_t shown;
     uint32_t head;
 
-    if (!ring->corrupt && !ring_head_read(ring)) {
+    if (UNLIKELY(ring->corrupt)) {
+        return atomic_load_relaxed_u32(&ring->cq_tail) - atomic_load_relaxed_u32(&ring->cq_head);
+    }
+    if (!ring_head_read(ring)) {
         return 0;
     }
     head = atomic_load_relaxed_u32(&ring->cq_head);
     posted = atomic_load_relaxed_u32(&ring->cq_tail) - head;
-    if (ring->corrupt) {
-        return posted;
-    }
     shown = ring_load_peer(&ring->header->cq_tail) - head;
     return shown < posted ? shown : posted;
 }

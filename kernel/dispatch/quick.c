@@ -20,6 +20,7 @@
 #include "kernel/dispatch/quick.h"
 
 #include "core/assert.h"
+#include "kernel/dispatch/quick_table.h"
 #include "kernel/ipc/handoff.h"
 
 /* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
@@ -86,6 +87,10 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, struct threa
         return handoff_call(cpu, thread, entry, next);
     case OPCODE_RETURN_RECV:
         return handoff_return(cpu, thread, entry, next);
+    case OPCODE_DUP:
+        return quick_duplicate(thread, entry);
+    case OPCODE_RELEASE:
+        return quick_release(thread, entry);
     default:
         return QUICK_NONE;
     }

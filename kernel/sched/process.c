@@ -94,6 +94,8 @@ enum status process_create(const struct account_plan *plan, unsigned priority,
     object_ref(&process->object);
     process->pid = atomic_add_u64(&last_pid, 1);
     memcpy(process->name, plan->name, plan->name_bytes);
+    process->duplicated.origin = EDGE_ORIGIN_DUPLICATE;
+    provenance_from(&process->duplicated, process->pid, process->name);
     process->priority = priority;
     process->state = PROCESS_BUILDING;
     spinlock_init(&process->lock, LOCK_RANK_PROCESS, process->pid);

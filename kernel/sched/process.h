@@ -48,7 +48,8 @@ struct process_exit {
 struct process {
     struct object object;
     uint64_t pid;
-    char name[LIMIT_NAME_BYTES + 1];
+    char name[LIMIT_NAME_BYTES + 1]; /* zeroes behind it */
+    struct provenance duplicated;    /* of edges that DUP makes, but for source and time; fixed */
     uint32_t restart_count; /* how often its supervisor has started it before, as that says */
     unsigned priority;
     uint64_t budget_ns; /* of CPU time, of its first thread, in each period; 0: unlimited */
