@@ -13,6 +13,7 @@
 #include "schema/generated/greeter.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "user/rt/call.h"
+#include "user/rt/cap.h"
 #include "user/rt/rt.h"
 #include "user/rt/syscall.h"
 
@@ -92,14 +93,10 @@ static bool pass_cap(struct bench *bench)
 static bool dup_release(struct bench *bench)
 {
     struct rt_ring *ring = &bench->rt->ring;
-    struct sqe entry = {.opcode = OPCODE_DUP, .cap = bench->null, .facet = UINT64_MAX};
-    struct cqe completion;
+    struct cap_id copy;
 
-    if (rt_ring_do(ring, &entry, &completion) != TRANSPORT_OK || completion.result != 0) {
-        return false;
-    }
-    entry = (struct sqe){.opcode = OPCODE_RELEASE, .cap = completion.cap[0]};
-    return rt_ring_do(ring, &entry, &completion) == TRANSPORT_OK && completion.result == 0;
+    return rt_duplicate_same(ring, bench->null, &copy) == TRANSPORT_OK &&
+           rt_release(ring, copy) == TRANSPORT_OK;
 }
 
 /* AT_ONCE calls in one submission, written in place, then all their answers. */

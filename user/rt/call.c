@@ -224,11 +224,7 @@ int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation)
 
 int32_t rt_release(struct rt_ring *ring, struct cap_id cap)
 {
-    struct sqe entry = {.opcode = OPCODE_RELEASE, .cap = cap};
-    struct cqe completion;
-    int32_t status = rt_ring_do(ring, &entry, &completion);
-
-    return status != TRANSPORT_OK ? status : completion.result;
+    return (int32_t)rt_ring_do_short(ring, OPCODE_RELEASE, cap, 0).result;
 }
 
 int32_t rt_park(struct rt_ring *ring, const uint32_t *word, uint32_t expected, uint64_t timeout_ns)

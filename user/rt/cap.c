@@ -35,6 +35,14 @@ int32_t rt_duplicate(struct rt_ring *ring, const struct rt_duplicate *request, s
     return result;
 }
 
+int32_t rt_duplicate_same(struct rt_ring *ring, struct cap_id cap, struct cap_id *copy)
+{
+    struct rt_outcome outcome = rt_ring_do_short(ring, OPCODE_DUP, cap, RT_FACET_SAME);
+
+    copy->raw = LIKELY(outcome.result >= 0) ? outcome.cap.raw : 0;
+    return (int32_t)outcome.result;
+}
+
 int32_t rt_token(struct rt_ring *ring, uint32_t slot, uint64_t interface_id, struct cap_id *cap)
 {
     struct sqe entry = {.opcode = OPCODE_TOKEN, .interface_id = interface_id, .slot = slot};

@@ -21,6 +21,9 @@ struct rt_duplicate {
 MUST_USE int32_t rt_duplicate(struct rt_ring *ring, const struct rt_duplicate *request,
                               struct cap_id *cap, struct refusal *refusal);
 
+/* DUP as most want it: a further edge to the same methods, wherever there is room. */
+MUST_USE int32_t rt_duplicate_same(struct rt_ring *ring, struct cap_id cap, struct cap_id *copy);
+
 /* TOKEN: the capability in `slot` of the caller's own table. */
 MUST_USE int32_t rt_token(struct rt_ring *ring, uint32_t slot, uint64_t interface_id,
                           struct cap_id *cap);

@@ -436,3 +436,14 @@ int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entry, struct
     }
     return rt_ring_wait(ring, operation, TIMEOUT_NONE, completion);
 }
+
+struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, const struct sqe *entry, bool pushed)
+{
+    struct cqe completion;
+    int32_t status = pushed ? rt_ring_lone_wait(ring, &completion)
+                            : rt_ring_do_watched(ring, entry, &completion);
+
+    return status != TRANSPORT_OK
+               ? (struct rt_outcome){.result = status}
+               : (struct rt_outcome){.result = completion.result, .cap = completion.cap[0]};
+}

@@ -209,6 +209,45 @@ MUST_USE static inline int32_t rt_ring_do(struct rt_ring *ring, const struct sqe
     return rt_ring_lone(ring, completion);
 }
 
+/* The two words of a completion that matter to whom asks for little. */
+struct rt_outcome {
+    int64_t result; /* the completion's, or the status of rt_ring_do */
+    struct cap_id cap;
+};
+
+/* rt_ring_do_short by a slot, or once other completions have come before its own (`pushed`). */
+COLD struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, const struct sqe *entry,
+                                             bool pushed);
+
+/* Submits an entry that says no more than its opcode, a capability and the word behind it (facet,
+ * interface, ...), written in place, and waits for ever. */
+MUST_USE static inline struct rt_outcome rt_ring_do_short(struct rt_ring *ring, enum opcode opcode,
+                                                          struct cap_id cap, uint64_t second)
+{
+    struct sqe *place = rt_ring_place(ring, 0);
+    const struct cqe *next = rt_ring_completion(ring, 0);
+    struct rt_outcome outcome;
+    bool pushed = false;
+
+    if (LIKELY(!ring->checks && rt_ring_has_place(ring))) {
+        *place = (struct sqe){.opcode = (uint8_t)opcode,
+                              .user_data = RT_RING_LONE,
+                              .cap = cap,
+                              .interface_id = second};
+        rt_ring_push(ring, 1);
+        if (LIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) > 0 && next->user_data == RT_RING_LONE)) {
+            outcome.result = next->result;
+            outcome.cap = next->cap[0];
+            rt_ring_taken(ring, 1);
+            return outcome;
+        }
+        pushed = true;
+    }
+    return rt_ring_short_watched(
+        ring, &(const struct sqe){.opcode = (uint8_t)opcode, .cap = cap, .interface_id = second},
+        pushed);
+}
+
 /* An id for an answer to keep, never one that was used lately; raw 0: LIMIT_ANSWERS are in use. It
  * is the caller's until rt_answer_release, which rt_finish does. */
 MUST_USE struct rt_answer_id rt_answer_take(struct rt_ring *ring);
