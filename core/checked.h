@@ -23,16 +23,6 @@ MUST_USE static inline bool checked_mul(uint64_t a, uint64_t b, uint64_t *result
     return !MUL_OVERFLOWS(a, b, result);
 }
 
-MUST_USE static inline bool checked_add_size(size_t a, size_t b, size_t *result)
-{
-    return !ADD_OVERFLOWS(a, b, result);
-}
-
-MUST_USE static inline bool checked_mul_size(size_t a, size_t b, size_t *result)
-{
-    return !MUL_OVERFLOWS(a, b, result);
-}
-
 MUST_USE static inline bool checked_add_u32(uint32_t a, uint32_t b, uint32_t *result)
 {
     return !ADD_OVERFLOWS(a, b, result);
