@@ -315,6 +315,21 @@ static void bad_root_pointers_are_refused(void **state)
     machine_valid(false);
     rsdp.length = 19;
     assert_int_equal(read_table("APIC"), ACPI_ERROR_UNREADABLE);
+    machine_valid(false);
+    rsdp.bytes[0] = 'r'; /* the signature alone: the checksum is right */
+    blob_checksum(&rsdp, 0, 20, 8);
+    assert_int_equal(read_table("APIC"), ACPI_ERROR_BAD_ROOT_POINTER);
+    /* A copy that the loader made: no more of it is believed than its revision has, or it has. */
+    machine_valid(false);
+    memcpy(info.rsdp, rsdp.bytes, 20);
+    info.rsdp_length = 36;
+    assert_int_equal(read_table("APIC"), ACPI_OK);
+    assert_int_equal(root.entry_size, 4);
+    rsdp_build(2, LIST_ADDRESS, LIST_ADDRESS);
+    memcpy(info.rsdp, rsdp.bytes, 20);
+    info.rsdp_length = 20;
+    assert_int_equal(read_table("APIC"), ACPI_OK);
+    assert_int_equal(root.entry_size, 4);
     /* Version 2 without an XSDT falls back to the RSDT. */
     machine_valid(false);
     rsdp_build(2, LIST_ADDRESS, 0);

@@ -180,6 +180,8 @@ EDIT(tls_large, f->program[3].p_memsz = ELF_TLS_SIZE_MAX + 1)
 EDIT(tls_sizes, f->program[3].p_memsz = 0x2f)
 EDIT(tls_align_odd, f->program[3].p_align = 24)
 EDIT(tls_align_large, f->program[3].p_align = 8192)
+EDIT(tls_align_very_large, f->program[3].p_align = 8192; f->program[3].p_vaddr = 0x402000;
+     f->program[3].p_offset = 0x2000)
 EDIT(tls_unaligned, f->program[3].p_vaddr += 8; f->program[3].p_offset += 8)
 EDIT(tls_elsewhere, f->program[3].p_offset += 16)
 EDIT(tls_outside, f->program[3].p_filesz = 0x701; f->program[3].p_memsz = 0x800)
@@ -261,6 +263,7 @@ static void each_rule_has_its_error(void **state)
         CASE(tls_sizes, ELF_ERROR_BAD_TLS),
         CASE(tls_align_odd, ELF_ERROR_BAD_TLS),
         CASE(tls_align_large, ELF_ERROR_BAD_TLS),
+        CASE(tls_align_very_large, ELF_ERROR_BAD_TLS),
         CASE(tls_unaligned, ELF_ERROR_BAD_TLS),
         CASE(tls_elsewhere, ELF_ERROR_BAD_TLS),
         CASE(tls_outside, ELF_ERROR_BAD_TLS),

@@ -2,12 +2,41 @@
 /* Physical memory and table building for the tests of boot-time parsers. */
 #include "tests/host/support.h"
 
+#include <sys/mman.h>
+
 #include "tests/host/fake_memory.h"
 
+enum {
+    PAGE_BYTES = 4096,
+};
+
+/* The end of the copy is the end of `pages`; behind them lies one that nobody may touch. */
 struct fake_copy {
     struct fake_copy *next;
-    uint8_t *bytes;
+    uint8_t *pages;
+    size_t bytes;
 };
+
+/* Of one page, given back: to map a page takes longer than to read it. */
+static struct fake_copy *unused;
+
+static struct fake_copy *copy_make(size_t bytes)
+{
+    struct fake_copy *copy = unused;
+
+    if (bytes == PAGE_BYTES && copy != NULL) {
+        unused = copy->next;
+        return copy;
+    }
+    copy = malloc(sizeof(*copy));
+    assert_non_null(copy);
+    copy->bytes = bytes;
+    copy->pages =
+        mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(copy->pages, MAP_FAILED);
+    assert_int_equal(mprotect(copy->pages + bytes, PAGE_BYTES, PROT_NONE), 0);
+    return copy;
+}
 
 static const void *fake_map(void *context, uint64_t address, uint64_t length)
 {
@@ -25,14 +54,10 @@ static const void *fake_map(void *context, uint64_t address, uint64_t length)
             length > region->length - offset) {
             continue;
         }
-        copy = malloc(sizeof(*copy));
-        assert_non_null(copy);
-        copy->bytes = malloc(length);
-        assert_non_null(copy->bytes);
-        memcpy(copy->bytes, region->bytes + offset, length);
+        copy = copy_make((length + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
         copy->next = fake->copies;
         fake->copies = copy;
-        return copy->bytes;
+        return memcpy(copy->pages + copy->bytes - length, region->bytes + offset, length);
     }
     return NULL;
 }
@@ -57,7 +82,12 @@ void fake_memory_forget(struct fake_memory *fake)
         struct fake_copy *copy = fake->copies;
 
         fake->copies = copy->next;
-        free(copy->bytes);
+        if (copy->bytes == PAGE_BYTES) {
+            copy->next = unused;
+            unused = copy;
+            continue;
+        }
+        (void)munmap(copy->pages, copy->bytes + PAGE_BYTES);
         free(copy);
     }
 }
