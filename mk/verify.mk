@@ -67,7 +67,16 @@ capnp-bench: ## time the Cap'n Proto runtime against the C++ library, as ratios
 	$(Q)$(MAKE) capnp-bench-build
 	@$(CAPNP_BENCH)/bench
 
-.PHONY: mutate
-mutate: ## remove each refusal of core/ and of the dispatch checks in turn; a test must notice
+# ---- mutants: each refusal taken away, one at a time ----------------------------------------------
+
+MUTANT_SAMPLE ?= 72
+.PHONY: mutate mutate-sample
+mutate: ## take each refusal of core/ and of the dispatch checks away in turn; a test must notice
 	$(call setup,build test)
+	$(Q)$(MAKE) host-tests
 	@$(PYTHON) tools/mutate.py --score $(OUT)/mutants.json $(result)
+
+mutate-sample: ## the same for MUTANT_SAMPLE refusals and those that are new; part of make test
+	$(call setup,build test)
+	$(Q)$(MAKE) host-tests
+	@$(PYTHON) tools/mutate.py --sample $(MUTANT_SAMPLE) $(result)

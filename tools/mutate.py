@@ -1,237 +1,121 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Remove each refusal of the checked sources, one at a time, and see whether a test notices.
+"""Take each refusal of the checked sources away, one at a time, and see whether a test notices.
 
-  mutate.py [--sample N] [--only TEXT] [--list] [--result FILE] [--score FILE]
+  mutate.py [--only TEXT] [--list] [--score FILE] [--result FILE]       all, or those named so
+  mutate.py --sample N [--result FILE]                                  N of them, by the tree
 
-A mutant is a branch that refuses (an `if` whose block returns an error) which is never taken, one
-operand of its condition that counts as false, or one operand of a predicate's `return a && b` that
-counts as true. They are found in the sources each time, so a new branch joins by itself.
+tools/mutants.py says what a mutant is. All mutants of a source are compiled into it at once, in a
+copy of the tree, so the tests are built once; the environment's MUTANT chooses one at run time.
 
-All mutants of a source are compiled into it at once, each behind a question to mutant_is(N), in a
-copy of the tree; the environment's MUTANT chooses one at run time. So the tests are built once. The
-tests named after the mutant's file run first, all others after them; the first failure, crash or
-timeout kills the mutant. A survivor must stand in tests/mutants/equivalent.txt with its reason: one
+First every test runs without a mutant and notes which ones it reaches; only these tests are asked
+about a mutant, the last killer first. The first failure, crash or hang kills it. What no test
+reaches survives unasked. A survivor must stand in tests/mutants/equivalent.txt with its reason: one
 line `FILE FUNCTION KIND CONDITION # reason`; a line there that fits no survivor is an error too.
 
---sample N takes N mutants, evenly spread by the hash of their names, the same each time.
+A whole run writes tests/mutants/killed.txt (for each mutant, the test that sees it) and
+tests/mutants/score.txt. A sample takes the mutants that are in neither list, which are new, and N
+others, of each source in turn, chosen by the digest of all sources.
 """
 import argparse
 import concurrent.futures
+import filecmp
 import hashlib
 import json
 import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
-import time
+import tempfile
+import threading
 
+import mutants
 import suite
 
-# What decides about authority and about user memory: every refusal in it must be seen by a test.
-SOURCES = ("core/*.c", "kernel/dispatch/*.c", "kernel/mem/user_access.c")
-EQUIVALENT = os.path.join("tests", "mutants", "equivalent.txt")
-TREE = os.path.join("out", "mutants", "tree")
-TIMEOUT_S = 60
+FOLDER = os.path.join("tests", "mutants")
+EQUIVALENT = os.path.join(FOLDER, "equivalent.txt")
+KILLED = os.path.join(FOLDER, "killed.txt")
+SCORE = os.path.join(FOLDER, "score.txt")
+TREE = os.path.join("out", "mutants")
+TESTS = os.path.join("out", "host", "tests")
+# Processor time of a test under a mutant, over that without: beyond it hangs.
+LIMIT_S = 3
+LIMIT_FACTOR = 4
+IDLE_S = 60
 MEMORY_BYTES = 4 << 30
-REFUSAL = re.compile(
-    r"return\s+(?:[^;]*\brefuse\w*\s*\(|[^;]*\b(?:TRANSPORT|STATUS|ELF|MANIFEST|MANIFEST_ERROR|LEDGER|"
-    r"CAPN|BOOT|ACPI|EXCEPTION_REASON|RING_TAKE)_(?!OK\b|NONE\b|TAKE_ENTRY\b)[A-Z0-9_]+\s*;|false\s*;|NULL\s*;|"
-    r"error\s*;|status\s*;)")
-RETURN_AND = re.compile(r"\breturn\s+([^;]*&&[^;]*);")
-FUNCTION = re.compile(r"^(?:[A-Za-z_][^;{}()=]*?)\b([a-z_0-9]+)\([^;{}]*\)\n\{", re.M)
-HEADER = """
-extern unsigned mutant_chosen;
-__attribute__((weak)) unsigned mutant_chosen;
-extern char *getenv(const char *);
-extern unsigned long strtoul(const char *restrict, char **restrict, int);
-__attribute__((constructor, unused)) static void mutant_choose(void)
-{
-    const char *text = getenv("MUTANT");
-    if (text != 0) {
-        mutant_chosen = (unsigned)strtoul(text, 0, 10);
-    }
-}
-__attribute__((unused)) static inline _Bool mutant_is(unsigned number)
-{
-    return __builtin_expect(mutant_chosen == number, 0);
-}
-"""
+RUNNING = re.compile(rb"^\[ RUN      \] (\w+)", re.M)
+FAILED = re.compile(rb"^\[  FAILED  \] (\w+)", re.M)
 
 
-def blank(text):
-    """The source with comments, strings and characters blanked out, every offset kept."""
-    pattern = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group(0)), text)
+# ---- the tree ------------------------------------------------------------------------------------
+
+def write(path, text):
+    """Writes only what differs, so that make builds only that."""
+    if os.path.exists(path):
+        with open(path) as file:
+            if file.read() == text:
+                return
+    with open(path, "w") as file:
+        file.write(text)
 
 
-def matching(text, start):
-    """Offset behind the bracket that closes the one at `start`."""
-    pairs = {"(": ")", "{": "}", "[": "]"}
-    depth, opening, closing = 0, text[start], pairs[text[start]]
-    for position in range(start, len(text)):
-        if text[position] == opening:
-            depth += 1
-        elif text[position] == closing:
-            depth -= 1
-            if depth == 0:
-                return position + 1
-    raise ValueError("unbalanced %s at %d" % (opening, start))
+def copy(source, target):
+    """Makes `target` what `source` is. A new file keeps its time, so that what is built of it stays
+    built; a changed one is of now."""
+    if os.path.islink(source):
+        if not os.path.lexists(target):
+            os.symlink(os.readlink(source), target)
+    elif not os.path.exists(target):
+        shutil.copy2(source, target)
+    elif not filecmp.cmp(source, target, shallow=False):
+        shutil.copyfile(source, target)
 
 
-def operands(text, start, end, operator):
-    """(start, end) of the operands of a chain of `operator` that is the whole of text[start:end]."""
-    parts, depth, begin, position = [], 0, start, start
-    other = "&&" if operator == "||" else "||"
-    while position < end:
-        here = text[position]
-        if here in "([{":
-            depth += 1
-        elif here in ")]}":
-            depth -= 1
-        elif depth == 0 and text.startswith(other, position) and operator == "&&":
-            return []  # an && chain below an ||: no operand is the whole's
-        elif depth == 0 and here == "?":
-            return []
-        elif depth == 0 and text.startswith(operator, position):
-            parts.append((begin, position))
-            position += 2
-            begin = position
-            continue
-        position += 1
-    parts.append((begin, end))
-    return parts if len(parts) > 1 else []
+def mirror(tree, instrumented):
+    """The sources of this tree in `tree`, but for the instrumented ones; what is gone goes there."""
+    for folder, folders, files in os.walk(suite.ROOT):
+        relative = os.path.relpath(folder, suite.ROOT)
+        if relative == ".":
+            folders[:] = [name for name in folders if name not in ("out", ".git")]
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        target = os.path.normpath(os.path.join(tree, relative))
+        os.makedirs(target, exist_ok=True)
+        for name in files:
+            path = os.path.normpath(os.path.join(relative, name))
+            if path not in instrumented:
+                copy(os.path.join(folder, name), os.path.join(target, name))
+        for name in os.listdir(target):
+            path = os.path.normpath(os.path.join(relative, name))
+            gone = not os.path.lexists(os.path.join(suite.ROOT, path)) and path not in instrumented
+            if gone and path not in ("out", ".git"):
+                path = os.path.join(tree, path)
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) \
+                    else os.remove(path)
 
 
-class Mutant:
-    def __init__(self, path, function, kind, text, span, value, line):
-        self.path, self.function, self.kind, self.value, self.line = path, function, kind, value, line
-        self.span = span
-        self.condition = " ".join(text.split())
-        self.number = 0
-
-    def name(self):
-        return "%s %s %s %s" % (self.path, self.function, self.kind, self.condition)
-
-
-def trimmed(text, start, end):
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
-
-
-def invariant_functions(text, functions):
-    """Functions of x_check(): those themselves and what only they call. What they find is our own
-    mistake, no refusal."""
-    ends = [begin for begin, _ in functions[1:]] + [len(text)]
-    bodies = {name: text[begin:end] for (begin, name), end in zip(functions, ends)}
-    checkers = {name for name, body in bodies.items()
-                if name.endswith("_check") and re.match(r"(static )?unsigned\b", body)}
-    grew = True
-    while grew:
-        grew = False
-        for name, body in bodies.items():
-            callers = {other for other, code in bodies.items()
-                       if other != name and re.search(r"\b%s\b" % name, code)}
-            if name not in checkers and body.startswith("static") and callers and callers <= checkers:
-                checkers.add(name)
-                grew = True
-    return checkers
-
-
-def find(path, source):
-    """The mutants of one source."""
-    text, found = blank(source), []
-    functions = [(match.start(), match.group(1)) for match in FUNCTION.finditer(text)]
-    checkers = invariant_functions(text, functions)
-
-    def add(kind, start, end, value):
-        start, end = trimmed(text, start, end)
-        inside = [name for begin, name in functions if begin <= start]
-        function = inside[-1] if inside else "?"
-        if function in checkers:
-            return
-        found.append(Mutant(path, function, kind, source[start:end], (start, end), value,
-                            source.count("\n", 0, start) + 1))
-
-    for match in re.finditer(r"\bif \(", text):
-        opening = match.end() - 1
-        closing = matching(text, opening)
-        rest = text[closing:closing + 2]
-        if rest != " {":
-            continue
-        block = text[closing + 1:matching(text, closing + 1)]
-        if not REFUSAL.search(block):
-            continue
-        add("never", opening + 1, closing - 1, "0")
-        for start, end in operands(text, opening + 1, closing - 1, "||"):
-            add("without", start, end, "0")
-    for match in RETURN_AND.finditer(text):
-        for start, end in operands(text, match.start(1), match.end(1), "&&"):
-            add("granted", start, end, "1")
-    return found
-
-
-def instrument(source, mutants):
-    """The source with every mutant's question in it. Spans nest: the inner ones are written first."""
-    edits = []
-    for mutant in mutants:
-        start, end = mutant.span
-        if mutant.value == "0":
-            edits.append((start, end, "!mutant_is(%d) && (" % mutant.number, ")"))
-        else:
-            edits.append((start, end, "(mutant_is(%d) || (" % mutant.number, "))"))
-    opens, closes = {}, {}
-    for start, end, before, after in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
-        opens.setdefault(start, []).append("(" + before if not before.startswith("(") else before)
-        closes.setdefault(end, []).insert(0, after + ")" if not before.startswith("(") else after)
-    out = []
-    for position, character in enumerate(source):
-        out += closes.get(position, []) + opens.get(position, [])
-        out.append(character)
-    return "".join(out)
-
-
-def tree_make(mutants):
-    """A copy of the tree with the instrumented sources, its tests built. Returns its folder."""
-    tree = os.path.join(suite.ROOT, TREE)
-    kept = os.path.join(tree, "out")
-    os.makedirs(tree, exist_ok=True)
-    for name in os.listdir(tree):
-        if name != "out":
-            path = os.path.join(tree, name)
-            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
-    for name in os.listdir(suite.ROOT):
-        path = os.path.join(suite.ROOT, name)
-        if name in ("out", ".git"):
-            continue
-        if os.path.isdir(path):
-            shutil.copytree(path, os.path.join(tree, name), symlinks=True,
-                            ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(path, os.path.join(tree, name))
-    os.makedirs(kept, exist_ok=True)
-    header = os.path.join(tree, "mutant.h")
-    with open(header, "w") as file:
-        file.write(HEADER)
-    config = os.path.join(tree, "mk", "config.mk")
-    with open(config) as file:
-        text = file.read()
-    with open(config, "w") as file:
-        file.write(text.replace("-Werror", "-w"))
-    by_path = {}
-    for mutant in mutants:
-        by_path.setdefault(mutant.path, []).append(mutant)
-    for path, own in by_path.items():
+def tree_make(name, mutated, targets):
+    """A copy of the tree with the instrumented sources, `targets` built. Returns its folder."""
+    tree = os.path.join(suite.ROOT, TREE, name)
+    sources = {mutant.path for mutant in mutated}
+    fresh = not os.path.exists(os.path.join(tree, "out", "host"))
+    mirror(tree, sources | {mutants.CHOOSER, "mutant.h"})
+    for path in sources:
         with open(os.path.join(suite.ROOT, path)) as file:
             source = file.read()
-        with open(os.path.join(tree, path), "w") as file:
-            file.write('#include "mutant.h"\n#line 1\n' + instrument(source, own))
-    command = ["make", "-s", "SETUP=no", "-j%d" % os.cpu_count(), "host-tests"]
+        write(os.path.join(tree, path),
+              mutants.instrument(source, [mutant for mutant in mutated if mutant.path == path]))
+    write(os.path.join(tree, "mutant.h"), mutants.HEADER)
+    write(os.path.join(tree, mutants.CHOOSER), mutants.CHOICE)
+    if fresh:  # what is built already and meets no mutant need not be built again
+        for name in ("host", "host-user"):
+            built = os.path.join(suite.ROOT, "out", name)
+            if os.path.exists(built):
+                shutil.copytree(built, os.path.join(tree, "out", name), symlinks=True)
+    # With the name of this folder, so that what is copied counts as built in the same way.
+    command = ["make", "-s", "SETUP=no", "CURDIR=" + suite.ROOT, "-j%d" % os.cpu_count()] + targets
     result = subprocess.run(command, cwd=tree, env=suite.make_environment(),
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode != 0:
@@ -240,94 +124,207 @@ def tree_make(mutants):
     return tree
 
 
-def limits():
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_S, TIMEOUT_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+# ---- running a test ------------------------------------------------------------------------------
 
-
-def passes(program, number):
-    """Whether the test program passes with mutant `number` alive (0: none)."""
-    environment = dict(os.environ, MUTANT=str(number))
+def group_kill(group):
     try:
-        return subprocess.run([program], cwd=os.path.join(suite.ROOT, TREE), env=environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=TIMEOUT_S,
-                              preexec_fn=limits).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
-def tests_of(tree):
-    """Test programs with the seconds each takes, and for each source those that name it."""
-    folder = os.path.join(tree, "out", "host", "tests")
-    programs = {}
-    for name in sorted(os.listdir(folder)):
-        program = os.path.join(folder, name)
-        if not name.endswith("_test") or not os.access(program, os.X_OK):
-            continue
-        started = time.monotonic()
-        if not passes(program, 0):
-            sys.exit("mutate: %s fails without any mutant" % name)
-        programs[name] = (program, time.monotonic() - started)
-    return programs
+class Test:
+    """A test program. `reached`: the numbers of the mutants that it meets; `seconds`: its time."""
+
+    def __init__(self, tree, name):
+        self.tree, self.name = tree, name
+        self.reached, self.seconds = set(), 1.0  # of a processor
+
+    def run(self, limit_s, **environment):
+        """(whether it passed, the case that failed, its output)"""
+        def limits():
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        with tempfile.TemporaryFile() as out:
+            process = subprocess.Popen([os.path.join(TESTS, self.name)], cwd=self.tree, stdout=out,
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                       env=dict(os.environ, CMOCKA_TEST_ABORT="1", **environment),
+                                       preexec_fn=limits)
+            watchdog = threading.Timer(limit_s * 4 + IDLE_S, group_kill, [process.pid])
+            watchdog.start()
+            _, status, usage = os.wait4(process.pid, 0)
+            watchdog.cancel()
+            process.returncode = status
+            group_kill(process.pid)
+            out.seek(0)
+            text = out.read(1 << 20)
+        cases = FAILED.findall(text) or RUNNING.findall(text)[-1:]
+        self.used = usage.ru_utime + usage.ru_stime
+        return status == 0, cases[0].decode() if cases else "main", text.decode(errors="replace")
+
+    def learn(self):
+        """Runs it without a mutant: what it reaches and how long it takes."""
+        with tempfile.NamedTemporaryFile() as seen:
+            seen.truncate(mutants.NUMBERS)
+            passed, case, text = self.run(600, MUTANT_SEEN=seen.name)
+            self.seconds = self.used
+            if not passed:
+                sys.exit("mutate: %s fails in %s without any mutant:\n%s" %
+                         (self.name, case, text[-2000:]))
+            data = seen.read()
+        at = data.find(1)
+        while at >= 0:
+            self.reached.add(at)
+            at = data.find(1, at + 1)
+
+    def kills(self, mutant):
+        """The case that fails with the mutant alive; None: all pass."""
+        passed, case, _ = self.run(int(LIMIT_S + LIMIT_FACTOR * self.seconds),
+                                   MUTANT=str(mutant.number))
+        return None if passed else case
 
 
-def order(mutant, programs):
-    """Test programs, the likeliest killers first."""
+def tests_learn(tree, names, jobs):
+    tests = [Test(tree, name) for name in names]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(Test.learn, tests))
+    return tests
+
+
+def judge(mutant, tests, killer):
+    """"TEST.CASE" of the test that kills the mutant; None: it survives."""
     stem = os.path.splitext(os.path.basename(mutant.path))[0]
-
-    def rank(item):
-        name, (_, seconds) = item
-        with open(os.path.join(suite.ROOT, "tests", "host", name + ".c")) as file:
-            text = file.read()
-        near = name == stem + "_test"
-        included = '"%s.h"' % os.path.splitext(mutant.path)[0] in text
-        kernel = mutant.path.startswith("kernel/") and name.startswith("machine_")
-        return (not near, not (included or kernel), seconds)
-
-    return sorted(programs.items(), key=rank)
-
-
-def judge(mutant, programs):
-    """The name of the test that kills the mutant; None: it survives."""
-    for name, (program, _) in order(mutant, programs):
-        if not passes(program, mutant.number):
-            return name
+    near = [test for test in tests if mutant.number in test.reached]
+    near.sort(key=lambda test: (test.name != killer,
+                                test.seconds / (4 if test.name == stem + "_test" else 1)))
+    for test in near:
+        case = test.kills(mutant)
+        if case is not None:
+            return "%s.%s" % (test.name, case)
     return None
 
 
+# ---- the lists -----------------------------------------------------------------------------------
+
+def lines_of(path):
+    path = os.path.join(suite.ROOT, path)
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        return [line.strip() for line in file if line.strip() and not line.startswith("#")]
+
+
 def equivalents():
+    """{name: reason}"""
     reasons = {}
-    path = os.path.join(suite.ROOT, EQUIVALENT)
-    if os.path.exists(path):
-        with open(path) as file:
-            for line in file:
-                line = line.strip()
-                if line and not line.startswith("#"):
-                    name, _, reason = line.partition(" # ")
-                    if not reason:
-                        sys.exit("mutate: %s: a line without a reason: %s" % (EQUIVALENT, line))
-                    reasons[name] = reason
+    for line in lines_of(EQUIVALENT):
+        name, _, reason = line.partition(" # ")
+        if not reason:
+            sys.exit("mutate: %s: a line without a reason: %s" % (EQUIVALENT, line))
+        reasons[name.strip()] = reason
     return reasons
 
 
-def all_mutants(only):
-    import glob
-    mutants = []
-    for pattern in SOURCES:
-        for path in sorted(glob.glob(os.path.join(suite.ROOT, pattern))):
-            relative = os.path.relpath(path, suite.ROOT)
-            with open(path) as file:
-                mutants += find(relative, file.read())
-    for number, mutant in enumerate(mutants, 1):
-        mutant.number = number
-    return [mutant for mutant in mutants if only in mutant.name()], mutants
+def killers():
+    """{name: "TEST.CASE"}"""
+    return dict(reversed(line.split(" ", 1)) for line in lines_of(KILLED))
 
 
-def sampled(mutants, count):
-    keyed = sorted(mutants, key=lambda mutant: hashlib.sha256(mutant.name().encode()).digest())
-    return sorted(keyed[:count], key=lambda mutant: mutant.number)
+def score_lines(everything, killed, same):
+    """The score by file."""
+    rows, total = [], [0, 0, 0, 0]
+    for path in sorted({mutant.path for mutant in everything}):
+        names = [mutant.name() for mutant in everything if mutant.path == path]
+        row = [len(names), sum(name in killed for name in names), sum(name in same for name in names)]
+        row.append(row[0] - row[1] - row[2])
+        total = [one + other for one, other in zip(total, row)]
+        rows.append("%-32s %5d %5d %5d %5d" % (path, *row))
+    head = "# %-30s %5s %5s %5s %5s" % ("file", "all", "dead", "same", "alive")
+    return [head] + rows + ["%-32s %5d %5d %5d %5d" % ("all", *total)]
+
+
+def lists_write(everything, killed, same):
+    with open(os.path.join(suite.ROOT, KILLED), "w") as file:
+        file.write("# SPDX-License-Identifier: MIT\n"
+                   "# Written by tools/mutate.py: TEST.CASE that sees the loss, and the mutant.\n")
+        for mutant in everything:
+            if mutant.name() in killed:
+                file.write("%s %s\n" % (killed[mutant.name()], mutant.name()))
+    with open(os.path.join(suite.ROOT, SCORE), "w") as file:
+        file.write("# SPDX-License-Identifier: MIT\n"
+                   "# Written by tools/mutate.py: mutants, killed by a test, the same as the "
+                   "original, survivors.\n")
+        file.write("\n".join(score_lines(everything, killed, same)) + "\n")
+
+
+def sampled(everything, count, known):
+    """The new ones, and `count` others: of each source in turn, by the digest of all of them."""
+    digest = hashlib.sha256()
+    for mutant in everything:
+        digest.update(mutant.name().encode())
+    tree = digest.digest()
+
+    def place(text):
+        return hashlib.sha256(tree + text.encode()).digest()
+
+    new = [mutant for mutant in everything if mutant.name() not in known]
+    by_path = {}
+    for mutant in everything:
+        if mutant.name() in known and not mutant.path.endswith(".h"):
+            by_path.setdefault(mutant.path, []).append(mutant)
+    queues = [sorted(own, key=lambda mutant: place(mutant.name())) for _, own in
+              sorted(by_path.items(), key=lambda item: place(item[0]))]
+    chosen = []
+    while queues and len(chosen) < count:
+        chosen += [queue.pop() for queue in queues][:count - len(chosen)]
+        queues = [queue for queue in queues if queue]
+    return new + chosen
+
+
+# ---- the run -------------------------------------------------------------------------------------
+
+def say(text):
+    print("  %6.1f s of processors: %s" % (suite.children_seconds(), text), flush=True)
+
+
+def say_survivor(mutant, known):
+    print("  SURVIVES  %s:%d  %s" % (mutant.path, mutant.line, mutant.name()))
+    if mutant.name() in known:
+        print("            %s saw it once" % known[mutant.name()])
+    else:
+        print("            no test sees that this refusal is gone: write one")
+    sys.stdout.flush()
+
+
+def judge_all(chosen, tests, known, same, jobs):
+    """({name: killer}, survivors); those listed as equivalent are no survivors."""
+    killed, survivors = {}, []
+    last = {name: killer.split(".")[0] for name, killer in known.items()}
+
+    def one(mutant):
+        return judge(mutant, tests, last.get(mutant.name()))
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for mutant, killer in zip(chosen, pool.map(one, chosen)):
+            if killer is not None:
+                killed[mutant.name()] = killer
+            elif mutant.name() not in same:
+                survivors.append(mutant)
+                say_survivor(mutant, known)
+    return killed, survivors
+
+
+def targets_of(chosen, known, everything_too):
+    """What to build: all host tests, or those that killed the chosen mutants before."""
+    if everything_too or any(mutant.name() not in known for mutant in chosen):
+        return ["host-tests"]
+    names = {known[mutant.name()].split(".")[0] for mutant in chosen}
+    present = {name for name in names
+               if os.path.exists(os.path.join(suite.ROOT, "tests", "host", name + ".c"))}
+    return sorted(os.path.join(TESTS, name) for name in present) if present == names else ["host-tests"]
 
 
 def main():
@@ -339,37 +336,48 @@ def main():
     parser.add_argument("--score", help="leaves the score in this file")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    chosen, everything = all_mutants(options.only)
+    everything = mutants.all_mutants()
+    same, known = equivalents(), killers()
+    chosen = [mutant for mutant in everything if options.only in mutant.name()]
     if options.list:
         for mutant in chosen:
             print("%s:%d %s" % (mutant.path, mutant.line, mutant.name()))
         print("%d mutants" % len(chosen))
         return 0
     if options.sample:
-        chosen = sampled(chosen, options.sample)
-    programs = tests_of(tree_make(everything))
-    reasons, used, killed, survivors = equivalents(), set(), 0, []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for mutant, killer in zip(chosen, pool.map(lambda one: judge(one, programs), chosen)):
-            if killer is not None:
-                killed += 1
-            elif mutant.name() in reasons:
-                used.add(mutant.name())
-            else:
-                survivors.append(mutant)
-                print("  SURVIVES  %s:%d  %s" % (mutant.path, mutant.line, mutant.name()), flush=True)
-    stale = []
-    if not options.sample and not options.only:
-        stale = sorted(set(reasons) - used)
-        for name in stale:
-            print("  STALE  %s: no such survivor: %s" % (EQUIVALENT, name))
+        chosen = sampled(chosen, options.sample, set(known) | set(same))
+        chosen = [mutant for mutant in chosen if mutant.name() not in same]
+    targets = targets_of(chosen, known, not options.sample)
+    tree = tree_make("sample", chosen, targets) if options.sample else \
+        tree_make("whole", everything, targets)
+    names = [os.path.basename(target) for target in targets]
+    if targets == ["host-tests"]:
+        names = sorted(name[:-2] for name in os.listdir(os.path.join(tree, "tests", "host"))
+                       if name.endswith("_test.c"))
+    say("%d mutants; built" % len(chosen))
+    tests = tests_learn(tree, names, options.jobs)
+    say("%d tests run without one" % len(tests))
+    killed, survivors = judge_all(chosen, tests, known, same, options.jobs)
+    say("judged")
+    whole = not options.sample and not options.only
+    stale = sorted(set(same) - {mutant.name() for mutant in everything}) + \
+        sorted(set(same) & set(killed))
+    for name in stale:
+        print("  STALE  %s: killed, or no mutant: %s" % (EQUIVALENT, name))
+    if not options.sample:
+        alive = {mutant.name() for mutant in survivors}
+        known = {name: killer for name, killer in known.items() if name not in alive and name not in same}
+        lists_write(everything, dict(known, **killed), same)
+    if whole:
+        print("\n".join(score_lines(everything, killed, same)))
+    equal = sum(mutant.name() in same and mutant.name() not in killed for mutant in chosen)
     print("mutants: %d of %d killed, %d equivalent, %d survive" %
-          (killed, len(chosen), len(used), len(survivors)))
+          (len(killed), len(chosen), equal, len(survivors)))
     if options.score:
         with open(options.score, "w") as file:
-            json.dump({"mutants": len(chosen), "killed": killed, "equivalent": len(used),
+            json.dump({"mutants": len(chosen), "killed": len(killed), "equivalent": equal,
                        "survivors": [mutant.name() for mutant in survivors]}, file, indent=1)
-    suite.finish("mutants", killed + len(used), len(survivors) + len(stale), options.result)
+    suite.finish("mutants", len(killed) + equal, len(survivors) + len(stale), options.result)
     return 1 if survivors or stale else 0
 
 
