@@ -189,6 +189,9 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
     if (refusal != NULL) {
         cqe.refusal = *refusal;
     }
+    if (result < 0) {
+        cqe.refusal.reason = (uint16_t)-result;
+    }
     /* In one section: once it is over the owner may retire and be freed. */
     spinlock_lock(&thread->ring_lock);
     answer = operation->answer;

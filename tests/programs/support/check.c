@@ -42,6 +42,9 @@ struct cqe check_completion(struct check *check, struct rt_ring *ring,
     struct cqe completion = {.result = INT32_MIN};
 
     CHECK_EQUAL(check, rt_ring_wait(ring, operation, TIMEOUT_NONE, &completion), TRANSPORT_OK);
+    if (completion.result < 0) { /* however late it came, the refusal says why */
+        CHECK_EQUAL(check, completion.refusal.reason, (uint16_t)-completion.result);
+    }
     return completion;
 }
 
