@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the hand-made seeds of the ELF, boot information and submission corpora.
+"""Writes the hand-made seeds of the ELF, boot information, submission and dispatcher corpora.
 
 Usage: make_seeds.py [FOLDER], FOLDER being fuzz/corpus. The seeds are valid input in its main
 shapes; what a fuzzer finds from there is added to the corpus beside them, merged to small size.
@@ -131,9 +131,78 @@ SQE_SEEDS |= {f"pair-{opcode}": bytes([1, 0, opcode, opcode % 12]) + bytes(range
               for opcode in range(16)}
 
 
+# fuzz/dispatch/acts.c: moves. The numbers of those that are no opcodes stand at its end.
+(NOP, CALL, RECV, RETURN, RETURN_RECV, RELEASE, DUP, TRANSFER, DELEGATE, REVOKE, TOKEN, FINISH, CANCEL,
+ WATCH, PARK, UNPARK, ANY, OBJECT, _, ENTER, GO, _, WAIT, SCRIBBLE, END, POKE, STARVE) = range(27)
+BATCH, SPOIL = 0x80, 0x40
+PROMISED, KEPT = 0x30, 0x40  # bits of a CALL's first choice
+
+
+def go_to(pid):
+    return bytes([GO | (pid - 1) << 5])
+
+
+def call(how=0, shape=1, cap=0, beside=b"", answer=0, promise=0):
+    """Descriptors: two bytes each, how and which."""
+    at = bytes([CALL, how, shape | len(beside) // 2 << 4]) + beside + bytes([0])
+    at += bytes([promise]) if how & PROMISED == PROMISED else bytes([cap])
+    return at + (bytes([answer]) if how & KEPT else b"")
+
+
+def answer(how=0, shape=1, beside=b"", opcode=RETURN):
+    at = bytes([opcode, how, 0, 0, shape | len(beside) // 2 << 4]) + beside
+    return at + (bytes([0]) if opcode == RETURN_RECV else b"")
+
+
+def one(move, *choices):
+    return bytes([move, *choices])
+
+
+RECEIVE = one(RECV, 0, 0)
+# A client's edge that can be revoked is the fourth of a child's grants.
+DELEGATED = 1
+HANDED = RECEIVE + go_to(2) + call(cap=0) + go_to(1)
+DISPATCH_SEEDS = {
+    "call": HANDED + answer() + go_to(2) + one(NOP),
+    "call-first": go_to(2) + call() + go_to(1) + RECEIVE + answer(opcode=RETURN_RECV) + go_to(3) + call(),
+    "call-wait": RECEIVE + go_to(2) + call() + one(ENTER, 0x0C) + go_to(1) + answer() + one(ENTER, 0),
+    "exception": HANDED + answer(how=3) + go_to(2) + one(NOP),
+    "copies": RECEIVE + go_to(2) + call(beside=b"\0\0\0\1") + go_to(1) + answer(beside=b"\2\0"),
+    "moves": RECEIVE + go_to(3) + call(beside=b"\1\0") + go_to(1) + answer(beside=b"\3\0"),
+    "kept": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED) + go_to(1) +
+            answer(beside=b"\2\0") + RECEIVE + go_to(2) + one(FINISH, 0),
+    "kept-broken": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED) + go_to(1) + answer(how=3) +
+                   go_to(2) + call(how=PROMISED),
+    "kept-chain": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED | KEPT, answer=1) +
+                  call(how=PROMISED, promise=1) + one(FINISH, 0) + go_to(1) + answer(beside=b"\2\0") +
+                  RECEIVE + answer(beside=b"\2\0"),
+    "cancel": go_to(2) + call() + one(CANCEL, 1) + RECEIVE + one(CANCEL, 1),
+    "cancel-received": HANDED + one(WATCH, 0, 0) + go_to(2) + one(CANCEL, 1) + go_to(1) + answer(),
+    "watch": HANDED + one(WATCH, 0, 0) + answer(),
+    "delegate": one(DELEGATE, 0, 0, 0) + one(DUP, 0, DELEGATED, 0) + one(REVOKE, 0),
+    "revoke-calls": go_to(3) + call(cap=DELEGATED) + go_to(1) + one(REVOKE, 0) + RECEIVE + go_to(3) + call(),
+    "revoke-held": RECEIVE + go_to(3) + call(cap=DELEGATED) + go_to(1) + one(REVOKE, 0) + answer(),
+    "transfer": one(TRANSFER, 0, 0, 0) + one(TRANSFER, 2, 0, 0) + one(TRANSFER, 5, 0, 0, 44, 1),
+    "table": one(DUP, 1, 0, 0) + one(DUP, 2, 0, 0, 9, 0) + one(TOKEN, 0, 1, 0) + one(RELEASE, 0, 0),
+    "park": one(PARK, 0) + one(POKE, 16) + one(UNPARK, 0x10) + one(PARK, 3) + one(UNPARK, 0x13),
+    "park-timeout": one(PARK, 0x20) + one(WAIT, 255, 255) + one(PARK, 0x60),
+    "scribble": one(SCRIBBLE, 0, 3) + one(NOP) + one(SCRIBBLE, 6, 0) + one(NOP) + one(SCRIBBLE, 1, 7),
+    "spoilt": b"".join(one(opcode | SPOIL) + bytes(6) for opcode in (NOP, RELEASE, TOKEN, FINISH)),
+    "starve": one(STARVE, 0) + one(OBJECT, 2, 0, 0, 0) + one(STARVE, 2) + call(how=KEPT),
+    "batch": b"".join(one(opcode | BATCH, 0) for opcode in (NOP, FINISH, NOP)) + one(ENTER, 0),
+    "exit": HANDED + one(END, 0) + one(NOP),
+    "thread-exit": HANDED + one(END, 2),
+    "fault": go_to(2) + RECEIVE + one(END, 4),
+    "queue-full": go_to(2) + call() * 6,
+    "owner-goes": go_to(2) + call() + go_to(1) + one(RELEASE, 0x80, 0xC0 | 6) + one(RELEASE, 0x80, 0xC0 | 7),
+}
+DISPATCH_SEEDS |= {f"object-{word}": one(OBJECT, word, 0, 0, 0) + one(ENTER, 4) for word in range(33)}
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "fuzz/corpus")
-    for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS), ("sqe", SQE_SEEDS)):
+    for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS), ("sqe", SQE_SEEDS),
+                        ("dispatch", DISPATCH_SEEDS)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (folder / name / f"seed-{seed}").write_bytes(data)

@@ -79,27 +79,6 @@ static const struct {
     [OPCODE_UNPARK] = {{FIRST, MESSAGE, LAST, FIELDS}, {0}, 1},
 };
 
-uint64_t dice_word(struct dice *dice, unsigned bytes)
-{
-    uint64_t word = 0;
-
-    for (unsigned i = 0; i < bytes && dice->left > 0; i++) {
-        word |= (uint64_t)*dice->bytes++ << (8 * i);
-        dice->left--;
-    }
-    return word;
-}
-
-uint64_t dice_below(struct dice *dice, uint64_t bound)
-{
-    unsigned bytes = 1;
-
-    while (bytes < sizeof(bound) && (bound - 1) >> (8 * bytes) != 0) {
-        bytes++;
-    }
-    return dice_word(dice, bytes) % bound;
-}
-
 static bool page_has(uint8_t opcode, enum field field)
 {
     const uint8_t *at = pages[opcode].fields;

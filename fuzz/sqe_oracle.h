@@ -9,16 +9,7 @@
 #define FUZZ_SQE_ORACLE_H
 
 #include "abi/ring.h"
-
-/* Bytes of an input, one after another; zeros when they are used up. */
-struct dice {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-uint64_t dice_word(struct dice *dice, unsigned bytes);
-/* 0 to bound - 1, of as few bytes as that takes; bound > 0. */
-uint64_t dice_below(struct dice *dice, uint64_t bound);
+#include "fuzz/dice.h"
 
 /* The refusal that a submission must get. error TRANSPORT_OK: none. */
 struct sqe_verdict {

@@ -17,7 +17,7 @@ FUZZ_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_DIR)/bin/%,$(FUZZ_SOURCES))
 FUZZ_MSAN_DIR := $(OUT)/fuzz-msan
 FUZZ_MSAN_FLAGS = $(HOST_FLAGS) -O1 -fsanitize=fuzzer-no-link,memory -fno-sanitize-recover=all
 FUZZ_MSAN_PROGRAMS := $(patsubst fuzz/%_fuzz.c,$(FUZZ_MSAN_DIR)/bin/%,$(filter-out \
-    fuzz/bootinfo_fuzz.c,$(FUZZ_SOURCES)))
+    fuzz/bootinfo_fuzz.c fuzz/dispatch_fuzz.c,$(FUZZ_SOURCES)))
 # A target that compares with the C++ library of Cap'n Proto is written in its language.
 FUZZ_CXX := clang++-14
 FUZZ_CXX_FLAGS := -std=c++17 -pipe -g -O1 -iquote . -Wall -Wextra -Werror \
@@ -37,9 +37,45 @@ DEPENDENCIES += $(patsubst fuzz/%.c,$(FUZZ_DIR)/fuzz/%.d,$(FUZZ_SOURCES)) \
 
 $(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(FUZZ_LINK_$*) \
+	    -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/libhost.a -Wl,--end-group \
 	    -ljansson $(HOST_LIBS)
+
+# The other files of a target lie in a folder of its name.
+define fuzz_folder
+DEPENDENCIES += $(patsubst %.c,$(1)/%.d,$(3))
+$(1)/bin/$(2): $(call objects,$(1),$(3))
+endef
+FUZZ_FOLDERS := $(patsubst fuzz/%_fuzz.c,%,$(wildcard $(patsubst fuzz/%/.,fuzz/%_fuzz.c,$(wildcard fuzz/*/.))))
+$(foreach f,$(FUZZ_FOLDERS),$(foreach d,$(FUZZ_DIR) $(FUZZ_MSAN_DIR),$(eval $(call \
+    fuzz_folder,$(d),$(f),$(sort $(wildcard fuzz/$(f)/*.c))))))
+
+# Comparisons of the kernel's are not traced: its checks compare so much that it would take two thirds
+# of the time, and the inputs of the one target that runs it are made of choices, not of magic words.
+$(FUZZ_DIR)/kernel/%.o $(FUZZ_DIR)/fuzz/dispatch/%.o: FUZZ_FLAGS += -fno-sanitize-coverage=trace-cmp
+
+# The dispatcher's target plays the programs of a host kernel, in whose place the linker puts a few
+# functions (fuzz/dispatch/rig.c), and keeps the kernel's data together (state.ld).
+DISPATCH_DIR := $(FUZZ_DIR)/fuzz/dispatch
+DISPATCH_WRAPPED := arch_context_resume arch_idle arch_console_write host_page_show host_page_hide \
+    host_signals_init frame_alloc kmem_alloc
+FUZZ_LINK_dispatch := $(foreach f,$(DISPATCH_WRAPPED),-Wl,--wrap=$(f)) -Wl,-T,fuzz/dispatch/state.ld
+$(FUZZ_DIR)/bin/dispatch: $(DISPATCH_DIR)/errors.o \
+    $(DISPATCH_DIR)/system.o fuzz/dispatch/state.ld
+
+$(DISPATCH_DIR)/errors.c: tools/check_opcodes.py $(wildcard docs/abi/*.md)
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< --table $@
+$(DISPATCH_DIR)/errors.o: $(DISPATCH_DIR)/errors.c fuzz/dispatch/pages.h
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
+$(DISPATCH_DIR)/stubs/actor: tools/host_programs.py
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< stub actor $@
+$(DISPATCH_DIR)/system.bin: fuzz/dispatch/system.json $(HOST_DIR)/bin/mkmanifest $(DISPATCH_DIR)/stubs/actor
+	$(call say,PACK,$@)
+	$(Q)$(HOST_DIR)/bin/mkmanifest --output $@ --binaries $(DISPATCH_DIR)/stubs $<
+$(DISPATCH_DIR)/system.o: $(DISPATCH_DIR)/system.bin
+	$(Q)printf '.section .rodata\n.balign 8\n.globl dispatch_manifest\ndispatch_manifest: .incbin "%s"\n.globl dispatch_manifest_end\ndispatch_manifest_end:\n.section .note.GNU-stack,"",@progbits\n' $< | \
+	    $(FUZZ_CC) -x assembler -c -o $@ -
 
 $(FUZZ_DIR)/fuzz/%_fuzz.o: fuzz/%_fuzz.cc
 	$(call say,CXX,$@)

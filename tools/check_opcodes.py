@@ -3,6 +3,7 @@
 """Compare the pages of docs/abi/ with the opcodes, the errors, and what the tests say they cover.
 
   check_opcodes.py [--list] [ROOT]
+  check_opcodes.py --table FILE
 
 Each opcode of abi/ring.h has a page, and each page's "## Errors" table names errors of
 abi/errors.def. Every pair of opcode and error needs a test that names it in a comment:
@@ -12,7 +13,8 @@ abi/errors.def. Every pair of opcode and error needs a test that names it in a c
 in tests/host/*.c, or in a program of tests/programs/ that a scene of tests/scenes/ starts. "ANY" stands
 for every opcode. A pair without a test fails, and so does a marker for a pair that no page has.
 Opcodes that the kernel has no handler for yet (kernel/dispatch/submission.c) need no tests. --list
-prints each pair with the files that cover it.
+prints each pair with the files that cover it. --table writes the pairs as a table in C, for the fuzz
+target of the dispatcher (fuzz/dispatch/pages.h).
 """
 import json
 import os
@@ -111,7 +113,22 @@ def problems(root, listing=None):
                        (PAGES, name, error, name, error))
 
 
+def table_write(root, path):
+    names = [name for name, _ in OPCODE.findall(text_of(root, "abi", "ring.h"))]
+    documented = pages(root)
+    rows = ["    [OPCODE_%s] = %s,\n" %
+            (name, " | ".join("UINT64_C(1) << -TRANSPORT_%s" % error for error in documented[name]))
+            for name in names]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("/* Generated from docs/abi by tools/check_opcodes.py. */\n"
+                   "#include \"fuzz/dispatch/pages.h\"\n\n"
+                   "const uint64_t page_errors[OPCODE_COUNT] = {\n%s};\n" % "".join(rows))
+
+
 def main():
+    if sys.argv[1:2] == ["--table"]:
+        table_write(".", sys.argv[2])
+        return 0
     arguments = [argument for argument in sys.argv[1:] if argument != "--list"]
     listing = []
     wrong = list(problems(arguments[0] if arguments else ".", listing))
