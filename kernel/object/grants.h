@@ -17,7 +17,8 @@ struct revocation {
     struct job job;
     struct operation *operation; /* NULL: its thread is gone, or cancelled it */
     enum revocation_phase phase;
-    bool asked; /* GRACE: the other CPUs have been interrupted */
+    unsigned priority; /* of whoever asked */
+    bool asked;        /* GRACE: the other CPUs have been interrupted */
     struct revoke_step step;
     struct process *at; /* TABLES: being searched, referenced */
     uint32_t slot;      /* of it, next */

@@ -404,6 +404,8 @@ static bool memory_revoke(struct object *object, struct revoke_step *step)
     vaddr_t address;
 
     if (mapping == NULL || !seized) {
+        step->priority =
+            mapping != NULL ? 0 : step->priority; /* a change of any priority is at it */
         return mapping != NULL;
     }
     pages = mapping->pages - mapping->cursor;

@@ -20,6 +20,8 @@ struct revoke_step {
     const struct grant_node *above; /* it, and everything below it, is dead */
     uint64_t cursor;                /* the object's own, 0 at the first step */
     struct receipt receipt;         /* what was ended; the object adds */
+    unsigned priority; /* of the next step: the revocation's own; an object lowers it to that of the
+                          work it waits for, which would else never run beside the asking */
 };
 
 struct object_type {

@@ -126,10 +126,13 @@ static bool revocation_step(struct job *job)
         revocation->phase += grace_is_over(revocation);
         return true;
     case REVOCATION_USES:
+        revocation->step.priority = revocation->priority;
         if (subject->type->revoke == NULL || !subject->type->revoke(subject, &revocation->step)) {
             revocation->at = process_next(NULL);
             revocation->phase++;
+            revocation->step.priority = revocation->priority;
         }
+        job->task.priority = revocation->step.priority;
         return true;
     case REVOCATION_TABLES:
         if (revocation->at == NULL) {
@@ -171,6 +174,7 @@ enum transport_error revocation_start(struct thread *thread, uint64_t user_data,
     revocation->step.receipt.nodes = (uint32_t)atomic_load_relaxed_u64(&delegation->node->below);
     atomic_add_u64(&running, 1);
     (void)grant_revoke(delegation->node);
+    revocation->priority = thread->task.priority;
     revocation->job.step = revocation_step;
     job_start(&revocation->job, arch_cpu_this(), thread->task.priority);
     return TRANSPORT_OK;

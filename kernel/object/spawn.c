@@ -168,6 +168,12 @@ bool spawns_revoke(struct object *object, struct revoke_step *step)
             step->receipt.calls += !spawn->ending;
             spawn->ending = true;
             left = true;
+            if (spawn->process->priority < step->priority) {
+                step->priority = spawn->process->priority; /* its end is work of that one */
+            }
+            if (spawn->job.task.priority < step->priority) {
+                step->priority = spawn->job.task.priority;
+            }
         }
     }
     spinlock_unlock(&spawns_lock);
