@@ -69,6 +69,11 @@ struct cpu {
     unsigned locks_held;
     const struct spinlock *lock_held[CPU_LOCKS_HELD_MAX];
 
+    /* debug: what this piece of work did, kernel/work_check.h */
+    unsigned work_locks;
+    unsigned work_allocations;
+    unsigned memory_permits;
+
     /* messages to kernel objects are copied here before they are looked at */
     struct scratch call_scratch;
     struct scratch result_scratch;

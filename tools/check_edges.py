@@ -67,7 +67,8 @@ ISA_OPEN_TO = ("tests", "sim")
 # Found through the include path of what is built, an ISA or a kernel variant: header, sole user.
 CHOSEN_HEADERS = {"arch_types.h": "kernel/arch/arch.h", "arch_inline.h": "kernel/arch/arch.h",
                   "irq_probe_hooks.h": "kernel/irq_probe.h",
-                  "lock_check_hooks.h": "kernel/lock.h"}
+                  "lock_check_hooks.h": "kernel/lock.h",
+                  "work_check_hooks.h": "kernel/work_check.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

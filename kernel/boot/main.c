@@ -41,6 +41,7 @@
 #include "kernel/object/spawn.h"
 #include "kernel/object/thread_spawner.h"
 #include "kernel/symbols.h"
+#include "kernel/work_check.h"
 
 struct shutdown {
     struct job job;
@@ -322,6 +323,7 @@ void kernel_main(const struct boot_info *info)
     shutdown.frames_before = frames_in_use();
     init_start(&boot_manifest);
     irq_probe_reset();
+    memory_permit_booted();
     cpu_run(arch_cpu_this());
 }
 

@@ -14,6 +14,7 @@
 #include "kernel/cpu.h"
 
 #include "core/assert.h"
+#include "kernel/work_check.h"
 
 enum {
     PROCESS_LOCKS_MAX = 2,
@@ -51,6 +52,7 @@ void lock_check_acquire(const struct spinlock *lock)
     ASSERT(lock->rank != LOCK_RANK_PROCESS || process_locks < PROCESS_LOCKS_MAX);
     ASSERT(cpu->locks_held < CPU_LOCKS_HELD_MAX);
     cpu->lock_held[cpu->locks_held++] = lock;
+    work_lock(cpu);
 }
 
 /* A panic may come while the list is full; then the lock goes unrecorded. */

@@ -21,6 +21,7 @@
 #include "core/string.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/mem/user_access.h"
+#include "kernel/work_check.h"
 #include "schema/generated/exception.capnp.h"
 
 enum {
@@ -336,6 +337,23 @@ static enum transport_error call_finish(struct cpu *cpu, struct call *call, cons
     return error;
 }
 
+/* Runs the object's method; one that makes something may take memory for it. */
+static enum capn_dispatch method_run(struct object *object, struct call *call)
+{
+    uint16_t method = call->request.method;
+    bool makes = method < 64 && ((object->type->gives | object->type->makes) >> method & 1) != 0;
+    enum capn_dispatch outcome;
+
+    if (makes) {
+        memory_permit_begin();
+    }
+    outcome = object->type->call(object, &call->request);
+    if (makes) {
+        memory_permit_end();
+    }
+    return outcome;
+}
+
 /* The call with its scratch, in which an answer has `capacity` bytes. */
 static enum transport_error call_run(struct cpu *cpu, struct call *call, const struct sqe *sqe,
                                      uint32_t capacity, struct refusal *refusal)
@@ -368,8 +386,7 @@ static enum transport_error call_run(struct cpu *cpu, struct call *call, const s
     capn_reader_init(&call->request.parameters, &message, 1,
                      (struct capn_limits){CALL_TRAVERSAL_WORDS, CALL_DEPTH});
     capn_builder_init(&call->request.results, &result, 1);
-    error = call_finish(cpu, call, sqe, object->type->call(object, &call->request), refusal);
-    return error;
+    return call_finish(cpu, call, sqe, method_run(object, call), refusal);
 }
 
 enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,

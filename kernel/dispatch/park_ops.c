@@ -3,6 +3,7 @@
 #include "kernel/dispatch/submission.h"
 #include "kernel/ipc/park.h"
 #include "kernel/object/object.h"
+#include "kernel/work_check.h"
 #include "schema/generated/memory.capnp.h"
 
 enum {
@@ -64,7 +65,9 @@ enum transport_error submission_park(struct cpu *cpu, struct thread *thread, con
         return error;
     }
     if (word.object != NULL) {
+        memory_permit_begin(); /* a page */
         word.shared = word.object->type->word(word.object, sqe->address);
+        memory_permit_end();
     }
     error = park_begin(thread, &word, &wait, &found);
     if (error == TRANSPORT_BAD_BUFFER) {

@@ -11,6 +11,7 @@
  */
 #include "kernel/dispatch/submission.h"
 #include "kernel/object/grants.h"
+#include "kernel/work_check.h"
 #include "schema/generated/process.capnp.h"
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
@@ -61,13 +62,18 @@ static enum transport_error edge_place(struct cap_table *table, const struct sqe
                                        const struct hold_edge *edge,
                                        const struct provenance *origin, struct cap_id *id)
 {
+    enum transport_error error;
+
+    memory_permit_begin(); /* a table */
     if ((sqe->flags & SQE_EXACT_SLOT) != 0) {
-        return cap_table_insert_at(table, sqe->slot, edge, origin, id);
+        error = cap_table_insert_at(table, sqe->slot, edge, origin, id);
+    } else if ((sqe->flags & SQE_WINDOW) != 0) {
+        error = cap_table_insert_window(table, edge, origin, id);
+    } else {
+        error = cap_table_insert(table, edge, origin, id);
     }
-    if ((sqe->flags & SQE_WINDOW) != 0) {
-        return cap_table_insert_window(table, edge, origin, id);
-    }
-    return cap_table_insert(table, edge, origin, id);
+    memory_permit_end();
+    return error;
 }
 
 /* The provenance of an edge that `process` makes of its own edge `source`. */

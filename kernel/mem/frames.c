@@ -52,6 +52,7 @@
 #include "kernel/cpu.h"
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
+#include "kernel/work_check.h"
 
 enum {
     CACHE_BATCH = CPU_FRAME_CACHE / 2,
@@ -306,6 +307,7 @@ enum status frame_alloc(paddr_t *frame)
     struct cpu *cpu = arch_cpu_this();
     uint64_t slot = cache_pop(cpu);
 
+    work_allocation();
     if (slot == 0) {
         cache_refill(cpu);
         slot = cache_pop(cpu);
@@ -331,6 +333,7 @@ enum status frame_alloc_contiguous(unsigned count, unsigned align, paddr_t *firs
     enum status status;
     uint64_t number;
 
+    work_allocation();
     spinlock_lock(&frames.lock);
     status = frame_bitmap_alloc_contiguous(&frames.bitmap, &request, &number);
     spinlock_unlock(&frames.lock);

@@ -28,6 +28,7 @@
 #include "core/assert.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/memory_debug.h"
+#include "kernel/work_check.h"
 
 enum {
     EMPTY_PAGES_KEPT = 1,
@@ -90,6 +91,7 @@ void *kmem_alloc(struct kmem_cache *cache)
     void *object = cache_take(cache, NULL);
     paddr_t frame;
 
+    work_allocation();
     if (object == NULL && frame_alloc(&frame) == STATUS_OK) {
         object = cache_take(cache, arch_frame_pointer(frame));
         ASSERT(object != NULL);

@@ -19,6 +19,7 @@
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/facet.h"
+#include "kernel/work_check.h"
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/exception.capnp.h"
 
@@ -55,8 +56,10 @@ static enum transport_error delegation_alloc(struct account *account,
 
         return account_refuse(&ledger, refusal);
     }
+    memory_permit_begin(); /* a delegation */
     *delegation = kmem_alloc(&delegation_cache);
     *node = *delegation == NULL ? NULL : kmem_alloc(&node_cache);
+    memory_permit_end();
     if (*node != NULL) {
         return TRANSPORT_OK;
     }

@@ -601,11 +601,17 @@ static const uint32_t *memory_word(struct object *object, uint64_t offset)
                                             offset % LIMIT_PAGE_BYTES);
 }
 
-const struct object_type memory_object_type = {.name = "memory object",
-                                               .call = memory_call,
-                                               .word = memory_word,
-                                               .revoke = memory_revoke,
-                                               .destroy = memory_destroy};
+const struct object_type memory_object_type = {
+    .name = "memory object",
+    .call = memory_call,
+    .makes = UINT64_C(1) << MEMORY_OBJECT_METHOD_READ | UINT64_C(1) << MEMORY_OBJECT_METHOD_WRITE |
+             UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_READ |
+             UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_WRITE |
+             UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_EXECUTE |
+             UINT64_C(1) << MEMORY_OBJECT_METHOD_SLICE,
+    .word = memory_word,
+    .revoke = memory_revoke,
+    .destroy = memory_destroy};
 
 /* ---- FrameAllocator -------------------------------------------------------------------------- */
 

@@ -41,6 +41,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
+#include "kernel/work_check.h"
 #include "schema/generated/exception.capnp.h"
 
 enum {
@@ -661,7 +662,12 @@ static bool change_step(struct job *job)
     struct process *process = change->process;
 
     if (change->phase == CHANGE_APPLY && !process_is_dying(process)) {
-        return step_apply(change);
+        bool more;
+
+        memory_permit_begin(); /* building */
+        more = step_apply(change);
+        memory_permit_end();
+        return more;
     }
     if (change->phase == CHANGE_UNDO && !process_is_dying(process)) {
         if (step_undo(change)) {

@@ -35,6 +35,9 @@ struct object_type {
     /* Bit m: the answer of method m may carry capabilities (call_result_cap), so that the caller's
      * table must have room for them before the method runs. */
     uint64_t gives;
+    /* Bit m: method m may take memory of the kernel, whether its answer carries capabilities or
+     * not (kernel/work_check.h). Those of `gives` need not be told. */
+    uint64_t makes;
     /* The word at `offset` (a multiple of 4) of the memory that the object is, for PARK; it stays
      * there as long as the object. NULL: it has no such word, or no frame for it. NULL: objects of
      * this type are no memory. No lock is held. */

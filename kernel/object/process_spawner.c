@@ -314,7 +314,10 @@ static enum capn_dispatch spawner_call(struct object *object, struct capn_reques
     return process_spawner_dispatch(&server, object, request);
 }
 
-static const struct object_type spawner_type = {
-    .name = "process spawner", .call = spawner_call, .revoke = spawns_revoke};
+static const struct object_type spawner_type = {.name = "process spawner",
+                                                .call = spawner_call,
+                                                .makes = UINT64_C(1)
+                                                         << PROCESS_SPAWNER_METHOD_SPAWN,
+                                                .revoke = spawns_revoke};
 
 struct object process_spawner_object = OBJECT_STATIC(&spawner_type);

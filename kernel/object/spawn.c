@@ -29,6 +29,7 @@
 #include "kernel/object/grants.h"
 #include "kernel/object/inherit.h"
 #include "kernel/sched/layout.h"
+#include "kernel/work_check.h"
 #include "abi/capset.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/process.capnp.h"
@@ -491,7 +492,9 @@ static bool spawn_step(struct job *job)
         spawn_commit(spawn);
         return false;
     }
+    memory_permit_begin(); /* building */
     status = spawn_phase_step(spawn, &done);
+    memory_permit_end();
     if (status != STATUS_OK) {
         spawn_fail(spawn, status);
         return false;

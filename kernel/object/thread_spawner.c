@@ -7,6 +7,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/thread_spawner.h"
+#include "kernel/work_check.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/thread.capnp.h"
 
@@ -78,7 +79,9 @@ static bool thread_spawn_step(struct job *job)
     bool done = false;
 
     if (!process_is_dying(thread->process)) {
+        memory_permit_begin(); /* building */
         status = thread_build_step(thread, &done);
+        memory_permit_end();
     }
     if (status == STATUS_OK && !done) {
         return true;
@@ -192,6 +195,9 @@ static enum capn_dispatch spawner_call(struct object *object, struct capn_reques
     return thread_spawner_dispatch(&server, object, request);
 }
 
-static const struct object_type spawner_type = {.name = "thread spawner", .call = spawner_call};
+static const struct object_type spawner_type = {.name = "thread spawner",
+                                                .call = spawner_call,
+                                                .makes = UINT64_C(1)
+                                                         << THREAD_SPAWNER_METHOD_SPAWN};
 
 struct object thread_spawner_object = OBJECT_STATIC(&spawner_type);

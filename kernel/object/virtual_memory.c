@@ -263,6 +263,9 @@ static enum capn_dispatch memory_call(struct object *object, struct capn_request
     return virtual_memory_dispatch(&server, object, request);
 }
 
-static const struct object_type memory_type = {.name = "virtual memory", .call = memory_call};
+static const struct object_type memory_type = {.name = "virtual memory",
+                                               .call = memory_call,
+                                               .makes =
+                                                   ~(UINT64_C(1) << VIRTUAL_MEMORY_METHOD_QUERY)};
 
 struct object virtual_memory_object = OBJECT_STATIC(&memory_type);

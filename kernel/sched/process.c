@@ -27,6 +27,7 @@
 #include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/process_handle.h"
+#include "kernel/work_check.h"
 
 enum {
     TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
@@ -161,6 +162,7 @@ enum transport_error process_slots_reserve(struct process *process, uint32_t cou
     enum ledger_line_name line = LEDGER_SLOTS;
     enum transport_error error;
 
+    memory_permit_begin(); /* a table */
     spinlock_lock(&process->lock);
     error = cap_table_reserve(&process->table, count);
     spinlock_unlock(&process->lock);
@@ -170,6 +172,7 @@ enum transport_error process_slots_reserve(struct process *process, uint32_t cou
         error = cap_table_reserve(&process->table, count);
         spinlock_unlock(&process->lock);
     }
+    memory_permit_end();
     if (error == TRANSPORT_NO_MEMORY &&
         account_refusal(process->account, LEDGER_FRAMES, 1).available == 0) {
         error = TRANSPORT_LIMIT;
