@@ -12,6 +12,11 @@
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.
  *  4. The current thread is not queued.
+ * Of each thread that was started and has not ended (sched_thread_check):
+ *  5. It is current on its home CPU or on none.
+ *  6. At most one of these is so: it is queued; it waits in cap_enter; it waits for its next
+ * budget. At rest, when no CPU is in the middle of anything: exactly one, or it is current.
+ *  7. Its own time and its loans hold (core/sched_context.c): no time comes from nothing.
  *  5. A thread that is queued or runs lends to nobody (task_begin).
  *
  * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: nothing. A timer lies in
@@ -451,4 +456,22 @@ unsigned sched_check(struct cpu *cpu)
     }
     spinlock_unlock(&cpu->run_lock);
     return broken;
+}
+
+unsigned sched_thread_check(const struct thread *thread, bool at_rest)
+{
+    const struct cpu *home = thread->task.cpu;
+    unsigned states = (thread->task.node.queued ? 1U : 0U) + (thread->waiting ? 1U : 0U) +
+                      (deadline_node_is_queued(&thread->time_timer.node) ? 1U : 0U);
+
+    for (unsigned i = 0; i < LIMIT_CPUS; i++) {
+        if (cpus[i] != NULL && cpus[i] != home && cpus[i]->current == thread) {
+            return 5;
+        }
+    }
+    if (states > 1 || (at_rest && (states == 1) == (home->current == thread))) {
+        return 6;
+    }
+    return sched_context_check(&thread->time) != 0 || sched_share_check(&thread->share) != 0 ? 7
+                                                                                             : 0;
 }

@@ -97,4 +97,8 @@ void sched_requeue(struct cpu *cpu, struct thread *thread);
 /* 0, or the number of the first broken invariant of sched.c; takes the CPU's run lock. */
 MUST_USE unsigned sched_check(struct cpu *cpu);
 
+/* The same for a thread that was started and has not ended, read when neither its ring lock nor its
+ * home's run lock is held. `at_rest`: no CPU is in the middle of anything. */
+MUST_USE unsigned sched_thread_check(const struct thread *thread, bool at_rest);
+
 #endif

@@ -267,6 +267,19 @@ static void spawn_quotas(struct actor *actor, struct authority_quotas_builder qu
     authority_quotas_set_cpu_permille(quotas, (uint16_t)(none == 9 ? 0 : 10 * factor));
 }
 
+/* Mostly the priority of all, now and then less; and a budget, now and then a wrong one. */
+static void spawn_scheduling(struct actor *actor, struct scheduling_parameters_builder parameters)
+{
+    uint64_t budget_ns = 80 * 1000 + actor_below(actor, 400 * 1000);
+
+    scheduling_parameters_set_priority(
+        parameters, (uint8_t)(actor_below(actor, 4) == 0 ? actor_below(actor, 10) : 8));
+    if (actor_below(actor, 2) == 0) {
+        scheduling_parameters_set_budget_ns(parameters, budget_ns);
+        scheduling_parameters_set_period_ns(parameters, budget_ns * (1 + actor_below(actor, 4)));
+    }
+}
+
 static void act_spawn(struct actor *actor)
 {
     struct target target = {actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id,
@@ -290,6 +303,9 @@ static void act_spawn(struct actor *actor)
                                                 actor_below(actor, 16) == 0 ? 7 : 0);
     if (actor_below(actor, 32) != 0) {
         spawn_quotas(actor, process_spawn_request_init_quotas(request));
+    }
+    if (actor_below(actor, 3) == 0) {
+        spawn_scheduling(actor, process_spawn_request_init_scheduling(request));
     }
     count = spawn_grants(actor, request, &intent, transfers);
     call_object(actor, target, &draft, &intent, transfers, count);

@@ -21,6 +21,7 @@
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
+#include "sim/hunt/sched_look.h"
 #include "sim/hunt/twin.h"
 
 enum {
@@ -368,6 +369,9 @@ static void thread_look(struct thread *thread)
 static void cpu_look(struct cpu *cpu)
 {
     hunt_report->checks++;
+    if (cpu->current != NULL && cpu->current->process->state < PROCESS_ENDED) {
+        sched_look_thread(cpu->current, false);
+    }
     broken("a run queue", cpu->index, run_queue_check(&cpu->run_queue));
     broken("a timer heap", cpu->index, deadline_heap_check(&cpu->timers));
     if (cpu->current != NULL && cpu->current->task.node.queued && cpu->current->task.cpu != cpu) {
@@ -439,6 +443,7 @@ static void sweep(bool idle)
             if (!thread->ring_lock.held) {
                 thread_look(thread);
             }
+            sched_look_thread(thread, idle);
             reserved += idle ? slots_reserved(thread) : 0;
             if (idle && process->state >= PROCESS_DYING && thread->waiting) {
                 model_disagree("thread %llu of process %llu waits, its process is dying, and every "
@@ -486,6 +491,7 @@ void __wrap_lock_check_release(const struct spinlock *lock)
         endpoint_look(actor_here(), CONTAINER_OF(lock, struct endpoint, lock));
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
+        sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
         cpu_look(CONTAINER_OF(lock, struct cpu, run_lock));
     }
@@ -617,6 +623,7 @@ void __wrap_thread_start(struct thread *thread)
     const void *header = thread->ring.header;
 
     *ring_place(header) = (struct known_ring){.header = header, .thread = thread};
+    sched_look_started(thread);
     __real_thread_start(thread);
 }
 
@@ -722,6 +729,7 @@ void __wrap_object_init(struct object *object, const struct object_type *type)
 void __wrap_kmem_free(struct kmem_cache *cache, void *object)
 {
     process_forget(object);
+    sched_look_ended(object);
     for (uint32_t i = 0; i < RINGS; i++) {
         if (rings[i].thread == object) {
             rings[i].thread = NULL;

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hunt looks at the scheduler: each thread in one state, on one CPU, and no CPU time made from
+ * nothing. How long each thread ran is measured apart from the kernel, from the moment its context
+ * is loaded to the moment it is saved. The law, for a thread on a budget:
+ *
+ *   measured <= charged (used_ns)         else it ran for nothing
+ *   given <= budget * periods begun       else time was made
+ *
+ * and given + debt == used + left, which sched_context_check asserts. What a thread runs on
+ * borrowed time is measured for whoever paid when it began.
+ */
+#include "sim/hunt/sched_look.h"
+
+#include <string.h>
+
+#include "kernel/arch/host/machine.h"
+#include "kernel/sched/process.h"
+
+enum {
+    THREADS = 1 << 10,
+};
+
+/* Threads that were started, by address. */
+static struct known {
+    const struct thread *thread; /* NULL: nothing was here yet */
+    bool alive;                  /* it has not ended */
+    uint64_t begun_ns;           /* of its first period */
+    uint64_t measured_ns;
+} known[THREADS];
+
+static struct run {
+    const struct thread *runs; /* NULL: nobody on a budget */
+    struct known *payer;       /* whose budget that was when it began */
+    uint64_t since_ns;
+} runs[LIMIT_CPUS];
+
+void __real_arch_context_load(struct arch_context *context);
+void __wrap_arch_context_load(struct arch_context *context);
+void __real_arch_context_save(struct arch_context *context);
+void __wrap_arch_context_save(struct arch_context *context);
+
+/* The place of a thread at this address. */
+static struct known *known_place(const struct thread *thread)
+{
+    uint64_t place = ((uintptr_t)thread >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+
+    while (known[place].thread != NULL && known[place].thread != thread) {
+        place = (place + 1) % THREADS;
+    }
+    return &known[place];
+}
+
+void sched_look_started(const struct thread *thread)
+{
+    *known_place(thread) =
+        (struct known){.thread = thread,
+                       .alive = true,
+                       .begun_ns = thread->time.until_ns - thread->time.period_ns};
+}
+
+void sched_look_ended(const void *thread)
+{
+    known_place(thread)->alive = false;
+}
+
+void __wrap_arch_context_load(struct arch_context *context)
+{
+    struct thread *thread = CONTAINER_OF(context, struct thread, context);
+    const struct sched_context *payer = sched_payer(&thread->share);
+    struct run *run = &runs[machine.current->index];
+
+    __real_arch_context_load(context);
+    if (payer->budget_ns != 0) {
+        *run = (struct run){.runs = thread,
+                            .payer = known_place(CONTAINER_OF(payer, struct thread, time)),
+                            .since_ns = machine.now_ns};
+    }
+}
+
+void __wrap_arch_context_save(struct arch_context *context)
+{
+    struct run *run = &runs[machine.current->index];
+
+    if (run->runs != NULL && &run->runs->context == context) {
+        run->payer->measured_ns += machine.now_ns - run->since_ns;
+    }
+    run->runs = NULL;
+    __real_arch_context_save(context);
+}
+
+static void budget_look(const struct known *place)
+{
+    const struct thread *thread = place->thread;
+    const struct sched_context *time = &thread->time;
+    uint64_t periods;
+
+    if (time->budget_ns == 0) {
+        return;
+    }
+    periods = (machine.now_ns - place->begun_ns) / time->period_ns + 1;
+    if (time->given_ns > periods * time->budget_ns) {
+        model_disagree("thread %llu of process %llu was given %llu ns in %llu periods of %llu",
+                       (unsigned long long)thread->id, (unsigned long long)thread->process->pid,
+                       (unsigned long long)time->given_ns, (unsigned long long)periods,
+                       (unsigned long long)time->budget_ns);
+    }
+    if (thread->task.cpu->current != thread && place->measured_ns > time->used_ns) {
+        model_disagree("thread %llu of process %llu ran %llu ns and was charged %llu",
+                       (unsigned long long)thread->id, (unsigned long long)thread->process->pid,
+                       (unsigned long long)place->measured_ns, (unsigned long long)time->used_ns);
+    }
+}
+
+void sched_look_thread(const struct thread *thread, bool at_rest)
+{
+    unsigned invariant;
+    struct known *place;
+
+    if (thread->ring_lock.held || thread->task.cpu->run_lock.held) {
+        return;
+    }
+    place = known_place(thread);
+    if (!place->alive) {
+        return;
+    }
+    hunt_report->checks++;
+    invariant = sched_thread_check(thread, at_rest);
+    if (invariant != 0) {
+        model_disagree("invariant %u of the scheduler is broken by thread %llu of process %llu",
+                       invariant, (unsigned long long)thread->id,
+                       (unsigned long long)thread->process->pid);
+    }
+    budget_look(place);
+}
