@@ -45,11 +45,12 @@ HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/
 # Scenes of tests/scenes that the host kernel runs too, without those of their processes that need a
 # real processor (one that interrupts a loop, an address space that is a program's alone), and the
 # test programs that they start.
-HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities delegation endpoint-errors endpoints \
-    exhaustion forged kin opcodes passing peers pipeline quota ring sessions spawn-abuse)
+HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths delegation \
+    endpoint-errors endpoints exhaustion forged kin opcodes park passing peers pipeline quota ring sessions \
+    spawn-abuse)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames
-HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps delegates endpoint_errors endpoints exhaust forged kin \
-    opcodes passing peers pipeline quota ring sessions spawn_abuse spin trial)
+HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps capset console_paths delegates endpoint_errors endpoints \
+    exhaust forged kin opcodes park passing peers pipeline quota ring sessions spawn_abuse spin trial)
 HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))
 HOST_PROGRAM_STUBS := $(addprefix $(HOST_USER_DIR)/stubs/,$(HOST_PROGRAMS))

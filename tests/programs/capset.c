@@ -20,9 +20,6 @@ static const struct expectation expected[] = {
     {"measure", NULL_OBJECT_INTERFACE_ID, UINT64_MAX},
 };
 
-static uint8_t message[64] ALIGNED(8);
-static uint8_t result[512] ALIGNED(8);
-
 static struct cqe submit(struct check *check, const struct sqe *entry)
 {
     struct cqe completion = {.result = INT32_MIN};
@@ -35,6 +32,8 @@ static struct cqe submit(struct check *check, const struct sqe *entry)
 static struct cqe call(struct check *check, struct cap_id cap, uint64_t interface_id,
                        uint8_t method)
 {
+    uint8_t message[64] ALIGNED(8) = {0};
+    uint8_t result[512] ALIGNED(8);
     struct sqe entry = {
         .opcode = OPCODE_CALL,
         .method = method,

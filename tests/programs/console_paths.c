@@ -11,17 +11,16 @@
 #include "user/rt/call.h"
 
 enum {
+    MESSAGE_BYTES = 64,
     RESULT_BYTES = 512,
 };
 
 #define KERNEL_ADDRESS UINT64_C(0xffffffff80100000)
 #define NONCANONICAL   (UINT64_C(1) << 47)
 
-/* Two pages; what lies behind the second is not mapped (the end of .bss is the end of the image).
- */
 static const uint8_t constant[16] = {1};
-static uint8_t message_memory[64] ALIGNED(8);
-static uint8_t result_memory[RESULT_BYTES] ALIGNED(8);
+static uint8_t *message_memory; /* on main's stack */
+static uint8_t *result_memory;
 
 /* Builds write("console-paths: ...\n") at `to` and gives its length. */
 static uint32_t message_build(uint8_t *to, uint32_t room)
@@ -143,7 +142,7 @@ static int32_t exception_of(const struct cqe *completion)
 
 static void contents_bad(struct check *check)
 {
-    static uint8_t bad[64] ALIGNED(8);
+    uint8_t bad[64] ALIGNED(8) = {0};
     struct cqe completion;
 
     completion = call(check, address_of(bad), 0, address_of(result_memory), RESULT_BYTES);
@@ -161,7 +160,7 @@ static void contents_bad(struct check *check)
     CHECK(check, exception_of(&completion) != 0);
 }
 
-/* What must work: memory of one's own on stack and .bss, unaligned, and a read-only message. */
+/* What must work: memory of one's own, unaligned too. */
 static void memory_own(struct check *check, uint32_t bytes)
 {
     uint8_t on_stack[80];
@@ -183,7 +182,7 @@ static void result_canary(struct check *check, uint32_t bytes)
     struct cqe completion;
     unsigned changed = 0;
 
-    memset(result_memory, 0xc3, sizeof(result_memory));
+    memset(result_memory, 0xc3, RESULT_BYTES);
     completion =
         call(check, address_of(message_memory), bytes, address_of(result_memory), RESULT_BYTES);
     CHECK(check, completion.result > 0);
@@ -196,8 +195,12 @@ static void result_canary(struct check *check, uint32_t bytes)
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
-    uint32_t bytes = message_build(message_memory, sizeof(message_memory));
+    uint8_t message[MESSAGE_BYTES] ALIGNED(8);
+    uint8_t result[RESULT_BYTES] ALIGNED(8);
+    uint32_t bytes = message_build(message, sizeof(message));
 
+    message_memory = message;
+    result_memory = result;
     rt->ring.checks = false; /* these buffers are not the client's */
     messages_bad(&check);
     results_bad(&check, bytes);

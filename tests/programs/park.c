@@ -29,7 +29,7 @@ enum {
     POLL_NS = 100 * 1000,
 };
 
-static uint32_t word;  /* atomic */
+static uint32_t *word; /* atomic; on the first thread's stack */
 static uint32_t ready; /* atomic: threads of the crowd that are about to wait */
 static uint32_t woken; /* atomic */
 static uint64_t turns; /* of the second thread; read when it is done */
@@ -53,13 +53,13 @@ static struct sqe park_entry(enum opcode opcode, const void *address)
 static void refused(struct check *check, enum opcode opcode)
 {
     struct rt *rt = check->rt;
-    struct sqe entry = park_entry(opcode, (const uint8_t *)&word + 2);
+    struct sqe entry = park_entry(opcode, (const uint8_t *)word + 2);
     struct cap_id null;
     struct cqe cqe = done(rt, &entry);
 
     CHECK_EQUAL(check, cqe.result, TRANSPORT_BAD_BUFFER);
     CHECK_EQUAL(check, cqe.refusal.argument, ARGUMENT_ADDRESS);
-    entry = park_entry(opcode, &word);
+    entry = park_entry(opcode, word);
     entry.cap.raw = UINT64_MAX;
     CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_CAP);
     if (CHECK_EQUAL(check, rt_find(rt, "null", NULL_OBJECT_INTERFACE_ID, &null), TRANSPORT_OK)) {
@@ -72,7 +72,7 @@ static void refused(struct check *check, enum opcode opcode)
             CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_STALE_CAP);
         }
     }
-    entry = park_entry(opcode, &word);
+    entry = park_entry(opcode, word);
     entry.method = 1;
     CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_FIELD);
 }
@@ -82,7 +82,7 @@ static void wait_many(struct check *check)
 {
     struct rt *rt = check->rt;
     struct rt_operation operation[LIMIT_OPERATIONS];
-    struct sqe entry = park_entry(OPCODE_PARK, &word);
+    struct sqe entry = park_entry(OPCODE_PARK, word);
     struct cqe cqe;
     int32_t now;
     int32_t total = 0;
@@ -95,18 +95,18 @@ static void wait_many(struct check *check)
     CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_LIMIT);
     CHECK(check, rt_cancel(&rt->ring, operation[7]) == 0);
     CHECK(check, rt_ring_poll(&rt->ring, operation[7], &cqe) && cqe.result == TRANSPORT_CANCELLED);
-    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, 1), 1);
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, word, 1), 1);
     CHECK(check, rt_ring_poll(&rt->ring, operation[0], &cqe) && cqe.result == 0);
     CHECK(check, !rt_ring_poll(&rt->ring, operation[1], &cqe));
     do {
-        now = rt_unpark(&rt->ring, &word, UINT32_MAX);
+        now = rt_unpark(&rt->ring, word, UINT32_MAX);
         total += now;
     } while (now == LIMIT_UNPARK);
     CHECK_EQUAL(check, total, LIMIT_OPERATIONS - 2);
     for (unsigned i = 1; i < LIMIT_OPERATIONS; i++) {
         CHECK(check, i == 7 || (rt_ring_poll(&rt->ring, operation[i], &cqe) && cqe.result == 0));
     }
-    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, UINT32_MAX), 0);
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, word, UINT32_MAX), 0);
 }
 
 /* The word of an object: found under its offset by whoever holds the object, mapped or not, and
@@ -177,16 +177,16 @@ static void alone(struct check *check)
     CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_BUFFER);
     refused(check, OPCODE_PARK);
     refused(check, OPCODE_UNPARK);
-    word = 5;
-    entry = park_entry(OPCODE_PARK, &word);
+    *word = 5;
+    entry = park_entry(OPCODE_PARK, word);
     entry.value = 4;
     cqe = done(rt, &entry);
     CHECK_EQUAL(check, cqe.result, TRANSPORT_CHANGED);
     CHECK_EQUAL(check, cqe.refusal.argument, ARGUMENT_VALUE);
     CHECK_EQUAL(check, cqe.refusal.amount, 5);
-    CHECK_EQUAL(check, rt_park(&rt->ring, &word, 5, SHORT_NS), TRANSPORT_TIMEOUT);
-    CHECK_EQUAL(check, rt_park(&rt->ring, &word, 5, 0), TRANSPORT_TIMEOUT);
-    word = 0;
+    CHECK_EQUAL(check, rt_park(&rt->ring, word, 5, SHORT_NS), TRANSPORT_TIMEOUT);
+    CHECK_EQUAL(check, rt_park(&rt->ring, word, 5, 0), TRANSPORT_TIMEOUT);
+    *word = 0;
     wait_many(check);
     shared_word(check);
 }
@@ -207,10 +207,10 @@ static uint64_t take_turns(struct rt *rt, uint32_t mine, uint32_t other)
     uint64_t taken = 0;
 
     while (taken < TURNS) {
-        uint32_t found = atomic_load_acquire_u32(&word);
+        uint32_t found = atomic_load_acquire_u32(word);
 
         if (found != mine) {
-            int32_t status = rt_park(&rt->ring, &word, found, TIMEOUT_NONE);
+            int32_t status = rt_park(&rt->ring, word, found, TIMEOUT_NONE);
 
             if (status != 0 && status != TRANSPORT_CHANGED) {
                 break;
@@ -218,8 +218,8 @@ static uint64_t take_turns(struct rt *rt, uint32_t mine, uint32_t other)
             continue;
         }
         taken++;
-        atomic_store_release_u32(&word, other);
-        if (rt_unpark(&rt->ring, &word, 1) < 0) {
+        atomic_store_release_u32(word, other);
+        if (rt_unpark(&rt->ring, word, 1) < 0) {
             break;
         }
     }
@@ -250,7 +250,7 @@ static int crowd_member(struct rt *rt, void *argument)
 {
     (void)argument;
     (void)__atomic_add_fetch(&ready, 1, __ATOMIC_ACQ_REL);
-    if (rt_park(&rt->ring, &word, 0, TIMEOUT_NONE) == 0) {
+    if (rt_park(&rt->ring, word, 0, TIMEOUT_NONE) == 0) {
         (void)__atomic_add_fetch(&woken, 1, __ATOMIC_ACQ_REL);
     }
     return 0;
@@ -269,7 +269,7 @@ static void crowd(struct check *check)
         rt_sleep(rt, POLL_NS);
     }
     while (total < CROWD) {
-        int32_t now = rt_unpark(&rt->ring, &word, 2);
+        int32_t now = rt_unpark(&rt->ring, word, 2);
 
         CHECK(check, now >= 0 && now <= 2);
         total += (uint32_t)now;
@@ -278,7 +278,7 @@ static void crowd(struct check *check)
     while (atomic_load_acquire_u32(&woken) < CROWD) {
         rt_sleep(rt, POLL_NS);
     }
-    CHECK_EQUAL(check, rt_unpark(&rt->ring, &word, CROWD), 0);
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, word, CROWD), 0);
 }
 
 /* Leaves two waits behind, one with a time limit, and a thread that waits. */
@@ -286,7 +286,7 @@ static int leave(struct check *check)
 {
     static struct rt_thread_start begin = {.function = crowd_member};
     struct rt *rt = check->rt;
-    struct sqe entry = park_entry(OPCODE_PARK, &word);
+    struct sqe entry = park_entry(OPCODE_PARK, word);
     struct rt_operation operation;
 
     entry.timeout_ns = TIMEOUT_NONE;
@@ -304,7 +304,9 @@ static int leave(struct check *check)
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
+    uint32_t here = 0;
 
+    word = &here;
     if (rt_name_is(rt, "park-alone")) {
         alone(&check);
     } else if (rt_name_is(rt, "park-turns")) {
