@@ -44,7 +44,7 @@ TESTS = os.path.join("out", "host", "tests")
 # Processor time of a test under a mutant, over that without: beyond it hangs.
 LIMIT_S = 3
 LIMIT_FACTOR = 4
-IDLE_S = 60
+IDLE_S = 20
 MEMORY_BYTES = 4 << 30
 RUNNING = re.compile(rb"^\[ RUN      \] (\w+)", re.M)
 FAILED = re.compile(rb"^\[  FAILED  \] (\w+)", re.M)
