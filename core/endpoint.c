@@ -42,22 +42,6 @@
 #include "abi/ring.h"
 #include "core/string.h"
 
-enum {
-    TOKEN_SLOT_BITS = 5,
-};
-_Static_assert(LIMIT_TOKEN_SLOTS == 32, "in_flight has one bit for each token slot");
-_Static_assert(LIMIT_TOKEN_SLOTS == 1 << TOKEN_SLOT_BITS, "a slot's number fits its bits");
-
-static uint32_t token_slot(uint64_t token)
-{
-    return (uint32_t)token % LIMIT_TOKEN_SLOTS;
-}
-
-static uint64_t token_generation(uint64_t token)
-{
-    return token >> TOKEN_SLOT_BITS;
-}
-
 static struct endpoint_record *record_of(struct list_node *node)
 {
     return CONTAINER_OF(node, struct endpoint_record, node);
@@ -105,18 +89,6 @@ bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *c
     return true;
 }
 
-bool endpoint_add_receiver(struct endpoint_queues *queues, struct endpoint_record *receiver)
-{
-    ASSERT(receiver->place == ENDPOINT_NOWHERE);
-    if (queues->receiver_count >= LIMIT_ENDPOINT_RECEIVERS) {
-        return false;
-    }
-    list_push_back(&queues->receivers, &receiver->node);
-    receiver->place = ENDPOINT_RECEIVER_WAITS;
-    queues->receiver_count++;
-    return true;
-}
-
 struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues)
 {
     if (list_is_empty(&queues->calls) || list_is_empty(&queues->receivers) ||
@@ -126,68 +98,6 @@ struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues)
     return record_of(list_first(&queues->calls));
 }
 
-struct endpoint_record *endpoint_next_receiver(const struct endpoint_queues *queues)
-{
-    return list_is_empty(&queues->receivers) ? NULL : record_of(list_first(&queues->receivers));
-}
-
-static struct endpoint_record *receiver_take(struct endpoint_queues *queues)
-{
-    struct endpoint_record *receiver = record_of(list_pop_front(&queues->receivers));
-
-    ASSERT(receiver->place == ENDPOINT_RECEIVER_WAITS);
-    ASSERT(queues->receiver_count > 0);
-    queues->receiver_count--;
-    receiver->place = ENDPOINT_NOWHERE;
-    return receiver;
-}
-
-/* The oldest call goes into the lowest free token slot. */
-static void call_take_off(struct endpoint_queues *queues, struct endpoint_match *match)
-{
-    uint32_t slot = (uint32_t)__builtin_ctz(~queues->in_flight);
-    struct endpoint_record *call = record_of(list_pop_front(&queues->calls));
-
-    ASSERT(call->place == ENDPOINT_CALL_WAITS);
-    ASSERT(queues->token[slot].call == NULL && queues->token[slot].watch == NULL);
-    queues->call_count--;
-    queues->in_flight |= UINT32_C(1) << slot;
-    queues->token[slot].call = call;
-    call->place = ENDPOINT_IN_FLIGHT;
-    call->token_slot = slot;
-    match->call = call;
-    match->token = (queues->token[slot].generation << TOKEN_SLOT_BITS) | slot;
-}
-
-bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call, uint64_t *token)
-{
-    uint32_t slot;
-
-    ASSERT(call->place == ENDPOINT_NOWHERE);
-    if (!list_is_empty(&queues->calls) || !list_is_empty(&queues->closed) ||
-        list_is_empty(&queues->receivers) || queues->in_flight == UINT32_MAX) {
-        return false;
-    }
-    slot = (uint32_t)__builtin_ctz(~queues->in_flight);
-    ASSERT(queues->token[slot].call == NULL && queues->token[slot].watch == NULL);
-    queues->in_flight |= UINT32_C(1) << slot;
-    queues->token[slot].call = call;
-    call->place = ENDPOINT_IN_FLIGHT;
-    call->token_slot = slot;
-    *token = (queues->token[slot].generation << TOKEN_SLOT_BITS) | slot;
-    (void)receiver_take(queues);
-    return true;
-}
-
-uint64_t endpoint_hand_out(struct endpoint_queues *queues)
-{
-    struct endpoint_match match;
-
-    ASSERT(!list_is_empty(&queues->calls) && queues->in_flight != UINT32_MAX);
-    call_take_off(queues, &match);
-    return match.token;
-}
-
 enum endpoint_delivery endpoint_match(struct endpoint_queues *queues, struct endpoint_match *match)
 {
     if (list_is_empty(&queues->receivers)) {
@@ -195,50 +105,25 @@ enum endpoint_delivery endpoint_match(struct endpoint_queues *queues, struct end
     }
     if (UNLIKELY(!list_is_empty(&queues->closed))) {
         match->session = endpoint_session_closed(queues);
-        match->receiver = receiver_take(queues);
+        match->receiver = endpoint_take_receiver(queues);
         endpoint_session_remove(queues, match->session);
         return ENDPOINT_DELIVERS_CLOSED;
     }
     if (endpoint_next_call(queues) == NULL) {
         return ENDPOINT_DELIVERS_NOTHING;
     }
-    call_take_off(queues, match);
-    match->receiver = receiver_take(queues);
+    match->call = endpoint_waiting_call(queues);
+    match->token = endpoint_hand_out(queues);
+    match->receiver = endpoint_take_receiver(queues);
     return ENDPOINT_DELIVERS_CALL;
-}
-
-struct endpoint_record *endpoint_find(const struct endpoint_queues *queues, uint64_t token)
-{
-    const struct endpoint_token *slot = &queues->token[token_slot(token)];
-
-    return slot->generation == token_generation(token) ? slot->call : NULL;
-}
-
-/* Frees the slot of a call in flight; who watched it. */
-static struct endpoint_record *token_retire(struct endpoint_queues *queues, uint32_t slot)
-{
-    struct endpoint_token *token = &queues->token[slot];
-    struct endpoint_record *watch = token->watch;
-
-    ASSERT(token->call != NULL && token->call->place == ENDPOINT_IN_FLIGHT);
-    token->call->place = ENDPOINT_NOWHERE;
-    token->call = NULL;
-    token->generation++;
-    queues->in_flight &= ~(UINT32_C(1) << slot);
-    if (watch != NULL) {
-        ASSERT(watch->place == ENDPOINT_WATCHES && watch->token_slot == slot);
-        watch->place = ENDPOINT_NOWHERE;
-        token->watch = NULL;
-    }
-    return watch;
 }
 
 /* Why `token`, under which no call is in flight, is not good. */
 static enum transport_error token_error(const struct endpoint_queues *queues, uint64_t token)
 {
-    uint64_t generation = token_generation(token);
+    uint64_t generation = endpoint_token_generation(token);
 
-    return generation != 0 && queues->token[token_slot(token)].cancelled == generation
+    return generation != 0 && queues->token[endpoint_token_slot(token)].cancelled == generation
                ? TRANSPORT_CANCELLED
                : TRANSPORT_BAD_TOKEN;
 }
@@ -250,12 +135,12 @@ enum transport_error endpoint_finish(struct endpoint_queues *queues, uint64_t to
 
     end->call = endpoint_find(queues, token);
     if (end->call != NULL) {
-        end->watch = token_retire(queues, token_slot(token));
+        end->watch = endpoint_retire(queues, endpoint_token_slot(token));
         return TRANSPORT_OK;
     }
     error = token_error(queues, token);
     if (error == TRANSPORT_CANCELLED) {
-        queues->token[token_slot(token)].cancelled = 0;
+        queues->token[endpoint_token_slot(token)].cancelled = 0;
     }
     return error;
 }
@@ -269,13 +154,13 @@ enum transport_error endpoint_watch(struct endpoint_queues *queues, uint64_t tok
     if (endpoint_find(queues, token) == NULL) {
         return token_error(queues, token);
     }
-    slot = &queues->token[token_slot(token)];
+    slot = &queues->token[endpoint_token_slot(token)];
     if (slot->watch != NULL) {
         return TRANSPORT_LIMIT;
     }
     slot->watch = watch;
     watch->place = ENDPOINT_WATCHES;
-    watch->token_slot = token_slot(token);
+    watch->token_slot = endpoint_token_slot(token);
     return TRANSPORT_OK;
 }
 
@@ -290,7 +175,7 @@ struct endpoint_record *endpoint_remove(struct endpoint_queues *queues,
     case ENDPOINT_IN_FLIGHT:
         ASSERT(token->call == record);
         token->cancelled = token->generation;
-        return token_retire(queues, record->token_slot);
+        return endpoint_retire(queues, record->token_slot);
     case ENDPOINT_WATCHES:
         ASSERT(token->watch == record);
         token->watch = NULL;

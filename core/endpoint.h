@@ -56,7 +56,10 @@ struct endpoint_session {
 
 enum {
     ENDPOINT_BUCKETS = 32,
+    ENDPOINT_TOKEN_SLOT_BITS = 5,
 };
+_Static_assert(LIMIT_TOKEN_SLOTS == 32, "in_flight has one bit for each token slot");
+_Static_assert(LIMIT_TOKEN_SLOTS == 1 << ENDPOINT_TOKEN_SLOT_BITS, "a slot's number fits its bits");
 
 struct endpoint_queues {
     struct endpoint_limits limits;
@@ -82,23 +85,8 @@ void endpoint_queues_init(struct endpoint_queues *queues, const struct endpoint_
 /* Adds a call at the end; false: limits.queue_length calls wait already. */
 MUST_USE bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *call);
 
-/* Adds a receiver at the end; false: LIMIT_ENDPOINT_RECEIVERS wait already. */
-MUST_USE bool endpoint_add_receiver(struct endpoint_queues *queues,
-                                    struct endpoint_record *receiver);
-
 /* The call that endpoint_match would take next if it takes one; NULL: none can be taken now. */
 MUST_USE struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues);
-
-/* The receiver that endpoint_match would take next; NULL: none waits. */
-MUST_USE struct endpoint_record *endpoint_next_receiver(const struct endpoint_queues *queues);
-
-/*
- * What endpoint_add_call and endpoint_match do when a receiver waits and nothing comes before the
- * call: it is in flight under *token, the oldest receiver is nowhere. False: something does, or no
- * token slot is free, or nobody receives; nothing changed.
- */
-MUST_USE bool endpoint_meet(struct endpoint_queues *queues, struct endpoint_record *call,
-                            uint64_t *token);
 
 /* Whether the next receiver gets a call at most: no session's end waits, and it finds a place. */
 static inline bool endpoint_only_calls(const struct endpoint_queues *queues)
@@ -114,9 +102,122 @@ static inline struct endpoint_record *endpoint_waiting_call(const struct endpoin
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
 }
 
-/* Gives that call to a receiver that did not wait: it is in flight under the token returned. A
- * token slot is free. */
-MUST_USE uint64_t endpoint_hand_out(struct endpoint_queues *queues);
+/* Adds a receiver at the end; false: LIMIT_ENDPOINT_RECEIVERS wait already. */
+MUST_USE static inline bool endpoint_add_receiver(struct endpoint_queues *queues,
+                                                  struct endpoint_record *receiver)
+{
+    ASSERT(receiver->place == ENDPOINT_NOWHERE);
+    if (UNLIKELY(queues->receiver_count >= LIMIT_ENDPOINT_RECEIVERS)) {
+        return false;
+    }
+    list_push_back(&queues->receivers, &receiver->node);
+    receiver->place = ENDPOINT_RECEIVER_WAITS;
+    queues->receiver_count++;
+    return true;
+}
+
+/* The receiver that endpoint_match would take next; NULL: none waits. */
+MUST_USE static inline struct endpoint_record *
+endpoint_next_receiver(const struct endpoint_queues *queues)
+{
+    struct list_node *node = list_first(&queues->receivers);
+
+    return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
+}
+
+/* Takes it off; it is nowhere. */
+static inline struct endpoint_record *endpoint_take_receiver(struct endpoint_queues *queues)
+{
+    struct endpoint_record *receiver = endpoint_next_receiver(queues);
+
+    ASSERT(receiver != NULL && receiver->place == ENDPOINT_RECEIVER_WAITS);
+    list_remove(&receiver->node);
+    queues->receiver_count--;
+    receiver->place = ENDPOINT_NOWHERE;
+    return receiver;
+}
+
+static inline uint32_t endpoint_token_slot(uint64_t token)
+{
+    return (uint32_t)token % LIMIT_TOKEN_SLOTS;
+}
+
+static inline uint64_t endpoint_token_generation(uint64_t token)
+{
+    return token >> ENDPOINT_TOKEN_SLOT_BITS;
+}
+
+/* `call`, which is in no list, goes into the lowest free token slot; its token. A slot is free. */
+static inline uint64_t endpoint_fly(struct endpoint_queues *queues, struct endpoint_record *call)
+{
+    uint32_t slot = (uint32_t)__builtin_ctz(~queues->in_flight);
+    struct endpoint_token *token = &queues->token[slot];
+
+    ASSERT(token->call == NULL && token->watch == NULL);
+    queues->in_flight |= UINT32_C(1) << slot;
+    token->call = call;
+    call->place = ENDPOINT_IN_FLIGHT;
+    call->token_slot = slot;
+    return (token->generation << ENDPOINT_TOKEN_SLOT_BITS) | slot;
+}
+
+/*
+ * What endpoint_add_call and endpoint_match do when a receiver waits and nothing comes before the
+ * call: it is in flight under *token, the oldest receiver is nowhere. False: something does, or no
+ * token slot is free, or nobody receives; nothing changed.
+ */
+MUST_USE static inline bool endpoint_meet(struct endpoint_queues *queues,
+                                          struct endpoint_record *call, uint64_t *token)
+{
+    ASSERT(call->place == ENDPOINT_NOWHERE);
+    if (UNLIKELY(!list_is_empty(&queues->calls) || !list_is_empty(&queues->closed) ||
+                 list_is_empty(&queues->receivers) || queues->in_flight == UINT32_MAX)) {
+        return false;
+    }
+    *token = endpoint_fly(queues, call);
+    (void)endpoint_take_receiver(queues);
+    return true;
+}
+
+/* Gives the oldest call that waits to a receiver that does not: it is in flight under the token
+ * returned. A token slot is free. */
+MUST_USE static inline uint64_t endpoint_hand_out(struct endpoint_queues *queues)
+{
+    struct list_node *node = list_pop_front(&queues->calls);
+
+    ASSERT(node != NULL && queues->in_flight != UINT32_MAX && queues->call_count > 0);
+    queues->call_count--;
+    return endpoint_fly(queues, CONTAINER_OF(node, struct endpoint_record, node));
+}
+
+/* The call in flight under `token`, which stays good; NULL: none. */
+MUST_USE static inline struct endpoint_record *endpoint_find(const struct endpoint_queues *queues,
+                                                             uint64_t token)
+{
+    const struct endpoint_token *slot = &queues->token[endpoint_token_slot(token)];
+
+    return slot->generation == endpoint_token_generation(token) ? slot->call : NULL;
+}
+
+/* Frees the slot of a call in flight, whose token is used up; who watched it (NULL: nobody). Both
+ * are nowhere. */
+static inline struct endpoint_record *endpoint_retire(struct endpoint_queues *queues, uint32_t slot)
+{
+    struct endpoint_token *token = &queues->token[slot];
+    struct endpoint_record *watch = token->watch;
+
+    ASSERT(token->call != NULL && token->call->place == ENDPOINT_IN_FLIGHT);
+    token->call->place = ENDPOINT_NOWHERE;
+    token->call = NULL;
+    token->generation++;
+    queues->in_flight &= ~(UINT32_C(1) << slot);
+    if (UNLIKELY(watch != NULL)) {
+        ASSERT(watch->place == ENDPOINT_WATCHES && watch->token_slot == slot);
+        watch->place = ENDPOINT_NOWHERE;
+        token->watch = NULL;
+    }
+    return watch;
+}
 
 enum endpoint_delivery {
     ENDPOINT_DELIVERS_NOTHING,
@@ -151,10 +252,6 @@ struct endpoint_end {
  */
 MUST_USE enum transport_error endpoint_finish(struct endpoint_queues *queues, uint64_t token,
                                               struct endpoint_end *end);
-
-/* The call in flight under `token`, which stays good; NULL: none. */
-MUST_USE struct endpoint_record *endpoint_find(const struct endpoint_queues *queues,
-                                               uint64_t token);
 
 /*
  * Has `watch` told how the call in flight under `token` ends. CANCELLED: it was taken back already,

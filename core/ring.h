@@ -117,6 +117,13 @@ static inline uint32_t ring_acceptable(const struct ring *ring)
     return ring->corrupt || entries > ring->sq_entries ? 0 : entries < places ? entries : places;
 }
 
+/* Whether ring_acceptable is 1, in fewer steps. */
+static inline bool ring_is_single(const struct ring *ring)
+{
+    return ring_load_peer(&ring->header->sq_tail) == ring->sq_head + 1 && ring_has_place(ring) &&
+           !ring->corrupt;
+}
+
 /* The shared memory of entry `index`, from sq_head on: read each word once, atomically. */
 static inline const uint8_t *ring_peek(const struct ring *ring, uint32_t index)
 {

@@ -139,17 +139,6 @@ unsigned sched_loans_before(const struct sched_share *share)
     return loans;
 }
 
-void sched_loan_end(struct sched_share *lender)
-{
-    struct sched_share *borrower = lender->borrower;
-
-    if (borrower != NULL) {
-        ASSERT(borrower->lender == lender);
-        borrower->lender = NULL;
-        lender->borrower = NULL;
-    }
-}
-
 void sched_share_leave(struct sched_share *share)
 {
     sched_loan_end(share);
@@ -168,18 +157,6 @@ struct sched_context *sched_payer(const struct sched_share *share)
         ASSERT(loans <= SCHED_LOANS_MAX);
     }
     return share->own;
-}
-
-unsigned sched_share_priority(const struct sched_share *share)
-{
-    unsigned greatest = share->priority;
-
-    for (; share->lender != NULL; share = share->lender) {
-        unsigned lent = share->lender->priority;
-
-        greatest = lent > greatest ? lent : greatest;
-    }
-    return greatest;
 }
 
 unsigned sched_share_check(const struct sched_share *share)

@@ -6,7 +6,7 @@
 #ifndef CORE_SCHED_CONTEXT_H
 #define CORE_SCHED_CONTEXT_H
 
-#include "abi/compiler.h"
+#include "core/assert.h"
 
 enum {
     SCHED_LOANS_MAX = 8, /* loans in a row: the longest walk to who pays */
@@ -87,7 +87,16 @@ MUST_USE static inline bool sched_lend(struct sched_share *lender, struct sched_
 
 /* Ends what `lender` has lent, if it has: at RETURN, at a cancellation, or because it became ready
  * in another way. Whoever runs on it through further loans runs on what the borrower has. */
-void sched_loan_end(struct sched_share *lender);
+static inline void sched_loan_end(struct sched_share *lender)
+{
+    struct sched_share *borrower = lender->borrower;
+
+    if (borrower != NULL) {
+        ASSERT(borrower->lender == lender);
+        borrower->lender = NULL;
+        lender->borrower = NULL;
+    }
+}
 
 /* The thread ends: so do the loans on both sides of it. */
 void sched_share_leave(struct sched_share *share);
@@ -96,7 +105,17 @@ void sched_share_leave(struct sched_share *share);
 MUST_USE struct sched_context *sched_payer(const struct sched_share *share);
 
 /* The priority that `share` runs at: the greatest along its loans. */
-MUST_USE unsigned sched_share_priority(const struct sched_share *share);
+MUST_USE static inline unsigned sched_share_priority(const struct sched_share *share)
+{
+    unsigned greatest = share->priority;
+
+    for (; share->lender != NULL; share = share->lender) {
+        unsigned lent = share->lender->priority;
+
+        greatest = lent > greatest ? lent : greatest;
+    }
+    return greatest;
+}
 
 /* 0, or the number of the first broken invariant, of one share. */
 MUST_USE unsigned sched_share_check(const struct sched_share *share);

@@ -86,18 +86,18 @@ static struct {
     /* lock: */
     struct list pending;
     uint64_t quarantine;
-    /* changed under the lock, read without: */
-    uint64_t newest;
     /* each CPU's own: */
     bool completing[LIMIT_CPUS];
 } shootdown = {.lock = SPINLOCK_INIT(LOCK_RANK_SHOOTDOWN)};
+
+uint64_t shootdown_newest_ticket; /* `newest`: changed under the lock, read without */
 
 void shootdown_init(void)
 {
     spinlock_init(&shootdown.lock, LOCK_RANK_SHOOTDOWN, 0);
     list_init(&shootdown.pending);
     shootdown.quarantine = 0;
-    shootdown.newest = 0;
+    shootdown_newest_ticket = 0;
     for (unsigned i = 0; i < LIMIT_CPUS; i++) {
         shootdown.completing[i] = false;
     }
@@ -143,8 +143,8 @@ void shootdown_start(struct unmap *unmap, uint64_t active)
     list_node_init(&unmap->node);
     unmap->waiting = others;
     spinlock_lock(&shootdown.lock);
-    unmap->ticket = shootdown.newest + 1;
-    atomic_store_release_u64(&shootdown.newest, unmap->ticket);
+    unmap->ticket = shootdown_newest_ticket + 1;
+    atomic_store_release_u64(&shootdown_newest_ticket, unmap->ticket);
     list_push_back(&shootdown.pending, &unmap->node);
     shootdown.quarantine += unmap->frame_count;
     spinlock_unlock(&shootdown.lock);
@@ -180,18 +180,6 @@ static struct unmap *pending_take_heard(void)
     }
     spinlock_unlock(&shootdown.lock);
     return unmap;
-}
-
-uint64_t shootdown_newest(void)
-{
-    return atomic_load_acquire_u64(&shootdown.newest);
-}
-
-void shootdown_flushed(struct cpu *cpu, uint64_t ticket)
-{
-    if (atomic_load_relaxed_u64(&cpu->shootdown_seen) < ticket) {
-        atomic_store_release_u64(&cpu->shootdown_seen, ticket);
-    }
 }
 
 void shootdown_acknowledge(struct cpu *cpu)
@@ -234,7 +222,7 @@ static unsigned pending_check(void)
          node = list_next(&shootdown.pending, node)) {
         const struct unmap *unmap = CONTAINER_OF(node, struct unmap, node);
 
-        if (unmap->ticket <= ticket || unmap->ticket > shootdown.newest) {
+        if (unmap->ticket <= ticket || unmap->ticket > shootdown_newest_ticket) {
             return 1;
         }
         if (unmap->waiting == 0) {
@@ -254,7 +242,7 @@ unsigned shootdown_check(void)
     broken = pending_check();
     for (unsigned i = 0; i < LIMIT_CPUS && broken == 0; i++) {
         if (cpus[i] != NULL &&
-            atomic_load_acquire_u64(&cpus[i]->shootdown_seen) > shootdown.newest) {
+            atomic_load_acquire_u64(&cpus[i]->shootdown_seen) > shootdown_newest_ticket) {
             broken = 4;
         }
     }

@@ -11,6 +11,7 @@
 
 #include "core/list.h"
 #include "kernel/arch/arch.h"
+#include "kernel/cpu.h"
 #include "kernel/mem/vspace.h"
 
 enum {
@@ -50,8 +51,19 @@ void shootdown_acknowledge(struct cpu *cpu);
 
 /* For vspace_activate, which flushes anyway: the newest ticket, read before the flush, and the note
  * after it that this CPU has flushed for it. */
-uint64_t shootdown_newest(void);
-void shootdown_flushed(struct cpu *cpu, uint64_t ticket);
+extern uint64_t shootdown_newest_ticket; /* atomic; shootdown.c's */
+
+static inline uint64_t shootdown_newest(void)
+{
+    return atomic_load_acquire_u64(&shootdown_newest_ticket);
+}
+
+static inline void shootdown_flushed(struct cpu *cpu, uint64_t ticket)
+{
+    if (atomic_load_relaxed_u64(&cpu->shootdown_seen) < ticket) {
+        atomic_store_release_u64(&cpu->shootdown_seen, ticket);
+    }
+}
 
 uint64_t shootdown_quarantine_frames(void);
 

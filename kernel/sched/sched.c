@@ -338,23 +338,20 @@ static ALWAYS_INLINE void thread_run(struct cpu *cpu, struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
-/* Whether the thread's cap_enter is over without anything left to do, with its result. */
-static bool enter_is_over(struct thread *thread, int64_t *result)
-{
-    *result = ring_completions(&thread->ring);
-    return !ring_has_submissions(&thread->ring) && !thread->ring.corrupt &&
-           *result >= thread->wait_for && !process_is_dying(thread->process);
-}
-
 void sched_switch(struct cpu *cpu, struct thread *to)
 {
-    int64_t result;
+    const struct ring *ring = &to->ring;
 
-    current_leave(cpu);
+    ASSERT(cpu->current != NULL && !cpu->limited && to->entering);
+    irq_probe_leave();
+    arch_context_save(&cpu->current->context);
     cpu->running_priority = sched_share_priority(&to->share);
-    if (LIKELY(to->entering && enter_is_over(to, &result))) {
+    /* Its wait is over by the index that the user had shown when it began, and nothing is left to
+     * drain: so is its cap_enter. */
+    if (LIKELY(!ring_has_submissions(ring) && !ring->corrupt)) {
         to->entering = false;
-        arch_context_set_result(&to->context, result);
+        arch_context_set_result(&to->context, atomic_load_relaxed_u32(&ring->cq_tail) -
+                                                  atomic_load_relaxed_u32(&ring->cq_head));
     }
     thread_run(cpu, to);
     cpu_run(cpu);

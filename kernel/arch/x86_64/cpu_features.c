@@ -92,14 +92,6 @@ void cpu_features_detect(void)
     }
 }
 
-void cpu_flags_check(void)
-{
-    uint64_t flags;
-
-    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
-    ASSERT((flags & cpu_features.kernel_flags_clear) == 0);
-}
-
 static uint64_t cr4_wanted(void)
 {
     const struct cpu_features *features = &cpu_features;

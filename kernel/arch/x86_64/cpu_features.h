@@ -3,7 +3,7 @@
 #ifndef KERNEL_ARCH_X86_64_CPU_FEATURES_H
 #define KERNEL_ARCH_X86_64_CPU_FEATURES_H
 
-#include "abi/compiler.h"
+#include "core/assert.h"
 
 struct cpu_features {
     bool no_execute;
@@ -36,6 +36,12 @@ void cpu_features_check(void);
 
 /* Asserts that nothing a program set in RFLAGS is set in the kernel: above all AC, SMAP's window.
  */
-void cpu_flags_check(void);
+static inline void cpu_flags_check(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
+    ASSERT((flags & cpu_features.kernel_flags_clear) == 0);
+}
 
 #endif

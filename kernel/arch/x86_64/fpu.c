@@ -30,14 +30,7 @@ enum {
     MXCSR_INITIAL = 0x1f80, /* all exceptions masked */
 };
 
-enum fpu_way {
-    FPU_FXSAVE,
-    FPU_XSAVE,
-    FPU_XSAVEOPT,
-};
-
-SECTION(".sealed") static enum fpu_way fpu_way;
-static const uint32_t fpu_nothing = 0;
+SECTION(".sealed") enum fpu_way fpu_way;
 
 void fpu_init(void)
 {
@@ -58,31 +51,4 @@ void fpu_clear(uint8_t *area)
     area[AREA_FCW + 1] = FCW_INITIAL >> 8;
     area[AREA_MXCSR] = MXCSR_INITIAL & 0xff;
     area[AREA_MXCSR + 1] = MXCSR_INITIAL >> 8;
-}
-
-void fpu_save(uint8_t *area)
-{
-    switch (fpu_way) {
-    case FPU_XSAVEOPT:
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-        break;
-    case FPU_XSAVE:
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-        break;
-    case FPU_FXSAVE:
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-        break;
-    }
-}
-
-void fpu_load(const uint8_t *area)
-{
-    if (cpu_features.float_pointers_leak) {
-        __asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(fpu_nothing));
-    }
-    if (fpu_way == FPU_FXSAVE) {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-    } else {
-        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    }
 }

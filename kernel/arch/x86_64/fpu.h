@@ -4,6 +4,15 @@
 #define KERNEL_ARCH_X86_64_FPU_H
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/x86_64/cpu_features.h"
+
+enum fpu_way {
+    FPU_FXSAVE,
+    FPU_XSAVE,
+    FPU_XSAVEOPT,
+};
+
+extern enum fpu_way fpu_way; /* fixed by fpu_init */
 
 /* Chooses the instructions. Once, after cpu_features_enable. */
 void fpu_init(void);
@@ -11,7 +20,34 @@ void fpu_init(void);
 /* The initial state, in which a program begins. */
 void fpu_clear(uint8_t *area);
 
-void fpu_save(uint8_t *area);
-void fpu_load(const uint8_t *area);
+/* In each change of thread: small enough not to be called. */
+static inline void fpu_save(uint8_t *area)
+{
+    switch (fpu_way) {
+    case FPU_XSAVEOPT:
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+        break;
+    case FPU_XSAVE:
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+        break;
+    case FPU_FXSAVE:
+        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+        break;
+    }
+}
+
+static inline void fpu_load(const uint8_t *area)
+{
+    static const uint32_t fpu_nothing = 0;
+
+    if (cpu_features.float_pointers_leak) {
+        __asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(fpu_nothing));
+    }
+    if (fpu_way == FPU_FXSAVE) {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    } else {
+        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    }
+}
 
 #endif
