@@ -117,6 +117,7 @@ static bool enter_finish(struct thread *thread, int64_t *result)
         *result = TRANSPORT_RING_CORRUPT;
     } else if (count < thread->wait_for && !thread->timed_out) {
         sched_thread_wait(thread);
+        thread->wait_until = thread->ring.cq_head + thread->wait_for;
         thread->waiting = true;
         thread->entering = true;
         over = false;
@@ -233,7 +234,7 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     enum quick quick;
     uint32_t count;
 
-    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE || ring_acceptable(&thread->ring) != 1) {
+    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE || !ring_is_single(&thread->ring)) {
         return enter_long(cpu, min_complete, timeout_ns);
     }
     thread->wait_for = 1;

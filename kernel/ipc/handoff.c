@@ -6,22 +6,29 @@
  *   client: CALL --> the server's receive completes --> the CPU goes to the server
  *   server: RETURN_RECV --> the client's call completes --> the CPU goes to the client
  *
- * Usual means: one submission, alone in its queue, of a thread that is about to wait without a time
- * limit; no capabilities, no answer kept, no delegation on the edges; both buffers in the arenas. A
- * CALL among several goes the short way too, without a switch; so does a RETURN_RECV whose server
- * finds the next call waiting and goes on with it. Whatever differs leaves everything as it was,
- * and the long way (calls.c, delivery.c) looks at the entry afresh and has the words for a refusal.
- * So the short way does what the long way would, in the same order and under the same locks, and
- * refuses nothing.
+ * Usual means: no capabilities, no answer kept, no delegation on the edges, both buffers in the
+ * arenas, and the server's next call, if one waits, as usual itself. Whatever differs leaves
+ * everything as it was, and the long way (calls.c, delivery.c) looks at the entry afresh and has
+ * the words for a refusal. So the short way does what the long way would, in the same order and
+ * under the same locks, and refuses nothing.
  *
- * The switch: if the peer waits on this CPU for just this completion, it is not queued: the CPU
+ * The wait. The last submission before a wait without a time limit begins that wait itself, in the
+ * section of the ring's lock in which it takes its operation: who completes the operation, on
+ * whatever CPU, finds the thread waiting and makes it ready. From then on the thread is like any
+ * other that waits, although it is still here: it is queued, if it became ready, and picked again
+ * only when this CPU has left it. How far its completions must come is noted as an index
+ * (wait_until), so that who completes need not look at the user's.
+ *
+ * The switch. If the peer waits on this CPU for just this completion, it is not queued: the CPU
  * goes straight to it, on what is left of the waiting thread's quantum. A caller lends its server
- * time and priority until it is ready again, in whatever way (core/sched_context.c).
+ * time and priority until it is ready again, in whatever way (core/sched_context.c); one that is
+ * queued has become ready before it could lend.
  *
- * Each word of the entry is read once from shared memory, atomically.
+ * Each word of the entry is read once from shared memory, atomically, where it is needed.
  *
- * Locks: process, given back; the endpoint's, and inside it the rings of server and client, one at
- * a time. What can fail: nothing here.
+ * Locks: process, and inside it the ring; given back; the endpoint's, and inside it the rings of
+ * server and client, one at a time; given back; the run queue, to lend. What can fail: nothing
+ * here.
  */
 #include "kernel/ipc/handoff.h"
 
@@ -29,72 +36,42 @@
 #include "core/bits.h"
 #include "core/string.h"
 #include "kernel/ipc/delivery.h"
+#include "kernel/ipc/operation_pool.h"
 #include "kernel/sched/process.h"
-
-/* Whether this CPU may go from `from`, which is about to wait, straight to `to`, which `waits` for
- * what just came. The queue is read without its lock: who is queued by another CPU at this moment
- * sends an IPI. On a budget the CPU is picked anew, which looks at what is left of it. */
-static inline bool may_switch(const struct cpu *cpu, const struct thread *from,
-                              const struct thread *to, bool waits)
-{
-    uint32_t ready = cpu->run_queue.ready_mask;
-    const struct endpoint_switch facts = {
-        .caller_waits = true,
-        .receiver_waits = waits && !cpu->reschedule,
-        .same_cpu = to->task.cpu == cpu,
-        .ending = to->exiting || process_is_dying(to->process),
-        .caller_priority = from->task.priority,
-        .receiver_priority = to->task.priority,
-        .anyone_ready = ready != 0,
-        .ready_priority = ready != 0 ? bit_highest(ready) : 0,
-        .time_left_ns = cpu->limited || to->time.budget_ns != 0 ? 0 : SCHED_UNLIMITED,
-    };
-
-    return endpoint_may_switch(&facts);
-}
 
 /* The first word of a usual entry: opcode, no transfers, message_bytes a multiple of 8 below 32
  * KiB; a CALL has a method, a RETURN_RECV may have SQE_EXCEPTION. */
-struct entry_first {
-    uint64_t fixed;
-    uint64_t usual;
-};
-static const struct entry_first first_call = {UINT64_C(0xffff8007ff00ffff), OPCODE_CALL};
-static const struct entry_first first_return = {UINT64_C(0xffff8007fffffeff), OPCODE_RETURN_RECV};
+#define CALL_FIXED   UINT64_C(0xffff8007ff00ffff)
+#define CALL_USUAL   ((uint64_t)OPCODE_CALL)
+#define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
+#define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
 
-/* What the thread's submission says, each word read once. */
-struct entry {
-    uint64_t first;
-    struct cap_id cap;
-    uint64_t second; /* interface_id or token */
+/* ---- entries -----------------------------------------------------------------------------------
+ */
+
+/* What an entry says of its buffers. */
+struct buffers {
     uint32_t message_bytes;
     uint32_t message; /* offsets in the arena */
     uint32_t result;
     uint32_t result_bytes;
-    uint64_t user_data;
 };
 
-/* Reads the entry, whose first word has the bits `usual` of those of `fixed`; false: it is not
- * usual. */
-static inline bool entry_read(const struct thread *thread, const uint8_t *shared,
-                              struct entry_first form, struct entry *entry)
+/* Reads the buffers of the shared entry, whose first word is `first`; false: they are not in the
+ * arena, or an answer is kept. */
+static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_t *shared,
+                                       uint64_t first, struct buffers *buffers)
 {
-    uint64_t first = quick_word(shared, 0);
     uint64_t room =
         quick_word(shared, offsetof(struct sqe, result_bytes)); /* and the answer's id */
 
-    entry->first = first;
-    entry->message_bytes = (uint32_t)(first >> 32);
-    entry->cap.raw = quick_word(shared, offsetof(struct sqe, cap));
-    entry->second = quick_word(shared, offsetof(struct sqe, interface_id));
-    entry->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-    entry->result_bytes = (uint32_t)room;
-    return (first & form.fixed) == form.usual && room <= LIMIT_ARENA_BYTES &&
-           quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
+    buffers->message_bytes = (uint32_t)(first >> 32);
+    buffers->result_bytes = (uint32_t)room;
+    return room <= LIMIT_ARENA_BYTES && quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
-                               entry->message_bytes, &entry->message) &&
+                               buffers->message_bytes, &buffers->message) &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)), room,
-                               &entry->result);
+                               &buffers->result);
 }
 
 /* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
@@ -112,96 +89,118 @@ static inline void entry_complete(struct thread *thread, const struct cqe *cqe)
 }
 
 /* A CALL through an id that is no edge: the refusal of edge_pin. */
-static inline enum quick call_refuse_id(struct thread *thread, const struct entry *entry,
-                                        enum transport_error error)
+static NOINLINE enum quick call_refuse_id(struct thread *thread, const uint8_t *shared,
+                                          struct cap_id cap, enum transport_error error)
 {
-    entry_complete(thread, &(struct cqe){.user_data = entry->user_data,
-                                         .result = error,
-                                         .refusal = {.reason = (uint16_t)-error,
-                                                     .argument = ARGUMENT_CAP,
-                                                     .amount = entry->cap.raw}});
+    entry_complete(
+        thread,
+        &(struct cqe){
+            .user_data = quick_word(shared, offsetof(struct sqe, user_data)),
+            .result = error,
+            .refusal = {.reason = (uint16_t)-error, .argument = ARGUMENT_CAP, .amount = cap.raw}});
     return QUICK_DONE;
 }
 
 /* A CALL of a kernel object's method that reads nothing, changes nothing and answers with an empty
  * structure (object_type.quick). The process's lock is held: the edge is not pinned. */
-static inline enum quick call_quick(struct thread *thread, const struct entry *entry,
-                                    const struct hold_edge *edge)
+static ALWAYS_INLINE enum quick call_quick(struct thread *thread, const uint8_t *shared,
+                                           unsigned method, struct buffers buffers,
+                                           const struct hold_edge *edge)
 {
-    unsigned method = entry->first >> 16 & UINT8_MAX;
-
     if (method >= 64 || (((const struct object *)edge->object)->type->quick >> method & 1) == 0 ||
-        edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
-        entry->message_bytes > LIMIT_CALL_BYTES || entry->result_bytes < LIMIT_ANSWER_ROOM ||
-        entry->result % EMPTY_ANSWER_BYTES != 0) {
+        edge->interface_id != quick_word(shared, offsetof(struct sqe, interface_id)) ||
+        edge->facet != CAP_FACET_ALL || buffers.message_bytes > LIMIT_CALL_BYTES ||
+        buffers.result_bytes < LIMIT_ANSWER_ROOM || buffers.result % EMPTY_ANSWER_BYTES != 0) {
         return QUICK_NONE;
     }
-    *(uint64_t *)(void *)(thread->arena_page[entry->result / LIMIT_PAGE_BYTES] +
-                          entry->result % LIMIT_PAGE_BYTES) = EMPTY_ANSWER;
+    *(uint64_t *)(void *)(thread->arena_page[buffers.result / LIMIT_PAGE_BYTES] +
+                          buffers.result % LIMIT_PAGE_BYTES) = EMPTY_ANSWER;
     entry_complete(thread,
-                   &(struct cqe){.user_data = entry->user_data, .result = EMPTY_ANSWER_BYTES});
+                   &(struct cqe){.user_data = quick_word(shared, offsetof(struct sqe, user_data)),
+                                 .result = EMPTY_ANSWER_BYTES});
     return QUICK_DONE;
 }
 
-/* The thread's edge `id` if it is whole and was never delegated; its process's lock is held. */
-static inline const struct hold_edge *edge_find(struct thread *thread, struct cap_id id,
-                                                uint64_t interface_id)
-{
-    const struct hold_edge *edge;
+/* ---- waiting and waking ------------------------------------------------------------------------
+ */
 
-    return LIKELY(cap_table_lookup(&thread->process->table, id, &edge) == TRANSPORT_OK) &&
-                   edge->interface_id == interface_id && edge->facet == CAP_FACET_ALL &&
-                   edge->grant == NULL
-               ? edge
-               : NULL;
+/* The current thread waits from now on for `wait_for` completions, without a time limit; false: it
+ * has as many, or has no reason to wait, and goes on with its cap_enter. Its ring is locked. */
+static ALWAYS_INLINE bool wait_begin(struct thread *thread)
+{
+    struct ring *ring = &thread->ring;
+    uint32_t head = ring_load_peer(&ring->header->cq_head);
+    uint32_t have = ring->cq_tail - head;
+
+    /* An impossible index is left to those who look at it for its own sake. */
+    if (UNLIKELY(head - ring->cq_head > ring->cq_tail - ring->cq_head || have >= thread->wait_for ||
+                 process_is_dying(thread->process))) {
+        return false;
+    }
+    atomic_store_relaxed_u32(&ring->cq_head, head);
+    thread->wait_until = head + thread->wait_for;
+    thread->waiting = true;
+    thread->entering = true;
+    return true;
 }
 
-/* An operation with `slots` for what arrives, from what the thread has drawn and has over; NULL:
- * the long way, which draws more. Its ring is locked. */
-static inline struct operation *operation_take_over(struct thread *thread, enum operation_kind kind,
-                                                    uint32_t slots)
+/* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
+ * came. The queue is read without its lock: who is queued by another CPU at this moment sends an
+ * IPI. On a budget the CPU is picked anew, which looks at what is left of it. */
+static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
+                                     const struct thread *to)
 {
-    struct operation *operation;
-    struct list_node *node;
+    uint32_t ready = cpu->run_queue.ready_mask;
+    const struct endpoint_switch facts = {
+        .caller_waits = true,
+        .receiver_waits = to->deadline_ns == TIMEOUT_NONE && !cpu->reschedule,
+        .same_cpu = to->task.cpu == cpu,
+        .ending = to->exiting || process_is_dying(to->process),
+        .caller_priority = from->task.priority,
+        .receiver_priority = to->task.priority,
+        .anyone_ready = ready != 0,
+        .ready_priority = ready != 0 ? bit_highest(ready) : 0,
+        .time_left_ns = cpu->limited || to->time.budget_ns != 0 ? 0 : SCHED_UNLIMITED,
+    };
 
-    if (UNLIKELY(thread->slots_over < slots ||
-                 (kind == OPERATION_RECEIVE ? thread->receives >= thread->ring.cq_entries / 2
-                                            : thread->calls_used >= thread->calls_held))) {
-        return NULL;
-    }
-    node = list_pop_front(&thread->operations_free);
-    if (UNLIKELY(node == NULL)) {
-        return NULL;
-    }
-    operation = CONTAINER_OF(node, struct operation, free_node);
-    operation->kind = kind;
-    operation->slots = slots;
-    thread->slots_over -= slots;
-    thread->operations_used++;
-    thread->receives += kind == OPERATION_RECEIVE;
-    operation->counted = kind == OPERATION_CALL;
-    thread->calls_used += kind == OPERATION_CALL;
-    return operation;
+    return endpoint_may_switch(&facts);
 }
 
-/* Copies within one page of each side, or the long way round. */
-static inline void message_copy(struct thread *to, uint32_t to_offset, struct thread *from,
-                                uint32_t from_offset, uint32_t bytes)
+/* A completion was posted to `peer`: true if that ends its wait, it runs here and now, and `waits`
+ * (the current thread does; NULL: it does not) may be left for it. Else it is queued, if that ends
+ * its wait. Its ring is locked. */
+static ALWAYS_INLINE bool wait_end(struct cpu *cpu, struct thread *peer, const struct thread *waits)
 {
-    uint32_t to_within = to_offset % LIMIT_PAGE_BYTES;
-    uint32_t from_within = from_offset % LIMIT_PAGE_BYTES;
-
-    if (LIKELY(to_within + bytes <= LIMIT_PAGE_BYTES && from_within + bytes <= LIMIT_PAGE_BYTES &&
-               bytes != 0)) {
-        arch_copy_words(to->arena_page[to_offset / LIMIT_PAGE_BYTES] + to_within,
-                        from->arena_page[from_offset / LIMIT_PAGE_BYTES] + from_within, bytes / 8);
-    } else {
-        arena_copy(to, to_offset, from, from_offset, bytes);
+    if (!peer->waiting || (int32_t)(peer->ring.cq_tail - peer->wait_until) < 0) {
+        return false;
     }
+    peer->waiting = false;
+    if (UNLIKELY(waits == NULL || !may_switch(cpu, waits, peer))) {
+        sched_thread_ready(peer);
+        return false;
+    }
+    if (peer->share.borrower != NULL) {
+        sched_lent_back(peer);
+    }
+    return true;
 }
+
+/* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
+ * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own. */
+static ALWAYS_INLINE void lend(struct cpu *cpu, struct thread *thread, struct thread *server)
+{
+    spinlock_lock(&cpu->run_lock);
+    if (LIKELY(!thread->task.node.queued)) {
+        (void)!sched_lend(&thread->share, &server->share);
+    }
+    spinlock_unlock(&cpu->run_lock);
+}
+
+/* ---- operations --------------------------------------------------------------------------------
+ */
 
 /* Gives up what the operation holds. Endpoint lock held. */
-static inline void operation_let_go(struct endpoint *endpoint, struct operation *operation)
+static ALWAYS_INLINE void operation_let_go(struct endpoint *endpoint, struct operation *operation)
 {
     struct object *target = operation->target;
 
@@ -215,110 +214,35 @@ static inline void operation_let_go(struct endpoint *endpoint, struct operation 
     }
 }
 
-/* operation_release_locked for an operation that holds nothing any more. Its thread keeps what it
- * has drawn for calls as long as it has more than it would give back. */
-static inline void operation_free(struct thread *thread, struct operation *operation)
+/* Copies within one page of each side, or the long way round. */
+static ALWAYS_INLINE void message_copy(struct thread *to, uint32_t to_offset, struct thread *from,
+                                       uint32_t from_offset, uint32_t bytes)
 {
-    if (UNLIKELY(operation->grant != NULL ||
-                 (operation->counted && thread->calls_used == 1 && thread->calls_held > 1))) {
-        operation_release_locked(operation);
-        return;
+    uint32_t to_within = to_offset % LIMIT_PAGE_BYTES;
+    uint32_t from_within = from_offset % LIMIT_PAGE_BYTES;
+
+    if (LIKELY(to_within + bytes <= LIMIT_PAGE_BYTES && from_within + bytes <= LIMIT_PAGE_BYTES)) {
+        arch_copy_words(to->arena_page[to_offset / LIMIT_PAGE_BYTES] + to_within,
+                        from->arena_page[from_offset / LIMIT_PAGE_BYTES] + from_within, bytes / 8);
+    } else {
+        arena_copy(to, to_offset, from, from_offset, bytes);
     }
-    ASSERT(operation->target == NULL && operation->bundle.count == 0);
-    thread->slots_over += operation->slots;
-    thread->receives -= operation->kind == OPERATION_RECEIVE;
-    thread->calls_used -= operation->counted;
-    thread->operations_used--;
-    operation->slots = 0;
-    operation->kind = OPERATION_FREE;
-    operation->endpoint = NULL;
-    operation->receiver = NULL;
-    list_push_back(&thread->operations_free, &operation->free_node);
 }
 
-/* Ends `operation` of `peer` with a number of bytes. True: the peer was waiting for that, on this
- * CPU, and may run here and now instead of being queued. Endpoint lock held. */
-static ALWAYS_INLINE bool complete(struct cpu *cpu, const struct thread *current,
-                                   struct operation *operation, struct operation *taken,
-                                   uint32_t bytes, uint32_t flags)
-{
-    /* `current` NULL: the current thread is not about to wait. `taken`: the call that it got. */
-    struct thread *peer = operation->owner;
-    bool straight = false;
-
-    spinlock_lock(&peer->ring_lock);
-    if (taken != NULL) {
-        list_push_back(&peer->received, &taken->received_node);
-    }
-    ring_post_result(&peer->ring, operation->user_data, (int32_t)bytes, flags);
-    operation_free(peer, operation);
-    if (peer->waiting && (ring_completions(&peer->ring) >= peer->wait_for || peer->ring.corrupt)) {
-        peer->waiting = false;
-        straight =
-            current != NULL && may_switch(cpu, current, peer,
-                                          peer->deadline_ns == TIMEOUT_NONE && !peer->ring.corrupt);
-        if (LIKELY(straight)) {
-            if (peer->share.borrower != NULL) {
-                sched_lent_back(peer);
-            }
-        } else {
-            sched_thread_ready(peer);
-        }
-    }
-    spinlock_unlock(&peer->ring_lock);
-    return straight;
-}
-
-/* The current thread waits from now on, unless enough has come meanwhile; then `next`, if there is
- * one, is queued like any other. `lends`: it waits for what `next` does now. */
-static inline enum quick finish(struct thread *thread, struct thread *next, bool lends)
-{
-    bool waits;
-
-    spinlock_lock(&thread->ring_lock);
-    waits =
-        next != NULL && ring_completions(&thread->ring) < thread->wait_for && !thread->ring.corrupt;
-    thread->waiting = waits;
-    thread->entering = waits;
-    if (waits && lends) {
-        struct cpu *cpu = thread->task.cpu;
-
-        /* Until the thread is ready again, which nobody can make it before its ring is unlocked:
-         * a loan made later would have nobody to end it. If it cannot lend, each runs on its own.
-         */
-        spinlock_lock(&cpu->run_lock);
-        (void)!sched_lend(&thread->share, &next->share);
-        spinlock_unlock(&cpu->run_lock);
-    }
-    spinlock_unlock(&thread->ring_lock);
-    if (!waits) {
-        if (next != NULL) {
-            sched_thread_ready(next);
-        }
-        return QUICK_DONE;
-    }
-    if (UNLIKELY(process_is_dying(thread->process))) {
-        thread_wake(thread, false); /* the kill may have looked before the thread waited */
-    }
-    return QUICK_SWITCH;
-}
-
-/* ---- CALL --------------------------------------------------------------------------------------
- */
-
-/* The call is in flight at the oldest receiver: writes its message there. Endpoint lock held. */
-static inline void message_deliver(const struct operation *call, const struct operation *receive)
+/* The call is in flight: writes its message to the receiver. Endpoint lock held. */
+static ALWAYS_INLINE void message_deliver(const struct operation *call,
+                                          const struct operation *receive)
 {
     struct thread *server = receive->owner;
-    uint32_t within = receive->result_offset % LIMIT_PAGE_BYTES;
+    uint32_t offset = receive->result_offset;
+    uint32_t within = offset % LIMIT_PAGE_BYTES;
     struct endpoint_message own;
     struct endpoint_message *head = &own;
 
     ASSERT(sizeof(*head) + call->message_bytes <= receive->result_bytes);
     if (LIKELY(within + sizeof(*head) <= LIMIT_PAGE_BYTES)) {
-        head =
-            (struct endpoint_message
-                 *)(void *)(server->arena_page[receive->result_offset / LIMIT_PAGE_BYTES] + within);
+        head = (struct endpoint_message *)(void *)(server->arena_page[offset / LIMIT_PAGE_BYTES] +
+                                                   within);
     }
     head->token = call->token;
     head->badge = call->badge;
@@ -331,24 +255,37 @@ static inline void message_deliver(const struct operation *call, const struct op
     head->spare[0] = 0;
     head->spare[1] = 0;
     if (UNLIKELY(head == &own)) {
-        thread_arena_write(server, receive->result_offset, head, sizeof(*head));
+        thread_arena_write(server, offset, head, sizeof(*head));
     }
-    message_copy(server, receive->result_offset + (uint32_t)sizeof(*head), call->owner,
-                 call->message_offset, call->message_bytes);
+    message_copy(server, offset + (uint32_t)sizeof(*head), call->owner, call->message_offset,
+                 call->message_bytes);
 }
 
-/* `call`, in flight, goes to the server of `receive`, which completes. Endpoint lock held. */
-static ALWAYS_INLINE bool call_give(struct cpu *cpu, const struct thread *current,
-                                    struct endpoint *endpoint, struct operation *call,
-                                    struct operation *receive)
+/* `call`, in flight, goes to the server of `receive`, which completes; wait_end's result. Endpoint
+ * lock held. */
+static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
+                                    struct operation *call, struct operation *receive,
+                                    const struct thread *waits)
 {
+    struct thread *server = receive->owner;
+    bool straight;
+
     message_deliver(call, receive);
     call->taken_epoch = receive->epoch;
-    call->receiver = receive->owner;
+    call->receiver = server;
     operation_let_go(endpoint, receive);
-    return complete(cpu, current, receive, call,
-                    (uint32_t)sizeof(struct endpoint_message) + call->message_bytes, 0);
+    spinlock_lock(&server->ring_lock);
+    list_push_back(&server->received, &call->received_node);
+    ring_post_result(&server->ring, receive->user_data,
+                     (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
+    operation_push(server, receive, OPERATION_RECEIVE);
+    straight = wait_end(cpu, server, waits);
+    spinlock_unlock(&server->ring_lock);
+    return straight;
 }
+
+/* ---- CALL --------------------------------------------------------------------------------------
+ */
 
 /* Publishes `call`: it meets a receiver, whose operation is *receive then, or waits. False: the
  * long way. Endpoint lock held. */
@@ -359,125 +296,180 @@ static ALWAYS_INLINE bool call_publish(struct endpoint *endpoint, struct operati
     struct endpoint_record *record = endpoint_next_receiver(queues);
 
     *receive = NULL;
-    if (endpoint->closed || call->message_bytes > queues->limits.message_bytes) {
+    if (UNLIKELY(endpoint->closed)) {
         return false;
     }
     if (record == NULL) {
         return endpoint_add_call(queues, &call->endpoint_record);
     }
-    if (operation_of(record)->grant != NULL ||
-        !endpoint_meet(queues, &call->endpoint_record, &call->token)) {
+    if (UNLIKELY(operation_of(record)->grant != NULL ||
+                 !endpoint_meet(queues, &call->endpoint_record, &call->token))) {
         return false;
     }
     *receive = operation_of(record);
     return true;
 }
 
+/* The long way after all, for a call that could not be published: gives back what was taken, and
+ * the wait that has begun. A thread that became ready meanwhile looks at its entry when it is
+ * picked. No lock is held. */
+static COLD NOINLINE enum quick call_undo(struct thread *thread, struct operation *call, bool waits)
+{
+    struct object *target = call->target;
+    bool ready = false;
+
+    spinlock_lock(&thread->ring_lock);
+    if (waits) {
+        ready = !thread->waiting;
+        thread->entering = ready;
+        thread->waiting = false;
+    }
+    call->target = NULL;
+    operation_release_locked(call);
+    spinlock_unlock(&thread->ring_lock);
+    object_unref(target);
+    return ready ? QUICK_WAIT : QUICK_NONE;
+}
+
+/* Slots for what an answer may bring (call_slots in calls.c). */
+static inline uint32_t answer_slots(const struct endpoint *endpoint, uint32_t result_bytes)
+{
+    uint32_t records = result_bytes / (uint32_t)sizeof(struct received_cap);
+    uint32_t most = endpoint->queues.limits.capabilities;
+
+    return records < most ? records : most;
+}
+
 enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
                         struct thread **next)
 {
+    uint64_t first = quick_word(shared, 0);
     struct process *process = thread->process;
-    struct entry own;
-    const struct entry *entry = &own;
     const struct hold_edge *edge;
     struct endpoint *endpoint;
     struct operation *call = NULL;
     struct operation *receive;
-    struct thread *server = NULL;
+    struct buffers buffers;
     struct object *target;
+    struct cap_id cap;
     enum transport_error error;
     uint32_t slots;
-    bool straight = false;
+    bool waits = false;
+    bool straight;
 
-    if (!entry_read(thread, shared, first_call, &own)) {
+    if (UNLIKELY((first & CALL_FIXED) != CALL_USUAL ||
+                 !buffers_read(thread, shared, first, &buffers))) {
         return QUICK_NONE;
     }
+    cap.raw = quick_word(shared, offsetof(struct sqe, cap));
     spinlock_lock(&process->lock);
-    error = cap_table_lookup(&process->table, entry->cap, &edge);
+    error = cap_table_lookup(&process->table, cap, &edge);
     if (UNLIKELY(error != TRANSPORT_OK)) {
         spinlock_unlock(&process->lock);
-        return call_refuse_id(thread, entry, error);
+        return call_refuse_id(thread, shared, cap, error);
     }
     target = edge->object;
     endpoint = endpoint_of_client(target);
-    if (endpoint == NULL || edge->interface_id != entry->second || edge->facet != CAP_FACET_ALL ||
-        edge->grant != NULL) {
-        enum quick handoff = call_quick(thread, entry, edge);
+    if (UNLIKELY(endpoint == NULL)) {
+        enum quick quick = call_quick(thread, shared, first >> 16 & UINT8_MAX, buffers, edge);
 
         spinlock_unlock(&process->lock);
-        return handoff;
+        return quick;
     }
-    object_ref(target); /* the operation's, in the end */
-    slots = entry->result_bytes / (uint32_t)sizeof(struct received_cap);
-    slots =
-        slots < endpoint->queues.limits.capabilities ? slots : endpoint->queues.limits.capabilities;
-    spinlock_lock(&thread->ring_lock);
-    call = operation_take_over(thread, OPERATION_CALL, slots);
-    spinlock_unlock(&thread->ring_lock);
-    if (LIKELY(call != NULL)) {
-        call->user_data = entry->user_data;
-        call->endpoint = endpoint;
-        call->target = target;
-        call->epoch = edge->epoch;
-        call->badge = edge->badge;
-        call->interface_id = entry->second;
-        call->method = entry->first >> 16 & UINT8_MAX;
-        call->message_offset = entry->message;
-        call->message_bytes = entry->message_bytes;
-        call->result_offset = entry->result;
-        call->result_bytes = entry->result_bytes;
+    slots = answer_slots(endpoint, buffers.result_bytes);
+    if (LIKELY(edge->interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
+               edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
+               buffers.message_bytes <= endpoint->queues.limits.message_bytes)) {
+        spinlock_lock(&thread->ring_lock);
+        if (LIKELY(thread->slots_over >= slots && thread->calls_used < thread->calls_held)) {
+            call = operation_pop(thread, OPERATION_CALL, true);
+        }
+        if (LIKELY(call != NULL)) {
+            thread->slots_over -= slots;
+            call->slots = slots;
+            waits = next != NULL && wait_begin(thread);
+        }
+        spinlock_unlock(&thread->ring_lock);
     }
-    spinlock_unlock(&process->lock);
     if (UNLIKELY(call == NULL)) {
-        object_unref(target);
+        spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
+    object_ref(target);
+    call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    call->endpoint = endpoint;
+    call->target = target;
+    call->epoch = edge->epoch;
+    call->badge = edge->badge;
+    call->interface_id = edge->interface_id;
+    call->method = first >> 16 & UINT8_MAX;
+    call->message_offset = buffers.message;
+    call->message_bytes = buffers.message_bytes;
+    call->result_offset = buffers.result;
+    call->result_bytes = buffers.result_bytes;
+    spinlock_unlock(&process->lock);
+
     spinlock_lock(&endpoint->lock);
     if (UNLIKELY(!call_publish(endpoint, call, &receive))) {
         spinlock_unlock(&endpoint->lock);
-        call->target = NULL;
-        operation_release(call);
-        object_unref(target);
-        return QUICK_NONE;
+        return call_undo(thread, call, waits);
     }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += entry->message_bytes;
-    if (receive != NULL) {
-        server = receive->owner;
-        straight = call_give(cpu, next != NULL ? thread : NULL, endpoint, call, receive);
+    cpu->effects += buffers.message_bytes;
+    straight = receive != NULL;
+    if (LIKELY(straight)) {
+        struct thread *server = receive->owner;
+
+        straight = call_give(cpu, endpoint, call, receive, waits ? thread : NULL);
+        if (LIKELY(straight)) {
+            *next = server;
+        }
     }
     spinlock_unlock(&endpoint->lock);
-    if (next == NULL || !straight) {
-        return QUICK_DONE;
+    if (LIKELY(straight)) {
+        lend(cpu, thread, *next);
+        return QUICK_SWITCH;
     }
-    *next = server;
-    return finish(thread, *next, true);
+    return waits ? QUICK_WAIT : QUICK_DONE;
 }
 
 /* ---- RETURN_RECV -------------------------------------------------------------------------------
  */
 
-/* The call in flight under `token` if its answer has nothing unusual. Endpoint lock held. */
-static inline struct operation *call_find(const struct endpoint *endpoint,
-                                          const struct thread *server, const struct entry *entry)
+/* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
+ * held. */
+static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint,
+                                                 const struct thread *server, uint64_t token,
+                                                 uint32_t bytes)
 {
-    struct endpoint_record *record = endpoint_find(&endpoint->queues, entry->second);
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
     struct operation *call;
 
     if (UNLIKELY(record == NULL || endpoint->closed)) {
         return NULL;
     }
     call = operation_of(record);
-    return call->receiver == server && call->answer == 0 && call->grant == NULL &&
-                   call->taken_grant == NULL && entry->message_bytes <= call->result_bytes &&
-                   endpoint->queues.token[record->token_slot].watch == NULL
+    return LIKELY(call->receiver == server && call->answer == 0 && call->grant == NULL &&
+                  call->taken_grant == NULL && bytes <= call->result_bytes &&
+                  endpoint->queues.token[record->token_slot].watch == NULL)
                ? call
                : NULL;
 }
 
+/* Whether a receive that comes now gets the oldest call that waits, or waits itself if there is
+ * none, and in either case nothing unusual. Endpoint lock held. */
+static ALWAYS_INLINE bool receive_is_usual(const struct endpoint_queues *queues,
+                                           struct endpoint_record *waiting)
+{
+    return endpoint_only_calls(queues) &&
+           (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
+            (endpoint_next_receiver(queues) == NULL && operation_of(waiting)->bundle.count == 0 &&
+             operation_of(waiting)->grant == NULL));
+}
+
 /* The call was the last of its session: whoever receives is told, perhaps this thread. Gives the
  * endpoint's lock back. */
-static COLD void closed_deliver(struct endpoint *endpoint)
+static COLD NOINLINE void closed_deliver(struct endpoint *endpoint)
 {
     struct settling settling;
 
@@ -487,28 +479,58 @@ static COLD void closed_deliver(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
+/* The answer of `call`, taken out of the endpoint, is there: the call completes. wait_end's result.
+ * Endpoint lock held. */
+static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint,
+                                      struct operation *call, uint64_t first,
+                                      const struct thread *waits)
+{
+    struct thread *client = call->owner;
+    bool straight;
+
+    operation_let_go(endpoint, call);
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32),
+                     (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    /* Its thread keeps what it has drawn for calls as long as it has more than it would give back.
+     */
+    if (UNLIKELY(call->grant != NULL || (client->calls_used == 1 && client->calls_held > 1))) {
+        operation_release_locked(call);
+    } else {
+        client->calls_used--;
+        operation_push(client, call, OPERATION_CALL);
+    }
+    straight = wait_end(cpu, client, waits);
+    spinlock_unlock(&client->ring_lock);
+    return straight;
+}
+
 enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
                           struct thread **next)
 {
+    uint64_t first = quick_word(shared, 0);
     struct process *process = thread->process;
-    struct entry own;
-    const struct entry *entry = &own;
     const struct hold_edge *edge;
     struct endpoint *endpoint;
     struct operation *receive = NULL;
     struct operation *call = NULL;
-    struct thread *client;
     struct endpoint_record *waiting;
-    struct endpoint_end end;
+    struct buffers buffers;
     uint64_t epoch;
-    bool straight = false;
+    bool waits = false;
+    bool straight;
 
-    if (!entry_read(thread, shared, first_return, &own)) {
+    if (UNLIKELY((first & RETURN_FIXED) != RETURN_USUAL ||
+                 !buffers_read(thread, shared, first, &buffers) || buffers.result % 8 != 0)) {
         return QUICK_NONE;
     }
     spinlock_lock(&process->lock);
-    edge = edge_find(thread, entry->cap, ENDPOINT_INTERFACE_ID);
-    if (edge == NULL || ((const struct object *)edge->object)->type != &endpoint_owner_type) {
+    if (UNLIKELY(cap_table_lookup(&process->table,
+                                  (struct cap_id){quick_word(shared, offsetof(struct sqe, cap))},
+                                  &edge) != TRANSPORT_OK ||
+                 ((const struct object *)edge->object)->type != &endpoint_owner_type ||
+                 edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL ||
+                 edge->grant != NULL)) {
         spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
@@ -519,20 +541,23 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t 
 
     spinlock_lock(&endpoint->lock);
     waiting = endpoint_waiting_call(&endpoint->queues);
-    if (entry->result % 8 == 0 &&
-        entry->result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
-        endpoint_only_calls(&endpoint->queues) &&
-        (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
-         (endpoint_next_receiver(&endpoint->queues) == NULL &&
-          operation_of(waiting)->bundle.count == 0 && operation_of(waiting)->grant == NULL))) {
-        call = call_find(endpoint, thread, entry);
+    if (LIKELY(buffers.result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
+               receive_is_usual(&endpoint->queues, waiting))) {
+        call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
+                         buffers.message_bytes);
     }
     if (LIKELY(call != NULL)) {
+        uint32_t slots = endpoint->queues.limits.capabilities;
+
         spinlock_lock(&thread->ring_lock);
-        receive =
-            operation_take_over(thread, OPERATION_RECEIVE, endpoint->queues.limits.capabilities);
+        if (LIKELY(thread->slots_over >= slots && operation_may_receive(thread))) {
+            receive = operation_pop(thread, OPERATION_RECEIVE, false);
+        }
         if (LIKELY(receive != NULL)) {
+            thread->slots_over -= slots;
+            receive->slots = slots;
             list_remove(&call->received_node);
+            waits = next != NULL && waiting == NULL && wait_begin(thread);
         }
         spinlock_unlock(&thread->ring_lock);
     }
@@ -542,38 +567,40 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t 
         return QUICK_NONE;
     }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += entry->message_bytes;
-    receive->user_data = entry->user_data;
+    cpu->effects += buffers.message_bytes;
+    receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     receive->endpoint = endpoint;
     receive->target = &endpoint->object;
     receive->epoch = epoch;
-    receive->result_offset = entry->result;
-    receive->result_bytes = entry->result_bytes;
-    message_copy(call->owner, call->result_offset, thread, entry->message, entry->message_bytes);
-    if (endpoint_finish(&endpoint->queues, entry->second, &end) != TRANSPORT_OK ||
-        (waiting == NULL && !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record))) {
-        ASSERT(false); /* found above; fewer receivers than a moment ago */
+    receive->result_offset = buffers.result;
+    receive->result_bytes = buffers.result_bytes;
+    message_copy(call->owner, call->result_offset, thread, buffers.message, buffers.message_bytes);
+    (void)endpoint_retire(&endpoint->queues, call->endpoint_record.token_slot);
+    if (waiting == NULL && !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+        ASSERT(false); /* endpoint_only_calls */
     }
-    call->receiver = NULL;
-    client = call->owner;
-    operation_let_go(endpoint, call);
-    straight = complete(cpu, next != NULL && waiting == NULL ? thread : NULL, call, NULL,
-                        entry->message_bytes,
-                        (entry->first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    {
+        struct thread *client = call->owner;
+
+        straight = answer_give(cpu, endpoint, call, first, waits ? thread : NULL);
+        if (LIKELY(straight)) {
+            *next = client;
+        }
+    }
     if (waiting != NULL) {
         struct operation *taken = operation_of(waiting);
 
         taken->token = endpoint_hand_out(&endpoint->queues);
-        (void)call_give(cpu, NULL, endpoint, taken, receive);
+        cpu->effects += taken->message_bytes;
+        (void)call_give(cpu, endpoint, taken, receive, NULL);
     }
     if (UNLIKELY(endpoint_session_closed(&endpoint->queues) != NULL)) {
         closed_deliver(endpoint);
     } else {
         spinlock_unlock(&endpoint->lock);
     }
-    if (!straight) {
-        return QUICK_DONE;
+    if (LIKELY(straight)) {
+        return QUICK_SWITCH;
     }
-    *next = client;
-    return finish(thread, client, false);
+    return waits ? QUICK_WAIT : QUICK_DONE;
 }

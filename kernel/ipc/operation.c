@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
+#include "kernel/ipc/operation_pool.h"
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
@@ -58,23 +59,15 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
                                  uint64_t user_data)
 {
     bool counted = kind_is_call(kind);
-    struct list_node *node = NULL;
     struct operation *operation = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    if (kind == OPERATION_RECEIVE ? thread->receives < thread->ring.cq_entries / 2
+    if (kind == OPERATION_RECEIVE ? operation_may_receive(thread)
                                   : !counted || calls_draw(thread)) {
-        node = list_pop_front(&thread->operations_free);
+        operation = operation_pop(thread, kind, counted);
     }
-    if (node != NULL) {
-        operation = CONTAINER_OF(node, struct operation, free_node);
-        ASSERT(operation->kind == OPERATION_FREE);
-        operation->kind = kind;
+    if (operation != NULL) {
         operation->user_data = user_data;
-        operation->counted = counted;
-        thread->calls_used += counted;
-        thread->operations_used++;
-        thread->receives += kind == OPERATION_RECEIVE;
     }
     spinlock_unlock(&thread->ring_lock);
     return operation;
@@ -141,24 +134,15 @@ void operation_release_locked(struct operation *operation)
     struct thread *thread = operation->owner;
 
     ASSERT(operation->endpoint_record.place == ENDPOINT_NOWHERE);
-    ASSERT(operation->kind != OPERATION_FREE);
     ASSERT(operation->promised.answer == NULL);
-    ASSERT(operation->target == NULL && operation->bundle.count == 0);
-    thread->slots_over += operation->slots;
-    operation->slots = 0;
-    thread->receives -= operation->kind == OPERATION_RECEIVE;
-    operation->kind = OPERATION_FREE;
     operation->answer = 0;
-    operation->endpoint = NULL;
     operation->waits_at = NULL;
     grant_unref(operation->grant, grant_node_free);
     operation->grant = NULL;
-    operation->receiver = NULL;
     if (operation->counted) {
         calls_give(thread);
     }
-    thread->operations_used--;
-    list_push_back(&thread->operations_free, &operation->free_node);
+    operation_push(thread, operation, operation->kind);
 }
 
 void operation_release(struct operation *operation)

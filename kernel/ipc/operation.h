@@ -31,7 +31,7 @@ enum operation_kind {
 };
 
 struct operation {
-    struct list_node free_node;             /* thread->operations_free */
+    struct operation *free_next;            /* thread->operations_free */
     struct endpoint_record endpoint_record; /* lock of `endpoint` */
     struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
                                        orphaned_in->orphans, its lock */

@@ -101,7 +101,8 @@ static enum status operations_create(struct thread *thread)
         struct operation *operation = thread_operation(thread, i);
 
         operation->owner = thread;
-        list_push_back(&thread->operations_free, &operation->free_node);
+        operation->free_next = thread->operations_free;
+        thread->operations_free = operation;
     }
     return STATUS_OK;
 }
@@ -170,7 +171,6 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     thread->share = (struct sched_share){.own = &thread->time, .priority = plan->priority};
     thread->task.cpu = sched_place();
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
-    list_init(&thread->operations_free);
     offence_init(&thread->offences);
     list_init(&thread->received);
     settled = ring_sizes_settle(&thread->plan.ring);

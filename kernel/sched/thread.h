@@ -69,12 +69,13 @@ struct thread {
     bool exiting; /* home CPU: never runs again */
     int32_t exit_code;
     uint32_t wait_for;    /* completions */
+    uint32_t wait_until;  /* waiting: where ring.cq_tail is enough, by the head that was believed */
     uint64_t deadline_ns; /* TIMEOUT_NONE: none */
     uint32_t operations_used;
     uint32_t receives;   /* of these: RECEIVE */
     uint32_t calls_used; /* operations that are calls */
     uint32_t calls_held; /* charged to the account; those not used stay with the thread */
-    struct list operations_free;
+    struct operation *operations_free; /* by free_next, the one given back last first */
     struct answer_table answers;
     bool answers_running;           /* answers_job is on its way */
     struct transfer_pool transfers; /* items for capabilities beside calls that wait */

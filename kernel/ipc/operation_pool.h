@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The free operations of a thread: what taking one and giving it back does on every way. The
+ * thread's ring_lock is held. For kernel/ipc alone.
+ */
+#ifndef KERNEL_IPC_OPERATION_POOL_H
+#define KERNEL_IPC_OPERATION_POOL_H
+
+#include "kernel/sched/thread.h"
+
+/* Takes a free operation, for which its kind has room; `counted`: it is one of calls_used. NULL:
+ * LIMIT_OPERATIONS are in use. */
+static inline struct operation *operation_pop(struct thread *thread, enum operation_kind kind,
+                                              bool counted)
+{
+    struct operation *operation = thread->operations_free;
+
+    if (UNLIKELY(operation == NULL)) {
+        return NULL;
+    }
+    ASSERT(operation->kind == OPERATION_FREE);
+    thread->operations_free = operation->free_next;
+    operation->kind = kind;
+    operation->counted = counted;
+    thread->operations_used++;
+    thread->calls_used += counted;
+    thread->receives += kind == OPERATION_RECEIVE;
+    return operation;
+}
+
+/* Whether one more RECEIVE leaves room in the completion queue for what it is received for. */
+static inline bool operation_may_receive(const struct thread *thread)
+{
+    return thread->receives < thread->ring.cq_entries / 2;
+}
+
+/* Gives back an operation of `kind` that holds nothing any more but slots. calls_used is the
+ * caller's to count down. */
+static inline void operation_push(struct thread *thread, struct operation *operation,
+                                  enum operation_kind kind)
+{
+    ASSERT(operation->kind == kind && kind != OPERATION_FREE);
+    ASSERT(operation->target == NULL && operation->bundle.count == 0);
+    thread->slots_over += operation->slots;
+    thread->receives -= kind == OPERATION_RECEIVE;
+    thread->operations_used--;
+    operation->slots = 0;
+    operation->kind = OPERATION_FREE;
+    operation->endpoint = NULL;
+    operation->receiver = NULL;
+    operation->free_next = thread->operations_free;
+    thread->operations_free = operation;
+}
+
+#endif
