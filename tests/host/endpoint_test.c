@@ -586,7 +586,7 @@ static void test_meeting_at_once(void **state)
     struct endpoint_record *call = &records[0];
     struct endpoint_record *receiver = &records[1];
     struct endpoint_end end;
-    uint64_t token;
+    uint64_t token = 0;
     uint64_t next;
 
     (void)state;
