@@ -48,12 +48,13 @@ enum opcode {
 
 /* sqe.flags */
 enum {
-    SQE_EXCEPTION = 1,   /* RETURN, RETURN_RECV: the message is a CapException */
-    SQE_PROMISED = 2,    /* CALL: the target is a capability of an answer still to come */
-    SQE_EXACT_SLOT = 4,  /* DUP, TRANSFER: `slot` says where the edge goes */
-    SQE_WINDOW = 8,      /* DUP: into the lowest free slot of the descriptor window */
-    SQE_MOVE = 16,       /* TRANSFER: the caller's own edge goes away */
-    SQE_KEEP_GRANT = 32, /* TRANSFER: with the right to grant, if the caller has it */
+    SQE_EXCEPTION = 1,       /* RETURN, RETURN_RECV: the message is a CapException */
+    SQE_PROMISED = 2,        /* CALL: the target is a capability of an answer still to come */
+    SQE_EXACT_SLOT = 4,      /* DUP, TRANSFER: `slot` says where the edge goes */
+    SQE_WINDOW = 8,          /* DUP: into the lowest free slot of the descriptor window */
+    SQE_MOVE = 16,           /* TRANSFER: the caller's own edge goes away */
+    SQE_KEEP_GRANT = 32,     /* TRANSFER: with the right to grant, if the caller has it */
+    SQE_CLOSE_ON_SPAWN = 64, /* DUP: a spawn that inherits descriptors leaves it out */
 };
 
 enum {

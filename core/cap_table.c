@@ -40,6 +40,8 @@
  *  4. used, moving, buried and retired count the slots in these states.
  *  5. A window slot is free or fresh exactly when its bit in window_free is set.
  *  6. A held edge's grant is sound (grant_check) and its remembered epoch is not of the future.
+ *  7. No edge in the window is grantable: a descriptor goes one hop, and so does what is made of
+ * it.
  *
  * Locks: the caller's, one for the whole table. What can fail: quota and memory, in reserve and the
  * inserts that reserve themselves; ids that name nothing.
@@ -379,6 +381,7 @@ static enum transport_error window_insert(struct cap_table *table, uint32_t slot
     }
     window_set(table, slot, false);
     *id = slot_fill(table, slot, edge, origin);
+    slot_at(table, slot)->edge.grantable = 0;
     return TRANSPORT_OK;
 }
 
@@ -733,6 +736,9 @@ static unsigned slot_check(const struct cap_table *table, uint32_t slot, struct 
         (grant_check(edge->grant) != 0 ||
          edge->epoch > atomic_load_relaxed_u64(&edge->grant->tree->epoch))) {
         return 6;
+    }
+    if (used && slot < CAP_TABLE_WINDOW && edge->object != NULL && edge->grantable != 0) {
+        return 7;
     }
     counts->used += used;
     counts->moving += slot_link(entry) == LINK_MOVING;

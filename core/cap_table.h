@@ -30,7 +30,7 @@ enum edge_mode {
 
 /* hold_edge.flags: metadata that the holder alone sees. */
 enum {
-    EDGE_CLOSE_ON_EXEC = 1, /* not inherited by a spawn that inherits descriptors */
+    EDGE_CLOSE_ON_SPAWN = 1, /* not inherited by a spawn that inherits descriptors */
 };
 
 /*
@@ -104,7 +104,8 @@ MUST_USE enum transport_error hold_edge_permits(const struct hold_edge *edge, ui
 MUST_USE bool facet_is_within(uint64_t facet, uint64_t within);
 
 /*
- * The edge that a holder of `from` may make for itself (DUP): everything equal, no flags, facet
+ * The edge that a holder of `from` may make for itself (DUP): everything equal but the flags, which
+ * are none and for the holder to set, facet
  * `facet`, or the source's for CAP_FACET_ALL. NO_METHOD: `facet` is wider than the source's.
  */
 MUST_USE enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
@@ -158,14 +159,16 @@ MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
 MUST_USE struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
                                            struct provenance **origin);
 
-/* Into the lowest free slot of the window, quota permitting. LIMIT, NO_MEMORY. */
+/* Into the lowest free slot of the window, quota permitting; the edge there is not grantable,
+ * whatever `edge` is. LIMIT, NO_MEMORY. */
 MUST_USE enum transport_error cap_table_insert_window(struct cap_table *table,
                                                       const struct hold_edge *edge,
                                                       const struct provenance *origin,
                                                       struct cap_id *id);
 
 /*
- * Into slot `slot`: a free one of the window, or a free one above it that was used before.
+ * Into slot `slot`: a free one of the window (as cap_table_insert_window), or a free one above it
+ * that was used before.
  * SLOT_IN_USE: held, retired or beyond the slots used so far; LIMIT, NO_MEMORY.
  */
 MUST_USE enum transport_error cap_table_insert_at(struct cap_table *table, uint32_t slot,

@@ -123,7 +123,8 @@ struct opcode_wire {
     X(OPCODE_RETURN, KNOWN | USES_OUT | USES_CAP | USES_SECOND, SQE_EXCEPTION)                     \
     X(OPCODE_RETURN_RECV, KNOWN | USES_OUT | USES_CAP | USES_SECOND | USES_IN, SQE_EXCEPTION)      \
     X(OPCODE_RELEASE, KNOWN | USES_CAP, 0)                                                         \
-    X(OPCODE_DUP, KNOWN | USES_CAP | USES_SECOND | USES_ANSWER, SQE_EXACT_SLOT | SQE_WINDOW)       \
+    X(OPCODE_DUP, KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,                                    \
+      SQE_EXACT_SLOT | SQE_WINDOW | SQE_CLOSE_ON_SPAWN)                                            \
     X(OPCODE_TRANSFER, KNOWN | USES_CAP | USES_SECOND | USES_ANSWER,                               \
       SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT)                                                  \
     X(OPCODE_DELEGATE, KNOWN | USES_CAP | USES_SECOND, 0)                                          \

@@ -269,7 +269,8 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
     case OPCODE_DUP:
         return pid == submission->pid && submission->yielded == 0 && same && edge->facet == facet &&
                facet_is_within(facet, from->facet) && edge->grant == from->grant &&
-               edge->mode == from->mode && edge->grantable == from->grantable;
+               edge->mode == from->mode &&
+               edge->grantable == (slot_of(edge->id) < LIMIT_DESCRIPTORS ? 0 : from->grantable);
     case OPCODE_DELEGATE:
         if (pid != submission->pid || submission->yielded > 1) {
             return false;

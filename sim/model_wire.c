@@ -45,7 +45,7 @@ static uint8_t flags_allowed(uint8_t opcode)
     case OPCODE_RETURN_RECV:
         return SQE_EXCEPTION;
     case OPCODE_DUP:
-        return SQE_EXACT_SLOT | SQE_WINDOW;
+        return SQE_EXACT_SLOT | SQE_WINDOW | SQE_CLOSE_ON_SPAWN;
     case OPCODE_TRANSFER:
         return SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT;
     default:

@@ -89,7 +89,7 @@ static bool page_of(uint8_t opcode, uint64_t *bytes, uint8_t *flags)
         return true;
     case 6: /* DUP */
         *bytes = all | FLAGS | CAP | SECOND | LAST;
-        *flags = 4 | 8;
+        *flags = 4 | 8 | 64;
         return true;
     case 7: /* TRANSFER */
         *bytes = all | FLAGS | CAP | SECOND | LAST;

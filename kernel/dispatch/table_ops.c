@@ -102,6 +102,7 @@ static enum transport_error edge_duplicate(struct process *process, const struct
     if (error != TRANSPORT_OK) {
         return refuse(refusal, error, ARGUMENT_FACET, sqe->facet);
     }
+    edge->flags = (sqe->flags & SQE_CLOSE_ON_SPAWN) != 0 ? EDGE_CLOSE_ON_SPAWN : 0;
     edge_ref(edge);
     return TRANSPORT_OK;
 }
@@ -179,8 +180,9 @@ static enum transport_error edge_pass(struct process *process, const struct sqe 
     }
     passing.facet = source->facet;
     error = hold_edge_pass(source, &passing, edge);
-    if (error == TRANSPORT_OK && passing.keep_grant && cap_id_slot(sqe->cap) < CAP_TABLE_WINDOW) {
-        error = TRANSPORT_NOT_GRANTABLE; /* a descriptor goes one hop */
+    if (error == TRANSPORT_OK && passing.keep_grant && (sqe->flags & SQE_EXACT_SLOT) != 0 &&
+        sqe->slot < CAP_TABLE_WINDOW) {
+        error = TRANSPORT_NOT_GRANTABLE; /* a descriptor goes one hop, the receiver's too */
     }
     return error == TRANSPORT_OK ? error : refuse(refusal, error, ARGUMENT_CAP, source->mode);
 }

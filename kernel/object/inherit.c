@@ -3,7 +3,7 @@
  * Descriptors that a child inherits: every edge in the caller's window, at the same slot, without
  * the right to be passed on. One that may not be passed on at all makes the spawn fail before
  * anything was built, whatever would become of it in the child. Left out are those marked
- * EDGE_CLOSE_ON_EXEC and those that were revoked: these slots are free in the child.
+ * EDGE_CLOSE_ON_SPAWN and those that were revoked: these slots are free in the child.
  *
  * The check comes with the request, the copies with the job, a few slots a step; what the caller
  * changes in between is inherited as it is then, and refused then.
@@ -20,7 +20,7 @@ enum {
 
 static bool is_inherited(const struct cap_entry *entry)
 {
-    return !entry->revoked && (entry->edge.flags & EDGE_CLOSE_ON_EXEC) == 0;
+    return !entry->revoked && (entry->edge.flags & EDGE_CLOSE_ON_SPAWN) == 0;
 }
 
 /* The next descriptor from *cursor on; false: there is none. Table's lock held. */

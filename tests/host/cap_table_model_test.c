@@ -265,6 +265,9 @@ static bool insert(unsigned at, enum where where, const struct hold_edge *edge,
     edges[edge_count].id = id;
     edges[edge_count].place = HELD;
     edges[edge_count].buried = false;
+    if (slot < WINDOW) {
+        edges[edge_count].grantable = 0; /* a descriptor goes one hop */
+    }
     edge_count++;
     return true;
 }

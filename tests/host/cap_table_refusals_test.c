@@ -98,10 +98,10 @@ static void a_stale_id_changes_no_flags(void **state)
 
     (void)state;
     drop(old);
-    assert_int_equal(cap_table_set_flags(&table, old, EDGE_CLOSE_ON_EXEC), TRANSPORT_STALE_CAP);
+    assert_int_equal(cap_table_set_flags(&table, old, EDGE_CLOSE_ON_SPAWN), TRANSPORT_STALE_CAP);
     now = insert(NULL);
     assert_int_equal(cap_id_slot(now), cap_id_slot(old));
-    assert_int_equal(cap_table_set_flags(&table, old, EDGE_CLOSE_ON_EXEC), TRANSPORT_STALE_CAP);
+    assert_int_equal(cap_table_set_flags(&table, old, EDGE_CLOSE_ON_SPAWN), TRANSPORT_STALE_CAP);
     assert_int_equal(cap_table_lookup(&table, now, &found), TRANSPORT_OK);
     assert_int_equal(found->flags, 0);
 }

@@ -163,7 +163,7 @@ static void test_passing(void **state)
                                  .facet = 6,
                                  .mode = (uint8_t)(bits % 3),
                                  .grantable = bits / 3 % 2,
-                                 .flags = EDGE_CLOSE_ON_EXEC};
+                                 .flags = EDGE_CLOSE_ON_SPAWN};
         struct edge_passing passing = {
             .facet = 2, .leaving = bits / 6 % 2 != 0, .keep_grant = bits / 12 % 2 != 0};
         bool allowed =

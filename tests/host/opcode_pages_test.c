@@ -71,6 +71,7 @@ static const struct {
     {"SQE_WINDOW", SQE_WINDOW},
     {"SQE_MOVE", SQE_MOVE},
     {"SQE_KEEP_GRANT", SQE_KEEP_GRANT},
+    {"SQE_CLOSE_ON_SPAWN", SQE_CLOSE_ON_SPAWN},
 };
 
 /* The section "## Fields" of an opcode's page. */

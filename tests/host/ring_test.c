@@ -441,7 +441,11 @@ static void test_placement(void **state)
     sqe.flags = SQE_EXACT_SLOT | SQE_WINDOW;
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
     assert_int_equal(refusal.argument, ARGUMENT_FLAGS);
+    sqe.flags = SQE_EXACT_SLOT | SQE_CLOSE_ON_SPAWN;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
     sqe.opcode = OPCODE_TRANSFER;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    assert_int_equal(refusal.argument, ARGUMENT_FLAGS);
     sqe.flags = SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT;
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_OK);
     sqe.flags = SQE_WINDOW;

@@ -83,7 +83,7 @@ static struct cap_id put(unsigned to, unsigned thing, enum edge_mode mode, struc
                              .epoch = atomic_load_relaxed_u64(&tree.epoch),
                              .mode = (uint8_t)mode,
                              .grantable = mode != EDGE_MODE_NONE,
-                             .flags = EDGE_CLOSE_ON_EXEC};
+                             .flags = EDGE_CLOSE_ON_SPAWN};
     struct cap_id id;
 
     assert_int_equal(cap_table_insert(&table[to], &edge, NULL, &id), TRANSPORT_OK);
@@ -217,7 +217,7 @@ static void test_cancel_restores_the_id(void **state)
     assert_int_equal(look(0, descriptor[0].cap), TRANSPORT_OK);
     assert_int_equal(cap_table_lookup(&table[0], descriptor[0].cap, &edge), TRANSPORT_OK);
     assert_int_equal(edge->mode, EDGE_MODE_COPY); /* as it was, not as it would have arrived */
-    assert_int_equal(edge->flags, EDGE_CLOSE_ON_EXEC);
+    assert_int_equal(edge->flags, EDGE_CLOSE_ON_SPAWN);
     assert_int_equal(things[1].references, 1);
     assert_int_equal(things[2].references, 1);
     assert_int_equal(cap_table_check(&table[0]), 0);

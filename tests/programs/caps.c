@@ -378,9 +378,13 @@ static void transfers_refused(struct check *check, struct cap_id to)
     struct rt_duplicate window_slot = {.cap = null, .facet = RT_FACET_SAME, .flags = SQE_WINDOW};
     struct rt_duplicate looking = {.cap = to, .facet = PROCESS_HANDLE_FACET_INFO};
     struct cap_id descriptor;
+    struct rt_delegated made;
+    struct cap_id copy;
     struct cap_id info;
 
     CHECK_EQUAL(check, rt_duplicate(ring, &window_slot, &descriptor, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, duplicate(check, descriptor, &copy), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_delegate(ring, descriptor, RT_FACET_SAME, &made, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_duplicate(ring, &looking, &info, NULL), TRANSPORT_OK);
     REFUSED(check, BAD_CAP, CAP, .opcode = OPCODE_TRANSFER, .cap = never, .target = to);
     REFUSED(check, STALE_CAP, CAP, .opcode = OPCODE_TRANSFER, .cap = stale(check), .target = to);
@@ -391,12 +395,22 @@ static void transfers_refused(struct check *check, struct cap_id to)
             .cap = held(check, "once", 0), .target = to);
     REFUSED(check, NOT_GRANTABLE, CAP, .opcode = OPCODE_TRANSFER, .flags = SQE_KEEP_GRANT,
             .cap = descriptor, .target = to);
+    /* Nor does what is made of a descriptor, or becomes one. */
+    REFUSED(check, NOT_GRANTABLE, CAP, .opcode = OPCODE_TRANSFER, .flags = SQE_KEEP_GRANT,
+            .cap = copy, .target = to);
+    REFUSED(check, NOT_GRANTABLE, CAP, .opcode = OPCODE_TRANSFER, .flags = SQE_KEEP_GRANT,
+            .cap = made.cap, .target = to);
+    REFUSED(check, NOT_GRANTABLE, CAP, .opcode = OPCODE_TRANSFER,
+            .flags = SQE_KEEP_GRANT | SQE_EXACT_SLOT, .cap = null, .target = to, .slot = 9);
     REFUSED(check, BAD_CAP, TARGET, .opcode = OPCODE_TRANSFER, .cap = null, .target = never);
     REFUSED(check, WRONG_INTERFACE, TARGET, .opcode = OPCODE_TRANSFER, .cap = null, .target = null);
     REFUSED(check, NO_METHOD, TARGET, .opcode = OPCODE_TRANSFER, .cap = null, .target = info);
     REFUSED(check, BAD_FIELD, SLOT, .opcode = OPCODE_TRANSFER, .cap = null, .target = to,
             .slot = 3);
     release(check, descriptor);
+    release(check, made.cap);
+    release(check, made.handle);
+    release(check, copy);
     release(check, info);
     release(check, dead);
 }

@@ -582,11 +582,17 @@ static void inherits(struct check *check)
     }
     CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
     expect_good_end(check, handle);
-    /* one of mode none: nothing is spawned */
+    /* one of mode none: nothing is spawned, unless it is marked to be left out */
     lowest.cap = check_held(check, "plain");
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, spawn_heir(check, &handle), EXCEPTION_REASON_PERMISSION_DENIED);
     release(check, more);
+    lowest.flags = SQE_WINDOW | SQE_CLOSE_ON_SPAWN;
+    CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
+    expect_good_end(check, handle);
+    release(check, more);
+    lowest.flags = SQE_WINDOW;
     /* one that was revoked is left out */
     CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);

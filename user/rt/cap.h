@@ -15,7 +15,7 @@
 struct rt_duplicate {
     struct cap_id cap;
     uint64_t facet;
-    uint8_t flags; /* SQE_EXACT_SLOT, SQE_WINDOW */
+    uint8_t flags; /* SQE_EXACT_SLOT, SQE_WINDOW, SQE_CLOSE_ON_SPAWN */
     uint32_t slot;
 };
 MUST_USE int32_t rt_duplicate(struct rt_ring *ring, const struct rt_duplicate *request,
