@@ -46,15 +46,23 @@ grant-bench: ## time a revocation of 100,000 edges against one of a single edge,
 	$(Q)$(MAKE) $(GRANT_BENCH)
 	@$(GRANT_BENCH)
 
-# ---- what finding a capability costs, beside the machine's own ring -------------------------------
+# ---- what a lookup and a null call cost, beside the machine's own ring ----------------------------
 
 URING_BENCH := $(HOST_DIR)/uring_bench/bench
-$(URING_BENCH): bench/uring_bench.c $(TABLE_BENCH_SOURCES)
+URING_BENCH_SOURCES := bench/uring_bench.c bench/null_dispatch.c kernel/dispatch/dispatch.c \
+    kernel/dispatch/quick.c core/cap_table.c core/grant.c core/ring.c
+# The kernel's dispatch with the hooks of the release kernel, of which only what a null call reaches
+# is linked (bench/null_dispatch.c).
+URING_BENCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -ffunction-sections -fdata-sections -iquote . \
+    -iquote kernel/arch/host -iquote kernel/release -no-pie -Wl,--gc-sections \
+    -Wl,--unresolved-symbols=ignore-all
+$(URING_BENCH): $(URING_BENCH_SOURCES) $(TABLE_BENCH_SOURCES) bench/null_dispatch.h \
+    $(wildcard kernel/*.h kernel/*/*.h kernel/arch/host/*.h)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O2 -Wall -Wextra -iquote . -o $@ $(filter %.c,$^)
+	$(Q)mkdir -p $(@D) && gcc $(URING_BENCH_FLAGS) -o $@ $(URING_BENCH_SOURCES)
 
 .PHONY: uring-bench
-uring-bench: ## time a capability lookup against an io_uring NOP of this machine, as a ratio
+uring-bench: ## time a lookup and a null call against an io_uring NOP of this machine, as ratios
 	$(call setup,build test)
 	$(Q)$(MAKE) $(URING_BENCH)
 	@$(URING_BENCH)
