@@ -33,10 +33,10 @@
 #include "kernel/ipc/handoff.h"
 
 #include "core/assert.h"
-#include "core/bits.h"
 #include "core/string.h"
 #include "kernel/ipc/delivery.h"
 #include "kernel/ipc/operation_pool.h"
+#include "kernel/ipc/straight.h"
 #include "kernel/sched/process.h"
 
 /* The first word of a usual entry: opcode, no transfers, message_bytes a multiple of 8 below 32
@@ -121,69 +121,8 @@ static ALWAYS_INLINE enum quick call_quick(struct thread *thread, const uint8_t 
     return QUICK_DONE;
 }
 
-/* ---- waiting and waking ------------------------------------------------------------------------
+/* ---- operations --------------------------------------------------------------------------------
  */
-
-/* The current thread waits from now on for `wait_for` completions, without a time limit; false: it
- * has as many, or has no reason to wait, and goes on with its cap_enter. Its ring is locked. */
-static ALWAYS_INLINE bool wait_begin(struct thread *thread)
-{
-    struct ring *ring = &thread->ring;
-    uint32_t head = ring_load_peer(&ring->header->cq_head);
-    uint32_t have = ring->cq_tail - head;
-
-    /* An impossible index is left to those who look at it for its own sake. */
-    if (UNLIKELY(head - ring->cq_head > ring->cq_tail - ring->cq_head || have >= thread->wait_for ||
-                 process_is_dying(thread->process))) {
-        return false;
-    }
-    atomic_store_relaxed_u32(&ring->cq_head, head);
-    thread->wait_until = head + thread->wait_for;
-    thread->waiting = true;
-    thread->entering = true;
-    return true;
-}
-
-/* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
- * came. The queue is read without its lock: who is queued by another CPU at this moment sends an
- * IPI. On a budget the CPU is picked anew, which looks at what is left of it. */
-static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
-                                     const struct thread *to)
-{
-    uint32_t ready = cpu->run_queue.ready_mask;
-    const struct endpoint_switch facts = {
-        .caller_waits = true,
-        .receiver_waits = to->deadline_ns == TIMEOUT_NONE && !cpu->reschedule,
-        .same_cpu = to->task.cpu == cpu,
-        .ending = to->exiting || process_is_dying(to->process),
-        .caller_priority = from->task.priority,
-        .receiver_priority = to->task.priority,
-        .anyone_ready = ready != 0,
-        .ready_priority = ready != 0 ? bit_highest(ready) : 0,
-        .time_left_ns = cpu->limited || to->time.budget_ns != 0 ? 0 : SCHED_UNLIMITED,
-    };
-
-    return endpoint_may_switch(&facts);
-}
-
-/* A completion was posted to `peer`: true if that ends its wait, it runs here and now, and `waits`
- * (the current thread does; NULL: it does not) may be left for it. Else it is queued, if that ends
- * its wait. Its ring is locked. */
-static ALWAYS_INLINE bool wait_end(struct cpu *cpu, struct thread *peer, const struct thread *waits)
-{
-    if (!peer->waiting || (int32_t)(peer->ring.cq_tail - peer->wait_until) < 0) {
-        return false;
-    }
-    peer->waiting = false;
-    if (UNLIKELY(waits == NULL || !may_switch(cpu, waits, peer))) {
-        sched_thread_ready(peer);
-        return false;
-    }
-    if (peer->share.borrower != NULL) {
-        sched_lent_back(peer);
-    }
-    return true;
-}
 
 /* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
  * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own. */
@@ -195,9 +134,6 @@ static ALWAYS_INLINE void lend(struct cpu *cpu, struct thread *thread, struct th
     }
     spinlock_unlock(&cpu->run_lock);
 }
-
-/* ---- operations --------------------------------------------------------------------------------
- */
 
 /* Gives up what the operation holds. Endpoint lock held. */
 static ALWAYS_INLINE void operation_let_go(struct endpoint *endpoint, struct operation *operation)
