@@ -36,6 +36,7 @@ struct operation {
     struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
                                        orphaned_in->orphans, its lock */
     struct list_node wait_node;     /* WAIT: waits_at->waiters, its lock */
+    uint64_t wait_turn;             /* WAIT: among those; its lock */
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
     bool counted;                   /* as one of the owner's calls_used */

@@ -15,6 +15,7 @@
  *     read waits_at under the owner's ring lock may take one more: the operation gives its own back
  *     after its completion only.
  *  2. Its timer is armed only while it is in the list.
+ *  3. wait_turn grows along the list, and last_turn is at least the last one's.
  *
  * Time limits expire on the owner's home CPU, where the owner itself and its retirement run too: an
  * operation whose timer fires is not being used anew meanwhile.
@@ -29,8 +30,10 @@
 #include "schema/generated/exception.capnp.h"
 
 enum {
-    REVOKE_WAITERS = 32, /* looked at in one step of a revocation, each may be answered */
-    CURSOR_PLACE_BITS = 48,
+    /* In one step of a revocation: a look is up to 180 instructions, an end about 600. */
+    REVOKE_LOOKS = 32,
+    REVOKE_ENDS = 8,
+    CURSOR_TURN_BITS = 48,
 };
 
 void waitable_init(struct waitable *waitable, struct object *object, struct spinlock *lock,
@@ -40,6 +43,7 @@ void waitable_init(struct waitable *waitable, struct object *object, struct spin
     waitable->lock = lock;
     waitable->complete = complete;
     list_init(&waitable->waiters);
+    waitable->last_turn = 0;
 }
 
 /* Where the operation waits, its object referenced; NULL: it has ended. */
@@ -102,6 +106,7 @@ void waitable_add(struct waitable *waitable, struct operation *operation, uint64
     }
     object_ref(waitable->object);
     operation->waits_at = waitable;
+    operation->wait_turn = ++waitable->last_turn;
     list_push_back(&waitable->waiters, &operation->wait_node);
 }
 
@@ -141,32 +146,37 @@ bool wait_cancel(struct operation *operation, bool completes)
     return waited;
 }
 
-/* Looks at those who wait from place `*place` on, REVOKE_WAITERS at most; false: that was the last.
+/* Looks at those who waited when the sweep began, a bounded number; false: that was the last. Who
+ * stays goes behind the others, with a new turn, so the next step finds in front whom it has not
+ * seen. Another revocation that sweeps here may have sent some behind too: it asked them the same.
  * lock held. */
-static bool waiters_revoke(struct waitable *waitable, uint64_t *place, struct revoke_step *step)
+static bool waiters_revoke(struct waitable *waitable, uint64_t until, struct revoke_step *step)
 {
-    struct list_node *next;
-    uint64_t at = 0;
-    uint64_t end = *place + REVOKE_WAITERS;
+    unsigned ended = 0;
 
-    for (struct list_node *node = list_first(&waitable->waiters); node != NULL; node = next) {
-        struct operation *operation = CONTAINER_OF(node, struct operation, wait_node);
+    for (unsigned looked = 0; !list_is_empty(&waitable->waiters); looked++) {
+        struct operation *operation =
+            CONTAINER_OF(list_first(&waitable->waiters), struct operation, wait_node);
+        uint64_t never = 0; /* an epoch at which nothing was found alive */
 
-        next = list_next(&waitable->waiters, node);
-        if (at == end) {
-            *place = end;
+        if (operation->wait_turn > until) {
+            return false;
+        }
+        if (looked == REVOKE_LOOKS || ended == REVOKE_ENDS) {
             return true;
         }
-        if (at >= *place && grant_is_below(operation->grant, step->above)) {
+        if (grant_is_alive(operation->grant, &never)) {
+            list_remove(&operation->wait_node);
+            operation->wait_turn = ++waitable->last_turn;
+            list_push_back(&waitable->waiters, &operation->wait_node);
+        } else {
             wait_leave(operation);
             operation_complete(
                 operation, TRANSPORT_REVOKED, 0,
                 &(struct refusal){.reason = -TRANSPORT_REVOKED, .argument = ARGUMENT_CAP});
             object_unref(waitable->object); /* not the last: the revocation pins it */
             step->receipt.events++;
-            end--;
-        } else {
-            at++;
+            ended++;
         }
     }
     return false;
@@ -174,22 +184,25 @@ static bool waiters_revoke(struct waitable *waitable, uint64_t *place, struct re
 
 bool waitables_revoke(struct waitable *waitables, unsigned count, struct revoke_step *step)
 {
-    uint64_t mask = (UINT64_C(1) << CURSOR_PLACE_BITS) - 1;
-    uint64_t which = step->cursor >> CURSOR_PLACE_BITS;
-    uint64_t place = step->cursor & mask;
+    uint64_t mask = (UINT64_C(1) << CURSOR_TURN_BITS) - 1;
+    uint64_t which = step->cursor >> CURSOR_TURN_BITS;
+    uint64_t until = step->cursor & mask;
     struct waitable *waitable;
     bool left;
 
     ASSERT(which < count);
     waitable = &waitables[which];
     spinlock_lock(waitable->lock);
-    left = waiters_revoke(waitable, &place, step);
+    if (until == 0) {
+        until = waitable->last_turn; /* who comes later comes through an edge that is alive */
+    }
+    ASSERT(until <= mask);
+    left = waiters_revoke(waitable, until, step);
     spinlock_unlock(waitable->lock);
     if (!left) {
-        place = 0;
+        until = 0;
         which++;
     }
-    ASSERT(place <= mask);
-    step->cursor = which << CURSOR_PLACE_BITS | place;
+    step->cursor = which << CURSOR_TURN_BITS | until;
     return which < count;
 }

@@ -15,6 +15,7 @@ struct waitable {
     struct object *object; /* every operation that waits holds a reference */
     struct spinlock *lock; /* the object's; of a rank below LOCK_RANK_PARK */
     struct list waiters;   /* lock: struct operation.wait_node */
+    uint64_t last_turn;    /* lock: of those who wait or waited, from 1 */
     /* Completes one operation with its answer. lock held; any CPU. */
     void (*complete)(struct waitable *waitable, struct operation *operation);
 };

@@ -207,8 +207,8 @@ enum process_handle_method {
     /*
      * Completes when the process has ended and its memory is back in the ledger.
      * Units: nanoseconds; 0 asks without waiting, the default waits for ever.
-     * Errors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (timers of a CPU;
-     * less room for the answer than 512 bytes of the arena). CANCEL and a revocation end it.
+     * Errors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the
+     * answer than 512 bytes of the arena). CANCEL and a revocation end it.
      * Lifetime: the report may be asked for any number of times.
      * Minted by: ProcessSpawner.spawn.
      */

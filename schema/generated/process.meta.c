@@ -45,67 +45,67 @@ static const char text[] =
     "frames" "\0" /* 1709 */
     "ProcessHandle.info$Results" "\0" /* 1716 */
     "ProcessHandle.give$Params" "\0" /* 1743 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (timers of a CPU;\nless room for the answer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
-    "wait" "\0" /* 2192 */
-    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls), limitExceeded (room for the answer, as wait): nothing\nwas done. CANCEL and a revocation end the waiting, not what was begun.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2197 */
-    "kill" "\0" /* 2608 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2613 */
-    "info" "\0" /* 2849 */
-    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2854 */
-    "give" "\0" /* 3141 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3146 */
-    "ProcessHandle" "\0" /* 3358 */
-    "process" "\0" /* 3372 */
-    "ProcessSpawner.spawn$Results" "\0" /* 3380 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 3409 */
-    "code" "\0" /* 3462 */
-    "present when kind is faulted\n" "\0" /* 3467 */
-    "fault" "\0" /* 3497 */
-    "time charged to the process, nanoseconds\n" "\0" /* 3503 */
-    "cpuTimeNs" "\0" /* 3545 */
-    "most frames it held at one time\n" "\0" /* 3555 */
-    "peakFrames" "\0" /* 3588 */
-    "The end of a process.\n" "\0" /* 3599 */
-    "ExitReport" "\0" /* 3622 */
-    "it has not\n" "\0" /* 3633 */
-    "running" "\0" /* 3645 */
-    "by exit(), or by returning from main\n" "\0" /* 3653 */
-    "exited" "\0" /* 3691 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3698 */
-    "killed" "\0" /* 3764 */
-    "by a processor exception\n" "\0" /* 3771 */
-    "faulted" "\0" /* 3797 */
-    "How a process or thread ended.\n" "\0" /* 3805 */
-    "ExitKind" "\0" /* 3837 */
-    "ProcessHandle.kill$Params" "\0" /* 3846 */
-    "in words, like \"page fault\"\n" "\0" /* 3872 */
-    "the processor's number\n" "\0" /* 3901 */
-    "vector" "\0" /* 3925 */
-    "of the access, for page faults\n" "\0" /* 3932 */
-    "address" "\0" /* 3964 */
-    "instructionPointer" "\0" /* 3972 */
-    "stackPointer" "\0" /* 3991 */
-    "threadId" "\0" /* 4004 */
-    "What the processor said when a thread faulted.\n" "\0" /* 4013 */
-    "FaultReport" "\0" /* 4061 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4073 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 4149 */
-    "capability" "\0" /* 4202 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4213 */
-    "facet" "\0" /* 4305 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4311 */
-    "badge" "\0" /* 4398 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 4404 */
-    "transferMode" "\0" /* 4458 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4471 */
-    "exactSlot" "\0" /* 4558 */
-    "One capability that the child starts with.\n" "\0" /* 4568 */
-    "SpawnGrant" "\0" /* 4612 */
-    "index in the boot package's binaries\n" "\0" /* 4623 */
-    "bootBinary" "\0" /* 4661 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4672 */
-    "object" "\0" /* 4720 */
-    "SpawnRequest.image" "\0" /* 4727 */;
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the\nanswer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
+    "wait" "\0" /* 2175 */
+    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls), limitExceeded (room for the answer, as wait): nothing\nwas done. CANCEL and a revocation end the waiting, not what was begun.\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2180 */
+    "kill" "\0" /* 2591 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2596 */
+    "info" "\0" /* 2832 */
+    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2837 */
+    "give" "\0" /* 3124 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3129 */
+    "ProcessHandle" "\0" /* 3341 */
+    "process" "\0" /* 3355 */
+    "ProcessSpawner.spawn$Results" "\0" /* 3363 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 3392 */
+    "code" "\0" /* 3445 */
+    "present when kind is faulted\n" "\0" /* 3450 */
+    "fault" "\0" /* 3480 */
+    "time charged to the process, nanoseconds\n" "\0" /* 3486 */
+    "cpuTimeNs" "\0" /* 3528 */
+    "most frames it held at one time\n" "\0" /* 3538 */
+    "peakFrames" "\0" /* 3571 */
+    "The end of a process.\n" "\0" /* 3582 */
+    "ExitReport" "\0" /* 3605 */
+    "it has not\n" "\0" /* 3616 */
+    "running" "\0" /* 3628 */
+    "by exit(), or by returning from main\n" "\0" /* 3636 */
+    "exited" "\0" /* 3674 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3681 */
+    "killed" "\0" /* 3747 */
+    "by a processor exception\n" "\0" /* 3754 */
+    "faulted" "\0" /* 3780 */
+    "How a process or thread ended.\n" "\0" /* 3788 */
+    "ExitKind" "\0" /* 3820 */
+    "ProcessHandle.kill$Params" "\0" /* 3829 */
+    "in words, like \"page fault\"\n" "\0" /* 3855 */
+    "the processor's number\n" "\0" /* 3884 */
+    "vector" "\0" /* 3908 */
+    "of the access, for page faults\n" "\0" /* 3915 */
+    "address" "\0" /* 3947 */
+    "instructionPointer" "\0" /* 3955 */
+    "stackPointer" "\0" /* 3974 */
+    "threadId" "\0" /* 3987 */
+    "What the processor said when a thread faulted.\n" "\0" /* 3996 */
+    "FaultReport" "\0" /* 4044 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4056 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 4132 */
+    "capability" "\0" /* 4185 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4196 */
+    "facet" "\0" /* 4288 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4294 */
+    "badge" "\0" /* 4381 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 4387 */
+    "transferMode" "\0" /* 4441 */
+    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4454 */
+    "exactSlot" "\0" /* 4541 */
+    "One capability that the child starts with.\n" "\0" /* 4551 */
+    "SpawnGrant" "\0" /* 4595 */
+    "index in the boot package's binaries\n" "\0" /* 4606 */
+    "bootBinary" "\0" /* 4644 */
+    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4655 */
+    "object" "\0" /* 4703 */
+    "SpawnRequest.image" "\0" /* 4710 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -128,42 +128,42 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1709, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3372, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3355, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
     {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3462, 3409, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3497, 3467, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3545, 3503, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3588, 3555, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3462, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3872, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3925, 3901, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3964, 3932, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3972, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3991, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4004, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4073, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4202, 4149, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4305, 4213, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 4311, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4458, 4404, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4558, 4471, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4661, 4623, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4720, 4672, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3445, 3392, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3480, 3450, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3528, 3486, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3571, 3538, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3445, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3855, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3908, 3884, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3947, 3915, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3955, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3974, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3987, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4056, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4185, 4132, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4288, 4196, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4381, 4294, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4441, 4387, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4541, 4454, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4644, 4606, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4703, 4655, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3645, 3633},
-    {3691, 3653},
-    {3764, 3698},
-    {3797, 3771},
+    {3628, 3616},
+    {3674, 3636},
+    {3747, 3681},
+    {3780, 3754},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1455, 853}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2192, 1769}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2608, 2197}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2849, 2613}, /* process.capnp:ProcessHandle.info */
-    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3141, 2854}, /* process.capnp:ProcessHandle.give */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2175, 1769}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2591, 2180}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2832, 2596}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3124, 2837}, /* process.capnp:ProcessHandle.give */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -177,14 +177,14 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa6861aef469d0a29), 1659, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
     {UINT64_C(0xae80ab905155e114), 1716, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
     {UINT64_C(0xaf1891d48e105711), 1743, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
-    {UINT64_C(0xbcd6754ac880ca2b), 3358, 3146, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 3380, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 3622, 3599, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3837, 3805, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3846, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 4061, 4013, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 4612, 4568, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4727, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0xbcd6754ac880ca2b), 3341, 3129, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 3363, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 3605, 3582, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 3820, 3788, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 3829, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4044, 3996, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 4595, 4551, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 4710, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {
