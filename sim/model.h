@@ -118,6 +118,7 @@ struct model_actor {
 struct model_endpoint_view {
     uint64_t endpoint;
     bool closed;
+    bool pumps; /* a job delivers the rest */
     uint32_t calls;
     uint32_t receivers;
     uint32_t flights;

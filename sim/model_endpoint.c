@@ -361,6 +361,9 @@ static bool may_be_revoked(uint64_t name)
 
 static void view_check(const struct model_endpoint_view *now)
 {
+    if (now->pumps) {
+        return; /* a job is about to go on with what one stretch may not deliver */
+    }
     if (now->closed) {
         return; /* nothing is delivered any more: all that waits is ended, a few at a time */
     }

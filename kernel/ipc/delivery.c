@@ -7,9 +7,14 @@
 #include "kernel/object/grants.h"
 
 enum {
-    /* Calls and receivers without a right that one stretch ends before it delivers; the revoke that
-     * took the right ends the others. */
-    DEAD_PER_STRETCH = 8,
+    /* Calls and receivers without a right that one stretch ends before it delivers, each up to
+     * 2,000 instructions; the revoke that took the right ends the others. */
+    DEAD_PER_STRETCH = 2,
+    /* No delivery begins after so many in one stretch, or so many bytes of them: each is up to
+     * 2,200 instructions and one for 8 bytes. Behind those whose right was taken any number of
+     * calls and receivers can have come to wait for each other. */
+    DELIVERIES_PER_STRETCH = 2,
+    DELIVERED_BYTES = 8192,
 };
 
 void arena_copy(struct thread *to, uint32_t to_offset, struct thread *from, uint32_t from_offset,
@@ -198,6 +203,33 @@ static struct operation *next_dead(struct endpoint *endpoint)
     return NULL;
 }
 
+static bool pumping_step(struct job *job)
+{
+    struct endpoint *endpoint = CONTAINER_OF(job, struct endpoint, pumping);
+    struct settling settling;
+
+    settle_lock(endpoint, &settling);
+    endpoint->pumps = false;
+    settle_unlock(endpoint, &settling); /* may start the job anew */
+    object_unref(&endpoint->object);
+    return false;
+}
+
+/* The stretch has delivered as much as it may: if there is more, a job goes on. Lock held. */
+static void pump_later(struct endpoint *endpoint)
+{
+    const struct endpoint_queues *queues = &endpoint->queues;
+    struct cpu *cpu = arch_cpu_this();
+
+    if (!endpoint->pumps && endpoint_next_receiver(queues) != NULL &&
+        (endpoint_next_call(queues) != NULL || endpoint_session_closed(queues) != NULL)) {
+        endpoint->pumps = true;
+        object_ref(&endpoint->object);
+        endpoint->pumping.step = pumping_step;
+        job_start(&endpoint->pumping, cpu, cpu->running_priority);
+    }
+}
+
 /* Delivers while there is something to deliver. True: what is to be dropped must be dropped before
  * it can go on. */
 static bool pump(struct endpoint *endpoint, unsigned *dead_left, struct settling *settling)
@@ -220,6 +252,11 @@ static bool pump(struct endpoint *endpoint, unsigned *dead_left, struct settling
                                &(struct operation_outcome){.result = TRANSPORT_REVOKED}, settling);
             continue;
         }
+        if (settling->deliveries == DELIVERIES_PER_STRETCH || settling->bytes >= DELIVERED_BYTES) {
+            pump_later(endpoint);
+            return false;
+        }
+        settling->deliveries++;
         switch (endpoint_match(&endpoint->queues, &match)) {
         case ENDPOINT_DELIVERS_NOTHING:
             return false;

@@ -13,6 +13,7 @@
 struct settling {
     struct transfer_drops drops; /* edges to drop when the lock is given back */
     uint32_t bytes;              /* of messages that were copied */
+    uint32_t deliveries;
 };
 
 /* Begins a stretch under a lock that is held already. */
@@ -20,6 +21,7 @@ static inline void settle_begin(struct settling *settling)
 {
     settling->drops.count = 0;
     settling->bytes = 0;
+    settling->deliveries = 0;
 }
 
 /* Takes the lock and begins a stretch. The caller pins the endpoint until settle_unlock is over. */

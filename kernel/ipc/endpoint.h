@@ -15,6 +15,8 @@ struct endpoint {
     struct endpoint_queues queues;
     bool closed;        /* the last owner is gone */
     struct job closing; /* ends what waits */
+    bool pumps;
+    struct job pumping; /* while `pumps`: delivers what one stretch may not; holds a reference */
 };
 
 /* One badge. Its edges and its calls are references of `object`. */

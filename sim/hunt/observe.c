@@ -328,6 +328,7 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
     broken("an endpoint", name_of(&endpoint->object), endpoint_check(queues));
     view.endpoint = name_of(&endpoint->object);
     view.closed = endpoint->closed;
+    view.pumps = endpoint->pumps;
     view.calls = records_read(&queues->calls, view.call);
     view.receivers = records_read(&queues->receivers, view.receiver);
     view.flights = 0;
