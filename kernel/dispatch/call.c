@@ -28,6 +28,7 @@ enum {
     CALL_TRAVERSAL_WORDS =
         LIMIT_CALL_BYTES, /* eight times the message: each word may be met again */
     CALL_DEPTH = 8,
+    DEFERRED_WORK = 1536, /* of cpu->effects: some 800 instructions more than an answer at once */
 };
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
@@ -497,6 +498,7 @@ struct operation *call_defer(struct capn_request *request, enum operation_kind k
         }
         return NULL;
     }
+    arch_cpu_this()->effects += DEFERRED_WORK;
     operation->answer = call->answer;
     operation_set_grant(operation, call->edge->grant);
     operation->interface_id = request->interface_id;

@@ -31,6 +31,7 @@
 
 enum {
     TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
+    STOP_THREADS = 16,    /* told in one step of a kill: up to 450 instructions each */
     TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
@@ -193,29 +194,57 @@ static void process_destroy(struct object *object)
     kmem_free(&process_cache, process);
 }
 
-/* Makes every thread of a dying process look up: those that wait become ready, those that run
- * elsewhere are interrupted; their home CPUs retire them. Process lock held. */
-static void threads_stop(struct process *process)
+/* Makes some threads of a dying process look up: those that wait become ready, those that run
+ * elsewhere are interrupted; their home CPUs retire them. Who was told goes behind the others.
+ * True: some are left. Process lock held. */
+static bool threads_stop(struct process *process)
 {
-    struct list_node *node;
+    for (unsigned i = 0; i < STOP_THREADS && process->stops_left > 0; i++) {
+        struct list_node *node = list_pop_front(&process->threads);
+        struct thread *thread;
 
-    for (node = list_first(&process->threads); node != NULL;
-         node = list_next(&process->threads, node)) {
-        struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
-
+        if (node == NULL) {
+            process->stops_left = 0;
+            break;
+        }
+        thread = CONTAINER_OF(node, struct thread, process_node);
+        list_push_back(&process->threads, node);
+        process->stops_left--;
         thread_wake(thread, false);
         sched_thread_hurry(thread);
         cpu_notify(thread->task.cpu, IPI_RESCHEDULE);
     }
+    return process->stops_left > 0;
+}
+
+static bool stopping_step(struct job *job)
+{
+    struct process *process = CONTAINER_OF(job, struct process, stopping);
+    bool left;
+
+    spinlock_lock(&process->lock);
+    left = threads_stop(process);
+    spinlock_unlock(&process->lock);
+    if (!left) {
+        object_unref(&process->object);
+    }
+    return left;
 }
 
 void process_kill(struct process *process, const struct process_exit *exit)
 {
+    struct cpu *cpu = arch_cpu_this();
+
     spinlock_lock(&process->lock);
     if (process->state < PROCESS_DYING) {
         process->exit = *exit;
         atomic_store_release_u32(&process->state, PROCESS_DYING);
-        threads_stop(process);
+        process->stops_left = process->live_count;
+        if (threads_stop(process)) {
+            object_ref(&process->object); /* the job's */
+            process->stopping.step = stopping_step;
+            job_start(&process->stopping, cpu, cpu->running_priority);
+        }
     }
     spinlock_unlock(&process->lock);
 }

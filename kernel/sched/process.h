@@ -82,6 +82,8 @@ struct process {
     void (*given_back)(struct process *process);
     void *given_back_context;
     void (*ended)(void); /* called once it has ended; NULL: nobody asked. Set before it runs */
+    struct job stopping; /* of a kill, while threads are left to be told; holds a reference */
+    unsigned stops_left; /* lock: of those */
     struct job teardown;
     uint32_t teardown_cursor;
     bool stop_told;   /* nobody waits for PROCESS_WAIT_STOP, nor will */

@@ -2,14 +2,24 @@
 /*
  * The longest operations one submission can ask for, as init, so that the measuring kernel sees the
  * longest stretch with interrupts off: a console write and a module chunk of the largest size, an
- * endpoint closed with its queues full, a batch of releases.
+ * endpoint closed with its queues full, a batch of releases; calls and receivers that come to wait
+ * for each other behind revoked calls, and a revocation of waits among thousands.
  */
+#include "abi/atomic.h"
 #include "schema/generated/greeter.capnp.h"
 #include "user/lib/boot_package.h"
 #include "user/lib/console.h"
 #include "user/lib/endpoint.h"
+#include "user/lib/process.h"
+#include "user/lib/thread_spawner.h"
+#include "user/rt/cap.h"
 
 enum {
+    DEAD_CALLS = 48,
+    LIVE_CALLS = 6, /* and as many receivers: two would be more than a stretch may deliver */
+    WAITERS = 48,   /* threads, and how many waits each has; one in eight is revoked */
+    WAITS = 56,
+    SMALL_ARENA_BYTES = LIMIT_PAGE_BYTES,
     CHUNK_BYTES = 32768,
     MESSAGE_BYTES = 4096,
     QUEUE_LENGTH = 60,       /* nearly all the operations of a thread */
@@ -146,6 +156,163 @@ static bool carry_much(struct rt *rt)
     return good;
 }
 
+/* Submits `count` calls of the largest message through `cap`. */
+static bool large_calls(struct rt *rt, struct cap_id cap, struct rt_buffer message, uint32_t bytes,
+                        struct rt_operation *call, unsigned count)
+{
+    const struct sqe entry = {.opcode = OPCODE_CALL,
+                              .cap = cap,
+                              .interface_id = GREETER_INTERFACE_ID,
+                              .message = (uintptr_t)message.bytes,
+                              .message_bytes = bytes};
+
+    for (unsigned i = 0; i < count; i++) {
+        if (rt_ring_submit(&rt->ring, &entry, &call[i]) != TRANSPORT_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Calls wait behind others whose right is taken in the same stretch that brings receivers for all
+ * of them: the last of the revoked ones must not let every message be delivered at once. */
+static bool pile_up(struct rt *rt)
+{
+    struct rt_buffer message = rt_buffer_alloc(&rt->ring, LARGE_BYTES);
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(LARGE_BYTES));
+    struct rt_operation dead[DEAD_CALLS];
+    struct rt_operation live[LIVE_CALLS];
+    struct rt_operation receive[LIVE_CALLS];
+    struct rt_operation revoke;
+    struct rt_delegated made;
+    struct cqe completion;
+    struct full full;
+    bool good;
+
+    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, &full) ||
+        rt_delegate(&rt->ring, full.client, RT_FACET_SAME, &made, NULL) != TRANSPORT_OK) {
+        return false;
+    }
+    rt->ring.checks = false; /* one message for all, and one inbox */
+    good = large_calls(rt, made.cap, message, 8, dead, DEAD_CALLS) &&
+           rt_ring_enter(&rt->ring, 0, 0) == TRANSPORT_OK &&
+           large_calls(rt, full.client, message, LARGE_BYTES, live, LIVE_CALLS) &&
+           rt_ring_enter(&rt->ring, 0, 0) == TRANSPORT_OK &&
+           rt_ring_submit(&rt->ring, &(struct sqe){.opcode = OPCODE_REVOKE, .cap = made.handle},
+                          &revoke) == TRANSPORT_OK;
+    for (unsigned i = 0; good && i < LIVE_CALLS; i++) {
+        good = rt_ring_submit(&rt->ring,
+                              &(struct sqe){.opcode = OPCODE_RECV,
+                                            .cap = full.owner.cap,
+                                            .result = (uintptr_t)inbox.bytes,
+                                            .result_bytes = inbox.size},
+                              &receive[i]) == TRANSPORT_OK;
+    }
+    for (unsigned i = 0; good && i < LIVE_CALLS; i++) {
+        good = rt_ring_wait(&rt->ring, receive[i], TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+               completion.result > LARGE_BYTES;
+    }
+    for (unsigned i = 0; good && i < DEAD_CALLS; i++) {
+        good = rt_ring_wait(&rt->ring, dead[i], TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+               completion.result == TRANSPORT_REVOKED;
+    }
+    good = good && rt_ring_wait(&rt->ring, revoke, TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+           rt_release(&rt->ring, full.owner.cap) == TRANSPORT_OK;
+    for (unsigned i = 0; good && i < LIVE_CALLS; i++) {
+        good = rt_ring_wait(&rt->ring, live[i], TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+               completion.result == TRANSPORT_PEER_GONE;
+    }
+    rt->ring.checks = true;
+    rt_buffer_free(&rt->ring, message);
+    rt_buffer_free(&rt->ring, inbox);
+    return good;
+}
+
+/* ---- waits for the end of one process -----------------------------------------------------------
+ */
+
+static struct {
+    struct cap_id handle[2]; /* the process's: ours, and a delegated one */
+    uint64_t ready;          /* atomic: threads whose waits are all under way */
+} waits;
+
+/* One in eight of its waits through the delegated handle; ends with the process. */
+static int waiter(struct rt *rt, void *argument)
+{
+    struct rt_buffer request = rt_buffer_alloc(&rt->ring, 8);
+    struct rt_buffer answer = rt_buffer_alloc(&rt->ring, 512);
+    struct sqe entry = {.opcode = OPCODE_CALL,
+                        .interface_id = PROCESS_HANDLE_INTERFACE_ID,
+                        .method = PROCESS_HANDLE_METHOD_WAIT,
+                        .message = (uintptr_t)request.bytes,
+                        .message_bytes = 8,
+                        .result = (uintptr_t)answer.bytes,
+                        .result_bytes = answer.size};
+    struct rt_operation operation;
+
+    (void)argument;
+    rt->ring.checks = false;
+    if (request.bytes == NULL || answer.bytes == NULL) {
+        return 1;
+    }
+    *(uint64_t *)(void *)request.bytes = 0; /* no parameters: wait for ever */
+    for (unsigned i = 0; i < WAITS; i++) {
+        entry.cap = waits.handle[i % 8 == 0];
+        if (rt_ring_submit(&rt->ring, &entry, &operation) != TRANSPORT_OK) {
+            return 1;
+        }
+    }
+    if (rt_ring_enter(&rt->ring, 0, 0) != TRANSPORT_OK) {
+        return 1;
+    }
+    (void)atomic_add_u64(&waits.ready, 1);
+    for (;;) {
+        rt_sleep(rt, UINT64_C(1000) * 1000 * 1000);
+    }
+}
+
+static bool wait_much(struct rt *rt)
+{
+    static const struct ring_sizes sizes = {
+        .sq_entries = 64, .cq_entries = 128, .arena_bytes = SMALL_ARENA_BYTES};
+    static const struct rt_thread_start begin = {.function = waiter};
+    const struct process_request request = {.name = {"idle", 4},
+                                            .quotas = {.slots = 16,
+                                                       .frames = 256,
+                                                       .ring_bytes = 163840,
+                                                       .outstanding_calls = 8,
+                                                       .scratch_bytes = 4096,
+                                                       .threads = 1,
+                                                       .log_bytes = 1024},
+                                            .scheduling = {.cpu_mask = UINT64_MAX}};
+    struct thread_spawner threads;
+    struct process_spawner spawner;
+    struct process_handle child;
+    struct rt_delegated made;
+    struct receipt receipt;
+
+    if (rt_find(rt, "process-spawner", PROCESS_SPAWNER_INTERFACE_ID, &spawner.cap) !=
+            TRANSPORT_OK ||
+        rt_find(rt, "thread-spawner", THREAD_SPAWNER_INTERFACE_ID, &threads.cap) != TRANSPORT_OK ||
+        process_client_spawn(rt, spawner, &request, &child) != TRANSPORT_OK ||
+        rt_delegate(&rt->ring, child.cap, RT_FACET_SAME, &made, NULL) != TRANSPORT_OK) {
+        return false;
+    }
+    waits.handle[0] = child.cap;
+    waits.handle[1] = made.cap;
+    for (unsigned i = 0; i < WAITERS; i++) {
+        if (thread_client_spawn_sized(rt, threads, &begin, &sizes) != TRANSPORT_OK) {
+            return false;
+        }
+    }
+    while (atomic_load_acquire_u64(&waits.ready) < WAITERS) {
+        rt_sleep(rt, 100 * 1000);
+    }
+    return rt_revoke(&rt->ring, made.handle, &receipt, NULL) == 1 &&
+           receipt.events == WAITERS * WAITS / 8 &&
+           process_client_kill(rt, child, 0) == TRANSPORT_OK;
+}
+
 /* Ends with as much under way as a thread can have. */
 static bool leave_full(struct rt *rt, struct rt_buffer message)
 {
@@ -158,7 +325,10 @@ int main(struct rt *rt)
 {
     struct rt_buffer message = {.bytes = NULL};
 
-    if (!write_much(rt) || !read_much(rt) || !carry_much(rt)) {
+    if (rt->start->process_name[0] == 'i') {
+        rt_sleep(rt, TIMEOUT_NONE);
+    }
+    if (!write_much(rt) || !read_much(rt) || !carry_much(rt) || !pile_up(rt) || !wait_much(rt)) {
         return 1;
     }
     message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
