@@ -190,6 +190,13 @@ static void buffers_differ(struct bench *bench)
     CHECK_EQUAL(bench->check, behind(bench, &entry, &alone).result, 8);
     CHECK_EQUAL(bench->check, alone.result, 8);
     CHECK(bench->check, own[0] == 0xfc && own[7] == 0 && own[8] == 0xff);
+    /* Across the border of two pages of the arena, which are two frames. */
+    entry.result = (address_of(bench->message.bytes) + LIMIT_PAGE_BYTES) / LIMIT_PAGE_BYTES *
+                       LIMIT_PAGE_BYTES -
+                   4;
+    CHECK_EQUAL(bench->check, behind(bench, &entry, &alone).result, 8);
+    CHECK(bench->check, memcmp((const void *)(uintptr_t)entry.result, own, 8) == 0);
+    memset(bench->message.bytes, 0, bench->message.size);
 }
 
 /* A call whose answer is kept: its id is good afterwards, once. */
@@ -403,6 +410,35 @@ static void half_an_owner_does_not_serve(struct bench *bench)
     CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
 }
 
+/* Whoever counts its edges is told of each that comes and goes, however it does. */
+static void owners_are_counted(struct bench *bench)
+{
+    const struct manifest_export limits = {
+        .message_bytes = 64, .capabilities = 1, .queue_length = 1};
+    const struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                             .facet = RT_FACET_SAME,
+                                             .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+    struct endpoint_factory factory = {.cap = check_held(bench->check, "endpoint-factory")};
+    struct sqe receive = {
+        .opcode = OPCODE_RECV, .result = address_of(bench->result.bytes), .result_bytes = ROOM};
+    struct sqe call = usual(bench);
+    struct endpoint_owner owner = {{0}};
+    struct rt_operation operation;
+
+    CHECK_EQUAL(bench->check, endpoint_client_create(bench->rt, factory, &limits, &owner), 0);
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &session, &call.cap), 0);
+    CHECK_EQUAL(bench->check, rt_duplicate_same(bench->ring, owner.cap, &receive.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    operation = check_submit(bench->check, bench->ring, &receive); /* its last owner is there */
+    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, operation), 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation).result,
+                TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, receive.cap), 0);
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &call).result,
+                TRANSPORT_PEER_GONE); /* and now it is not */
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, call.cap), 0);
+}
+
 /* A descriptor goes one hop, and what is no descriptor may go on with the right to. */
 static void edges_passed_on(struct bench *bench, struct process_handle to)
 {
@@ -418,12 +454,14 @@ static void edges_passed_on(struct bench *bench, struct process_handle to)
     CHECK_EQUAL(bench->check, rt_transfer(bench->ring, &request, NULL), TRANSPORT_OK);
 }
 
-/* A full table takes no edge by any opcode, and says which quota it is. */
+/* A full table takes no edge by any opcode, and says which quota it is; what needs no slot goes
+ * on. */
 static void slots_used_up(struct bench *bench)
 {
     static struct cap_id copy[SLOTS_MAX];
     struct sqe duplicate = {.opcode = OPCODE_DUP, .cap = bench->null, .facet = 1};
     struct sqe delegate = {.opcode = OPCODE_DELEGATE, .cap = bench->null, .facet = 1};
+    struct sqe echo = usual(bench);
     uint32_t count = 0;
 
     while (count < SLOTS_MAX &&
@@ -433,6 +471,8 @@ static void slots_used_up(struct bench *bench)
     CHECK(bench->check, count > 2 && count < SLOTS_MAX);
     refused_at(bench, &duplicate, TRANSPORT_LIMIT, ARGUMENT_LEDGER + LEDGER_SLOTS, __LINE__);
     refused_at(bench, &delegate, TRANSPORT_LIMIT, ARGUMENT_LEDGER + LEDGER_SLOTS, __LINE__);
+    echo.method = NULL_OBJECT_METHOD_ECHO;
+    EXCEPTED(bench, &echo); /* without its argument, but carried out */
     duplicate.flags = SQE_WINDOW;
     refused_at(bench, &duplicate, TRANSPORT_LIMIT, ARGUMENT_NONE, __LINE__);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, copy[0]), 0);
@@ -450,7 +490,7 @@ static void system_calls_refused(struct bench *bench)
     struct ring_header *header = bench->ring->header;
     uint32_t head = ring_load_peer(&header->cq_head);
 
-    CHECK_EQUAL(bench->check, rt_syscall_exit(0, 7), TRANSPORT_BAD_ARGUMENT);
+    CHECK_EQUAL(bench->check, rt_syscall_exit(9, 7), TRANSPORT_BAD_ARGUMENT);
     CHECK_EQUAL(bench->check, rt_syscall_cap_enter(LIMIT_CQ_ENTRIES + 1, 0),
                 TRANSPORT_BAD_ARGUMENT);
     /* An impossible head and nothing submitted: nobody waits for what cannot be counted. */
@@ -491,6 +531,7 @@ int main(struct rt *rt)
     CHECK_EQUAL(&check, process_client_kill(rt, idle, 0), TRANSPORT_OK);
     CHECK_EQUAL(&check, rt_release(&rt->ring, idle.cap), TRANSPORT_OK);
     half_an_owner_does_not_serve(&bench);
+    owners_are_counted(&bench);
     slots_used_up(&bench);
     system_calls_refused(&bench);
     return check_end(&check);
