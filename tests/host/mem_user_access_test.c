@@ -128,6 +128,8 @@ static void copies_cross_pages(void **state)
                      STATUS_TOO_LARGE);
     assert_int_equal(user_copy_out(&vspace, range_of(PAGE(0), sizeof out + 1), out),
                      STATUS_TOO_LARGE);
+    assert_true(user_range_permitted(&vspace, range_of(PAGE(0), sizeof out), true));
+    assert_false(user_range_permitted(&vspace, range_of(PAGE(0), sizeof out + 1), true));
     activate_on(0, NULL);
     space_end(&vspace, machine_free_frames() + vspace.frames);
 }
@@ -225,15 +227,21 @@ static void race_end(void)
 /* The copier's CPU has no translation of the page: the copy ends with an error. */
 static void copies_of_a_page_unmapped_meanwhile_fail(void **state)
 {
-    uint8_t buffer[3 * FRAME_BYTES];
+    static uint8_t buffer[3 * FRAME_BYTES];
 
     (void)state;
-    race_start();
-    assert_int_equal(user_copy_in(&race_space, buffer, range_of(PAGE(0), sizeof buffer)),
-                     STATUS_FAULT);
-    assert_true(race_acted);
-    assert_non_null(strstr(machine_log, "the copy was refused"));
-    race_end();
+    for (unsigned out = 0; out < 2; out++) {
+        struct user_range range;
+
+        race_start();
+        range = range_of(PAGE(0), sizeof buffer);
+        assert_int_equal(out != 0 ? user_copy_out(&race_space, range, buffer)
+                                  : user_copy_in(&race_space, buffer, range),
+                         STATUS_FAULT);
+        assert_true(race_acted);
+        assert_non_null(strstr(machine_log, "the copy was refused"));
+        race_end();
+    }
 }
 
 /* It has a stale one: the copy is complete, into the frame that nobody else got meanwhile. */
