@@ -47,7 +47,7 @@ static uint32_t round_up_8(uint32_t bytes)
 /* Copies `bytes` at a user address of the caller: from its arena without a walk, else checked. */
 static bool caller_read(struct thread *caller, uint64_t address, void *to, uint32_t bytes)
 {
-    struct user_range range;
+    struct user_range range = {.bytes = 0};
     uint32_t offset;
     uint8_t *target = to;
 
@@ -73,7 +73,7 @@ static bool caller_read(struct thread *caller, uint64_t address, void *to, uint3
 
 static bool caller_write(struct call *call, uint64_t address, const void *from, uint32_t bytes)
 {
-    struct user_range range;
+    struct user_range range = {.bytes = 0};
 
     if (call->result_in_arena) {
         thread_arena_write(call->caller, call->result_offset, from, bytes);
@@ -140,7 +140,7 @@ static enum transport_error call_load(struct cpu *cpu, struct call *call, const 
                                       struct refusal *refusal)
 {
     uint32_t descriptors = sqe->transfers * (uint32_t)sizeof(struct transfer);
-    struct user_range range;
+    struct user_range range = {.bytes = 0};
 
     if (!caller_read(call->caller, sqe->message, cpu->call_bytes, sqe->message_bytes)) {
         return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, sqe->message);
