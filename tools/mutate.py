@@ -41,12 +41,16 @@ KILLED = os.path.join(FOLDER, "killed.txt")
 SCORE = os.path.join(FOLDER, "score.txt")
 TREE = os.path.join("out", "mutants")
 TESTS = os.path.join("out", "host", "tests")
+# The simulator is one test more: what needs two CPUs at a bad moment, or memory that is used up.
+SIM = "sim"
+SIM_COMMAND = ("out/sim/hunt", "--seed", "1", "--steps", "400", "--runs", "140")
 # Processor time of a test under a mutant, over that without: beyond it hangs.
 LIMIT_S = 3
 LIMIT_FACTOR = 4
 IDLE_S = 20
 MEMORY_BYTES = 4 << 30
 RUNNING = re.compile(rb"^\[ RUN      \] (\w+)", re.M)
+SEED = re.compile(rb"^seed (\d+)", re.M)
 FAILED = re.compile(rb"^\[  FAILED  \] (\w+)", re.M)
 
 
@@ -110,7 +114,7 @@ def tree_make(name, mutated, targets):
     write(os.path.join(tree, "mutant.h"), mutants.HEADER)
     write(os.path.join(tree, mutants.CHOOSER), mutants.CHOICE)
     if fresh:  # what is built already and meets no mutant need not be built again
-        for name in ("host", "host-user"):
+        for name in ("host", "host-user", "sim"):
             built = os.path.join(suite.ROOT, "out", name)
             if os.path.exists(built):
                 shutil.copytree(built, os.path.join(tree, "out", name), symlinks=True)
@@ -149,7 +153,8 @@ class Test:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
         with tempfile.TemporaryFile() as out:
-            process = subprocess.Popen([os.path.join(TESTS, self.name)], cwd=self.tree, stdout=out,
+            command = SIM_COMMAND if self.name == SIM else [os.path.join(TESTS, self.name)]
+            process = subprocess.Popen(command, cwd=self.tree, stdout=out,
                                        stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
                                        env=dict(os.environ, CMOCKA_TEST_ABORT="1", **environment),
                                        preexec_fn=limits)
@@ -161,7 +166,7 @@ class Test:
             group_kill(process.pid)
             out.seek(0)
             text = out.read(1 << 20)
-        cases = FAILED.findall(text) or RUNNING.findall(text)[-1:]
+        cases = FAILED.findall(text) or RUNNING.findall(text)[-1:] or SEED.findall(text)
         self.used = usage.ru_utime + usage.ru_stime
         return status == 0, cases[0].decode() if cases else "main", text.decode(errors="replace")
 
@@ -318,13 +323,16 @@ def judge_all(chosen, tests, known, same, jobs):
 
 
 def targets_of(chosen, known, everything_too):
-    """What to build: all host tests, or those that killed the chosen mutants before."""
+    """What to build: all tests, or those that killed the chosen mutants before."""
+    everything = ["host-tests", SIM_COMMAND[0]]
     if everything_too or any(mutant.name() not in known for mutant in chosen):
-        return ["host-tests"]
+        return everything
     names = {known[mutant.name()].split(".")[0] for mutant in chosen}
-    present = {name for name in names
-               if os.path.exists(os.path.join(suite.ROOT, "tests", "host", name + ".c"))}
-    return sorted(os.path.join(TESTS, name) for name in present) if present == names else ["host-tests"]
+    present = {name for name in names if name == SIM or
+               os.path.exists(os.path.join(suite.ROOT, "tests", "host", name + ".c"))}
+    if present != names:
+        return everything
+    return sorted(SIM_COMMAND[0] if name == SIM else os.path.join(TESTS, name) for name in names)
 
 
 def main():
@@ -350,10 +358,11 @@ def main():
     targets = targets_of(chosen, known, not options.sample)
     tree = tree_make("sample", chosen, targets) if options.sample else \
         tree_make("whole", everything, targets)
-    names = [os.path.basename(target) for target in targets]
-    if targets == ["host-tests"]:
-        names = sorted(name[:-2] for name in os.listdir(os.path.join(tree, "tests", "host"))
-                       if name.endswith("_test.c"))
+    names = [SIM if target == SIM_COMMAND[0] else os.path.basename(target) for target in targets]
+    if "host-tests" in names:
+        names = [SIM] + sorted(name[:-2] for name in
+                               os.listdir(os.path.join(tree, "tests", "host"))
+                               if name.endswith("_test.c"))
     say("%d mutants; built" % len(chosen))
     tests = tests_learn(tree, names, options.jobs)
     say("%d tests run without one" % len(tests))
