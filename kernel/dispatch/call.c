@@ -229,16 +229,14 @@ static void result_caps_remove(struct call *call, const uint8_t *records)
 
     for (unsigned i = 0; i < call->result_caps; i++) {
         struct received_cap record;
-        struct hold_edge edge;
-        enum transport_error error;
+        struct hold_edge edge = {.object = NULL};
 
         memcpy(&record, records + i * sizeof(record), sizeof(record));
         spinlock_lock(&process->lock);
-        error = cap_table_remove(&process->table, record.cap, &edge);
+        /* Another thread of the process may have been quicker: then there is nothing to drop. */
+        (void)!cap_table_remove(&process->table, record.cap, &edge);
         spinlock_unlock(&process->lock);
-        if (error == TRANSPORT_OK) {
-            edge_drop(&edge);
-        }
+        edge_drop(&edge);
     }
     call->result_caps = 0;
 }

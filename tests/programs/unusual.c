@@ -451,6 +451,13 @@ static void edges_passed_on(struct bench *bench, struct process_handle to)
     CHECK_EQUAL(bench->check, rt_transfer(bench->ring, &request, NULL), TRANSPORT_NOT_GRANTABLE);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, request.cap), 0);
     request.cap = bench->null;
+    request.flags = SQE_KEEP_GRANT | SQE_EXACT_SLOT;
+    request.slot = LIMIT_DESCRIPTORS - 1;
+    CHECK_EQUAL(bench->check, rt_transfer(bench->ring, &request, NULL), TRANSPORT_NOT_GRANTABLE);
+    request.slot = LIMIT_DESCRIPTORS; /* no descriptor: it is held, which is another matter */
+    CHECK_EQUAL(bench->check, rt_transfer(bench->ring, &request, NULL), TRANSPORT_SLOT_IN_USE);
+    request.flags = SQE_KEEP_GRANT;
+    request.slot = 0;
     CHECK_EQUAL(bench->check, rt_transfer(bench->ring, &request, NULL), TRANSPORT_OK);
 }
 
