@@ -134,7 +134,7 @@ static bool shutdown_step(struct job *job)
         process_kill_all(shutdown.init);
     }
     if (process_count() == 0 && shootdown_quarantine_frames() == 0 && revocations_running() == 0 &&
-        memory_objects_dying() == 0) {
+        memory_objects_dying() == 0 && endpoints_closing() == 0) {
         machine_end();
     }
     return true;

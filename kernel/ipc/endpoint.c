@@ -62,11 +62,18 @@ enum {
 
 static struct kmem_cache endpoint_cache;
 static struct kmem_cache session_cache;
+static uint64_t closing; /* atomic: endpoints without owner whose work is not over */
 
 void endpoints_init(void)
 {
+    closing = 0;
     kmem_cache_init(&endpoint_cache, "endpoint", sizeof(struct endpoint));
     kmem_cache_init(&session_cache, "session", sizeof(struct session));
+}
+
+uint64_t endpoints_closing(void)
+{
+    return atomic_load_acquire_u64(&closing);
 }
 
 enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
@@ -218,6 +225,7 @@ static bool close_step(struct job *job)
 
     if (!more) {
         object_unref(&endpoint->object); /* the owner object's reference */
+        atomic_add_u64(&closing, UINT64_MAX);
     }
     return more;
 }
@@ -243,6 +251,7 @@ static void owner_destroy(struct object *object)
     struct cpu *cpu = arch_cpu_this();
 
     if (close_has_work(endpoint)) {
+        atomic_add_u64(&closing, 1);
         endpoint->closing.step = close_step;
         job_start(&endpoint->closing, cpu, cpu->running_priority);
     } else {

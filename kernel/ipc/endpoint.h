@@ -63,6 +63,9 @@ enum capn_dispatch endpoint_owner_call(struct object *object, struct capn_reques
 
 void endpoints_init(void);
 
+/* Endpoints whose owners are gone and in which something still waits for its end. */
+uint64_t endpoints_closing(void);
+
 /* An endpoint of valid limits, with one reference of its owner object, the caller's; its places are
  * charged to the account until it is destroyed. STATUS_LIMIT (endpointQueue), STATUS_NO_MEMORY. */
 MUST_USE enum status endpoint_create(const struct endpoint_limits *limits, struct account *account,
