@@ -292,11 +292,13 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
 }
 
 /* Whether the submission of process `pid` asks for just this edge at `object`. */
-static bool asks_for(const struct model_submission *submission, const struct model_edge *edge)
+static bool asks_for(struct model_submission *submission, const struct model_edge *edge)
 {
     const struct model_intent *intent = &submission->intent;
-    struct model_history target =
-        model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+    struct model_history target;
+
+    model_promise_resolve(submission);
+    target = model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
 
     if (submission->sqe.opcode != OPCODE_CALL || submission->yielded != 0 || target.held == NULL ||
         !target.sometime ||
@@ -344,8 +346,54 @@ static bool grants(const struct model_submission *spawn, const struct model_edge
     return false;
 }
 
-static bool carries(struct model_submission *call, const struct model_edge *edge);
+static const struct model_grant *carries(struct model_submission *call,
+                                         const struct model_edge *edge);
 static bool leaves(uint64_t pid, uint64_t id);
+
+/* Whether a RETURN names this call: its endpoint and its token. */
+static bool names_call(const struct model_submission *by, const struct model_submission *call)
+{
+    struct model_history owner;
+
+    if ((by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV) ||
+        call->sqe.opcode != OPCODE_CALL || call->token == 0 || call->token != by->sqe.token) {
+        return false;
+    }
+    owner = model_history(by->pid, by->sqe.cap.raw, by->begun, model_now);
+    return owner.held != NULL && owner.held->edge.object == call->endpoint;
+}
+
+/* The call under way that a RETURN names. */
+static uint64_t call_returned(const struct model_submission *by)
+{
+    for (uint32_t i = 0; i < under_way_count; i++) {
+        const struct model_submission *call = &submissions[under_way[i]];
+
+        if (!call->unposted && names_call(by, call)) {
+            return under_way[i];
+        }
+    }
+    return 0;
+}
+
+/* Whether this edge comes to process `pid` beside the answer that is being returned. */
+static bool returns(struct model_submission *by, uint64_t pid, const struct model_edge *edge)
+{
+    const struct model_grant *grant;
+    uint64_t call;
+
+    if (by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV) {
+        return false;
+    }
+    for (call = call_returned(by); call != 0 && submissions[call].pid == pid;) {
+        grant = carries(by, edge);
+        if (grant != NULL) {
+            model_arrived(call, edge->id, grant->path);
+        }
+        return grant != NULL;
+    }
+    return false;
+}
 
 /* Which submission brought this edge about; 0 with *known: none, but it may be. */
 static uint64_t cause_find(const struct model_actor *actor, const struct process *process,
@@ -358,8 +406,11 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
                                makes(submission, process->pid, edge))) {
         return actor->submission;
     }
+    if (submission != NULL && returns(submission, process->pid, edge)) {
+        return 0;
+    }
     for (uint32_t i = 0; i < spawn_count; i++) {
-        const struct model_submission *other = &submissions[spawns[i]];
+        struct model_submission *other = &submissions[spawns[i]];
 
         if (process->life == MODEL_BUILDING && grants(other, edge)) {
             return 0;
@@ -373,7 +424,8 @@ static uint64_t cause_find(const struct model_actor *actor, const struct process
 
         /* Of a thread that is ending too, until the call is taken back; and of one that is over, if
          * an equal edge of its was laid to the account of this call. */
-        if ((call->state != MODEL_DONE || call->token != 0) && carries(call, edge)) {
+        if (call->sqe.opcode == OPCODE_CALL && (call->state != MODEL_DONE || call->token != 0) &&
+            carries(call, edge) != NULL) {
             return 0;
         }
     }
@@ -482,6 +534,9 @@ static void edge_add(const struct model_actor *actor, struct process *process,
     process->last = held_count++;
     if (cause != 0) {
         submissions[cause].yielded++;
+        if (submissions[cause].sqe.opcode == OPCODE_CALL) {
+            model_arrived(cause, edge->id, submissions[cause].intent.path);
+        }
         if (submissions[cause].sqe.opcode == OPCODE_DELEGATE) {
             delegation_note(cause, edge);
         }
@@ -540,9 +595,10 @@ static bool edge_stays(struct model_edge *was, const struct model_edge *now)
     return edges_are_equal(was, now);
 }
 
-/* Whether this is one of the edges that travel beside the call, and has not arrived yet; it has
- * now. */
-static bool carries(struct model_submission *call, const struct model_edge *edge)
+/* The descriptor by which this edge travels beside the call or the answer, if it has not arrived
+ * yet; it has now. */
+static const struct model_grant *carries(struct model_submission *call,
+                                         const struct model_edge *edge)
 {
     for (uint32_t i = 0; call->intent.ask == MODEL_ASK_NOTHING && i < call->intent.grants; i++) {
         const struct model_grant *grant = &call->intent.grant[i];
@@ -555,10 +611,10 @@ static bool carries(struct model_submission *call, const struct model_edge *edge
             from->grant == edge->grant && edge->mode == 0 && edge->grantable == 0 &&
             (from->mode == 1 || (from->mode == 2 && grant->moves))) {
             call->carried |= 1U << i;
-            return true;
+            return grant;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Whether a call under way takes this edge away from its holder. */
@@ -663,7 +719,26 @@ void model_dispatching(uint64_t submission)
 
     if (found != NULL && found->state == MODEL_TAKEN) {
         found->begun = model_now;
+        if (found->sqe.opcode == OPCODE_CALL) {
+            model_call_dispatching(submission, found);
+        }
     }
+}
+
+void model_dispatched(uint64_t submission)
+{
+    struct model_submission *found = model_find(submission);
+
+    model_now++;
+    if (found == NULL || found->state == MODEL_UNKNOWN || found->state == MODEL_INTENDED) {
+        return;
+    }
+    if (found->sqe.opcode == OPCODE_CALL) {
+        model_call_dispatched(found);
+    } else if (found->sqe.opcode == OPCODE_PARK) {
+        model_park_dispatched(submission, found);
+    }
+    found->dispatched = model_now;
 }
 
 void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t since)
@@ -691,6 +766,9 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
     found->sqe = *sqe;
     found->begun = found->begun > since ? found->begun : since;
     found->wire = model_wire(sqe);
+    if (sqe->opcode == OPCODE_CALL) {
+        model_call_taken(sqe->user_data, found);
+    }
 }
 
 /* Whether the completion speaks rightly of the capability; true: and the rest is to be judged. */
@@ -762,8 +840,10 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     uint32_t caps = cqe->result >= 0 ? cqe->flags >> CQE_CAPS_SHIFT : 0;
     int32_t permitted;
 
-    if ((submission->sqe.flags & SQE_PROMISED) != 0 ||
-        (submission->sqe.answer != 0 && cqe->result == TRANSPORT_BAD_ANSWER) ||
+    if (model_call_completed(name, submission, cqe) ||
+        (submission->promised &&
+         (cqe->result == TRANSPORT_BAD_BUFFER || cqe->result == TRANSPORT_CANCELLED ||
+          cqe->result == TRANSPORT_LIMIT)) || /* before it had a target, perhaps */
         (submission->sqe.transfers != 0 &&
          (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
           cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
@@ -797,14 +877,20 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
     struct model_history history;
     int32_t permitted = TRANSPORT_OK;
 
-    if (!cap_verdict(name, submission, cqe->result, &history)) {
+    if ((submission->sqe.transfers != 0 &&
+         (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
+          cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
+        !cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
-    if (opcode != OPCODE_RETURN) {
+    if (opcode == OPCODE_WATCH) {
+        permitted =
+            model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_ANSWER);
+    } else if (opcode != OPCODE_RETURN) {
         permitted =
             model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_RECEIVE);
     }
-    if (opcode != OPCODE_RECV && permitted == TRANSPORT_OK) {
+    if (opcode != OPCODE_RECV && opcode != OPCODE_WATCH && permitted == TRANSPORT_OK) {
         permitted =
             model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_ANSWER);
     }
@@ -814,7 +900,39 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
         model_disagree("submission %llu: result %d where the edge says %d",
                        (unsigned long long)name, cqe->result, permitted);
     }
+    if (opcode == OPCODE_WATCH) {
+        model_watch_verdict(name, submission, cqe);
+        return;
+    }
     model_completed_at_endpoint(actor, name, submission, cqe);
+}
+
+/* The id that a TOKEN says: of what was in this slot, with this interface. */
+static void token_verdict(uint64_t name, const struct model_submission *submission,
+                          const struct cqe *cqe)
+{
+    const struct sqe *sqe = &submission->sqe;
+    const struct process *process = process_find(submission->pid);
+    bool throughout = false;
+    bool right = false;
+    bool other = false;
+
+    for (uint32_t i = process == NULL ? 0 : process->last; i != 0; i = previous[i]) {
+        const struct model_held *edge = &held[i];
+
+        if (slot_of(edge->edge.id) == sqe->slot && edge->died >= submission->begun) {
+            throughout |= edge->born <= submission->begun && edge->died > model_now &&
+                          edge->away < submission->begun && edge->edge.state != MODEL_EDGE_BURIED;
+            right |= edge->edge.interface_id == sqe->interface_id &&
+                     (cqe->result != 0 || edge->edge.id == cqe->cap[0].raw);
+            other |= edge->edge.interface_id != sqe->interface_id;
+        }
+    }
+    if ((cqe->result == 0 && !right) || (cqe->result == TRANSPORT_BAD_CAP && throughout) ||
+        (cqe->result == TRANSPORT_WRONG_INTERFACE && !other)) {
+        model_disagree("submission %llu: TOKEN of slot %u answered %d, which is not so",
+                       (unsigned long long)name, sqe->slot, cqe->result);
+    }
 }
 
 /* DUP, DELEGATE, TRANSFER: all that was asked came to be, or nothing. */
@@ -855,6 +973,11 @@ static void verdict(const struct model_actor *actor, uint64_t name,
         }
         return;
     }
+    if (cqe->result == TRANSPORT_CANCELLED && /* not: the call that it returns was taken back */
+        submission->sqe.opcode != OPCODE_RETURN &&
+        (submission->sqe.opcode != OPCODE_RETURN_RECV || submission->endpoint != 0)) {
+        model_cancelled(actor, name, submission);
+    }
     switch (submission->sqe.opcode) {
     case OPCODE_NOP:
         if (cqe->result != 0) {
@@ -878,6 +1001,7 @@ static void verdict(const struct model_actor *actor, uint64_t name,
     case OPCODE_RECV:
     case OPCODE_RETURN:
     case OPCODE_RETURN_RECV:
+    case OPCODE_WATCH:
         owner_verdict(actor, name, submission, cqe);
         break;
     case OPCODE_DUP:
@@ -888,7 +1012,22 @@ static void verdict(const struct model_actor *actor, uint64_t name,
     case OPCODE_REVOKE:
         revoke_verdict(submission, cqe);
         break;
-    default: /* what these do to tables and endpoints is judged there */
+    case OPCODE_TOKEN:
+        token_verdict(name, submission, cqe);
+        break;
+    case OPCODE_FINISH:
+        model_finish_verdict(name, submission, cqe);
+        break;
+    case OPCODE_CANCEL:
+        model_cancel_verdict(name, submission, cqe);
+        break;
+    case OPCODE_PARK:
+        model_park_verdict(actor, name, submission, cqe);
+        break;
+    case OPCODE_UNPARK:
+        model_unpark_verdict(name, submission, cqe);
+        break;
+    default:
         break;
     }
 }
@@ -940,7 +1079,13 @@ void model_quiescent(void)
             model_disagree("endpoint %llu is closed and not empty, and every CPU is idle",
                            (unsigned long long)submission->endpoint);
         }
-        if (submission->endpoint == 0 && submission->intent.ask != MODEL_ASK_WAIT) {
+        if (submission->unposted || (submission->sqe.opcode == OPCODE_WATCH &&
+                                     !model_watch_rests(under_way[i], submission))) {
+            model_disagree("submission %llu is over, has no completion, and every CPU is idle",
+                           (unsigned long long)under_way[i]);
+        }
+        if (submission->endpoint == 0 && submission->intent.ask != MODEL_ASK_WAIT &&
+            !model_promise_rests(submission) && !model_park_rests(submission)) {
             model_disagree("submission %llu (opcode %u) is under way, waits nowhere, and every CPU "
                            "is idle",
                            (unsigned long long)under_way[i], submission->sqe.opcode);
@@ -983,6 +1128,33 @@ uint64_t model_stale_id(uint64_t pid, uint64_t choice)
     return found;
 }
 
+uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < under_way_count && count < room; i++) {
+        if (submissions[under_way[i]].thread == thread) {
+            names[count++] = under_way[i];
+        }
+    }
+    return count;
+}
+
+uint64_t model_returner(const struct model_actor *actor, const struct model_submission *call)
+{
+    const struct model_submission *by = model_find(actor->submission);
+
+    if (by != NULL && (by->sqe.opcode == OPCODE_RETURN || by->sqe.opcode == OPCODE_RETURN_RECV)) {
+        return actor->submission;
+    }
+    for (uint32_t i = 0; call->keeps && i < under_way_count; i++) {
+        if (names_call(&submissions[under_way[i]], call)) {
+            return under_way[i];
+        }
+    }
+    return 0;
+}
+
 uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room)
 {
     uint32_t count = 0;
@@ -990,7 +1162,8 @@ uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t 
     for (uint32_t i = 0; i < under_way_count && count < room; i++) {
         const struct model_submission *call = &submissions[under_way[i]];
 
-        if (call->sqe.opcode == OPCODE_CALL && call->token != 0 && call->receiver >> 16 == pid) {
+        if (call->sqe.opcode == OPCODE_CALL && call->token != 0 && !call->unposted &&
+            call->receiver >> 16 == pid) {
             tokens[count] = call->token;
             calls[count++] = under_way[i];
         }

@@ -55,8 +55,9 @@ struct model_grant {
     uint64_t id;
     uint64_t facet; /* of the child's edge, if narrowed */
     bool narrowed;
-    bool moves;        /* beside a CALL to a server: leaves its holder */
-    uint32_t transfer; /* TransferMode of schema/authority.capnp */
+    bool moves;              /* beside a CALL to a server or a RETURN: leaves its holder */
+    struct answer_path path; /* beside a RETURN: where the message points at it */
+    uint32_t transfer;       /* TransferMode of schema/authority.capnp */
 };
 
 struct model_intent {
@@ -64,7 +65,8 @@ struct model_intent {
     uint64_t interface_id; /* of the edge yielded */
     uint64_t facet;
     uint64_t badge;
-    uint32_t transfer; /* TransferMode of schema/authority.capnp */
+    uint32_t transfer;       /* TransferMode of schema/authority.capnp */
+    struct answer_path path; /* where the answer points at the edge yielded */
     uint32_t grants;
     struct model_grant grant[MODEL_GRANTS];
 };
@@ -93,18 +95,32 @@ struct model_submission {
     uint64_t begun; /* model time */
     uint64_t ended;
     struct model_intent intent;
-    int32_t wire;         /* the verdict on its form */
-    uint32_t yielded;     /* edges that came to be by it and stayed */
-    uint32_t removed;     /* edges that went by it */
-    uint32_t carried;     /* CALL: mask of the edges beside it that have arrived */
-    uint64_t endpoint;    /* CALL, RECV: where it is or was queued; 0: nowhere */
-    uint64_t token;       /* CALL: under which it was delivered; RECV: what it was told; 0: none */
-    bool told_closed;     /* RECV: a session's end */
-    uint64_t receiver;    /* CALL: the thread that got it */
-    uint64_t delivered;   /* RECV: the CALL it got; 0: none */
-    uint64_t answered_by; /* CALL: the RETURN that ended it */
-    bool returned;        /* RETURN: has answered a call */
-    int32_t result;       /* once DONE */
+    int32_t wire;          /* the verdict on its form */
+    uint32_t yielded;      /* edges that came to be by it and stayed */
+    uint32_t removed;      /* edges that went by it */
+    uint32_t carried;      /* CALL: mask of the edges beside it that have arrived */
+    uint64_t endpoint;     /* CALL, RECV: where it is or was queued; 0: nowhere */
+    uint64_t token;        /* CALL: under which it was delivered; RECV: what it was told; 0: none */
+    bool told_closed;      /* RECV: a session's end */
+    uint64_t receiver;     /* CALL: the thread that got it, */
+    uint64_t delivered_at; /* and when */
+    uint64_t delivered;    /* RECV: the CALL it got; 0: none */
+    uint64_t answered_by;  /* CALL: the RETURN that ended it */
+    uint64_t returned;     /* RETURN: the call that it has answered; 0: none */
+    uint64_t dispatched;   /* when the kernel was done with looking at it; 0: not yet */
+    uint64_t cancelled_by; /* the CANCEL that took it back; 0: none */
+    bool unposted;         /* CALL: it has left its endpoint, and its completion is to come */
+    uint32_t woken;        /* UNPARK: how many */
+    /* CALL, and answers: */
+    bool keeps;             /* its answer, under sqe.answer */
+    bool exception;         /* once DONE */
+    bool said_good;         /* somebody was told that it ended well, */
+    bool said_bad;          /* or badly */
+    bool promised;          /* its target is: */
+    struct promise promise; /* (sqe.cap is what that turned out to be; 0: not known) */
+    uint64_t from;          /* the call whose answer that is; 0: none was kept under the id */
+    bool sent;              /* to its target */
+    int32_t result;         /* once DONE */
 };
 
 /* On whose behalf a CPU works: a submission being dispatched, or something else. */
@@ -127,6 +143,7 @@ struct model_endpoint_view {
     uint64_t flight[MODEL_VIEW];
     uint64_t flight_token[MODEL_VIEW];
     uint64_t flight_receiver[MODEL_VIEW]; /* thread */
+    uint64_t flight_watch[MODEL_VIEW];    /* the WATCH of it; 0: none */
 };
 
 /* Once in the life of a process, like the kernel's static data. */
@@ -141,6 +158,8 @@ void model_disagree(const char *format, ...) PRINTF_LIKE(1, 2);
 void model_process(uint64_t pid, enum model_life life);
 /* A thread will run no user code again: what it began ends without completions. */
 void model_thread_gone(uint64_t thread);
+/* It is about to end: calls that wait for an answer of its are not sent any more. */
+void model_thread_ends(uint64_t thread);
 
 /* A submission stands in a ring. */
 void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
@@ -148,8 +167,15 @@ void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
 /* A submission was accepted. The kernel may have looked at it since `since` (model_time), when it
  * was done with the one before, but not before it was written. */
 void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t since);
-/* A submission that was accepted is looked at from now on. */
+/* A submission that was accepted is looked at from now on, and not any more. */
 void model_dispatching(uint64_t submission);
+void model_dispatched(uint64_t submission);
+/* A promised call goes to the capability `cap` of its caller. */
+void model_sent(uint64_t submission, uint64_t cap);
+/* It is refused because of its answer. */
+void model_sent_broken(uint64_t submission);
+/* A program is about to write `value` into a word that threads park at. */
+void model_word(uint64_t pid, uint64_t address, uint32_t value);
 uint64_t model_time(void);
 /* The kernel posts a completion to `thread`; `head`: what lies at the result of a RECV. */
 void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
@@ -176,6 +202,8 @@ const struct model_submission *model_submission(uint64_t submission);
 uint32_t model_edges(uint64_t pid, struct model_edge *edges, uint32_t room);
 /* Some id that was once good in `pid` and is no more; 0: none. `choice` chooses. */
 uint64_t model_stale_id(uint64_t pid, uint64_t choice);
+/* Submissions of `thread` that are under way. */
+uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room);
 /* The tokens of calls that threads of `pid` took and have not returned. */
 uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room);
 bool model_is_alive(uint64_t pid);

@@ -34,7 +34,7 @@ struct endpoint {
 
 static struct endpoint endpoints[MODEL_ENDPOINTS];
 static uint32_t endpoint_count;
-static uint64_t token_set[TOKENS][2];
+static uint64_t token_set[TOKENS][3]; /* endpoint, token, call */
 
 static struct endpoint *endpoint_find(uint64_t name)
 {
@@ -59,7 +59,7 @@ bool model_is_closed(uint64_t endpoint)
 }
 
 /* Whether the token is new at this endpoint; it is not from now on. */
-static bool token_is_new(uint64_t endpoint, uint64_t token)
+static bool token_is_new(uint64_t endpoint, uint64_t token, uint64_t call)
 {
     uint64_t place =
         (endpoint * UINT64_C(0x9e3779b97f4a7c15) ^ token * UINT64_C(0xc2b2ae3d27d4eb4f));
@@ -72,6 +72,7 @@ static bool token_is_new(uint64_t endpoint, uint64_t token)
         if (token_set[place][0] == 0) {
             token_set[place][0] = endpoint;
             token_set[place][1] = token;
+            token_set[place][2] = call;
             return true;
         }
     }
@@ -94,30 +95,34 @@ static bool list_has(const uint64_t *list, uint32_t count, uint64_t name)
 static void answered(const struct model_actor *actor, uint64_t name, struct model_submission *call,
                      const struct cqe *cqe)
 {
-    struct model_submission *by = model_find(actor->submission);
+    uint64_t returner = call->answered_by != 0 ? call->answered_by : model_returner(actor, call);
+    struct model_submission *by = model_find(returner);
 
-    if (by == NULL || (by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV)) {
+    if (by == NULL) {
         model_disagree("call %llu has an answer (%d) and nobody returns", (unsigned long long)name,
                        cqe->result);
         return;
     }
-    if (by->returned || by->sqe.token != call->token || call->token == 0) {
+    if ((by->returned != 0 && by->returned != name) || by->sqe.token != call->token ||
+        call->token == 0) {
         model_disagree("call %llu was answered by submission %llu, which returns another",
-                       (unsigned long long)name, (unsigned long long)actor->submission);
+                       (unsigned long long)name, (unsigned long long)returner);
     }
     if (cqe->result >= 0 &&
         ((uint32_t)cqe->result != by->sqe.message_bytes ||
          by->sqe.message_bytes > call->sqe.result_bytes ||
+         cqe->flags >> CQE_CAPS_SHIFT != by->sqe.transfers ||
          ((cqe->flags & CQE_EXCEPTION) != 0) != ((by->sqe.flags & SQE_EXCEPTION) != 0))) {
         model_disagree("call %llu: %d bytes answered, %u returned, room for %u",
                        (unsigned long long)name, cqe->result, by->sqe.message_bytes,
                        call->sqe.result_bytes);
     }
-    if (cqe->result == TRANSPORT_NO_ROOM && by->sqe.message_bytes <= call->sqe.result_bytes) {
+    if (cqe->result == TRANSPORT_NO_ROOM && by->sqe.transfers == 0 &&
+        by->sqe.message_bytes <= call->sqe.result_bytes) {
         model_disagree("call %llu: NO_ROOM for an answer that fits", (unsigned long long)name);
     }
-    by->returned = true;
-    call->answered_by = actor->submission;
+    by->returned = name;
+    call->answered_by = returner;
 }
 
 static void call_completed(const struct model_actor *actor, uint64_t name,
@@ -142,11 +147,11 @@ void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
         call_completed(actor, name, submission, cqe);
         return;
     }
-    if (returns && cqe->result >= 0 && !submission->returned) {
+    if (returns && cqe->result >= 0 && submission->returned == 0) {
         model_disagree("submission %llu returned nothing and says it did",
                        (unsigned long long)name);
     }
-    if (returns && cqe->result == TRANSPORT_BAD_TOKEN && submission->returned) {
+    if (returns && cqe->result == TRANSPORT_BAD_TOKEN && submission->returned != 0) {
         model_disagree("submission %llu used its token and says BAD_TOKEN",
                        (unsigned long long)name);
     }
@@ -158,8 +163,15 @@ void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
+enum role {
+    ROLE_CALLER,
+    ROLE_RECEIVER,
+    ROLE_WATCHER,
+};
+
 /* A submission that newly waits or flies here: it is the one being dispatched, and it may. */
-static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t name, bool owner)
+static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t name,
+                   enum role role)
 {
     struct model_submission *submission = model_find(name);
     struct model_history history;
@@ -175,6 +187,7 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
                        (unsigned long long)name, (unsigned long long)endpoint);
         return;
     }
+    model_promise_resolve(submission);
     history = model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
     if (history.held == NULL || !history.sometime || history.held->edge.object != endpoint) {
         model_disagree("submission %llu joined endpoint %llu without an edge to it",
@@ -182,9 +195,11 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
         return;
     }
     permitted =
-        owner ? model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_RECEIVE)
-              : model_permits(&history.held->edge, submission->sqe.interface_id,
-                              submission->sqe.method);
+        model_permits(&history.held->edge,
+                      role == ROLE_CALLER ? submission->sqe.interface_id : ENDPOINT_INTERFACE_ID,
+                      role == ROLE_CALLER     ? submission->sqe.method
+                      : role == ROLE_RECEIVER ? ENDPOINT_METHOD_RECEIVE
+                                              : ENDPOINT_METHOD_ANSWER);
     if (permitted != TRANSPORT_OK) {
         model_disagree("submission %llu joined endpoint %llu and its edge says %d",
                        (unsigned long long)name, (unsigned long long)endpoint, permitted);
@@ -193,10 +208,18 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
 }
 
 /* One that is no more where it was: complete, or its thread is gone. */
-static void left(uint64_t endpoint, uint64_t name, bool closed)
+static void left(const struct model_actor *actor, uint64_t endpoint, uint64_t name, bool closed)
 {
     struct model_submission *submission = model_find(name);
 
+    if (submission->state == MODEL_TAKEN && submission->keeps) { /* it completes when it settles */
+        submission->unposted = true;
+        submission->answered_by = model_returner(actor, submission);
+        if (submission->answered_by != 0) {
+            model_find(submission->answered_by)->returned = name;
+        }
+        return;
+    }
     if (submission->state == MODEL_TAKEN) {
         model_disagree("submission %llu vanished from endpoint %llu", (unsigned long long)name,
                        (unsigned long long)endpoint);
@@ -213,7 +236,8 @@ static void left(uint64_t endpoint, uint64_t name, bool closed)
 
 /* Records of `now` that were not there; and order: those that stayed keep theirs. */
 static void queue_compare(const struct model_actor *actor, uint64_t endpoint, const uint64_t *was,
-                          uint32_t was_count, const uint64_t *now, uint32_t now_count, bool owner)
+                          uint32_t was_count, const uint64_t *now, uint32_t now_count,
+                          enum role role)
 {
     uint32_t at = 0;
 
@@ -230,7 +254,7 @@ static void queue_compare(const struct model_actor *actor, uint64_t endpoint, co
                            (unsigned long long)endpoint, (unsigned long long)now[i]);
         } else {
             at = was_count;
-            joined(actor, endpoint, now[i], owner);
+            joined(actor, endpoint, now[i], role);
         }
     }
 }
@@ -274,7 +298,7 @@ static void delivery_compare(const struct model_actor *actor, const struct model
     struct model_submission *receive = model_find(receiver);
 
     if (!list_has(was->call, was->calls, name)) {
-        joined(actor, now->endpoint, name, false);
+        joined(actor, now->endpoint, name, ROLE_CALLER);
     }
     if (receive == NULL) {
         model_disagree("endpoint %llu: call %llu was delivered to nobody",
@@ -282,7 +306,7 @@ static void delivery_compare(const struct model_actor *actor, const struct model
         return;
     }
     if (receive->endpoint == 0) {
-        joined(actor, now->endpoint, receiver, true);
+        joined(actor, now->endpoint, receiver, ROLE_RECEIVER);
     }
     receive->delivered = name;
     if (receive->result != (int32_t)(sizeof(struct endpoint_message) + call->sqe.message_bytes)) {
@@ -339,12 +363,13 @@ static void flights_compare(const struct model_endpoint_view *was,
             }
             continue;
         }
-        if (!token_is_new(now->endpoint, now->flight_token[i])) {
+        if (!token_is_new(now->endpoint, now->flight_token[i], now->flight[i])) {
             model_disagree("endpoint %llu: token %llx was used before",
                            (unsigned long long)now->endpoint,
                            (unsigned long long)now->flight_token[i]);
         }
         call->token = now->flight_token[i];
+        call->delivered_at = model_now;
         call->receiver = now->flight_receiver[i];
     }
 }
@@ -378,6 +403,75 @@ static void view_check(const struct model_endpoint_view *now)
     }
 }
 
+/* ---- watches --------------------------------------------------------------------------------- */
+
+static void watches_compare(const struct model_actor *actor, const struct model_endpoint_view *was,
+                            const struct model_endpoint_view *now)
+{
+    for (uint32_t i = 0; i < now->flights; i++) {
+        uint64_t name = now->flight_watch[i];
+
+        if (name == 0 || list_has(was->flight_watch, was->flights, name)) {
+            continue;
+        }
+        joined(actor, now->endpoint, name, ROLE_WATCHER);
+        if (model_find(name) != NULL && model_find(name)->sqe.token != now->flight_token[i]) {
+            model_disagree("submission %llu watches another call than it names",
+                           (unsigned long long)name);
+        }
+    }
+    for (uint32_t i = 0; i < was->flights; i++) {
+        if (was->flight_watch[i] != 0 &&
+            !list_has(now->flight_watch, now->flights, was->flight_watch[i])) {
+            left(actor, now->endpoint, was->flight_watch[i], now->closed);
+        }
+    }
+}
+
+/* The call that was delivered at this endpoint under this token; 0: none ever. */
+static uint64_t call_of_token(uint64_t endpoint, uint64_t token)
+{
+    for (uint32_t i = 0; i < TOKENS; i++) {
+        if (token_set[i][0] == endpoint && token_set[i][1] == token) {
+            return token_set[i][2];
+        }
+    }
+    return 0;
+}
+
+void model_watch_verdict(uint64_t name, const struct model_submission *watch, const struct cqe *cqe)
+{
+    struct model_history history =
+        model_history(watch->pid, watch->sqe.cap.raw, watch->begun, model_now);
+    uint64_t endpoint = history.held == NULL ? 0 : history.held->edge.object;
+    const struct model_submission *call = model_find(call_of_token(endpoint, watch->sqe.token));
+    bool flies = call != NULL && call->state == MODEL_TAKEN && !call->unposted && !call->keeps;
+    bool back = call != NULL &&
+                (call->state == MODEL_DROPPED || call->keeps ||
+                 (call->state == MODEL_DONE &&
+                  (call->result == TRANSPORT_CANCELLED || call->result == TRANSPORT_REVOKED)));
+    bool taken_back_for_sure =
+        call != NULL && call->state == MODEL_DONE && call->result == TRANSPORT_CANCELLED;
+
+    if (cqe->result == WATCH_ENDED           ? call == NULL || flies || taken_back_for_sure
+        : cqe->result == WATCH_CANCELLED     ? !back
+        : cqe->result == TRANSPORT_BAD_TOKEN ? flies && call->delivered_at < watch->begun
+                                             : false) {
+        model_disagree("submission %llu: WATCH answered %d, and the call is %s",
+                       (unsigned long long)name, cqe->result,
+                       call == NULL ? "none"
+                       : flies      ? "in flight"
+                                    : "over");
+    }
+}
+
+bool model_watch_rests(uint64_t name, const struct model_submission *watch)
+{
+    const struct endpoint *endpoint = endpoint_find(watch->endpoint);
+
+    return endpoint != NULL && list_has(endpoint->view.flight_watch, endpoint->view.flights, name);
+}
+
 static struct endpoint *endpoint_make(uint64_t name)
 {
     struct endpoint *endpoint;
@@ -408,27 +502,28 @@ void model_endpoint(const struct model_actor *actor, const struct model_endpoint
     if (endpoint->gone || (was->closed && !now->closed)) {
         model_disagree("endpoint %llu came back", (unsigned long long)now->endpoint);
     }
-    queue_compare(actor, now->endpoint, was->call, was->calls, now->call, now->calls, false);
+    queue_compare(actor, now->endpoint, was->call, was->calls, now->call, now->calls, ROLE_CALLER);
     queue_compare(actor, now->endpoint, was->receiver, was->receivers, now->receiver,
-                  now->receivers, true);
+                  now->receivers, ROLE_RECEIVER);
     deliveries_compare(actor, was, now);
     flights_compare(was, now);
     for (uint32_t i = 0; i < was->calls; i++) {
         if (!list_has(now->call, now->calls, was->call[i]) &&
             !list_has(now->flight, now->flights, was->call[i])) {
-            left(now->endpoint, was->call[i], now->closed);
+            left(actor, now->endpoint, was->call[i], now->closed);
         }
     }
     for (uint32_t i = 0; i < was->flights; i++) {
         if (!list_has(now->flight, now->flights, was->flight[i])) {
-            left(now->endpoint, was->flight[i], now->closed);
+            left(actor, now->endpoint, was->flight[i], now->closed);
         }
     }
     for (uint32_t i = 0; i < was->receivers; i++) {
         if (!list_has(now->receiver, now->receivers, was->receiver[i])) {
-            left(now->endpoint, was->receiver[i], now->closed);
+            left(actor, now->endpoint, was->receiver[i], now->closed);
         }
     }
+    watches_compare(actor, was, now);
     view_check(now);
     *was = *now;
 }

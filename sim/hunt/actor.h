@@ -13,7 +13,9 @@ enum {
     BLOCK_LARGE_BYTES = 4864, /* a received call of the largest message, and records behind it */
     BLOCKS = BLOCKS_SMALL + BLOCKS_LARGE,
     SCRATCH_OFFSET = BLOCKS_SMALL * BLOCK_SMALL_BYTES + BLOCKS_LARGE * BLOCK_LARGE_BYTES,
-    SCRATCH_BYTES = LIMIT_ARENA_BYTES - SCRATCH_OFFSET,
+    WORDS_BYTES = 64, /* at the arena's end: what threads park at */
+    SCRATCH_BYTES = LIMIT_ARENA_BYTES - SCRATCH_OFFSET - WORDS_BYTES,
+    ACTOR_KEPT = 6,
 };
 
 struct actor {
@@ -29,10 +31,12 @@ struct actor {
     uint64_t lineage;
     uint32_t index; /* of the act */
     uint64_t random;
-    uint64_t block_used; /* mask */
-    bool broken;         /* the ring is corrupt, or meant to be */
-    uint32_t under_way;  /* submissions without completion */
-    uint64_t *last_name; /* names of submissions are counted here */
+    uint64_t block_used;       /* mask */
+    bool broken;               /* the ring is corrupt, or meant to be */
+    uint32_t under_way;        /* submissions without completion */
+    uint32_t kept[ACTOR_KEPT]; /* ids of answers that it asked to keep; 0: none */
+    uint32_t generation;       /* of the last one */
+    uint64_t *last_name;       /* names of submissions are counted here */
     /* twin.c: */
     uint64_t listening; /* the receive under way; 0: it has completed */
     uint64_t heard;     /* the one that completed last */
@@ -68,7 +72,21 @@ void actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns
 /* A capability of this process: of interface `interface_id` (0: any); id 0: it has none. */
 struct model_edge actor_cap(struct actor *actor, uint64_t interface_id);
 
+/* acts_more.c: of submissions about others, of answers, of words. */
+void act_promise(struct actor *actor);
+void act_finish(struct actor *actor);
+void act_cancel(struct actor *actor);
+void act_watch(struct actor *actor);
+void act_park(struct actor *actor);
+
 /* acts.c */
+void act_enter_some(struct actor *actor);
+uint64_t act_draw_id(struct actor *actor);
+struct model_edge act_draw_client(struct actor *actor);
+/* An id to keep an answer under: mostly one that is free. */
+uint32_t act_keep(struct actor *actor);
+bool act_is_client(const struct model_edge *edge);
+uint64_t act_draw_facet(struct actor *actor);
 struct act {
     const char *name;
     unsigned weight;

@@ -30,7 +30,7 @@ static unsigned lives; /* processes that were asked for */
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-static void enter_some(struct actor *actor)
+void act_enter_some(struct actor *actor)
 {
     uint64_t way = actor_below(actor, 10);
 
@@ -109,10 +109,10 @@ static void call_object(struct actor *actor, struct target target, struct draft 
         result.bytes = NULL;
     }
     (void)actor_submit(actor, &sqe, intent, draft->piece, result);
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
-static uint64_t draw_facet(struct actor *actor)
+uint64_t act_draw_facet(struct actor *actor)
 {
     switch (actor_below(actor, 4)) {
     case 0:
@@ -124,7 +124,7 @@ static uint64_t draw_facet(struct actor *actor)
     }
 }
 
-static uint64_t draw_id(struct actor *actor)
+uint64_t act_draw_id(struct actor *actor)
 {
     uint64_t stale;
 
@@ -157,7 +157,7 @@ static void act_nop(struct actor *actor)
     if (actor_below(actor, 4) == 0 && !actor->broken) {
         actor_enter(actor, 1, TIMEOUT_NONE); /* those complete at once: waiting for ever is safe */
     }
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 static void act_null(struct actor *actor)
@@ -187,7 +187,7 @@ static void act_mint(struct actor *actor)
                             ENDPOINT_METHOD_MINT};
     struct model_intent intent = {.ask = MODEL_ASK_MINT,
                                   .interface_id = INTERFACE_FIRST + actor_below(actor, INTERFACES),
-                                  .facet = draw_facet(actor),
+                                  .facet = act_draw_facet(actor),
                                   .badge = actor_below(actor, 5),
                                   .transfer = (uint32_t)actor_below(actor, 6)};
     struct endpoint_mint_params_builder params;
@@ -237,7 +237,7 @@ static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_bu
         intent->grant[i] = (struct model_grant){.id = edge.id, .transfer = mode};
         if (actor_below(actor, 4) == 0) {
             intent->grant[i].narrowed = true;
-            intent->grant[i].facet = draw_facet(actor);
+            intent->grant[i].facet = act_draw_facet(actor);
             if (actor_below(actor, 4) != 0) { /* else perhaps wider than the source */
                 intent->grant[i].facet &= edge.facet;
             }
@@ -401,7 +401,7 @@ static struct piece draw_piece(struct actor *actor)
 }
 
 /* An edge to call a server through: mostly one of the clients'. */
-static struct model_edge draw_client(struct actor *actor)
+struct model_edge act_draw_client(struct actor *actor)
 {
     uint64_t start = actor_below(actor, INTERFACES);
     struct model_edge edge;
@@ -417,15 +417,15 @@ static struct model_edge draw_client(struct actor *actor)
 
 /* Whether it is an edge that some process minted: a kernel object's is never called with a message
  * that the model does not know. */
-static bool is_client(const struct model_edge *edge)
+bool act_is_client(const struct model_edge *edge)
 {
     return edge->interface_id >= INTERFACE_FIRST &&
            edge->interface_id < INTERFACE_FIRST + INTERFACES;
 }
 
-/* Puts descriptors behind the message, if there is room. */
-static void call_carries(struct actor *actor, struct sqe *sqe, struct model_intent *intent,
-                         struct piece message)
+/* Puts descriptors behind the message, if there is room; a RETURN's have paths. */
+static void message_carries(struct actor *actor, struct sqe *sqe, struct model_intent *intent,
+                            struct piece message)
 {
     uint32_t count = 1 + (uint32_t)actor_below(actor, 3);
 
@@ -434,14 +434,17 @@ static void call_carries(struct actor *actor, struct sqe *sqe, struct model_inte
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct transfer transfer = {.cap = {draw_id(actor)},
+        struct transfer transfer = {.cap = {act_draw_id(actor)},
                                     .mode =
                                         actor_below(actor, 3) == 0 ? TRANSFER_MOVE : TRANSFER_COPY};
 
+        if (sqe->opcode != OPCODE_CALL && actor_below(actor, 4) != 0) {
+            transfer.path.step[0] = (uint8_t)(1 + actor_below(actor, 3));
+        }
         memcpy(message.bytes + sqe->message_bytes + i * sizeof(transfer), &transfer,
                sizeof(transfer));
-        intent->grant[i] =
-            (struct model_grant){.id = transfer.cap.raw, .moves = transfer.mode == TRANSFER_MOVE};
+        intent->grant[i] = (struct model_grant){
+            .id = transfer.cap.raw, .moves = transfer.mode == TRANSFER_MOVE, .path = transfer.path};
     }
     intent->grants = count;
     sqe->transfers = (uint8_t)count;
@@ -449,7 +452,7 @@ static void call_carries(struct actor *actor, struct sqe *sqe, struct model_inte
 
 static void act_call(struct actor *actor)
 {
-    struct model_edge edge = draw_client(actor);
+    struct model_edge edge = act_draw_client(actor);
     uint64_t count = actor_below(actor, 6) == 0 ? 1 + actor_below(actor, 40) : 1;
 
     if (edge.id == 0 && actor_below(actor, 16) != 0) {
@@ -468,16 +471,19 @@ static void act_call(struct actor *actor)
                           .result = (uintptr_t)result.bytes,
                           .result_bytes = (uint32_t)actor_below(actor, result.room + 1)};
 
-        if (!is_client(&edge) || actor_below(actor, 16) == 0) {
+        if (!act_is_client(&edge) || actor_below(actor, 16) == 0) {
             interface_id = actor_draw(actor); /* a kernel object's is never drawn */
         }
         sqe.interface_id = interface_id;
         if (actor_below(actor, 4) == 0 && message.block >= 0) {
-            call_carries(actor, &sqe, &intent, message);
+            message_carries(actor, &sqe, &intent, message);
+        }
+        if (actor_below(actor, 6) == 0) {
+            sqe.answer = act_keep(actor);
         }
         (void)actor_submit(actor, &sqe, &intent, message, result);
     }
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 static struct sqe receive_entry(struct actor *actor, struct piece result)
@@ -491,7 +497,7 @@ static struct sqe receive_entry(struct actor *actor, struct piece result)
         sqe.result_bytes = (uint32_t)actor_below(actor, BLOCK_LARGE_BYTES);
     }
     if (actor_below(actor, 24) == 0) {
-        sqe.cap.raw = draw_id(actor);
+        sqe.cap.raw = act_draw_id(actor);
     }
     return sqe;
 }
@@ -512,7 +518,7 @@ static void act_receive(struct actor *actor)
         }
         (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, result);
     }
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 /* A token to return: one this process holds, or a wrong one. *endpoint: an owner's edge for it. */
@@ -543,6 +549,7 @@ static uint64_t draw_token(struct actor *actor, uint64_t *owner)
 static void act_return(struct actor *actor)
 {
     struct piece message = draw_piece(actor);
+    struct model_intent intent = nothing;
     uint64_t owner;
     struct sqe sqe = {.opcode = OPCODE_RETURN,
                       .flags = actor_below(actor, 4) == 0 ? SQE_EXCEPTION : 0,
@@ -560,8 +567,11 @@ static void act_return(struct actor *actor)
         sqe.result = (uintptr_t)result.bytes;
         sqe.result_bytes = BLOCK_LARGE_BYTES;
     }
-    (void)actor_submit(actor, &sqe, &nothing, message, result);
-    enter_some(actor);
+    if (actor_below(actor, 3) == 0 && message.block >= 0) {
+        message_carries(actor, &sqe, &intent, message);
+    }
+    (void)actor_submit(actor, &sqe, &intent, message, result);
+    act_enter_some(actor);
 }
 
 /* A usual call or answer, alone, and waited for without a time limit. */
@@ -570,7 +580,8 @@ static void converse_once(struct actor *actor, bool serves)
     uint64_t tokens[1];
     uint64_t calls[1];
     bool answers = serves && model_tokens(actor->pid, tokens, calls, 1) == 1;
-    struct model_edge edge = serves ? actor_cap(actor, ENDPOINT_INTERFACE_ID) : draw_client(actor);
+    struct model_edge edge =
+        serves ? actor_cap(actor, ENDPOINT_INTERFACE_ID) : act_draw_client(actor);
     struct piece message = serves && !answers ? PIECE_NONE : piece_small(actor);
     struct piece result = serves ? piece_large(actor) : piece_small(actor);
     struct sqe sqe = {.opcode = answers  ? OPCODE_RETURN_RECV
@@ -581,7 +592,7 @@ static void converse_once(struct actor *actor, bool serves)
                       .result_bytes = result.room};
 
     if (edge.id == 0 || result.block < 0 || (message.block < 0 && sqe.opcode != OPCODE_RECV) ||
-        (!serves && !is_client(&edge))) {
+        (!serves && !act_is_client(&edge))) {
         actor_give_back(actor, message);
         actor_give_back(actor, result);
         return;
@@ -611,16 +622,16 @@ static void act_converse(struct actor *actor)
 
 static void act_release(struct actor *actor)
 {
-    struct sqe sqe = {.opcode = OPCODE_RELEASE, .cap = {draw_id(actor)}};
+    struct sqe sqe = {.opcode = OPCODE_RELEASE, .cap = {act_draw_id(actor)}};
 
     (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 /* DUP, TOKEN, DELEGATE, TRANSFER, REVOKE on what this process holds, or does not. */
 static void act_table(struct actor *actor)
 {
-    struct sqe sqe = {.cap = {draw_id(actor)}};
+    struct sqe sqe = {.cap = {act_draw_id(actor)}};
 
     switch (actor_below(actor, 6)) {
     case 0:
@@ -632,7 +643,7 @@ static void act_table(struct actor *actor)
     case 1:
     case 2:
         sqe.opcode = OPCODE_DUP;
-        sqe.facet = draw_facet(actor);
+        sqe.facet = act_draw_facet(actor);
         sqe.flags = (uint8_t)(actor_below(actor, 3) == 0 ? SQE_WINDOW : 0);
         if (sqe.flags == 0 && actor_below(actor, 3) == 0) {
             sqe.flags = SQE_EXACT_SLOT;
@@ -641,7 +652,7 @@ static void act_table(struct actor *actor)
         break;
     case 3:
         sqe.opcode = OPCODE_DELEGATE;
-        sqe.facet = draw_facet(actor);
+        sqe.facet = act_draw_facet(actor);
         break;
     case 4:
         sqe.opcode = OPCODE_REVOKE;
@@ -654,16 +665,16 @@ static void act_table(struct actor *actor)
         break;
     }
     (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 /* The same edge released twice, and used in between. */
 static void act_release_race(struct actor *actor)
 {
-    struct model_edge edge = draw_client(actor);
+    struct model_edge edge = act_draw_client(actor);
     struct sqe call = {.opcode = OPCODE_CALL, .cap = {edge.id}, .interface_id = edge.interface_id};
 
-    if (!is_client(&edge)) {
+    if (!act_is_client(&edge)) {
         call.interface_id = 1;
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -673,7 +684,7 @@ static void act_release_race(struct actor *actor)
         call.message = (uintptr_t)actor->arena;
         (void)actor_submit(actor, &call, &nothing, PIECE_NONE, PIECE_NONE);
     }
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 /* ---- hostile --------------------------------------------------------------------------------- */
@@ -686,7 +697,7 @@ static void act_malformed(struct actor *actor)
     uint64_t changes = actor_below(actor, 4);
 
     if (sqe.opcode != OPCODE_NOP && sqe.opcode != OPCODE_CANCEL) {
-        sqe.cap.raw = draw_id(actor);
+        sqe.cap.raw = act_draw_id(actor);
     }
     for (uint64_t i = 0; i < changes; i++) {
         uint64_t at = 1 + actor_below(actor, sizeof(sqe) - 1);
@@ -699,7 +710,7 @@ static void act_malformed(struct actor *actor)
         sqe.interface_id ^= 1;
     }
     (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-    enter_some(actor);
+    act_enter_some(actor);
 }
 
 /* Impossible indices: the ring fails closed, and this thread is as good as dead. */
@@ -756,6 +767,11 @@ const struct act acts[] = {
     {"release", 6, act_release},
     {"duplicate, delegate, transfer, revoke", 10, act_table},
     {"release twice", 2, act_release_race},
+    {"promise", 10, act_promise},
+    {"finish an answer", 3, act_finish},
+    {"cancel", 5, act_cancel},
+    {"watch a call", 4, act_watch},
+    {"park or unpark", 8, act_park},
     {"submit something malformed", 6, act_malformed},
     {"corrupt the ring", 1, act_corrupt},
     {"enter", 4, act_enter},

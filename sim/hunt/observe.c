@@ -78,6 +78,12 @@ unsigned __real_quick_drain(struct thread *thread, unsigned limit);
 unsigned __wrap_quick_drain(struct thread *thread, unsigned limit);
 enum quick __real_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
 enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
+void __real_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
+void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
+                                   enum answer_target target);
+void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
+                                   enum answer_target target);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_lock_check_release(const struct spinlock *lock);
@@ -338,6 +344,11 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
                 CONTAINER_OF(queues->token[i].call, struct operation, endpoint_record);
 
             view.flight[view.flights] = call->user_data;
+            view.flight_watch[view.flights] =
+                queues->token[i].watch == NULL
+                    ? 0
+                    : CONTAINER_OF(queues->token[i].watch, struct operation, endpoint_record)
+                          ->user_data;
             view.flight_token[view.flights] = call->token;
             view.flight_receiver[view.flights++] =
                 call->receiver == NULL ? 0 : name_of_thread(call->receiver);
@@ -511,9 +522,31 @@ bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
                                         .thread = name_of_thread(thread)};
     model_dispatching(sqe->user_data);
     over = __real_submission_dispatch(cpu, thread, sqe, valid);
+    model_dispatched(sqe->user_data);
     doing->actor = (struct model_actor){0};
     doing->done = model_time();
     return over;
+}
+
+/* A job sends a promised call on. */
+void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe)
+{
+    struct doing *doing = doing_here();
+
+    doing->actor = (struct model_actor){.submission = sqe->user_data,
+                                        .pid = thread->process->pid,
+                                        .thread = name_of_thread(thread)};
+    model_sent(sqe->user_data, sqe->cap.raw);
+    judge();
+    __real_submission_call_target(cpu, thread, sqe);
+    doing->actor = (struct model_actor){0};
+}
+
+void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
+                                   enum answer_target target)
+{
+    model_sent_broken(sqe->user_data);
+    __real_submission_call_broken(thread, sqe, target);
 }
 
 /* ---- the short ways -------------------------------------------------------------------------- */
@@ -674,6 +707,9 @@ static void completion_posted(struct thread *thread, const struct cqe *cqe)
     }
     hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, cqe->cap[0].raw,
               name_of_thread(thread));
+    if (thread->exiting || process_is_dying(thread->process)) {
+        model_thread_ends(name_of_thread(thread));
+    }
     model_completed(actor_here(), name_of_thread(thread), cqe,
                     head_read(thread, cqe, &head) ? &head : NULL);
     judge();

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference model: PARK and UNPARK.
+ *
+ * Programs tell the model what they write into the words they park at, before they write it. A PARK
+ * that waits found its value there at some moment of its dispatch; one that is told CHANGED did not
+ * at some moment. Who waits is woken by an UNPARK of the same word, those that wait longest first;
+ * an UNPARK says how many, and leaves nobody who waited before it while it had one left to wake.
+ */
+#include "sim/model_inside.h"
+
+enum {
+    WRITES = 1 << 13, /* of words in one run */
+    PARKED = 1 << 12, /* ever in one run */
+};
+
+static struct write {
+    uint64_t pid;
+    uint64_t address;
+    uint32_t value;
+    uint64_t time;
+} writes[WRITES];
+static uint32_t write_count;
+static uint64_t parked[PARKED];
+static uint32_t parked_count;
+static uint64_t unparks[PARKED]; /* complete, in that order */
+static uint32_t unpark_count;
+
+void model_word(uint64_t pid, uint64_t address, uint32_t value)
+{
+    model_now++;
+    if (write_count == WRITES) {
+        model_disagree("the model has no room for another write");
+        return;
+    }
+    writes[write_count++] = (struct write){pid, address, value, model_now};
+}
+
+/* Whether the word held (or, with `other`, did not hold) `value` at some moment since `since`.
+ * *known: the word is one of those that programs park at. */
+static bool word_was(const struct model_submission *park, uint32_t value, bool other, bool *known)
+{
+    bool found = false;
+
+    *known = false;
+    for (uint32_t i = write_count; i > 0; i--) {
+        const struct write *write = &writes[i - 1];
+
+        if (write->pid == park->pid && write->address == park->sqe.address) {
+            *known = true;
+            found |= (write->value == value) != other;
+            if (write->time < park->begun) {
+                break; /* what it held when the dispatch began */
+            }
+        }
+    }
+    return found;
+}
+
+/* The last moment at which the word held the PARK's value; UINT64_MAX: it holds it now. */
+static uint64_t word_held_until(const struct model_submission *park)
+{
+    uint64_t until = UINT64_MAX;
+
+    for (uint32_t i = write_count; i > 0; i--) {
+        const struct write *write = &writes[i - 1];
+
+        if (write->pid == park->pid && write->address == park->sqe.address) {
+            if (write->value == park->sqe.value) {
+                return until;
+            }
+            until = write->time;
+        }
+    }
+    return until;
+}
+
+static bool same_word(const struct model_submission *a, const struct model_submission *b)
+{
+    return a->pid == b->pid && a->sqe.address == b->sqe.address && a->sqe.cap.raw == 0 &&
+           b->sqe.cap.raw == 0;
+}
+
+void model_park_dispatched(uint64_t name, struct model_submission *park)
+{
+    bool known;
+
+    if (park->wire != TRANSPORT_OK || park->state != MODEL_TAKEN || park->sqe.cap.raw != 0) {
+        return;
+    }
+    if (!word_was(park, park->sqe.value, false, &known)) {
+        model_disagree("submission %llu waits at a word that%s did not hold its value",
+                       (unsigned long long)name, known ? "" : " nobody wrote and");
+    }
+    for (uint32_t i = unpark_count; i > 0; i--) {
+        const struct model_submission *unpark = model_find(unparks[i - 1]);
+
+        if (same_word(unpark, park) && unpark->begun > park->begun &&
+            unpark->begun > word_held_until(park) && unpark->woken < unpark->sqe.value &&
+            unpark->woken < LIMIT_UNPARK) {
+            model_disagree("submission %llu waits, and %llu unparked after its word had changed: a "
+                           "lost wake-up",
+                           (unsigned long long)name, (unsigned long long)unparks[i - 1]);
+        }
+        if (unpark->ended < park->begun) {
+            break;
+        }
+    }
+    if (parked_count == PARKED) {
+        model_disagree("the model has no room for another PARK");
+        return;
+    }
+    parked[parked_count++] = name;
+}
+
+static void woken_verdict(const struct model_actor *actor, uint64_t name,
+                          const struct model_submission *park)
+{
+    struct model_submission *by = model_find(actor->submission);
+
+    if (by == NULL || by->sqe.opcode != OPCODE_UNPARK || !same_word(by, park) ||
+        by->woken >= by->sqe.value || by->woken >= LIMIT_UNPARK) {
+        model_disagree("submission %llu was unparked by nobody", (unsigned long long)name);
+        return;
+    }
+    by->woken++;
+    for (uint32_t i = 0; i < parked_count; i++) {
+        const struct model_submission *other = model_find(parked[i]);
+
+        if (parked[i] != name && other->state == MODEL_TAKEN && same_word(other, park) &&
+            other->dispatched != 0 && other->dispatched < park->begun) {
+            model_disagree("submission %llu was unparked before %llu, which waits longer",
+                           (unsigned long long)name, (unsigned long long)parked[i]);
+        }
+    }
+}
+
+void model_park_verdict(const struct model_actor *actor, uint64_t name,
+                        const struct model_submission *park, const struct cqe *cqe)
+{
+    bool known;
+    bool was;
+
+    if (park->sqe.cap.raw != 0) {
+        return; /* at a memory object, which programs of the hunt do not have */
+    }
+    was = word_was(park, (uint32_t)cqe->refusal.amount, false, &known);
+    switch (cqe->result) {
+    case 0:
+        woken_verdict(actor, name, park);
+        break;
+    case TRANSPORT_CHANGED:
+        if (known && (!was || cqe->refusal.amount == park->sqe.value)) {
+            model_disagree("submission %llu: CHANGED, and the word did not hold %llu",
+                           (unsigned long long)name, (unsigned long long)cqe->refusal.amount);
+        }
+        break;
+    case TRANSPORT_TIMEOUT:
+        if (park->sqe.timeout_ns == UINT64_MAX) {
+            model_disagree("submission %llu: TIMEOUT without a limit", (unsigned long long)name);
+        }
+        break;
+    case TRANSPORT_BAD_BUFFER:
+        if (known) {
+            model_disagree("submission %llu: BAD_BUFFER for a word that is there",
+                           (unsigned long long)name);
+        }
+        break;
+    case TRANSPORT_LIMIT:
+    case TRANSPORT_CANCELLED:
+        break;
+    default:
+        model_disagree("submission %llu: PARK answered %d", (unsigned long long)name, cqe->result);
+        break;
+    }
+}
+
+void model_unpark_verdict(uint64_t name, const struct model_submission *unpark,
+                          const struct cqe *cqe)
+{
+    if (unpark->sqe.cap.raw != 0 || cqe->result < 0) {
+        if (unpark->sqe.cap.raw == 0 &&
+            (cqe->result != TRANSPORT_BAD_BUFFER || unpark->sqe.address % sizeof(uint32_t) == 0)) {
+            model_disagree("submission %llu: UNPARK answered %d", (unsigned long long)name,
+                           cqe->result);
+        }
+        return;
+    }
+    if (unpark_count < PARKED) {
+        unparks[unpark_count++] = name;
+    }
+    if ((uint32_t)cqe->result != unpark->woken) {
+        model_disagree("submission %llu: UNPARK says %d, and woke %u", (unsigned long long)name,
+                       cqe->result, unpark->woken);
+    }
+    for (uint32_t i = 0;
+         unpark->woken < unpark->sqe.value && unpark->woken < LIMIT_UNPARK && i < parked_count;
+         i++) {
+        const struct model_submission *other = model_find(parked[i]);
+
+        if (other->state == MODEL_TAKEN && same_word(other, unpark) && other->dispatched != 0 &&
+            other->dispatched < unpark->begun) {
+            model_disagree("submission %llu: UNPARK left %llu, which waited before it",
+                           (unsigned long long)name, (unsigned long long)parked[i]);
+        }
+    }
+}
+
+bool model_park_rests(const struct model_submission *park)
+{
+    return park->sqe.opcode == OPCODE_PARK && park->dispatched != 0;
+}
