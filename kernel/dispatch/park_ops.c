@@ -36,6 +36,8 @@ static enum transport_error word_find(struct thread *thread, const struct sqe *s
             return error;
         }
         word->object = object;
+        word->waits = object->type->waits(object);
+        word->grant = edge->grant;
         word->key.space = (uint64_t)(uintptr_t)object; /* no pid is that large */
     }
     if (sqe->address % WORD_BYTES != 0) {

@@ -35,20 +35,21 @@ struct operation {
     struct endpoint_record endpoint_record; /* lock of `endpoint` */
     struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
                                        orphaned_in->orphans, its lock */
-    struct list_node wait_node;     /* WAIT: waits_at->waiters, its lock */
-    uint64_t wait_turn;             /* WAIT: among those; its lock */
+    struct list_node wait_node;     /* WAIT: waits_at->waiters, PARK: park_waits' list; its lock */
+    uint64_t wait_turn;             /* WAIT, PARK: among those; its lock */
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
     bool counted;                   /* as one of the owner's calls_used */
     uint64_t user_data;
-    uint32_t answer;             /* id under which the answer is kept; 0: it is not */
-    struct answer_call promised; /* PROMISED: where it waits; owner's ring_lock */
-    struct sqe sqe;              /* PROMISED: to be sent */
-    struct park_waiter park;     /* PARK: lock of its bucket */
-    struct object *park_object;  /* PARK: holds a reference; NULL: a word of the process's own */
-    struct timer timer;          /* PARK, WAIT: its time limit */
-    struct endpoint *endpoint;   /* CALL, RECEIVE, WATCH: kept by `target` */
-    struct waitable *waits_at;   /* WAIT: holds a reference of its object; NULL: it does not yet */
+    uint32_t answer;               /* id under which the answer is kept; 0: it is not */
+    struct answer_call promised;   /* PROMISED: where it waits; owner's ring_lock */
+    struct sqe sqe;                /* PROMISED: to be sent */
+    struct park_waiter park;       /* PARK: lock of its bucket */
+    struct object *park_object;    /* PARK: holds a reference; NULL: a word of the process's own */
+    struct park_waits *park_waits; /* PARK: of that object, linked there by wait_node */
+    struct timer timer;            /* PARK, WAIT: its time limit */
+    struct endpoint *endpoint;     /* CALL, RECEIVE, WATCH: kept by `target` */
+    struct waitable *waits_at; /* WAIT: holds a reference of its object; NULL: it does not yet */
     /* endpoint lock: */
     struct object *target;          /* what the edge named: holds a reference */
     struct grant_node *grant;       /* of that edge: holds a reference */

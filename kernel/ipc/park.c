@@ -10,11 +10,14 @@
  * page; then nothing was done yet.
  *
  * Lifetime: while it waits, an operation at a shared word holds a reference of the memory object,
- * so that no other object gets its name. Time limits run on the thread's home CPU, where the thread
- * itself and its retirement run too: an operation whose timer fires is not being reused meanwhile.
+ * so that no other object gets its name, and is in the object's list too: a revocation of the edge
+ * that it was begun through ends it there, so nobody pins memory that was taken back from him. Time
+ * limits run on the thread's home CPU, where the thread itself and its retirement run too: an
+ * operation whose timer fires is not being reused meanwhile.
  *
- * Locks: the bucket, then the ring of who is woken, or the address space for the comparison, or the
- * run queue for the timer. What can fail: reading the word; no free operation.
+ * Locks: the bucket, then the object's list, or the ring of who is woken, or the address space for
+ * the comparison, or the run queue for the timer. What can fail: reading the word; no free
+ * operation.
  */
 #include "kernel/ipc/park.h"
 
@@ -30,6 +33,7 @@ struct bucket {
 
 enum {
     PARK_WAKE_WORK = 1600, /* of cpu->effects: some 200 instructions */
+    REVOKE_LOOKS = 12,     /* waits in one step of a revocation, up to 900 instructions each */
 };
 
 static struct bucket buckets[PARK_BUCKETS];
@@ -64,6 +68,43 @@ static bool word_read(struct thread *thread, const struct park_word *word, uint3
            user_copy_in(&thread->process->vspace, found, range) == STATUS_OK;
 }
 
+void park_waits_init(struct park_waits *waits)
+{
+    spinlock_init(&waits->lock, LOCK_RANK_MEMORY_OBJECT, 0);
+    list_init(&waits->operations);
+    waits->last_turn = 0;
+}
+
+/* The operation is in the list of its object from now on. Bucket lock held. */
+static void waits_join(struct operation *operation, struct park_waits *waits)
+{
+    operation->park_waits = waits;
+    if (waits != NULL) {
+        spinlock_lock(&waits->lock);
+        operation->wait_turn = ++waits->last_turn;
+        list_push_back(&waits->operations, &operation->wait_node);
+        spinlock_unlock(&waits->lock);
+    }
+}
+
+/* The operation is in no list any more; its object, whose reference is the caller's to give up.
+ * Bucket lock held. */
+static struct object *wait_leave(struct bucket *bucket, struct operation *operation)
+{
+    struct park_waits *waits = operation->park_waits;
+
+    if (park_waits(&operation->park)) {
+        park_remove(&bucket->waiters, &operation->park);
+    }
+    if (waits != NULL) {
+        spinlock_lock(&waits->lock);
+        list_remove(&operation->wait_node);
+        spinlock_unlock(&waits->lock);
+    }
+    timer_stop(operation->owner->task.cpu, &operation->timer);
+    return operation->park_object;
+}
+
 /* The references of an operation that was taken out of its bucket. No lock is held. */
 static void object_drop(struct object *object)
 {
@@ -82,8 +123,7 @@ static void park_expired(struct timer *timer)
     spinlock_lock(&bucket->lock);
     waited = park_waits(&operation->park);
     if (waited) {
-        park_remove(&bucket->waiters, &operation->park);
-        object = operation->park_object;
+        object = wait_leave(bucket, operation);
         operation_complete(operation, TRANSPORT_TIMEOUT, 0,
                            &(struct refusal){.reason = (uint16_t)-TRANSPORT_TIMEOUT});
     }
@@ -124,6 +164,8 @@ enum transport_error park_begin(struct thread *thread, const struct park_word *w
         if (word->object != NULL) {
             object_ref(word->object);
         }
+        operation_set_grant(operation, word->grant);
+        waits_join(operation, word->waits);
         park_add(&bucket->waiters, &operation->park, word->key);
     }
     spinlock_unlock(&bucket->lock);
@@ -145,8 +187,7 @@ uint32_t park_wake(struct park_key key, uint32_t limit)
     while (woken < limit && (waiter = park_take(&bucket->waiters, key)) != NULL) {
         struct operation *operation = CONTAINER_OF(waiter, struct operation, park);
 
-        object[woken++] = operation->park_object;
-        timer_stop(operation->owner->task.cpu, &operation->timer);
+        object[woken++] = wait_leave(bucket, operation);
         operation_complete(operation, 0, 0, NULL);
     }
     spinlock_unlock(&bucket->lock);
@@ -166,12 +207,84 @@ bool park_cancel(struct operation *operation, bool completes)
     spinlock_lock(&bucket->lock);
     waited = park_waits(&operation->park);
     if (waited) {
-        park_remove(&bucket->waiters, &operation->park);
-        object = operation->park_object;
-        timer_stop(operation->owner->task.cpu, &operation->timer);
+        object = wait_leave(bucket, operation);
         operation_end(operation, completes);
     }
     spinlock_unlock(&bucket->lock);
     object_drop(object);
     return waited;
+}
+
+/* The first of the list that the sweep has not seen: where it waits, and its turn. 0: none. */
+static uint64_t waits_front(struct park_waits *waits, uint64_t *until, struct park_key *key)
+{
+    struct list_node *node;
+    uint64_t turn = 0;
+
+    spinlock_lock(&waits->lock);
+    if (*until == 0) {
+        *until = waits->last_turn; /* who comes later comes through an edge that is alive */
+    }
+    node = list_first(&waits->operations);
+    if (node != NULL) {
+        const struct operation *operation = CONTAINER_OF(node, struct operation, wait_node);
+
+        turn = operation->wait_turn <= *until ? operation->wait_turn : 0;
+        *key = operation->park.key;
+    }
+    spinlock_unlock(&waits->lock);
+    return turn;
+}
+
+/* The operation of this turn if it is in front still; it goes behind the others if its edge is
+ * alive. NULL then. Its bucket's lock is held, so it stays. */
+static struct operation *waits_dead(struct park_waits *waits, uint64_t turn)
+{
+    struct operation *dead = NULL;
+    struct list_node *node;
+
+    spinlock_lock(&waits->lock);
+    node = list_first(&waits->operations);
+    if (node != NULL && CONTAINER_OF(node, struct operation, wait_node)->wait_turn == turn) {
+        struct operation *operation = CONTAINER_OF(node, struct operation, wait_node);
+        uint64_t never = 0; /* an epoch at which nothing was found alive */
+
+        if (grant_is_alive(operation->grant, &never)) {
+            list_remove(node);
+            operation->wait_turn = ++waits->last_turn;
+            list_push_back(&waits->operations, node);
+        } else {
+            dead = operation;
+        }
+    }
+    spinlock_unlock(&waits->lock);
+    return dead;
+}
+
+bool park_waits_revoke(struct park_waits *waits, uint64_t *until, struct revoke_step *step)
+{
+    for (unsigned i = 0; i < REVOKE_LOOKS; i++) {
+        struct object *object = NULL;
+        struct operation *dead;
+        struct bucket *bucket;
+        struct park_key key;
+        uint64_t turn = waits_front(waits, until, &key);
+
+        if (turn == 0) {
+            return false;
+        }
+        bucket = bucket_of(key);
+        spinlock_lock(&bucket->lock);
+        dead = waits_dead(waits, turn);
+        if (dead != NULL) {
+            object = wait_leave(bucket, dead);
+            operation_complete(dead, TRANSPORT_REVOKED, 0,
+                               &(struct refusal){.reason = (uint16_t)-TRANSPORT_REVOKED,
+                                                 .argument = ARGUMENT_CAP});
+            step->receipt.events++;
+        }
+        spinlock_unlock(&bucket->lock);
+        object_drop(object);
+    }
+    return true;
 }

@@ -3,13 +3,16 @@
 #ifndef KERNEL_IPC_PARK_H
 #define KERNEL_IPC_PARK_H
 
+#include "kernel/ipc/park_waits.h"
 #include "kernel/sched/thread.h"
 
 /* A word to wait at. */
 struct park_word {
     struct park_key key;
-    struct object *object;  /* memory that is shared under this name; NULL: the process's own */
-    const uint32_t *shared; /* the word there; NULL: it has none at this offset */
+    struct object *object;    /* memory that is shared under this name; NULL: the process's own */
+    const uint32_t *shared;   /* the word there; NULL: it has none at this offset */
+    struct park_waits *waits; /* of the object */
+    struct grant_node *grant; /* of the edge of the object; NULL: it was never delegated */
 };
 
 void park_init(void);

@@ -26,7 +26,9 @@
  * alive, so a revocation either finds it or was seen. While an address space is at work on it the
  * revocation only marks it; whoever is at work stops at the mark, settles, and the revocation takes
  * it from there. It takes out VSPACE_STEP_PAGES at a time and goes on when every CPU has dropped
- * them: it is over only when no translation is left anywhere.
+ * them: it is over only when no translation is left anywhere. Then the mapping gives up object and
+ * delegation, whatever its holder does with the region: what was taken back is pinned by nobody it
+ * was taken from.
  *
  * Invariants (memory_check):
  *  1. frames is the root, the tables and the pages that exist; that many are used in the account,
@@ -180,6 +182,7 @@ static enum status memory_create(struct account *account, uint64_t pages,
     memory->pages = pages;
     memory->frames = 1;
     list_init(&memory->mappings);
+    park_waits_init(&memory->waits);
     *created = memory;
     return STATUS_OK;
 }
@@ -230,6 +233,7 @@ static void memory_destroy(struct object *object)
     struct memory_object *memory = memory_of(object);
 
     ASSERT(list_is_empty(&memory->mappings));
+    ASSERT(list_is_empty(&memory->waits.operations));
     atomic_add_u64(&dying, 1);
     memory->reclaim.step = reclaim_step;
     job_start(&memory->reclaim, arch_cpu_this(), PRIORITY_DEFAULT);
@@ -290,10 +294,19 @@ static void mapping_unlink(struct memory_object *memory, struct mapping *mapping
     }
 }
 
+/* Whether a revocation has ended the mapping for good. Space lock held, or a change was begun. */
+static bool mapping_is_over(const struct mapping *mapping)
+{
+    return mapping->edge.object == NULL;
+}
+
 void mapping_settle(struct mapping *mapping, bool gone)
 {
     struct memory_object *memory = object_of(mapping);
 
+    if (mapping_is_over(mapping)) {
+        return;
+    }
     spinlock_lock(&memory->lock);
     mapping->changing = false;
     if (gone) {
@@ -307,6 +320,10 @@ bool mapping_change(struct mapping *mapping, bool *revoked)
     struct memory_object *memory = object_of(mapping);
     bool free;
 
+    if (mapping_is_over(mapping)) {
+        *revoked = true;
+        return true;
+    }
     spinlock_lock(&memory->lock);
     *revoked = mapping->revoked;
     free = !mapping->changing && (!mapping->revoked || !list_node_is_linked(&mapping->node));
@@ -322,6 +339,9 @@ bool mapping_is_revoked(struct mapping *mapping)
     struct memory_object *memory = object_of(mapping);
     bool revoked;
 
+    if (mapping_is_over(mapping)) {
+        return true;
+    }
     spinlock_lock(&memory->lock);
     revoked = mapping->revoked;
     spinlock_unlock(&memory->lock);
@@ -333,6 +353,9 @@ bool mapping_leave(struct mapping *mapping)
     struct memory_object *memory = object_of(mapping);
     bool left;
 
+    if (mapping_is_over(mapping)) {
+        return true;
+    }
     spinlock_lock(&memory->lock);
     left = !mapping->leaving;
     if (left) {
@@ -350,9 +373,6 @@ static void mapping_left(struct unmap *unmap)
 
     spinlock_lock(&memory->lock);
     mapping->leaving = false;
-    if (mapping->cursor == mapping->pages) {
-        mapping_unlink(memory, mapping);
-    }
     spinlock_unlock(&memory->lock);
 }
 
@@ -394,6 +414,25 @@ static struct mapping *mapping_find_dead(struct memory_object *memory, struct re
     return dead;
 }
 
+/* No translation of the mapping is left: what it held goes, the region stays its holder's. It is
+ * `leaving` until then, so neither a change nor the end of its process is at it. */
+static void mapping_release(struct memory_object *memory, struct mapping *mapping)
+{
+    struct spinlock *space_lock = mapping->space_lock;
+    struct hold_edge edge = mapping->edge;
+
+    ASSERT(mapping->leaving && !mapping->changing);
+    spinlock_lock(space_lock);
+    spinlock_lock(&memory->lock);
+    mapping_unlink(memory, mapping);
+    mapping->leaving = false;
+    spinlock_unlock(&memory->lock);
+    mapping->edge.object = NULL;
+    mapping->edge.grant = NULL;
+    spinlock_unlock(space_lock);
+    edge_drop(&edge); /* not the last of the object: the revocation pins it */
+}
+
 static bool memory_revoke(struct object *object, struct revoke_step *step)
 {
     struct memory_object *memory = memory_of(object);
@@ -403,10 +442,16 @@ static bool memory_revoke(struct object *object, struct revoke_step *step)
     uint64_t pages;
     vaddr_t address;
 
-    if (mapping == NULL || !seized) {
-        step->priority =
-            mapping != NULL ? 0 : step->priority; /* a change of any priority is at it */
-        return mapping != NULL;
+    if (mapping == NULL) {
+        return park_waits_revoke(&memory->waits, &step->cursor, step);
+    }
+    if (!seized) {
+        step->priority = 0; /* a change of any priority is at it */
+        return true;
+    }
+    if (mapping->cursor == mapping->pages) {
+        mapping_release(memory, mapping);
+        return true;
     }
     pages = mapping->pages - mapping->cursor;
     pages = pages < VSPACE_STEP_PAGES ? pages : VSPACE_STEP_PAGES;
@@ -601,6 +646,11 @@ static const uint32_t *memory_word(struct object *object, uint64_t offset)
                                             offset % LIMIT_PAGE_BYTES);
 }
 
+static struct park_waits *memory_waits(struct object *object)
+{
+    return &memory_of(object)->waits;
+}
+
 const struct object_type memory_object_type = {
     .name = "memory object",
     .call = memory_call,
@@ -610,6 +660,7 @@ const struct object_type memory_object_type = {
              UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_EXECUTE |
              UINT64_C(1) << MEMORY_OBJECT_METHOD_SLICE,
     .word = memory_word,
+    .waits = memory_waits,
     .revoke = memory_revoke,
     .destroy = memory_destroy};
 

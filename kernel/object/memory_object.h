@@ -3,6 +3,7 @@
 #ifndef KERNEL_OBJECT_MEMORY_OBJECT_H
 #define KERNEL_OBJECT_MEMORY_OBJECT_H
 
+#include "kernel/ipc/park_waits.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/shootdown.h"
 #include "kernel/object/object.h"
@@ -24,15 +25,20 @@ struct memory_object {
     uint64_t frames;      /* that exist: root, tables, pages; the rest is reserved in the account */
     struct list mappings; /* struct mapping.node */
     uint32_t mapping_count;
-    struct job reclaim; /* after the last reference */
+    struct park_waits waits; /* at its words; its own lock */
+    struct job reclaim;      /* after the last reference */
     uint64_t reclaim_page;
 };
 
 /* One mapping of an object, a part of what its address space knows about it. */
 struct mapping {
-    struct hold_edge edge; /* that it was mapped through, with references of its own; fixed */
-    struct vspace *vspace; /* while it is linked */
-    uint64_t address;      /* user address of its first page */
+    /* That it was mapped through, with references of its own. Object NULL once a revocation has
+     * taken out the last page: the object is charged for it no longer. That happens under
+     * space_lock, and never while `changing`; the rest is fixed. */
+    struct hold_edge edge;
+    struct spinlock *space_lock; /* of the address space */
+    struct vspace *vspace;       /* while it is linked */
+    uint64_t address;            /* user address of its first page */
     uint64_t pages;
     uint64_t object_page; /* of the first page */
     /* lock of the object: */
@@ -60,13 +66,15 @@ enum status mapping_publish(struct mapping *mapping) MUST_USE;
 /* The change is over. `gone`: no page of the mapping is left in the tables, and it is unlinked. */
 void mapping_settle(struct mapping *mapping, bool gone);
 
-/* Begins a change; false: one is under way, or a revocation. `*revoked` says whether it is. */
+/* Begins a change; false: one is under way, or a revocation. `*revoked` says whether it is. The
+ * space's lock is held. */
 bool mapping_change(struct mapping *mapping, bool *revoked) MUST_USE;
 
-/* Whether the mapping was revoked. */
+/* Whether the mapping was revoked. The space's lock is held, or a change was begun. */
 bool mapping_is_revoked(struct mapping *mapping);
 
-/* A dying process unlinks it; false: a revocation still works on it, ask again. */
+/* A dying process unlinks it; false: a revocation still works on it, ask again. The space's lock is
+ * held. */
 bool mapping_leave(struct mapping *mapping) MUST_USE;
 
 /* Whether the facet of this very edge allows a mapping of this protection: a MemoryObject method

@@ -106,7 +106,7 @@ static struct memory_region *region_of(struct region *region)
 
 static bool region_is_private(const struct memory_region *region)
 {
-    return region->mapping.edge.object == NULL;
+    return !region->shared;
 }
 
 /* The part of a space that is VirtualMemory's. */
@@ -208,7 +208,9 @@ static bool map_claim(struct change *change, struct change_request *request,
         return false;
     }
     if (request->edge != NULL) {
+        region->shared = true;
         region->mapping.edge = *request->edge;
+        region->mapping.space_lock = &space->lock;
         region->mapping.vspace = &change->process->vspace;
         region->mapping.address = request->start * LIMIT_PAGE_BYTES;
         region->mapping.pages = request->pages;
@@ -217,7 +219,7 @@ static bool map_claim(struct change *change, struct change_request *request,
     }
     if (status != STATUS_OK) {
         region_remove(space, region);
-        region->mapping.edge.object = NULL;
+        region->shared = false;
         return status == STATUS_REVOKED ? refuse(reason, EXCEPTION_REASON_REVOKED_CAPABILITY, 0, 0)
                                         : refuse_limit(reason, "mappings", LIMIT_MAPPINGS);
     }
@@ -554,7 +556,7 @@ static void region_free(struct memory_region *region)
 {
     if (!region_is_private(region)) {
         mapping_settle(&region->mapping, true);
-        edge_drop(&region->mapping.edge);
+        edge_drop(&region->mapping.edge); /* nothing, if a revocation was there first */
     }
     kmem_free(&region_cache, region);
 }
@@ -758,14 +760,17 @@ bool memory_space_query(struct memory_space *space, uint64_t page, struct memory
 bool memory_space_leave_step(struct memory_space *space)
 {
     struct memory_region *region = region_of(region_set_find(&space->regions, 0));
+    bool left = true;
 
-    /* No change and no thread is left: nobody else is in the list. */
-    for (; region != NULL; region = region_of(region_set_next(&space->regions, &region->region))) {
-        if (!region_is_private(region) && !mapping_leave(&region->mapping)) {
-            return true;
-        }
+    /* No change and no thread is left: nobody else is in the list, but revocations at its mappings.
+     */
+    spinlock_lock(&space->lock);
+    while (region != NULL && left) {
+        left = region_is_private(region) || mapping_leave(&region->mapping);
+        region = region_of(region_set_next(&space->regions, &region->region));
     }
-    return false;
+    spinlock_unlock(&space->lock);
+    return !left;
 }
 
 bool memory_space_free_step(struct memory_space *space)

@@ -33,7 +33,8 @@ struct memory_region {
     enum memory_protection protection;
     bool committed;         /* every page is there; false: none is, or a revocation took them */
     struct change *change;  /* at work on it; NULL: none */
-    struct mapping mapping; /* edge.object NULL: private memory */
+    bool shared;            /* a mapping of an object, or what a revocation left of one */
+    struct mapping mapping; /* shared */
 };
 
 /* What is asked: a range, and what it is to be. */

@@ -14,6 +14,7 @@
 
 struct capn_request;
 struct object;
+struct park_waits;
 
 /* One revocation as the objects see it. */
 struct revoke_step {
@@ -42,6 +43,8 @@ struct object_type {
      * there as long as the object. NULL: it has no such word, or no frame for it. NULL: objects of
      * this type are no memory. No lock is held. */
     const uint32_t *(*word)(struct object *object, uint64_t offset);
+    /* Who waits at words of the object: with `word`. */
+    struct park_waits *(*waits)(struct object *object);
     /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
     void (*edge_added)(struct object *object, const struct hold_edge *edge);
     void (*edge_removed)(struct object *object, const struct hold_edge *edge);

@@ -293,6 +293,27 @@ static int leaf(struct check *check)
 
 /* ---- lender ---------------------------------------------------------------------------------- */
 
+/* What was lent is paid for no longer once its owner lets go of it, while the victim that it was
+ * taken back from lives on with the region it had mapped. */
+static void lent_comes_back(struct check *check, struct memory_object object,
+                            struct rt_delegated lent, struct memory_range range)
+{
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
+    struct memory_quota before;
+    struct memory_quota now;
+
+    CHECK_EQUAL(check, memory_client_quota(check->rt, allocator, &before), TRANSPORT_OK);
+    CHECK_EQUAL(check, memory_client_unmap(check->rt, memory, range), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(&check->rt->ring, object.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(&check->rt->ring, lent.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(&check->rt->ring, lent.handle), TRANSPORT_OK);
+    do {
+        rt_sleep(check->rt, 1000 * 1000); /* if it stays pinned this hangs */
+        CHECK_EQUAL(check, memory_client_quota(check->rt, allocator, &now), TRANSPORT_OK);
+    } while (now.charged > before.charged - PAGES);
+}
+
 static int lender(struct check *check)
 {
     struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
@@ -333,6 +354,7 @@ static int lender(struct check *check)
     CHECK_EQUAL(check, receipt.mappings, PAGES);
     bytes[0] = LETTER_FROM_PARENT; /* the lender's own mapping stands */
     CHECK_EQUAL(check, bytes[0], LETTER_FROM_PARENT);
+    lent_comes_back(check, object, lent, range);
     CHECK_EQUAL(check, rt_release(&check->rt->ring, gate.cap), TRANSPORT_OK);
     child_ends(check, victim, PROCESS_EXIT_KIND_FAULTED);
     return check_end(check);

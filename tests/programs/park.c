@@ -109,6 +109,40 @@ static void wait_many(struct check *check)
     CHECK_EQUAL(check, rt_unpark(&rt->ring, word, UINT32_MAX), 0);
 }
 
+/* Two waits at one word of an object, one through an edge that was lent: taken back, that one ends,
+ * and the object is not pinned by it any more. */
+static void lent_word(struct check *check, struct memory_object object)
+{
+    struct rt *rt = check->rt;
+    struct sqe entry = park_entry(OPCODE_PARK, NULL);
+    struct rt_operation own;
+    struct rt_operation lent;
+    struct rt_delegated made;
+    struct receipt receipt = {.events = 0};
+    struct cqe cqe;
+
+    CHECK_EQUAL(check, rt_delegate(&rt->ring, object.cap, RT_FACET_SAME, &made, NULL),
+                TRANSPORT_OK);
+    entry.timeout_ns = TIMEOUT_NONE;
+    entry.cap = object.cap;
+    CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &own), TRANSPORT_OK);
+    entry.cap = made.cap;
+    CHECK_EQUAL(check, rt_ring_submit(&rt->ring, &entry, &lent), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 0, 0), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_revoke(&rt->ring, made.handle, &receipt, NULL), 1);
+    CHECK_EQUAL(check, receipt.events, 1);
+    CHECK(check, rt_ring_poll(&rt->ring, lent, &cqe) && cqe.result == TRANSPORT_REVOKED);
+    CHECK(check, !rt_ring_poll(&rt->ring, own, &cqe));
+    CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_REVOKED);
+    entry = park_entry(OPCODE_UNPARK, NULL);
+    entry.cap = object.cap;
+    entry.value = UINT32_MAX;
+    CHECK_EQUAL(check, done(rt, &entry).result, 1);
+    CHECK(check, rt_ring_poll(&rt->ring, own, &cqe) && cqe.result == 0);
+    CHECK_EQUAL(check, rt_release(&rt->ring, made.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(&rt->ring, made.handle), TRANSPORT_OK);
+}
+
 /* The word of an object: found under its offset by whoever holds the object, mapped or not, and
  * another than the process's own at the same number. */
 static void shared_word(struct check *check)
@@ -150,6 +184,7 @@ static void shared_word(struct check *check)
     entry.cap = object.cap;
     CHECK_EQUAL(check, done(rt, &entry).result, 1);
     CHECK(check, rt_ring_poll(&rt->ring, operation, &cqe) && cqe.result == 0);
+    lent_word(check, object);
     entry.opcode = OPCODE_PARK;
     entry.address = 2 * LIMIT_PAGE_BYTES;
     CHECK_EQUAL(check, done(rt, &entry).result, TRANSPORT_BAD_BUFFER);
