@@ -234,44 +234,163 @@ static int measure(struct rt *rt)
     return rt_call(&rt->ring, &stop).status == SMALL_BYTES ? 0 : 3;
 }
 
-/* Calls the one capability of the request, and gives it up. */
-static bool use_passed(struct rt *rt, const struct rt_request *request, struct rt_buffer room)
-{
-    const struct rt_call call = {.cap = request->caps[0].cap,
-                                 .interface_id = NULL_OBJECT_INTERFACE_ID,
-                                 .message = room.bytes,
-                                 .message_bytes = 8,
-                                 .result = room.bytes + ANSWER_BYTES,
-                                 .result_bytes = ANSWER_BYTES};
+/* ---- the server --------------------------------------------------------------------------------
+ */
 
-    return rt_call(&rt->ring, &call).status >= 0 && rt_release(&rt->ring, call.cap) == 0;
+/*
+ * It asks for RECEIVES calls at once, so that it takes up to as many each time it runs, and answers
+ * them all with one submission. Entries are written in place; user_data tells an inbox's index or
+ * OTHER.
+ */
+enum {
+    RECEIVES = 8,
+    OTHER = RECEIVES,
+};
+
+struct server {
+    struct rt_ring *ring;
+    struct cap_id endpoint;
+    struct rt_buffer inbox[RECEIVES];
+    struct rt_buffer room;
+    uint32_t written;                    /* entries that were not submitted yet */
+    uint32_t others;                     /* of these: complete at once */
+    const struct endpoint_message *stop; /* the call that said so */
+};
+
+static struct sqe *server_place(struct server *server, uint32_t name)
+{
+    struct sqe *place = rt_ring_place(server->ring, server->written++);
+
+    place->user_data = RT_RING_OWN | name;
+    return place;
+}
+
+/* Answers the call in an inbox with the bytes that came, and asks for the next one there. */
+static inline void server_answer(struct server *server, uint32_t index,
+                                 const struct endpoint_message *head)
+{
+    const struct rt_buffer inbox = server->inbox[index];
+    struct sqe *place = server_place(server, index);
+
+    place->opcode = OPCODE_RETURN_RECV;
+    place->flags = 0;
+    place->method = 0;
+    place->transfers = 0;
+    place->message_bytes = head->message_bytes;
+    place->cap = server->endpoint;
+    place->token = head->token;
+    place->message = (uintptr_t)(head + 1);
+    place->result = (uintptr_t)inbox.bytes;
+    place->result_bytes = inbox.size;
+    place->answer = 0;
+    place->spare = 0;
+}
+
+/* Calls the one capability of the request, and gives it up. */
+static void server_use(struct server *server, const struct endpoint_message *head)
+{
+    const uint8_t *behind = (const uint8_t *)(head + 1) + head->message_bytes;
+    struct cap_id cap = ((const struct received_cap *)(const void *)behind)->cap;
+    const struct rt_call call = {.cap = cap,
+                                 .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                 .message = server->room.bytes,
+                                 .message_bytes = 8,
+                                 .result = server->room.bytes + ANSWER_BYTES,
+                                 .result_bytes = ANSWER_BYTES};
+    struct sqe *place = rt_ring_place(server->ring, server->written++);
+
+    *place = rt_call_entry(&call);
+    place->user_data = RT_RING_OWN | OTHER;
+    place = rt_ring_place(server->ring, server->written++);
+    *place = (struct sqe){.opcode = OPCODE_RELEASE, .user_data = RT_RING_OWN | OTHER, .cap = cap};
+    server->others += 2;
+}
+
+/* One completion; false: it is none that should come. */
+static inline bool server_step(struct server *server, const struct cqe *completion)
+{
+    uint32_t index = (uint32_t)completion->user_data;
+    const struct endpoint_message *head;
+
+    if (completion->result < 0) {
+        return false;
+    }
+    if (index == OTHER) {
+        return true;
+    }
+    head = (const struct endpoint_message *)(const void *)server->inbox[index].bytes;
+    if (UNLIKELY(head->method == METHOD_STOP)) {
+        server->stop = head;
+        return true;
+    }
+    if (head->method == METHOD_USE) {
+        server_use(server, head);
+    }
+    server_answer(server, index, head);
+    return true;
+}
+
+static bool server_begin(struct server *server)
+{
+    server->room = rt_buffer_alloc(server->ring, 2 * ANSWER_BYTES);
+    for (uint32_t i = 0; i < RECEIVES; i++) {
+        struct rt_buffer inbox = rt_buffer_alloc(
+            server->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES) +
+                              LIMIT_TRANSFERS * (uint32_t)sizeof(struct received_cap));
+
+        if (inbox.bytes == NULL) {
+            return false;
+        }
+        server->inbox[i] = inbox;
+        *rt_ring_place(server->ring, server->written++) =
+            (struct sqe){.opcode = OPCODE_RECV,
+                         .user_data = RT_RING_OWN | i,
+                         .cap = server->endpoint,
+                         .result = (uintptr_t)inbox.bytes,
+                         .result_bytes = inbox.size};
+    }
+    return true;
+}
+
+/* Answers the call that said stop, when all completions were taken. */
+static int server_stop(const struct server *server)
+{
+    const struct rt_reply reply = {.endpoint = server->endpoint,
+                                   .token = server->stop->token,
+                                   .message = server->stop + 1,
+                                   .message_bytes = server->stop->message_bytes};
+
+    return rt_return(server->ring, &reply) == TRANSPORT_OK ? 0 : 4;
 }
 
 /* Answers every call with the bytes that came, until one says stop. */
 static int serve(struct rt *rt, struct cap_id endpoint)
 {
-    struct rt_buffer inbox =
-        rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES) +
-                                       LIMIT_TRANSFERS * (uint32_t)sizeof(struct received_cap));
-    struct rt_buffer room = rt_buffer_alloc(&rt->ring, 2 * ANSWER_BYTES);
-    struct rt_request request = rt_receive(&rt->ring, endpoint, inbox);
+    struct server server = {.ring = &rt->ring, .endpoint = endpoint};
 
     rt->ring.checks = false;
-    while (request.status >= 0) {
-        struct rt_reply reply = {.endpoint = endpoint,
-                                 .token = request.head->token,
-                                 .message = request.message,
-                                 .message_bytes = request.head->message_bytes};
-
-        if (request.head->method == METHOD_STOP) {
-            return rt_return(&rt->ring, &reply) == TRANSPORT_OK ? 0 : 4;
-        }
-        if (request.head->method == METHOD_USE && !use_passed(rt, &request, room)) {
-            return 6;
-        }
-        request = rt_return_receive(&rt->ring, &reply, inbox);
+    if (!server_begin(&server)) {
+        return 7;
     }
-    return 5;
+    while (server.stop == NULL) {
+        uint32_t wait = server.others + 1;
+        uint32_t ready;
+
+        rt_ring_push(server.ring, server.written);
+        server.written = 0;
+        server.others = 0;
+        if (rt_syscall_cap_enter(wait, TIMEOUT_NONE) < 0) {
+            return 5;
+        }
+        ready = rt_ring_ready(server.ring);
+        for (uint32_t i = 0; i < ready; i++) {
+            if (!server_step(&server, rt_ring_completion(server.ring, i))) {
+                return 6;
+            }
+        }
+        rt_ring_taken(server.ring, ready);
+    }
+    return server_stop(&server);
 }
 
 int main(struct rt *rt)
