@@ -88,6 +88,12 @@ MUST_USE bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_
 /* The call that endpoint_match would take next if it takes one; NULL: none can be taken now. */
 MUST_USE struct endpoint_record *endpoint_next_call(const struct endpoint_queues *queues);
 
+/* Whether the end of a session waits to be told. */
+static inline bool endpoint_has_closed(const struct endpoint_queues *queues)
+{
+    return !list_is_empty(&queues->closed);
+}
+
 /* Whether the next receiver gets a call at most: no session's end waits, and it finds a place. */
 static inline bool endpoint_only_calls(const struct endpoint_queues *queues)
 {
@@ -161,6 +167,13 @@ static inline uint64_t endpoint_fly(struct endpoint_queues *queues, struct endpo
     return (token->generation << ENDPOINT_TOKEN_SLOT_BITS) | slot;
 }
 
+/* Whether a call that comes now would meet the oldest receiver, which is there. */
+static inline bool endpoint_can_meet(const struct endpoint_queues *queues)
+{
+    return LIKELY(list_is_empty(&queues->calls) && list_is_empty(&queues->closed) &&
+                  queues->in_flight != UINT32_MAX);
+}
+
 /*
  * What endpoint_add_call and endpoint_match do when a receiver waits and nothing comes before the
  * call: it is in flight under *token, the oldest receiver is nowhere. False: something does, or no
@@ -170,8 +183,7 @@ MUST_USE static inline bool endpoint_meet(struct endpoint_queues *queues,
                                           struct endpoint_record *call, uint64_t *token)
 {
     ASSERT(call->place == ENDPOINT_NOWHERE);
-    if (UNLIKELY(!list_is_empty(&queues->calls) || !list_is_empty(&queues->closed) ||
-                 list_is_empty(&queues->receivers) || queues->in_flight == UINT32_MAX)) {
+    if (UNLIKELY(list_is_empty(&queues->receivers) || !endpoint_can_meet(queues))) {
         return false;
     }
     *token = endpoint_fly(queues, call);

@@ -53,15 +53,6 @@ static bool next_is_call(const struct thread *thread)
     return (quick_word(ring_peek(ring, ring->sq_head), 0) & UINT8_MAX) == OPCODE_CALL;
 }
 
-/* The next submission by the short way. `next` as ring_drain's. */
-static enum quick drain_quick(struct cpu *cpu, struct thread *thread, struct thread **next)
-{
-    uint32_t acceptable = ring_acceptable(&thread->ring);
-
-    return acceptable == 0 ? QUICK_NONE
-                           : quick_submission(cpu, thread, acceptable == 1 ? next : NULL);
-}
-
 /* One stretch. `next` is given if the thread waits without a time limit once all is drained, and
  * may leave the CPU here. */
 static enum drain ring_drain(struct cpu *cpu, struct thread *thread, struct thread **next)
@@ -73,10 +64,12 @@ static enum drain ring_drain(struct cpu *cpu, struct thread *thread, struct thre
     while (work + cpu->effects < DISPATCH_WORK) {
         struct sqe sqe;
         enum ring_take take;
-        enum quick quick = drain_quick(cpu, thread, next);
+        uint32_t left = ring_acceptable(&thread->ring);
+        uint32_t head = thread->ring.sq_head;
+        enum quick quick = left == 0 ? QUICK_NONE : quick_submission(cpu, thread, left, next);
 
         if (quick == QUICK_DONE) {
-            work += DISPATCH_BASE;
+            work += (thread->ring.sq_head - head) * DISPATCH_BASE;
             continue;
         }
         if (quick != QUICK_NONE) {
@@ -240,7 +233,8 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     thread->wait_for = 1;
     thread->timed_out = false;
     thread->deadline_ns = TIMEOUT_NONE;
-    quick = quick_submission(cpu, thread, &next);
+    cpu->effects = 0;
+    quick = quick_submission(cpu, thread, 1, &next);
     if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
     }

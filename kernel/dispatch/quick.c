@@ -77,16 +77,21 @@ static inline bool quick_call(struct thread *thread, const uint8_t *entry, struc
     return true;
 }
 
-enum quick quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
+enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
+                            struct thread **next)
 {
     const uint8_t *entry = ring_peek(&thread->ring, thread->ring.sq_head);
 
     /* Which way to look: whoever goes it reads the word once more, and believes that alone. */
-    switch (quick_word(entry, 0) & UINT8_MAX) {
-    case OPCODE_CALL:
-        return handoff_call(cpu, thread, entry, next);
-    case OPCODE_RETURN_RECV:
-        return handoff_return(cpu, thread, entry, next);
+    unsigned opcode = quick_word(entry, 0) & UINT8_MAX;
+
+    if (opcode == OPCODE_CALL) {
+        return handoff_call(cpu, thread, left, next);
+    }
+    if (opcode == OPCODE_RETURN_RECV) {
+        return handoff_return(cpu, thread, left, next);
+    }
+    switch (opcode) {
     case OPCODE_DUP:
         return quick_duplicate(thread, entry);
     case OPCODE_RELEASE:

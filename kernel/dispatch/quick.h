@@ -11,9 +11,9 @@
 /* What the short way did with a submission. */
 enum quick {
     QUICK_NONE,   /* the submission is not usual, and untouched: the long way */
-    QUICK_DONE,   /* it is carried out; the thread goes on with its cap_enter */
-    QUICK_WAIT,   /* it is carried out and the thread waits, or has become ready again since */
-    QUICK_SWITCH, /* it is carried out, the thread waits, and *next runs now on its time */
+    QUICK_DONE,   /* one at least is carried out; the thread goes on with its cap_enter */
+    QUICK_WAIT,   /* all are, and the thread waits, or has become ready again since */
+    QUICK_SWITCH, /* all are, the thread waits, and *next runs now on its time */
 };
 
 /* The word at `offset` of the shared entry; each is read once. */
@@ -22,13 +22,19 @@ static inline uint64_t quick_word(const uint8_t *entry, size_t offset)
     return atomic_load_relaxed_word(entry + offset);
 }
 
+enum {
+    QUICK_EFFECTS = 8192, /* cpu->effects from which on no run goes on */
+};
+
 /*
- * Carries out the next submission of the current thread, which the ring can accept
- * (ring_acceptable), if it is usual. `next` is given when nothing is left to drain behind it and
- * the thread is about to wait for `wait_for` completions without a time limit; without it (NULL)
- * there is no WAIT and no SWITCH. Messages delivered count in cpu->effects. No lock is held.
+ * Carries out the next submission of the current thread, if it is usual, and perhaps some of those
+ * behind it, when they are of its kind; `left` can be accepted (ring_acceptable), not 0. `next` is
+ * given when the thread is about to wait for `wait_for` completions without a time limit once all
+ * are done; without it (NULL) there is no WAIT and no SWITCH. Messages delivered count in
+ * cpu->effects. No lock is held.
  */
-MUST_USE enum quick quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
+MUST_USE enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                     struct thread **next);
 
 /* Carries out CALLs of quick methods (object_type.quick) from the first on, at most `limit`, until
  * one needs another way; how many. No lock is held. */

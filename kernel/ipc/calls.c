@@ -184,7 +184,7 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
                                       const struct sqe *sqe, struct refusal *refusal)
 {
     struct endpoint *endpoint = endpoint_of_owner(edge->object);
-    uint32_t room = endpoint_receive_bytes(&endpoint->queues.limits);
+    uint32_t room = endpoint->receive_bytes;
     struct operation *receive;
     struct settling settling;
     enum transport_error error;

@@ -95,6 +95,7 @@ enum status endpoint_create(const struct endpoint_limits *limits, struct account
     endpoint->account = account;
     spinlock_init(&endpoint->lock, LOCK_RANK_ENDPOINT, 0);
     endpoint_queues_init(&endpoint->queues, limits);
+    endpoint->receive_bytes = endpoint_receive_bytes(limits);
     *created = endpoint;
     return STATUS_OK;
 }

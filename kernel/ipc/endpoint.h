@@ -10,6 +10,7 @@ struct endpoint {
     struct object object; /* what clients' edges without a badge name */
     struct object owner;  /* what owners' edges name: with the last of them the endpoint closes */
     struct account *account; /* pays for the places; fixed */
+    uint32_t receive_bytes;  /* least room of a receive, by the limits; fixed */
     struct spinlock lock;
     /* lock: */
     struct endpoint_queues queues;

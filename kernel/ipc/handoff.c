@@ -89,8 +89,8 @@ static inline void entry_complete(struct thread *thread, const struct cqe *cqe)
 }
 
 /* A CALL through an id that is no edge: the refusal of edge_pin. */
-static NOINLINE enum quick call_refuse_id(struct thread *thread, const uint8_t *shared,
-                                          struct cap_id cap, enum transport_error error)
+static ALWAYS_INLINE enum quick call_refuse_id(struct thread *thread, const uint8_t *shared,
+                                               struct cap_id cap, enum transport_error error)
 {
     entry_complete(
         thread,
@@ -165,21 +165,9 @@ static ALWAYS_INLINE void message_copy(struct thread *to, uint32_t to_offset, st
     }
 }
 
-/* The call is in flight: writes its message to the receiver. Endpoint lock held. */
-static ALWAYS_INLINE void message_deliver(const struct operation *call,
-                                          const struct operation *receive)
+/* The head of the message of `call`, in flight, at its place or elsewhere. */
+static ALWAYS_INLINE void head_write(struct endpoint_message *head, const struct operation *call)
 {
-    struct thread *server = receive->owner;
-    uint32_t offset = receive->result_offset;
-    uint32_t within = offset % LIMIT_PAGE_BYTES;
-    struct endpoint_message own;
-    struct endpoint_message *head = &own;
-
-    ASSERT(sizeof(*head) + call->message_bytes <= receive->result_bytes);
-    if (LIKELY(within + sizeof(*head) <= LIMIT_PAGE_BYTES)) {
-        head = (struct endpoint_message *)(void *)(server->arena_page[offset / LIMIT_PAGE_BYTES] +
-                                                   within);
-    }
     head->token = call->token;
     head->badge = call->badge;
     head->interface_id = call->interface_id;
@@ -190,11 +178,39 @@ static ALWAYS_INLINE void message_deliver(const struct operation *call,
     head->kind = ENDPOINT_MESSAGE_CALL;
     head->spare[0] = 0;
     head->spare[1] = 0;
-    if (UNLIKELY(head == &own)) {
-        thread_arena_write(server, offset, head, sizeof(*head));
+}
+
+/* message_deliver across pages. */
+static NOINLINE void message_deliver_pages(const struct operation *call, struct thread *server,
+                                           uint32_t offset)
+{
+    struct endpoint_message head;
+
+    head_write(&head, call);
+    thread_arena_write(server, offset, &head, sizeof(head));
+    arena_copy(server, offset + (uint32_t)sizeof(head), call->owner, call->message_offset,
+               call->message_bytes);
+}
+
+/* The call is in flight: writes its message to the arena of its server. Endpoint lock held. */
+static ALWAYS_INLINE void message_deliver(const struct operation *call, struct thread *server,
+                                          uint32_t offset)
+{
+    uint32_t bytes = (uint32_t)sizeof(struct endpoint_message) + call->message_bytes;
+    uint32_t to_within = offset % LIMIT_PAGE_BYTES;
+    uint32_t from_within = call->message_offset % LIMIT_PAGE_BYTES;
+    struct endpoint_message *head;
+    const uint8_t *from;
+
+    if (UNLIKELY(to_within + bytes > LIMIT_PAGE_BYTES || from_within + bytes > LIMIT_PAGE_BYTES)) {
+        message_deliver_pages(call, server, offset);
+        return;
     }
-    message_copy(server, offset + (uint32_t)sizeof(*head), call->owner, call->message_offset,
-                 call->message_bytes);
+    head = (struct endpoint_message *)(void *)(server->arena_page[offset / LIMIT_PAGE_BYTES] +
+                                               to_within);
+    from = call->owner->arena_page[call->message_offset / LIMIT_PAGE_BYTES] + from_within;
+    head_write(head, call);
+    arch_copy_words(head + 1, from, call->message_bytes / 8);
 }
 
 /* `call`, in flight, goes to the server of `receive`, which completes; wait_end's result. Endpoint
@@ -206,7 +222,8 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
     struct thread *server = receive->owner;
     bool straight;
 
-    message_deliver(call, receive);
+    ASSERT(sizeof(struct endpoint_message) + call->message_bytes <= receive->result_bytes);
+    message_deliver(call, server, receive->result_offset);
     call->taken_epoch = receive->epoch;
     call->receiver = server;
     operation_let_go(endpoint, receive);
@@ -223,150 +240,208 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
 /* ---- CALL --------------------------------------------------------------------------------------
  */
 
-/* Publishes `call`: it meets a receiver, whose operation is *receive then, or waits. False: the
- * long way. Endpoint lock held. */
-static ALWAYS_INLINE bool call_publish(struct endpoint *endpoint, struct operation *call,
-                                       struct operation **receive)
-{
-    struct endpoint_queues *queues = &endpoint->queues;
-    struct endpoint_record *record = endpoint_next_receiver(queues);
+/* What the CALLs of a run have in common. */
+struct calling {
+    struct endpoint *endpoint; /* locked */
+    struct object *target;     /* what their edge names; pinned */
+    struct cap_id cap;
+    uint64_t interface_id;
+    uint64_t badge;
+    uint64_t epoch;
+};
 
-    *receive = NULL;
-    if (UNLIKELY(endpoint->closed)) {
-        return false;
+/* Whether a call that comes now may meet `receiver`, or wait if there is none, as usual. Endpoint
+ * lock held. */
+static ALWAYS_INLINE bool call_is_usual(const struct endpoint *endpoint,
+                                        struct endpoint_record *receiver)
+{
+    const struct endpoint_queues *queues = &endpoint->queues;
+
+    if (receiver == NULL) {
+        return LIKELY(!endpoint->closed && queues->call_count < queues->limits.queue_length);
     }
-    if (record == NULL) {
-        return endpoint_add_call(queues, &call->endpoint_record);
-    }
-    if (UNLIKELY(operation_of(record)->grant != NULL ||
-                 !endpoint_meet(queues, &call->endpoint_record, &call->token))) {
-        return false;
-    }
-    *receive = operation_of(record);
-    return true;
+    return LIKELY(!endpoint->closed && operation_of(receiver)->grant == NULL &&
+                  endpoint_can_meet(queues));
 }
 
-/* The long way after all, for a call that could not be published: gives back what was taken, and
- * the wait that has begun. A thread that became ready meanwhile looks at its entry when it is
- * picked. No lock is held. */
-static COLD NOINLINE enum quick call_undo(struct thread *thread, struct operation *call, bool waits)
+/* An operation for a call, with `slots` for what its answer brings (call_slots in calls.c), which
+ * begins the wait if there is one; NULL: the thread has too little over. */
+static ALWAYS_INLINE struct operation *call_take(struct thread *thread, uint32_t slots, bool last,
+                                                 bool *waits)
 {
-    struct object *target = call->target;
-    bool ready = false;
+    struct operation *call = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    if (waits) {
-        ready = !thread->waiting;
-        thread->entering = ready;
-        thread->waiting = false;
+    if (LIKELY(thread->slots_over >= slots &&
+               (thread->calls_used < thread->calls_held || operation_calls_draw(thread)))) {
+        call = operation_pop(thread, OPERATION_CALL, true);
     }
-    call->target = NULL;
-    operation_release_locked(call);
+    if (LIKELY(call != NULL)) {
+        thread->slots_over -= slots;
+        call->slots = slots;
+        *waits = last && wait_begin(thread);
+    }
     spinlock_unlock(&thread->ring_lock);
-    object_unref(target);
-    return ready ? QUICK_WAIT : QUICK_NONE;
+    return call;
 }
 
-/* Slots for what an answer may bring (call_slots in calls.c). */
-static inline uint32_t answer_slots(const struct endpoint *endpoint, uint32_t result_bytes)
+/* One usual entry: its call meets a receiver or waits. The reference of the target is the call's
+ * from now on, unless it is NONE. */
+static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
+                                         const uint8_t *shared, const struct calling *calling,
+                                         const struct buffers *buffers, uint8_t method,
+                                         struct thread **next)
 {
-    uint32_t records = result_bytes / (uint32_t)sizeof(struct received_cap);
+    struct endpoint *endpoint = calling->endpoint;
+    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
+    uint32_t records = buffers->result_bytes / (uint32_t)sizeof(struct received_cap);
     uint32_t most = endpoint->queues.limits.capabilities;
-
-    return records < most ? records : most;
-}
-
-enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
-                        struct thread **next)
-{
-    uint64_t first = quick_word(shared, 0);
-    struct process *process = thread->process;
-    const struct hold_edge *edge;
-    struct endpoint *endpoint;
-    struct operation *call = NULL;
+    struct operation *call;
     struct operation *receive;
-    struct buffers buffers;
-    struct object *target;
-    struct cap_id cap;
-    enum transport_error error;
-    uint32_t slots;
     bool waits = false;
-    bool straight;
 
-    if (UNLIKELY((first & CALL_FIXED) != CALL_USUAL ||
-                 !buffers_read(thread, shared, first, &buffers))) {
+    if (UNLIKELY(!call_is_usual(endpoint, record))) {
         return QUICK_NONE;
     }
-    cap.raw = quick_word(shared, offsetof(struct sqe, cap));
-    spinlock_lock(&process->lock);
-    error = cap_table_lookup(&process->table, cap, &edge);
-    if (UNLIKELY(error != TRANSPORT_OK)) {
-        spinlock_unlock(&process->lock);
-        return call_refuse_id(thread, shared, cap, error);
-    }
-    target = edge->object;
-    endpoint = endpoint_of_client(target);
-    if (UNLIKELY(endpoint == NULL)) {
-        enum quick quick = call_quick(thread, shared, first >> 16 & UINT8_MAX, buffers, edge);
-
-        spinlock_unlock(&process->lock);
-        return quick;
-    }
-    slots = answer_slots(endpoint, buffers.result_bytes);
-    if (LIKELY(edge->interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
-               edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
-               buffers.message_bytes <= endpoint->queues.limits.message_bytes)) {
-        spinlock_lock(&thread->ring_lock);
-        if (LIKELY(thread->slots_over >= slots && thread->calls_used < thread->calls_held)) {
-            call = operation_pop(thread, OPERATION_CALL, true);
-        }
-        if (LIKELY(call != NULL)) {
-            thread->slots_over -= slots;
-            call->slots = slots;
-            waits = next != NULL && wait_begin(thread);
-        }
-        spinlock_unlock(&thread->ring_lock);
-    }
+    call = call_take(thread, records < most ? records : most, next != NULL, &waits);
     if (UNLIKELY(call == NULL)) {
-        spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
-    object_ref(target);
     call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     call->endpoint = endpoint;
-    call->target = target;
-    call->epoch = edge->epoch;
-    call->badge = edge->badge;
-    call->interface_id = edge->interface_id;
-    call->method = first >> 16 & UINT8_MAX;
-    call->message_offset = buffers.message;
-    call->message_bytes = buffers.message_bytes;
-    call->result_offset = buffers.result;
-    call->result_bytes = buffers.result_bytes;
-    spinlock_unlock(&process->lock);
-
-    spinlock_lock(&endpoint->lock);
-    if (UNLIKELY(!call_publish(endpoint, call, &receive))) {
-        spinlock_unlock(&endpoint->lock);
-        return call_undo(thread, call, waits);
-    }
+    call->target = calling->target;
+    call->epoch = calling->epoch;
+    call->badge = calling->badge;
+    call->interface_id = calling->interface_id;
+    call->method = method;
+    call->message_offset = buffers->message;
+    call->message_bytes = buffers->message_bytes;
+    call->result_offset = buffers->result;
+    call->result_bytes = buffers->result_bytes;
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += buffers.message_bytes;
-    straight = receive != NULL;
-    if (LIKELY(straight)) {
-        struct thread *server = receive->owner;
-
-        straight = call_give(cpu, endpoint, call, receive, waits ? thread : NULL);
-        if (LIKELY(straight)) {
-            *next = server;
+    cpu->effects += buffers->message_bytes;
+    if (record == NULL) {
+        if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
+            ASSERT(false); /* call_is_usual */
         }
+        return waits ? QUICK_WAIT : QUICK_DONE;
     }
-    spinlock_unlock(&endpoint->lock);
-    if (LIKELY(straight)) {
-        lend(cpu, thread, *next);
+    receive = operation_of(record);
+    call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
+    (void)endpoint_take_receiver(&endpoint->queues);
+    if (next != NULL) {
+        *next = receive->owner;
+    }
+    if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL))) {
         return QUICK_SWITCH;
     }
     return waits ? QUICK_WAIT : QUICK_DONE;
+}
+
+/* Reads one entry; false: it is not usual. */
+static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *shared,
+                                    struct buffers *buffers, uint8_t *method)
+{
+    uint64_t first = quick_word(shared, 0);
+
+    *method = (uint8_t)(first >> 16);
+    return LIKELY((first & CALL_FIXED) == CALL_USUAL &&
+                  buffers_read(thread, shared, first, buffers));
+}
+
+/* The entries behind one that was done, as long as they are usual calls of the same edge. It counts
+ * as looked up for all of them when it was for the first: nothing between them can have changed it,
+ * and what others do to it meanwhile comes after. The endpoint's lock is given back and taken again
+ * for each. */
+static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                     const struct calling *calling, struct thread **next)
+{
+    struct endpoint *endpoint = calling->endpoint;
+
+    for (; left != 0 && cpu->effects < QUICK_EFFECTS; left--) {
+        const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+        struct buffers buffers;
+        enum quick quick;
+        uint8_t method;
+
+        if (!call_read(thread, shared, &buffers, &method) ||
+            quick_word(shared, offsetof(struct sqe, cap)) != calling->cap.raw ||
+            quick_word(shared, offsetof(struct sqe, interface_id)) != calling->interface_id ||
+            buffers.message_bytes > endpoint->queues.limits.message_bytes) {
+            break;
+        }
+        spinlock_unlock(&endpoint->lock);
+        spinlock_lock(&endpoint->lock);
+        object_ref(calling->target);
+        quick = call_one(cpu, thread, shared, calling, &buffers, method, left == 1 ? next : NULL);
+        if (quick == QUICK_NONE && object_put(calling->target)) {
+            ASSERT(false); /* the run has a pin */
+        }
+        if (quick != QUICK_DONE) {
+            return quick == QUICK_NONE ? QUICK_DONE : quick;
+        }
+    }
+    return QUICK_DONE;
+}
+
+enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left, struct thread **next)
+{
+    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+    struct process *process = thread->process;
+    const struct hold_edge *edge;
+    struct calling calling;
+    struct buffers buffers;
+    enum transport_error error;
+    enum quick quick;
+    uint8_t method;
+    bool run;
+
+    if (UNLIKELY(!call_read(thread, shared, &buffers, &method))) {
+        return QUICK_NONE;
+    }
+    calling.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
+    spinlock_lock(&process->lock);
+    error = cap_table_lookup(&process->table, calling.cap, &edge);
+    if (UNLIKELY(error != TRANSPORT_OK)) {
+        spinlock_unlock(&process->lock);
+        return call_refuse_id(thread, shared, calling.cap, error);
+    }
+    calling.interface_id = edge->interface_id;
+    calling.target = edge->object;
+    calling.endpoint = endpoint_of_client(calling.target);
+    if (UNLIKELY(calling.endpoint == NULL)) {
+        quick = call_quick(thread, shared, method, buffers, edge);
+        spinlock_unlock(&process->lock);
+        return quick;
+    }
+    if (UNLIKELY(calling.interface_id != quick_word(shared, offsetof(struct sqe, interface_id)) ||
+                 edge->facet != CAP_FACET_ALL || edge->grant != NULL ||
+                 buffers.message_bytes > calling.endpoint->queues.limits.message_bytes)) {
+        spinlock_unlock(&process->lock);
+        return QUICK_NONE;
+    }
+    calling.badge = edge->badge;
+    calling.epoch = edge->epoch;
+    object_ref(calling.target);
+    spinlock_unlock(&process->lock);
+
+    spinlock_lock(&calling.endpoint->lock);
+    quick = call_one(cpu, thread, shared, &calling, &buffers, method, left == 1 ? next : NULL);
+    run = left > 1 && quick == QUICK_DONE;
+    if (UNLIKELY(run)) {
+        const struct calling rest = calling; /* the other stays in registers */
+
+        object_ref(calling.target);
+        quick = call_rest(cpu, thread, left - 1, &rest, next);
+    }
+    spinlock_unlock(&calling.endpoint->lock);
+    if (LIKELY(quick == QUICK_SWITCH)) {
+        lend(cpu, thread, *next);
+    }
+    if (UNLIKELY(run || quick == QUICK_NONE)) {
+        object_unref(calling.target);
+    }
+    return quick;
 }
 
 /* ---- RETURN_RECV -------------------------------------------------------------------------------
@@ -441,102 +516,227 @@ static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint
     return straight;
 }
 
-enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
-                          struct thread **next)
-{
-    uint64_t first = quick_word(shared, 0);
-    struct process *process = thread->process;
-    const struct hold_edge *edge;
-    struct endpoint *endpoint;
-    struct operation *receive = NULL;
-    struct operation *call = NULL;
-    struct endpoint_record *waiting;
+/* What a RETURN_RECV that is found usual is about. */
+struct returning {
+    struct endpoint *endpoint; /* locked and pinned */
+    bool pin;                  /* and the pin is for the first receive that waits */
+    uint64_t epoch;            /* of the owner's edge */
+    struct operation *call;    /* that is answered */
+    uint64_t first;            /* word of the entry */
     struct buffers buffers;
-    uint64_t epoch;
-    bool waits = false;
-    bool straight;
+};
 
-    if (UNLIKELY((first & RETURN_FIXED) != RETURN_USUAL ||
-                 !buffers_read(thread, shared, first, &buffers) || buffers.result % 8 != 0)) {
-        return QUICK_NONE;
-    }
-    spinlock_lock(&process->lock);
-    if (UNLIKELY(cap_table_lookup(&process->table,
-                                  (struct cap_id){quick_word(shared, offsetof(struct sqe, cap))},
-                                  &edge) != TRANSPORT_OK ||
-                 ((const struct object *)edge->object)->type != &endpoint_owner_type ||
-                 edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL ||
-                 edge->grant != NULL)) {
-        spinlock_unlock(&process->lock);
-        return QUICK_NONE;
-    }
-    endpoint = endpoint_of_owner(edge->object);
-    epoch = edge->epoch;
-    object_ref(&endpoint->object); /* the receive's, in the end */
-    spinlock_unlock(&process->lock);
+/* Whether the thread has over what a receive needs. Its ring is locked. */
+static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct endpoint *endpoint)
+{
+    return LIKELY(thread->slots_over >= endpoint->queues.limits.capabilities &&
+                  operation_may_receive(thread) && thread->operations_free != NULL);
+}
 
-    spinlock_lock(&endpoint->lock);
-    waiting = endpoint_waiting_call(&endpoint->queues);
-    if (LIKELY(buffers.result_bytes >= endpoint_receive_bytes(&endpoint->queues.limits) &&
-               receive_is_usual(&endpoint->queues, waiting))) {
-        call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
-                         buffers.message_bytes);
-    }
-    if (LIKELY(call != NULL)) {
-        uint32_t slots = endpoint->queues.limits.capabilities;
+/* The submission is accepted; the answer is copied, its token used up, and its call completes.
+ * wait_end's result. The call is in nobody's list. */
+static ALWAYS_INLINE bool answer(struct cpu *cpu, struct thread *thread,
+                                 const struct returning *returning, const struct thread *waits)
+{
+    struct operation *call = returning->call;
+    uint32_t bytes = returning->buffers.message_bytes;
 
-        spinlock_lock(&thread->ring_lock);
-        if (LIKELY(thread->slots_over >= slots && operation_may_receive(thread))) {
-            receive = operation_pop(thread, OPERATION_RECEIVE, false);
-        }
-        if (LIKELY(receive != NULL)) {
-            thread->slots_over -= slots;
-            receive->slots = slots;
-            list_remove(&call->received_node);
-            waits = next != NULL && waiting == NULL && wait_begin(thread);
-        }
-        spinlock_unlock(&thread->ring_lock);
-    }
-    if (UNLIKELY(receive == NULL)) {
-        spinlock_unlock(&endpoint->lock);
-        object_unref(&endpoint->object);
-        return QUICK_NONE;
-    }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += buffers.message_bytes;
+    cpu->effects += bytes;
+    message_copy(call->owner, call->result_offset, thread, returning->buffers.message, bytes);
+    (void)endpoint_retire(&returning->endpoint->queues, call->endpoint_record.token_slot);
+    return answer_give(cpu, returning->endpoint, call, returning->first, waits);
+}
+
+/* Nobody calls: the receive waits. */
+static ALWAYS_INLINE enum quick return_wait(struct cpu *cpu, struct thread *thread,
+                                            const uint8_t *shared, struct returning *returning,
+                                            struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+    struct thread *client = returning->call->owner;
+    struct operation *receive = NULL;
+    bool waits = false;
+
+    spinlock_lock(&thread->ring_lock);
+    if (receive_fits(thread, endpoint)) {
+        receive = operation_pop(thread, OPERATION_RECEIVE, false);
+        receive->slots = endpoint->queues.limits.capabilities;
+        thread->slots_over -= receive->slots;
+        list_remove(&returning->call->received_node);
+        waits = next != NULL && wait_begin(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(receive == NULL)) {
+        return QUICK_NONE;
+    }
     receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     receive->endpoint = endpoint;
     receive->target = &endpoint->object;
-    receive->epoch = epoch;
-    receive->result_offset = buffers.result;
-    receive->result_bytes = buffers.result_bytes;
-    message_copy(call->owner, call->result_offset, thread, buffers.message, buffers.message_bytes);
-    (void)endpoint_retire(&endpoint->queues, call->endpoint_record.token_slot);
-    if (waiting == NULL && !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+    if (LIKELY(returning->pin)) {
+        returning->pin = false;
+    } else {
+        object_ref(&endpoint->object);
+    }
+    receive->epoch = returning->epoch;
+    receive->result_offset = returning->buffers.result;
+    receive->result_bytes = returning->buffers.result_bytes;
+    if (!endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
         ASSERT(false); /* endpoint_only_calls */
     }
-    {
-        struct thread *client = call->owner;
+    if (LIKELY(answer(cpu, thread, returning, waits ? thread : NULL))) {
+        *next = client;
+        return QUICK_SWITCH;
+    }
+    return waits ? QUICK_WAIT : QUICK_DONE;
+}
 
-        straight = answer_give(cpu, endpoint, call, first, waits ? thread : NULL);
-        if (LIKELY(straight)) {
-            *next = client;
+/* The oldest call that waits, `taken`, comes at once: what the receive needs is there, and given
+ * back before anybody could see it taken. The pin stays the caller's. */
+static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thread,
+                                            const uint8_t *shared,
+                                            const struct returning *returning,
+                                            struct operation *taken)
+{
+    bool fits;
+
+    spinlock_lock(&thread->ring_lock);
+    fits = receive_fits(thread, returning->endpoint);
+    if (fits) {
+        list_remove(&returning->call->received_node);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(!fits)) {
+        return QUICK_NONE;
+    }
+    (void)answer(cpu, thread, returning, NULL);
+    taken->token = endpoint_hand_out(&returning->endpoint->queues);
+    taken->taken_epoch = returning->epoch;
+    taken->receiver = thread;
+    cpu->effects += taken->message_bytes;
+    message_deliver(taken, thread, returning->buffers.result);
+    spinlock_lock(&thread->ring_lock);
+    list_push_back(&thread->received, &taken->received_node);
+    ring_post_result(&thread->ring, quick_word(shared, offsetof(struct sqe, user_data)),
+                     (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
+    spinlock_unlock(&thread->ring_lock);
+    return QUICK_DONE;
+}
+
+/* The endpoint whose owner's edge `cap` is, pinned; NULL: the edge is not usual. */
+static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap,
+                                                     uint64_t *epoch)
+{
+    struct endpoint *endpoint = NULL;
+    const struct hold_edge *edge;
+
+    spinlock_lock(&process->lock);
+    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
+               ((const struct object *)edge->object)->type == &endpoint_owner_type &&
+               edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == CAP_FACET_ALL &&
+               edge->grant == NULL)) {
+        endpoint = endpoint_of_owner(edge->object);
+        *epoch = edge->epoch;
+        object_ref(&endpoint->object);
+    }
+    spinlock_unlock(&process->lock);
+    return endpoint;
+}
+
+/* Reads one entry; false: it is not usual. */
+static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t *shared,
+                                      struct returning *returning)
+{
+    returning->first = quick_word(shared, 0);
+    return LIKELY((returning->first & RETURN_FIXED) == RETURN_USUAL &&
+                  buffers_read(thread, shared, returning->first, &returning->buffers) &&
+                  returning->buffers.result % 8 == 0 &&
+                  returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
+}
+
+/* One entry whose form is usual. */
+static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *thread,
+                                           const uint8_t *shared, struct returning *returning,
+                                           struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+    struct endpoint_record *waiting = endpoint_waiting_call(&endpoint->queues);
+
+    if (UNLIKELY(!receive_is_usual(&endpoint->queues, waiting))) {
+        return QUICK_NONE;
+    }
+    returning->call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
+                                returning->buffers.message_bytes);
+    if (UNLIKELY(returning->call == NULL)) {
+        return QUICK_NONE;
+    }
+    return waiting == NULL ? return_wait(cpu, thread, shared, returning, next)
+                           : return_take(cpu, thread, shared, returning, operation_of(waiting));
+}
+
+/* The entries behind one that was done, as long as they are usual and of the same edge, as
+ * call_rest. */
+static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                       struct returning *returning, struct cap_id cap,
+                                       struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+
+    for (; left != 0 && cpu->effects < QUICK_EFFECTS && !endpoint_has_closed(&endpoint->queues);
+         left--) {
+        const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+        enum quick quick;
+
+        if (!return_read(thread, shared, returning) ||
+            quick_word(shared, offsetof(struct sqe, cap)) != cap.raw) {
+            break;
+        }
+        spinlock_unlock(&endpoint->lock);
+        spinlock_lock(&endpoint->lock);
+        quick = return_one(cpu, thread, shared, returning, left == 1 ? next : NULL);
+        if (quick != QUICK_DONE) {
+            return quick == QUICK_NONE ? QUICK_DONE : quick;
         }
     }
-    if (waiting != NULL) {
-        struct operation *taken = operation_of(waiting);
+    return QUICK_DONE;
+}
 
-        taken->token = endpoint_hand_out(&endpoint->queues);
-        cpu->effects += taken->message_bytes;
-        (void)call_give(cpu, endpoint, taken, receive, NULL);
+enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
+                          struct thread **next)
+{
+    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
+    struct returning returning;
+    struct endpoint *endpoint;
+    enum quick quick = QUICK_NONE;
+
+    endpoint = owned_endpoint(thread->process, cap, &returning.epoch);
+    if (UNLIKELY(endpoint == NULL)) {
+        return QUICK_NONE;
     }
-    if (UNLIKELY(endpoint_session_closed(&endpoint->queues) != NULL)) {
+    returning.endpoint = endpoint;
+    returning.pin = true;
+    spinlock_lock(&endpoint->lock);
+    if (LIKELY(return_read(thread, shared, &returning))) {
+        quick = return_one(cpu, thread, shared, &returning, left == 1 ? next : NULL);
+    }
+    if (UNLIKELY(left > 1 && quick == QUICK_DONE)) {
+        struct returning rest = returning; /* the other stays in registers */
+
+        if (!rest.pin) {
+            object_ref(&endpoint->object); /* the receive has the first pin */
+        }
+        rest.pin = false;
+        quick = return_rest(cpu, thread, left - 1, &rest, cap, next);
+        returning.pin = true;
+    }
+    if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues))) {
         closed_deliver(endpoint);
     } else {
         spinlock_unlock(&endpoint->lock);
     }
-    if (LIKELY(straight)) {
-        return QUICK_SWITCH;
+    if (returning.pin) {
+        object_unref(&endpoint->object);
     }
-    return waits ? QUICK_WAIT : QUICK_DONE;
+    return quick;
 }

@@ -5,10 +5,10 @@
 
 #include "kernel/dispatch/quick.h"
 
-/* quick_submission of the opcodes CALL and RETURN_RECV; `shared` is the entry. */
-MUST_USE enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+/* quick_submission of the opcodes CALL and RETURN_RECV. */
+MUST_USE enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left,
                                  struct thread **next);
-MUST_USE enum quick handoff_return(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+MUST_USE enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
                                    struct thread **next);
 
 #endif

@@ -13,7 +13,7 @@
  * gives back all but one when none of its calls is left: a thread that calls and waits in turn does
  * not touch the ledger. Ring lock held; true: there is room for one more.
  */
-static bool calls_draw(struct thread *thread)
+bool operation_calls_draw(struct thread *thread)
 {
     uint32_t more = thread->calls_held == 0 ? 1 : thread->calls_held;
 
@@ -63,7 +63,7 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
 
     spinlock_lock(&thread->ring_lock);
     if (kind == OPERATION_RECEIVE ? operation_may_receive(thread)
-                                  : !counted || calls_draw(thread)) {
+                                  : !counted || operation_calls_draw(thread)) {
         operation = operation_pop(thread, kind, counted);
     }
     if (operation != NULL) {

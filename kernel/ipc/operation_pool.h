@@ -28,6 +28,9 @@ static inline struct operation *operation_pop(struct thread *thread, enum operat
     return operation;
 }
 
+/* Whether there is room for one more call, drawn from the process's ledger if need be. */
+MUST_USE bool operation_calls_draw(struct thread *thread);
+
 /* Whether one more RECEIVE leaves room in the completion queue for what it is received for. */
 static inline bool operation_may_receive(const struct thread *thread)
 {

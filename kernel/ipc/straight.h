@@ -37,18 +37,25 @@ static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread 
                                      const struct thread *to)
 {
     uint32_t ready = cpu->run_queue.ready_mask;
-    const struct endpoint_switch facts = {
+    struct endpoint_switch facts = {
         .caller_waits = true,
-        .receiver_waits = to->deadline_ns == TIMEOUT_NONE && !cpu->reschedule,
-        .same_cpu = to->task.cpu == cpu,
-        .ending = to->exiting || process_is_dying(to->process),
+        .receiver_waits = true,
+        .same_cpu = true,
         .caller_priority = from->task.priority,
         .receiver_priority = to->task.priority,
-        .anyone_ready = ready != 0,
-        .ready_priority = ready != 0 ? bit_highest(ready) : 0,
-        .time_left_ns = cpu->limited || to->time.budget_ns != 0 ? 0 : SCHED_UNLIMITED,
+        .anyone_ready = true,
+        .time_left_ns = SCHED_UNLIMITED,
     };
 
+    if (UNLIKELY(to->task.cpu != cpu || cpu->reschedule || cpu->limited ||
+                 to->deadline_ns != TIMEOUT_NONE || to->time.budget_ns != 0 || to->exiting ||
+                 process_is_dying(to->process))) {
+        return false;
+    }
+    if (LIKELY(ready == 0)) {
+        return true;
+    }
+    facts.ready_priority = bit_highest(ready);
     return endpoint_may_switch(&facts);
 }
 

@@ -76,8 +76,10 @@ bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
                                 bool valid);
 unsigned __real_quick_drain(struct thread *thread, unsigned limit);
 unsigned __wrap_quick_drain(struct thread *thread, unsigned limit);
-enum quick __real_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
-enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next);
+enum quick __real_quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                   struct thread **next);
+enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                   struct thread **next);
 void __real_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
@@ -584,13 +586,14 @@ unsigned __wrap_quick_drain(struct thread *thread, unsigned limit)
     return done;
 }
 
-enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struct thread **next)
+enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                   struct thread **next)
 {
     enum quick quick = QUICK_NONE;
 
     if (!way_is_long()) {
         short_begin();
-        quick = __real_quick_submission(cpu, thread, next);
+        quick = __real_quick_submission(cpu, thread, left, next);
         short_end();
     }
     if (next == NULL && quick != QUICK_NONE && quick != QUICK_DONE) {
@@ -598,8 +601,8 @@ enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, struc
     }
     hunt_report->short_count[HUNT_SHORT_SWITCH] += quick == QUICK_SWITCH;
     hunt_report->short_count[HUNT_SHORT_DONE] +=
-        quick == QUICK_WAIT || (quick == QUICK_DONE && next != NULL);
-    hunt_report->short_count[HUNT_SHORT_QUEUE] += quick == QUICK_DONE && next == NULL;
+        quick == QUICK_WAIT || (quick == QUICK_DONE && next != NULL && left == 1);
+    hunt_report->short_count[HUNT_SHORT_QUEUE] += quick == QUICK_DONE && (next == NULL || left > 1);
     return quick;
 }
 
