@@ -280,6 +280,30 @@ static void an_impossible_head_takes_nothing(void **state)
     assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
 }
 
+static void an_entry_is_single_only_if_it_can_be_answered(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    ring_start();
+    assert_false(ring_is_single(&ring));
+    for (unsigned i = 0; i < LIMIT_CQ_ENTRIES; i++) {
+        sq()[i % LIMIT_SQ_ENTRIES] = (struct sqe){.opcode = OPCODE_NOP};
+        ring_publish(&shared.header.sq_tail, i + 1);
+        assert_true(ring_is_single(&ring));
+        assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    }
+    ring_publish(&shared.header.sq_tail, LIMIT_CQ_ENTRIES + 1);
+    assert_false(ring_is_single(&ring)); /* its completion has no place */
+    ring_start();
+    ring_publish(&shared.header.sq_tail, 2);
+    assert_false(ring_is_single(&ring));
+    ring_publish(&shared.header.sq_tail, 1);
+    assert_true(ring_is_single(&ring));
+    ring_fail_closed(&ring);
+    assert_false(ring_is_single(&ring));
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void no_frame_beyond_the_bitmap_is_free(void **state)
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_budget_lies_within_its_period),
         cmocka_unit_test(nobody_lends_to_itself),
         cmocka_unit_test(an_impossible_head_takes_nothing),
+        cmocka_unit_test(an_entry_is_single_only_if_it_can_be_answered),
         cmocka_unit_test(no_frame_beyond_the_bitmap_is_free),
         cmocka_unit_test(an_object_larger_than_a_page_has_no_cache),
         cmocka_unit_test(a_cache_with_a_free_object_needs_no_page),

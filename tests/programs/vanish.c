@@ -19,6 +19,7 @@
 #include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
 #include "user/rt/cap.h"
+#include "user/rt/syscall.h"
 
 enum {
     ROUNDS = 100,
@@ -227,8 +228,7 @@ static void batch_round(struct bench *bench, const struct sqe *entry)
         atomic_store_release_u32(&bench->hold, waits == 0);
         first = check_submit(bench->check, ring, &nop);
         call = check_submit(bench->check, ring, entry);
-        CHECK_EQUAL(bench->check, rt_ring_enter(ring, waits == 0 ? 0 : 2, TIMEOUT_NONE),
-                    TRANSPORT_OK);
+        CHECK(bench->check, rt_syscall_cap_enter(waits == 0 ? 0 : 2, TIMEOUT_NONE) >= 0);
         atomic_store_release_u32(&bench->hold, 0);
         CHECK_EQUAL(bench->check, check_completion(bench->check, ring, first).result, 0);
         CHECK_EQUAL(bench->check, check_completion(bench->check, ring, call).result, 0);
