@@ -39,11 +39,6 @@ static struct park_waiter *waiter_of(struct list_node *node)
     return CONTAINER_OF(node, struct park_waiter, node);
 }
 
-static bool key_equal(struct park_key a, struct park_key b)
-{
-    return a.address == b.address && a.space == b.space;
-}
-
 unsigned park_bucket_of(struct park_key key, uint64_t seed)
 {
     /* Multiplying by a large odd number moves every bit upwards, folding brings them back. */
@@ -64,7 +59,7 @@ static struct park_waiter *first_find(const struct park_bucket *bucket, struct p
 {
     struct list_node *node = list_first(&bucket->firsts);
 
-    while (node != NULL && !key_equal(waiter_of(node)->key, key)) {
+    while (node != NULL && !park_key_equal(waiter_of(node)->key, key)) {
         node = list_next(&bucket->firsts, node);
     }
     return node == NULL ? NULL : waiter_of(node);
@@ -122,7 +117,7 @@ static unsigned first_check(const struct park_waiter *first)
     for (node = list_first(&first->behind); node != NULL; node = list_next(&first->behind, node)) {
         const struct park_waiter *waiter = waiter_of(node);
 
-        if (!key_equal(waiter->key, first->key)) {
+        if (!park_key_equal(waiter->key, first->key)) {
             return 2;
         }
         if (waiter->first) {

@@ -18,6 +18,11 @@ struct park_key {
     uint64_t address;
 };
 
+static inline bool park_key_equal(struct park_key a, struct park_key b)
+{
+    return a.address == b.address && a.space == b.space;
+}
+
 /* One that waits; a member of its operation. Zeroed: it does not wait. */
 struct park_waiter {
     struct list_node node; /* first of its key: in the bucket; else in the first one's `behind` */

@@ -218,8 +218,8 @@ static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint6
     return result;
 }
 
-/* Most entries have one submission and wait for its completion: those that are usual are done by
- * the short way. */
+/* Most entries have one submission, or an UNPARK and a PARK, and wait for as many completions:
+ * those that are usual are done by the short way. */
 static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
@@ -227,14 +227,16 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     enum quick quick;
     uint32_t count;
 
-    if (min_complete != 1 || timeout_ns != TIMEOUT_NONE || !ring_is_single(&thread->ring)) {
+    if (timeout_ns != TIMEOUT_NONE ||
+        !(min_complete == 1 ? ring_is_single(&thread->ring)
+                            : min_complete == 2 && ring_acceptable(&thread->ring) == 2)) {
         return enter_long(cpu, min_complete, timeout_ns);
     }
-    thread->wait_for = 1;
+    thread->wait_for = (uint32_t)min_complete;
     thread->timed_out = false;
     thread->deadline_ns = TIMEOUT_NONE;
     cpu->effects = 0;
-    quick = quick_submission(cpu, thread, 1, &next);
+    quick = quick_submission(cpu, thread, (uint32_t)min_complete, &next);
     if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
     }
@@ -243,7 +245,7 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     }
     if (quick == QUICK_DONE && !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
         count = ring_completions(&thread->ring);
-        if (LIKELY(count != 0 && !thread->ring.corrupt)) {
+        if (LIKELY(count >= thread->wait_for && !thread->ring.corrupt)) {
             return count;
         }
     }

@@ -20,6 +20,7 @@
 #include "kernel/dispatch/quick.h"
 
 #include "core/assert.h"
+#include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/quick_table.h"
 #include "kernel/ipc/handoff.h"
 
@@ -96,6 +97,11 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
         return quick_duplicate(thread, entry);
     case OPCODE_RELEASE:
         return quick_release(thread, entry);
+    case OPCODE_UNPARK: /* mostly with the PARK behind it */
+        return left == 2 && next != NULL
+                   ? quick_wake_and_wait(cpu, thread, entry,
+                                         ring_peek(&thread->ring, thread->ring.sq_head + 1), next)
+                   : QUICK_NONE;
     default:
         return QUICK_NONE;
     }

@@ -22,6 +22,8 @@
 #include "kernel/ipc/park.h"
 
 #include "core/assert.h"
+#include "kernel/ipc/operation_pool.h"
+#include "kernel/ipc/straight.h"
 #include "kernel/mem/user_access.h"
 #include "kernel/object/object.h"
 #include "kernel/sched/process.h"
@@ -136,6 +138,7 @@ static void limit_arm(struct operation *operation, uint64_t timeout_ns)
 {
     uint64_t now_ns;
 
+    operation->timer.expired = NULL;
     if (timeout_ns != TIMEOUT_NONE) {
         now_ns = arch_clock_ns();
         operation->timer.expired = park_expired;
@@ -196,6 +199,100 @@ uint32_t park_wake(struct park_key key, uint32_t limit)
     }
     arch_cpu_this()->effects += woken * PARK_WAKE_WORK;
     return woken;
+}
+
+/* park_begin and the wait of its thread in one: who wakes it finds it waiting. False: nothing
+ * happened. */
+static bool turn_wait(struct thread *thread, const struct park_turn *turn)
+{
+    struct bucket *bucket = bucket_of(turn->wait.key);
+    struct operation *operation = NULL;
+    uint32_t found;
+
+    spinlock_lock(&bucket->lock);
+    if (LIKELY((turn->wait.object != NULL ? word_read(thread, &turn->wait, &found)
+                                          : user_word_read(turn->wait.key.address, &found)) &&
+               found == turn->expected)) {
+        spinlock_lock(&thread->ring_lock);
+        /* Of the completions that it waits for, the UNPARK's is one more than there are. */
+        if (LIKELY(wait_begin(thread))) {
+            if (LIKELY(thread->wait_until - thread->ring.cq_tail > 1)) {
+                operation = operation_pop(thread, OPERATION_PARK, false);
+            }
+            if (UNLIKELY(operation == NULL)) {
+                thread->waiting = false;
+                thread->entering = false;
+            }
+        }
+        spinlock_unlock(&thread->ring_lock);
+    }
+    if (LIKELY(operation != NULL)) {
+        ring_accept(&thread->ring, thread->ring.sq_head + 2);
+        operation->user_data = turn->wait_data;
+        operation->park_object = turn->wait.object;
+        operation->park_waits = NULL; /* its edge was never delegated: no revocation looks for it */
+        operation->timer.expired = NULL;
+        park_add(&bucket->waiters, &operation->park, turn->wait.key);
+    }
+    spinlock_unlock(&bucket->lock);
+    return operation != NULL;
+}
+
+/* Wakes one at turn->wake for the current thread, which waits: 1, or 0 if nobody waits there. *next
+ * is who runs now, or NULL. */
+static int32_t turn_wake(struct cpu *cpu, struct thread *thread, const struct park_turn *turn,
+                         struct thread **next)
+{
+    struct bucket *bucket = bucket_of(turn->wake);
+    struct object *object = NULL;
+    struct park_waiter *waiter;
+
+    *next = NULL;
+    spinlock_lock(&bucket->lock);
+    waiter = park_take(&bucket->waiters, turn->wake);
+    if (LIKELY(waiter != NULL)) {
+        struct operation *operation = CONTAINER_OF(waiter, struct operation, park);
+        struct thread *peer = operation->owner;
+
+        if (LIKELY(operation->park_waits == NULL && operation->grant == NULL &&
+                   operation->timer.expired == NULL)) {
+            object = operation->park_object;
+            spinlock_lock(&peer->ring_lock);
+            ring_post_result(&peer->ring, operation->user_data, 0, 0);
+            operation_push(peer, operation, OPERATION_PARK);
+            if (wait_end(cpu, peer, thread)) {
+                *next = peer;
+            }
+            spinlock_unlock(&peer->ring_lock);
+        } else {
+            object = wait_leave(bucket, operation);
+            operation_complete(operation, 0, 0, NULL);
+        }
+    }
+    spinlock_unlock(&bucket->lock);
+    object_drop(object);
+    return waiter != NULL;
+}
+
+enum quick park_turn(struct cpu *cpu, struct thread *thread, const struct park_turn *turn,
+                     struct thread **next)
+{
+    int32_t woken;
+
+    /* The wait comes first: it alone can turn out not to be usual. Nobody can tell, because the
+     * words differ and the thread does nothing in between. */
+    if (!turn_wait(thread, turn)) {
+        return QUICK_NONE;
+    }
+    woken = turn_wake(cpu, thread, turn, next);
+    spinlock_lock(&thread->ring_lock);
+    ring_post_result(&thread->ring, turn->wake_data, woken, 0);
+    if (UNLIKELY(thread->waiting && (int32_t)(thread->ring.cq_tail - thread->wait_until) >= 0)) {
+        thread->waiting = false; /* its own wake-up came meanwhile */
+        sched_thread_ready(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return *next != NULL ? QUICK_SWITCH : QUICK_WAIT;
 }
 
 bool park_cancel(struct operation *operation, bool completes)

@@ -16,9 +16,12 @@
  * The copy's own check is not implied by the permission check either: another CPU may unmap or
  * narrow a page between the two.
  *
+ * One word is read by range and copy alone (user_word_read): within a page there is no first byte
+ * before the refusal, and to read is what every page that is there permits (arch_vspace_map).
+ *
  * Invariants:
  * 1. A user_range lies in the user half and does not wrap.
- * 2. No byte is copied unless the check found every page of the range permitted.
+ * 2. No byte is copied by user_copy_* unless the check found every page of the range permitted.
  * 3. A copy whose page another CPU unmaps meanwhile either fails, or goes whole to or from the
  *    frame that was there. That frame is in quarantine until this CPU has flushed, which it cannot
  *    do before the copy is over, because interrupts are off: no byte of its next owner is read or
@@ -100,6 +103,14 @@ enum status user_copy_in(struct vspace *vspace, void *to, struct user_range from
     }
     user_copy_rendezvous_end(vspace, status);
     return status;
+}
+
+bool user_word_read(vaddr_t address, uint32_t *word)
+{
+    struct user_range range;
+
+    return user_range_make(address, sizeof(*word), &range) &&
+           arch_copy_from_user(word, range.address, sizeof(*word));
 }
 
 enum status user_copy_out(struct vspace *vspace, struct user_range to, const void *from)

@@ -34,6 +34,11 @@ bool user_range_make(vaddr_t address, uint64_t bytes, struct user_range *range) 
 enum status user_copy_in(struct vspace *vspace, void *to, struct user_range from) MUST_USE;
 enum status user_copy_out(struct vspace *vspace, struct user_range to, const void *from) MUST_USE;
 
+/* The word at `address`, a multiple of 4, in the *active* address space. False: it cannot be read.
+ * The copy's own check is the permission here: one page, and every page of the user half that is
+ * there may be read by its program. */
+bool user_word_read(vaddr_t address, uint32_t *word) MUST_USE;
+
 /* The page-permission check alone, at most USER_COPY_BYTES_MAX; true for an empty range. */
 bool user_range_permitted(struct vspace *vspace, struct user_range range, bool write) MUST_USE;
 

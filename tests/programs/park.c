@@ -4,6 +4,8 @@
  *
  *   park-alone    every refusal and ending that one thread can see
  *   park-turns    two threads that hand a word to and fro: one lost wake-up and they stand still
+ *   park-relay    the same, where each wakes the other and waits in one submission; words of the
+ *                 process's own, then of a memory object
  *   park-crowd    several threads at one word, woken some at a time
  *   park-exit     the process ends while a thread waits and a time limit runs
  *
@@ -281,6 +283,96 @@ static void two_threads(struct check *check)
     CHECK_EQUAL(check, turns, TURNS);
 }
 
+/* ---- relay ----------------------------------------------------------------------------------- */
+
+/* Two sides that wake each other and wait, each in one submission. */
+struct relay {
+    uint32_t word[2]; /* atomic: side i has something to do */
+};
+
+static struct relay *relay;
+static struct cap_id relay_cap; /* the memory object that `relay` begins; raw 0: own memory */
+
+/* Takes TURNS turns as side `mine`; how many went well. */
+static uint64_t relay_run(struct rt *rt, unsigned mine)
+{
+    uint64_t base = relay_cap.raw == 0 ? 0 : (uintptr_t)relay;
+    const struct rt_turn turn = {.wake_cap = relay_cap,
+                                 .wake = (uintptr_t)&relay->word[1 - mine] - base,
+                                 .wait_cap = relay_cap,
+                                 .wait = (uintptr_t)&relay->word[mine] - base};
+    uint64_t taken = 0;
+
+    for (unsigned i = 0; i < TURNS; i++) {
+        int32_t status = 0;
+
+        atomic_store_release_u32(&relay->word[mine], 0);
+        atomic_store_release_u32(&relay->word[1 - mine], 1);
+        status = rt_wake_and_wait(&rt->ring, &turn);
+        taken += (status == 0 || status == TRANSPORT_CHANGED) &&
+                 atomic_load_acquire_u32(&relay->word[mine]) == 1;
+    }
+    return taken;
+}
+
+/* The second side begins by waiting, and hands back the last turn. */
+static int second_relay(struct rt *rt, void *argument)
+{
+    (void)argument;
+    while (atomic_load_acquire_u32(&relay->word[1]) == 0) {
+        rt_sleep(rt, POLL_NS);
+    }
+    turns = relay_run(rt, 1);
+    atomic_store_release_u32(&woken, 1);
+    return 0;
+}
+
+/* The first side wakes the second for the last time, which then is the one that waits. */
+static void relay_both(struct check *check, struct rt_thread_start *begin)
+{
+    atomic_store_release_u32(&woken, 0);
+    *relay = (struct relay){{0}};
+    CHECK_EQUAL(check, thread_start(check->rt, begin), TRANSPORT_OK);
+    CHECK_EQUAL(check, relay_run(check->rt, 0), TURNS);
+    atomic_store_release_u32(&relay->word[1], 1);
+    while (atomic_load_acquire_u32(&woken) == 0) {
+        struct sqe entry = {.opcode = OPCODE_UNPARK,
+                            .cap = relay_cap,
+                            .address = (uintptr_t)&relay->word[1] -
+                                       (relay_cap.raw == 0 ? 0 : (uintptr_t)relay),
+                            .value = 1};
+
+        CHECK(check, done(check->rt, &entry).result >= 0);
+        rt_sleep(check->rt, POLL_NS);
+    }
+    CHECK_EQUAL(check, turns, TURNS);
+}
+
+static void relays(struct check *check)
+{
+    static struct rt_thread_start begin[2] = {{.function = second_relay},
+                                              {.function = second_relay}};
+    static struct relay private;
+    struct memory_range range = {.bytes = LIMIT_PAGE_BYTES};
+    struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
+    struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
+    struct memory_object object;
+
+    relay = &private;
+    relay_both(check, &begin[0]);
+    CHECK_EQUAL(check, memory_client_allocate(check->rt, allocator, LIMIT_PAGE_BYTES, &object),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check,
+                memory_client_map_object(check->rt, memory, (struct memory_part){.object = object},
+                                         MEMORY_PROTECTION_READ_WRITE, &range),
+                TRANSPORT_OK);
+    relay = (struct relay *)(uintptr_t)range.address;
+    relay_cap = object.cap;
+    relay_both(check, &begin[1]);
+}
+
+/* ---- crowd ----------------------------------------------------------------------------------- */
+
 static int crowd_member(struct rt *rt, void *argument)
 {
     (void)argument;
@@ -346,6 +438,8 @@ int main(struct rt *rt)
         alone(&check);
     } else if (rt_name_is(rt, "park-turns")) {
         two_threads(&check);
+    } else if (rt_name_is(rt, "park-relay")) {
+        relays(&check);
     } else if (rt_name_is(rt, "park-crowd")) {
         crowd(&check);
     } else {

@@ -248,6 +248,39 @@ int32_t rt_unpark(struct rt_ring *ring, const uint32_t *word, uint32_t count)
     return status != TRANSPORT_OK ? status : completion.result;
 }
 
+int32_t rt_wake_and_wait(struct rt_ring *ring, const struct rt_turn *turn)
+{
+    const struct cqe *first = rt_ring_completion(ring, 0);
+    const struct cqe *second = rt_ring_completion(ring, 1);
+    int32_t woken;
+    int32_t waited;
+
+    *rt_ring_place(ring, 0) = (struct sqe){.opcode = OPCODE_UNPARK,
+                                           .user_data = RT_RING_OWN,
+                                           .cap = turn->wake_cap,
+                                           .address = turn->wake,
+                                           .value = 1};
+    *rt_ring_place(ring, 1) = (struct sqe){.opcode = OPCODE_PARK,
+                                           .user_data = RT_RING_OWN | 1,
+                                           .cap = turn->wait_cap,
+                                           .address = turn->wait,
+                                           .timeout_ns = TIMEOUT_NONE,
+                                           .value = turn->expected};
+    rt_ring_push(ring, 2);
+    while (rt_ring_ready(ring) < 2) {
+        int64_t status = rt_syscall_cap_enter(2, TIMEOUT_NONE);
+
+        if (status < 0) {
+            return (int32_t)status;
+        }
+    }
+    /* The PARK may have ended first. */
+    woken = (first->user_data & 1) == 0 ? first->result : second->result;
+    waited = (first->user_data & 1) == 0 ? second->result : first->result;
+    rt_ring_taken(ring, 2);
+    return woken < 0 ? woken : waited;
+}
+
 int32_t rt_nop(struct rt_ring *ring)
 {
     struct sqe entry = {.opcode = OPCODE_NOP};

@@ -133,6 +133,21 @@ MUST_USE int32_t rt_park(struct rt_ring *ring, const uint32_t *word, uint32_t ex
  * LIMIT_UNPARK at most: ask again for more. */
 MUST_USE int32_t rt_unpark(struct rt_ring *ring, const uint32_t *word, uint32_t count);
 
+/* Two words, each at an address of its own or, with a capability, at an offset of a MemoryObject.
+ */
+struct rt_turn {
+    struct cap_id wake_cap; /* raw 0: `wake` is an address */
+    uint64_t wake;
+    struct cap_id wait_cap; /* raw 0: `wait` is an address */
+    uint64_t wait;
+    uint32_t expected;
+};
+
+/* rt_unpark of one thread at `wake`, then rt_park at `wait` without a time limit, in one
+ * submission: how two threads hand work to and fro. Nothing else is under way on this ring. 0:
+ * unparked; CHANGED, and the errors of either. */
+MUST_USE int32_t rt_wake_and_wait(struct rt_ring *ring, const struct rt_turn *turn);
+
 /* Does nothing, by the whole way. */
 MUST_USE int32_t rt_nop(struct rt_ring *ring);
 
