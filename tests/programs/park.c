@@ -290,7 +290,7 @@ struct relay {
     uint32_t word[2]; /* atomic: side i has something to do */
 };
 
-static struct relay *relay;
+static struct relay *relay;     /* on the first thread's stack, or in the memory object */
 static struct cap_id relay_cap; /* the memory object that `relay` begins; raw 0: own memory */
 
 /* Takes TURNS turns as side `mine`; how many went well. */
@@ -309,6 +309,15 @@ static uint64_t relay_run(struct rt *rt, unsigned mine)
         atomic_store_release_u32(&relay->word[mine], 0);
         atomic_store_release_u32(&relay->word[1 - mine], 1);
         status = rt_wake_and_wait(&rt->ring, &turn);
+        /* The other may have seen its word before it waited, and its wake-up comes now. */
+        while (status == 0 && atomic_load_acquire_u32(&relay->word[mine]) == 0) {
+            const struct sqe wait = {.opcode = OPCODE_PARK,
+                                     .cap = turn.wait_cap,
+                                     .address = turn.wait,
+                                     .timeout_ns = TIMEOUT_NONE};
+
+            status = done(rt, &wait).result;
+        }
         taken += (status == 0 || status == TRANSPORT_CHANGED) &&
                  atomic_load_acquire_u32(&relay->word[mine]) == 1;
     }
@@ -352,7 +361,7 @@ static void relays(struct check *check)
 {
     static struct rt_thread_start begin[2] = {{.function = second_relay},
                                               {.function = second_relay}};
-    static struct relay private;
+    struct relay private;
     struct memory_range range = {.bytes = LIMIT_PAGE_BYTES};
     struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};

@@ -145,7 +145,8 @@ struct rt_turn {
 
 /* rt_unpark of one thread at `wake`, then rt_park at `wait` without a time limit, in one
  * submission: how two threads hand work to and fro. Nothing else is under way on this ring. 0:
- * unparked; CHANGED, and the errors of either. */
+ * unparked, perhaps by a wake-up that was meant for an earlier wait: look at the word; CHANGED; and
+ * the errors of either. */
 MUST_USE int32_t rt_wake_and_wait(struct rt_ring *ring, const struct rt_turn *turn);
 
 /* Does nothing, by the whole way. */
