@@ -16,7 +16,7 @@
 #define CAP_FACET_ALL UINT64_MAX /* every method, those added later too */
 
 enum {
-    CAP_TABLE_PAGE_SLOTS = 64,
+    CAP_TABLE_PAGE_SLOTS = LIMIT_PAGE_BYTES / 64, /* a slot is one cache line */
     CAP_TABLE_PAGES = (LIMIT_TABLE_SLOTS + CAP_TABLE_PAGE_SLOTS - 1) / CAP_TABLE_PAGE_SLOTS,
     CAP_TABLE_WINDOW = LIMIT_DESCRIPTORS, /* slots below are descriptors, lowest free first */
 };
