@@ -148,6 +148,9 @@ void hunt_shrink(struct hunt_options *options, unsigned runs_max);
 
 extern const struct host_watch hunt_watch;
 void hunt_observe_reset(uint64_t seed);
+/* Whether each thread of the twins' server waits in cap_enter: for its next call. */
+MUST_USE bool hunt_server_rests(void);
+
 /* A twin tells what every process holds and every thread has reserved. */
 void hunt_state_tell(void);
 uint64_t hunt_random(void); /* of what is no part of a program: faults */

@@ -644,6 +644,21 @@ static void process_tell(const struct process *process)
     twin_state(name | 15, process->table.reserved - claimed);
 }
 
+bool hunt_server_rests(void)
+{
+    for (uint32_t i = 0; i < known_count; i++) {
+        const struct process *process = known[i];
+
+        for (struct list_node *node = list_first(&process->threads);
+             process->pid == 2 && node != NULL; node = list_next(&process->threads, node)) {
+            if (!CONTAINER_OF(node, struct thread, process_node)->waiting) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void hunt_state_tell(void)
 {
     for (uint64_t pid = 1; pid <= 2; pid++) {

@@ -356,6 +356,9 @@ static void client(struct actor *actor)
         actor->random = mixed(hunt_options.seed, i);
         client_round(actor);
     }
+    while (!hunt_server_rests()) { /* it may have answered, and not asked for its next call */
+        actor_enter(actor, 1, 1000);
+    }
     hunt_state_tell();
     (void)rt_syscall_exit(0, EXIT_PROCESS);
 }
