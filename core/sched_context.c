@@ -54,6 +54,22 @@ void sched_context_init(struct sched_context *context, uint64_t budget_ns, uint6
                                       .given_ns = budget_ns};
 }
 
+void sched_context_change(struct sched_context *context, uint64_t budget_ns, uint64_t period_ns,
+                          uint64_t now_ns)
+{
+    struct sched_context before = *context;
+
+    sched_context_init(context, budget_ns, period_ns, now_ns);
+    context->used_ns = before.used_ns;
+    if (budget_ns != 0 && before.budget_ns != 0) {
+        context->until_ns = before.until_ns;
+        context->debt_ns = before.debt_ns;
+        context->left_ns = before.left_ns < budget_ns ? before.left_ns : budget_ns;
+    }
+    context->given_ns = context->used_ns + context->left_ns - context->debt_ns;
+    ASSERT(sched_context_check(context) == 0);
+}
+
 /* One budget comes: the debt first. */
 static void budget_give(struct sched_context *context, uint64_t budget_ns)
 {

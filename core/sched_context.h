@@ -40,6 +40,11 @@ static inline bool sched_budget_is_valid(uint64_t budget_ns, uint64_t period_ns)
 void sched_context_init(struct sched_context *context, uint64_t budget_ns, uint64_t period_ns,
                         uint64_t now_ns);
 
+/* Another budget and period from now on, for a context that keeps what it owes and has no more left
+ * than it had: changing terms makes no time. A period that runs goes on to its end. */
+void sched_context_change(struct sched_context *context, uint64_t budget_ns, uint64_t period_ns,
+                          uint64_t now_ns);
+
 /* Begins the period that `now_ns` lies in, if it is not the one that runs: what was left expires,
  * the new budget pays the debt first. */
 void sched_context_renew(struct sched_context *context, uint64_t now_ns);

@@ -40,6 +40,37 @@ static void test_budget_and_period(void **state)
     assert_int_equal(sched_context_check(&context), 0);
 }
 
+/* Other terms make no time: what was left stays left at most, and a debt stays owed. */
+static void test_other_terms(void **state)
+{
+    struct sched_context context;
+
+    (void)state;
+    sched_context_init(&context, 30, 100, 0);
+    sched_context_charge(&context, 20);
+    sched_context_change(&context, 60, 200, 50);
+    assert_int_equal(sched_context_left(&context), 10);
+    assert_int_equal(sched_context_renew_at(&context), 100);
+    sched_context_change(&context, 5, 200, 50);
+    assert_int_equal(sched_context_left(&context), 5);
+    sched_context_charge(&context, 12);
+    sched_context_change(&context, 50, 100, 60);
+    assert_int_equal(sched_context_left(&context), 0);
+    assert_int_equal(context.debt_ns, 7);
+    sched_context_renew(&context, 100);
+    assert_int_equal(sched_context_left(&context), 43);
+    assert_int_equal(context.used_ns, 32);
+    /* Without a limit nothing is owed; with one again the first budget is full. */
+    sched_context_charge(&context, 50);
+    sched_context_change(&context, 0, 0, 110);
+    assert_true(sched_context_left(&context) == SCHED_UNLIMITED);
+    sched_context_change(&context, 40, 80, 1000);
+    assert_int_equal(sched_context_left(&context), 40);
+    assert_int_equal(sched_context_renew_at(&context), 1080);
+    assert_int_equal(context.used_ns, 82);
+    assert_int_equal(sched_context_check(&context), 0);
+}
+
 static void test_debt_takes_several_periods(void **state)
 {
     struct sched_context context;
@@ -201,11 +232,9 @@ static void test_chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_budget_and_period),
-        cmocka_unit_test(test_debt_takes_several_periods),
-        cmocka_unit_test(test_unlimited),
-        cmocka_unit_test(test_no_time_from_nothing),
-        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_budget_and_period),          cmocka_unit_test(test_other_terms),
+        cmocka_unit_test(test_debt_takes_several_periods), cmocka_unit_test(test_unlimited),
+        cmocka_unit_test(test_no_time_from_nothing),       cmocka_unit_test(test_chains),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
