@@ -26,6 +26,7 @@
 #include "kernel/mem/kmem.h"
 
 #include "core/assert.h"
+#include "kernel/log.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/memory_debug.h"
 #include "kernel/work_check.h"
@@ -156,6 +157,18 @@ void kmem_reclaim(void)
 
         while ((page = cache_take_empty(kmem_caches[i], 0)) != NULL) {
             frame_free(arch_pointer_frame(page));
+        }
+    }
+}
+
+void kmem_report(void)
+{
+    for (unsigned i = 0; i < KMEM_CACHES_MAX && kmem_caches[i] != NULL; i++) {
+        uint64_t count = kmem_in_use(kmem_caches[i]);
+
+        if (count != 0) {
+            log_line(LOG_ERROR, "census: %llu objects \"%s\"", (unsigned long long)count,
+                     kmem_caches[i]->name);
         }
     }
 }

@@ -40,6 +40,9 @@ uint64_t kmem_in_use(struct kmem_cache *cache);
 /* Returns empty slabs to the frame allocator. */
 void kmem_reclaim(void);
 
+/* Logs the caches that have objects: what the machine's end finds too much. */
+void kmem_report(void);
+
 /* 0, or the number of the first broken invariant of kmem.c. Reads every slab page. */
 unsigned kmem_check(void);
 
