@@ -92,7 +92,7 @@ struct ExitReport {
   kind @0 :ExitKind;
   code @1 :Int32;          # exit code; for killed, the code that kill was given
   fault @2 :FaultReport;   # present when kind is faulted
-  cpuTimeNs @3 :UInt64;    # time charged to the process, nanoseconds
+  cpuTimeNs @3 :UInt64;    # time charged to budgets of its threads, nanoseconds
   peakFrames @4 :UInt32;   # most frames it held at one time
 }
 

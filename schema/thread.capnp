@@ -21,12 +21,13 @@ struct ThreadRequest {
   # All that a new thread is made of. Its ring is mapped by the kernel.
 
   entry @0 :UInt64;         # address of its first instruction, in the user half
-  stackTop @1 :UInt64;      # first byte above its stack; a multiple of 16
+  stackTop @1 :UInt64;      # first byte above its stack; a multiple of 16. 0: the kernel makes one
   argument @2 :UInt64;      # in its first argument register
-  threadPointer @3 :UInt64; # base of its thread-local storage
+  threadPointer @3 :UInt64; # base of its thread-local storage. 0: the kernel's choice with a stack
+                            # that it makes, none with another
   ring @4 :RingSizes;
   scheduling @5 :Scheduling.SchedulingParameters;
-  name @6 :Text;            # 1 to 32 of [a-z0-9_-]; appears in reports
+  name @6 :Text;            # 1 to 32 of [a-z0-9_-]; appears in info. Absent: it has none
 }
 
 interface ThreadSpawner {
@@ -37,8 +38,10 @@ interface ThreadSpawner {
   spawn @0 (request :ThreadRequest) -> (thread :ThreadHandle, ringAddress :UInt64);
   # Starts one thread, or changes nothing.
   # Units: bytes, addresses.
-  # Errors: missingArgument; outOfRange (entry or stack outside the user half, sizes); misaligned;
-  # widerThanSource (priority above the caller's own); quotaExceeded (threads, ringBytes, slots).
+  # Errors: missingArgument; outOfRange (entry, stack or thread pointer outside the user half, ring
+  # sizes, budget, a mask without a CPU); misaligned (stackTop); invalidName; widerThanSource
+  # (priority above the caller's own; a caller with a budget); limitExceeded (threads of a process);
+  # quotaExceeded (threads, ringBytes, frames, slots, outstandingCalls); outOfMemory.
   # Lifetime: until it exits or its process ends; dropping the handle leaves it running.
   # Minted by: the kernel at spawn.
 }
@@ -46,14 +49,15 @@ interface ThreadSpawner {
 interface ThreadHandle {
   # One thread, as seen from its own process or a supervisor.
   # Lifetime: outlives the thread and keeps its exit code.
-  # Minted by: ThreadSpawner.spawn; ThreadControl.self.
+  # Minted by: ThreadSpawner.spawn.
 
   setScheduling @0 (parameters :Scheduling.SchedulingParameters) -> ();
   # Changes how the thread competes for a CPU.
   # Units: see SchedulingParameters.
-  # Errors: missingArgument; widerThanSource (priority above the caller's own); outOfRange;
-  # closed (the thread has ended).
-  # Lifetime: until the next call of it.
+  # Errors: missingArgument; widerThanSource (priority above the caller's own; more time than the
+  # thread has, asked by a caller with a budget); outOfRange; unsupported (a mask without the
+  # thread's CPU, which stays the same); closed (the thread has ended).
+  # Lifetime: until the next call of it; what the thread owes of its old budget it still owes.
   # Minted by: ThreadSpawner.spawn.
 
   getScheduling @1 () -> (parameters :Scheduling.SchedulingParameters);
@@ -64,22 +68,26 @@ interface ThreadHandle {
   # Minted by: ThreadSpawner.spawn.
 
   wait @2 (timeoutNs :UInt64 = 0xffffffffffffffff) -> (kind :Process.ExitKind, code :Int32);
-  # Completes when the thread has ended.
+  # Completes when the thread has ended and all that it had is back. A thread that ends with its
+  # process ends as that does.
   # Units: nanoseconds; 0 asks without waiting, the default waits for ever.
-  # Errors: wouldBlock; timedOut; deadlock (a thread that waits for itself); cancelled;
-  # interrupted.
+  # Errors: wouldBlock; timedOut; deadlock (a thread that waits for itself); quotaExceeded
+  # (outstandingCalls); limitExceeded (room for the answer). CANCEL and a revocation end it.
   # Lifetime: may be asked any number of times.
   # Minted by: ThreadSpawner.spawn.
 
   interrupt @3 () -> (wasBlocked :Bool);
-  # Makes a blocked cap_enter of the thread return; its calls stay in flight.
+  # Makes a blocked cap_enter of the thread return, as if its time were over; its calls stay in
+  # flight.
   # Units: none.
   # Errors: closed (the thread has ended).
-  # Lifetime: when the thread is not blocked, its next cap_enter returns at once, one time.
+  # Lifetime: when the thread is not blocked, its next cap_enter that would block returns at once,
+  # one time.
   # Minted by: ThreadSpawner.spawn.
 
   info @4 () -> (threadId :UInt64, name :Text, cpuTimeNs :UInt64, blocked :Bool);
-  # What the thread is and has used. The id is for people: it grants nothing.
+  # What the thread is and has used. The id is for people: it grants nothing. Time is counted for a
+  # thread with a budget only.
   # Units: nanoseconds.
   # Errors: none beyond those of every call.
   # Lifetime: the answer is a snapshot.

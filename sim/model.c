@@ -6,7 +6,7 @@
  * for each difference who could have made it:
  *
  *   an edge appears    - the dispatched submission asks for just this edge (CREATE, MINT), or
- *                      - a spawn under way in this process asks for a process handle, or
+ *                      - a spawn under way in this process asks for a process or thread handle, or
  *                      - the process is being built and its spawn grants just this edge;
  *   an edge disappears - the dispatched submission releases it, or
  *                      - takes back what it has just given (its answer could not be delivered), or
@@ -28,6 +28,7 @@
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/process.capnp.h"
+#include "schema/generated/thread.capnp.h"
 
 enum {
     SLOTS = 1 << 12, /* more than any table has */
@@ -291,6 +292,12 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
     }
 }
 
+/* Whether what it asks for, a process or a thread with a handle, comes later. */
+static bool is_spawn(const struct model_submission *submission)
+{
+    return submission->intent.ask == MODEL_ASK_SPAWN || submission->intent.ask == MODEL_ASK_THREAD;
+}
+
 /* Whether the submission of process `pid` asks for just this edge at `object`. */
 static bool asks_for(struct model_submission *submission, const struct model_edge *edge)
 {
@@ -317,6 +324,9 @@ static bool asks_for(struct model_submission *submission, const struct model_edg
                edge->grant == 0;
     case MODEL_ASK_SPAWN:
         return edge->interface_id == PROCESS_HANDLE_INTERFACE_ID && edge->badge == 0 &&
+               edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0;
+    case MODEL_ASK_THREAD:
+        return edge->interface_id == THREAD_HANDLE_INTERFACE_ID && edge->badge == 0 &&
                edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0;
     default:
         return false;
@@ -757,7 +767,7 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
         return;
     }
     under_way[under_way_count++] = sqe->user_data;
-    if (found->intent.ask == MODEL_ASK_SPAWN) {
+    if (is_spawn(found)) {
         spawns[spawn_count++] = sqe->user_data;
     } else if (found->intent.grants != 0 && carrier_count < CARRIERS) {
         carriers[carrier_count++] = sqe->user_data;
@@ -825,7 +835,7 @@ static void spawn_settle(struct model_submission *spawn)
         struct model_submission *other = &submissions[spawns[i]];
 
         if (other != spawn && other->pid == spawn->pid && other->yielded == 1 &&
-            other->state != MODEL_DONE) {
+            other->intent.ask == spawn->intent.ask && other->state != MODEL_DONE) {
             other->yielded = 0;
             spawn->yielded = 1;
             return;
@@ -850,7 +860,7 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
         !cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
-    if (submission->intent.ask == MODEL_ASK_SPAWN && submission->yielded < caps) {
+    if (is_spawn(submission) && submission->yielded < caps) {
         spawn_settle(submission);
     }
     permitted =

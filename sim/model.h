@@ -48,6 +48,7 @@ enum model_ask {
     MODEL_ASK_CREATE,  /* an endpoint: its owner's edge */
     MODEL_ASK_MINT,    /* a client's edge: interface_id, facet, badge, transfer */
     MODEL_ASK_SPAWN,   /* a process: its handle; and the grants, into the child */
+    MODEL_ASK_THREAD,  /* a thread: its handle */
     MODEL_ASK_WAIT,    /* nothing, perhaps much later */
 };
 

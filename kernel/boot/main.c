@@ -39,6 +39,7 @@
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/memory_space.h"
 #include "kernel/object/spawn.h"
+#include "kernel/object/thread_handle.h"
 #include "kernel/object/thread_spawner.h"
 #include "kernel/symbols.h"
 #include "kernel/work_check.h"
@@ -117,6 +118,7 @@ static NORETURN void machine_end(void)
     } else {
         log_line(LOG_ERROR, "census: %lld frames leaked",
                  (long long)(now - shutdown.frames_before));
+        kmem_report();
         success = false;
     }
     success = ledgers_balanced() && success;
@@ -209,8 +211,14 @@ static void init_start(struct manifest *manifest)
     plan = (struct spawn_plan){.name = service.name.bytes,
                                .name_bytes = service.name.length,
                                .binary = service.binary,
-                               .priority = service.scheduling.priority,
+                               .scheduling = {.priority = service.scheduling.priority,
+                                              .budget_ns = service.scheduling.budget_ns,
+                                              .period_ns = service.scheduling.period_ns,
+                                              .cpu_mask = service.scheduling.cpu_mask},
                                .amounts = machine_open(&service.quotas)};
+    if ((plan.scheduling.cpu_mask & sched_cpus()) == 0) {
+        kernel_boot_refused("init.cpus names no CPU of this machine");
+    }
     status = spawn_create(&plan, &spawn, &refusal);
     if (status != STATUS_OK) {
         kernel_boot_refused(refusal.image != ELF_OK ? elf_error_text(refusal.image)
@@ -262,6 +270,7 @@ static void caches_init(void)
     spawns_init();
     grants_init();
     thread_spawner_init();
+    thread_records_init();
     memory_objects_init();
     memory_spaces_init();
 }

@@ -109,11 +109,15 @@ static bool enter_finish(struct thread *thread, int64_t *result)
     if (thread->ring.corrupt) {
         *result = TRANSPORT_RING_CORRUPT;
     } else if (count < thread->wait_for && !thread->timed_out) {
-        sched_thread_wait(thread);
-        thread->wait_until = thread->ring.cq_head + thread->wait_for;
-        thread->waiting = true;
-        thread->entering = true;
-        over = false;
+        if (UNLIKELY(thread->interrupted)) {
+            thread->interrupted = false;
+        } else {
+            sched_thread_wait(thread);
+            thread->wait_until = thread->ring.cq_head + thread->wait_for;
+            thread->waiting = true;
+            thread->entering = true;
+            over = false;
+        }
     }
     spinlock_unlock(&thread->ring_lock);
     if (!over && process_is_dying(thread->process)) {

@@ -20,7 +20,7 @@ static ALWAYS_INLINE bool wait_begin(struct thread *thread)
 
     /* An impossible index is left to those who look at it for its own sake. */
     if (UNLIKELY(head - ring->cq_head > ring->cq_tail - ring->cq_head || have >= thread->wait_for ||
-                 process_is_dying(thread->process))) {
+                 process_is_dying(thread->process) || thread->interrupted)) {
         return false;
     }
     atomic_store_relaxed_u32(&ring->cq_head, head);

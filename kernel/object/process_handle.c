@@ -14,10 +14,13 @@ static struct capn_text text_of(const char *text)
 }
 
 static void exit_report_build(struct process_exit_report_builder report,
-                              const struct process_exit *exit)
+                              const struct process *process)
 {
+    const struct process_exit *exit = &process->exit;
+
     process_exit_report_set_kind(report, (enum process_exit_kind)exit->kind);
     process_exit_report_set_code(report, exit->code);
+    process_exit_report_set_cpu_time_ns(report, process->cpu_time_ns);
     process_exit_report_set_peak_frames(report, exit->peak_frames);
     if (exit->kind == EXIT_KIND_FAULTED) {
         struct process_fault_report_builder fault = process_exit_report_init_fault(report);
@@ -66,7 +69,7 @@ void process_end_answer(struct waitable *waitable, struct operation *operation)
 
     deferred_begin(&answer);
     results = process_handle_wait_results_init(capn_builder_root(&answer.results));
-    exit_report_build(process_handle_wait_results_init_exit(results), &process->exit);
+    exit_report_build(process_handle_wait_results_init_exit(results), process);
     deferred_complete(operation, &answer);
 }
 

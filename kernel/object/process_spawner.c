@@ -6,6 +6,7 @@
 #include "kernel/object/facet.h"
 #include "kernel/object/inherit.h"
 #include "kernel/object/kernel_objects.h"
+#include "kernel/object/scheduling.h"
 #include "kernel/object/spawn.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/process.capnp.h"
@@ -189,34 +190,15 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     struct capn_text name = process_spawn_request_get_name(message);
     struct spawn_plan plan = {.name = name.bytes, .name_bytes = name.length};
     struct spawn_refusal refusal;
-    unsigned own = call_of(request)->caller->task.priority;
 
     if (!name_check(request, name, "request.name") || !request_supported(request, message)) {
         return false;
     }
     plan.binary =
         process_spawn_request_image_get_boot_binary(process_spawn_request_get_image(message));
-    plan.priority = own;
-    if (process_spawn_request_has_scheduling(message)) {
-        struct scheduling_parameters_reader scheduling =
-            process_spawn_request_get_scheduling(message);
-
-        plan.priority = scheduling_parameters_get_priority(scheduling);
-        plan.budget_ns = scheduling_parameters_get_budget_ns(scheduling);
-        plan.period_ns = scheduling_parameters_get_period_ns(scheduling);
-    }
-    if (!sched_budget_is_valid(plan.budget_ns, plan.period_ns)) {
-        return refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, "request.scheduling.budgetNs",
-                      plan.budget_ns);
-    }
-    /* Each process has budgets of its own: with a child a limited thread would have more. */
-    if (call_of(request)->caller->time.budget_ns != 0) {
-        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.budgetNs",
-                      plan.budget_ns);
-    }
-    if (plan.priority > own) {
-        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.scheduling.priority",
-                      plan.priority);
+    if (!scheduling_read_new(request, process_spawn_request_has_scheduling(message),
+                             process_spawn_request_get_scheduling(message), &plan.scheduling)) {
+        return false;
     }
     if (!process_spawn_request_has_quotas(message)) {
         return refuse(request, EXCEPTION_REASON_MISSING_ARGUMENT, "request.quotas", 0);

@@ -88,10 +88,9 @@ static enum status plan_process(const struct spawn_plan *plan, struct spawn *spa
         refusal->ledger = account_refusal(parent->account, LEDGER_SLOTS, slots);
         return STATUS_LIMIT;
     }
-    status = process_create(&account, plan->priority, &spawn->process, &refusal->ledger);
+    status = process_create(&account, plan->scheduling.priority, &spawn->process, &refusal->ledger);
     if (status == STATUS_OK) {
-        spawn->process->budget_ns = plan->budget_ns;
-        spawn->process->period_ns = plan->period_ns;
+        spawn->scheduling = plan->scheduling;
         spawn->process->restart_count = plan->restart_count;
     } else if (parent != NULL) {
         process_slots_refill(parent);
@@ -343,9 +342,7 @@ static enum status step_thread(struct spawn *spawn)
 {
     return thread_create(&(struct thread_plan){.process = spawn->process,
                                                .entry = spawn->image.entry,
-                                               .priority = spawn->process->priority,
-                                               .budget_ns = spawn->process->budget_ns,
-                                               .period_ns = spawn->process->period_ns},
+                                               .scheduling = spawn->scheduling},
                          &spawn->thread, &spawn->short_of);
 }
 

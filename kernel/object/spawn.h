@@ -28,6 +28,7 @@ struct spawn {
     struct process *caller;      /* in whose table a slot for the handle is reserved; referenced */
     struct process *process;     /* its first reference is the spawn's */
     struct process *parent;      /* who donates; while its call is under way */
+    struct scheduling scheduling;
     struct thread *thread;
     enum spawn_phase phase;
     struct elf_image image;
@@ -55,9 +56,7 @@ struct spawn_plan {
     const char *name; /* name_bytes at most LIMIT_NAME_BYTES, checked by the caller */
     size_t name_bytes;
     uint32_t binary;
-    unsigned priority;
-    uint64_t budget_ns; /* of CPU time in each period; 0: unlimited */
-    uint64_t period_ns;
+    struct scheduling scheduling; /* of the first thread */
     uint32_t restart_count;
     struct process *parent; /* whose account donates; NULL: the machine's */
     struct ledger_amounts amounts;

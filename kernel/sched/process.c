@@ -312,6 +312,7 @@ static bool teardown_edges(struct process *process)
 static bool teardown_thread(struct process *process)
 {
     struct list_node *node;
+    struct thread *thread;
 
     spinlock_lock(&process->lock);
     node = list_pop_front(&process->retired);
@@ -319,7 +320,12 @@ static bool teardown_thread(struct process *process)
     if (node == NULL) {
         return false;
     }
-    thread_free(CONTAINER_OF(node, struct thread, process_node));
+    thread = CONTAINER_OF(node, struct thread, process_node);
+    if (thread_free_step(thread)) {
+        spinlock_lock(&process->lock);
+        list_push_back(&process->retired, &thread->process_node);
+        spinlock_unlock(&process->lock);
+    }
     return true;
 }
 

@@ -52,8 +52,6 @@ struct process {
     struct provenance duplicated;    /* of edges that DUP makes, but for source and time; fixed */
     uint32_t restart_count; /* how often its supervisor has started it before, as that says */
     unsigned priority;
-    uint64_t budget_ns; /* of CPU time, of its first thread, in each period; 0: unlimited */
-    uint64_t period_ns;
     struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
     struct memory_space memory;
@@ -72,6 +70,7 @@ struct process {
     struct waitable waits[PROCESS_WAITS];
     struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
     struct process_exit exit;
+    uint64_t cpu_time_ns; /* charged to the budgets of threads that have retired */
     /* atomic, grows only: */
     uint32_t state; /* enum process_state */
 

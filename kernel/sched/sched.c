@@ -53,10 +53,19 @@ void sched_cpu_init(struct cpu *cpu)
     cpu->timer_armed_ns = UINT64_MAX;
 }
 
-struct cpu *sched_place(void)
+uint64_t sched_cpus(void)
+{
+    return cpu_count == LIMIT_CPUS ? UINT64_MAX : (UINT64_C(1) << cpu_count) - 1;
+}
+
+struct cpu *sched_place(uint64_t cpu_mask)
 {
     uint64_t turn = atomic_add_u64(&next_placement, 1) - 1;
 
+    ASSERT((cpu_mask & sched_cpus()) != 0);
+    while ((cpu_mask >> turn % cpu_count & 1) == 0) {
+        turn++;
+    }
     return cpus[turn % cpu_count];
 }
 
@@ -220,6 +229,61 @@ void sched_thread_hurry(struct thread *thread)
     spinlock_unlock(&cpu->run_lock);
 }
 
+struct scheduling sched_thread_terms(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+    struct scheduling terms;
+
+    spinlock_lock(&cpu->run_lock);
+    terms = (struct scheduling){.priority = thread->share.priority,
+                                .budget_ns = thread->time.budget_ns,
+                                .period_ns = thread->time.period_ns,
+                                .cpu_mask = thread->plan.scheduling.cpu_mask};
+    spinlock_unlock(&cpu->run_lock);
+    return terms;
+}
+
+uint64_t sched_thread_used_ns(struct thread *thread)
+{
+    struct cpu *cpu = thread->task.cpu;
+    uint64_t used_ns;
+
+    spinlock_lock(&cpu->run_lock);
+    used_ns = thread->time.used_ns;
+    spinlock_unlock(&cpu->run_lock);
+    return used_ns;
+}
+
+void sched_thread_change(struct thread *thread, const struct scheduling *terms)
+{
+    struct cpu *cpu = thread->task.cpu;
+    bool queued;
+
+    spinlock_lock(&cpu->run_lock);
+    queued = thread->task.node.queued;
+    if (queued) {
+        run_queue_remove(&cpu->run_queue, &thread->task.node);
+    }
+    if (deadline_node_is_queued(&thread->time_timer.node)) {
+        deadline_heap_remove(&cpu->timers, &thread->time_timer.node);
+        queued = true; /* it asks for time anew when it is picked */
+    }
+    thread->task.priority = terms->priority;
+    thread->share.priority = terms->priority;
+    thread->plan.scheduling.cpu_mask = terms->cpu_mask;
+    if (terms->budget_ns != thread->time.budget_ns || terms->period_ns != thread->time.period_ns) {
+        sched_context_change(&thread->time, terms->budget_ns, terms->period_ns, arch_clock_ns());
+    }
+    if (queued) {
+        (void)task_queue(cpu, &thread->task);
+    }
+    if (cpu == arch_cpu_this()) {
+        cpu->reschedule = true;
+    }
+    spinlock_unlock(&cpu->run_lock);
+    cpu_notify(cpu, IPI_RESCHEDULE); /* who runs there may run on the old terms */
+}
+
 void job_start(struct job *job, struct cpu *cpu, unsigned priority)
 {
     job->task.kind = TASK_JOB;
@@ -279,7 +343,10 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     spinlock_lock(&cpu->run_lock);
     highest = run_queue_highest(&cpu->run_queue);
     own = task_priority(&current->task);
-    if (UNLIKELY(cpu->limited)) {
+    cpu->running_priority = own; /* its terms may have changed */
+    if (UNLIKELY((sched_payer(&current->share)->budget_ns != 0) != cpu->limited)) {
+        leave = true; /* and is picked again on the new ones */
+    } else if (UNLIKELY(cpu->limited)) {
         time_charge(cpu, now_ns);
         leave = sched_context_left(sched_payer(&current->share)) == 0;
     }

@@ -41,8 +41,19 @@ void task_start(struct task *task);
 /* Starts `job` on `cpu` at `priority`. */
 void job_start(struct job *job, struct cpu *cpu, unsigned priority);
 
-/* The CPU for the next new thread: round robin over those online. */
-struct cpu *sched_place(void);
+/* How a thread competes for a CPU, as schema/scheduling.capnp has it. */
+struct scheduling {
+    unsigned priority;  /* below RUN_PRIORITIES */
+    uint64_t budget_ns; /* of CPU time in each period; 0: as much as there is */
+    uint64_t period_ns;
+    uint64_t cpu_mask; /* names a CPU of the machine at least */
+};
+
+/* The CPUs online, as a mask. */
+uint64_t sched_cpus(void);
+
+/* The CPU for the next new thread: round robin over those online that `cpu_mask` names. */
+struct cpu *sched_place(uint64_t cpu_mask);
 
 /* Initialises the scheduler's part of a new struct cpu. */
 void sched_cpu_init(struct cpu *cpu);
@@ -72,6 +83,13 @@ void sched_thread_ready(struct thread *thread);
 
 /* The current thread is about to wait until thread->deadline_ns. Its ring lock is held. */
 void sched_thread_wait(struct thread *thread);
+
+/* How the thread competes now; and other terms for it, from when it is picked next. Its CPU stays
+ * what it is. Any CPU, no lock of a rank above LOCK_RANK_RUN_QUEUE is held; the thread has not
+ * retired. */
+struct scheduling sched_thread_terms(struct thread *thread);
+uint64_t sched_thread_used_ns(struct thread *thread); /* charged to its own budget so far */
+void sched_thread_change(struct thread *thread, const struct scheduling *terms);
 
 /* Something more urgent than the current thread became ready on this CPU. */
 static inline bool sched_should_yield(const struct cpu *cpu)

@@ -10,6 +10,9 @@
  *                            kill), exactly once
  *   READY -> RETIRED         cpu_run of the home CPU when the process is dying, or exit
  *
+ * A record (kernel/object/thread_handle.c) outlives its thread: it forgets the thread when that
+ * retires, and tells those who wait for its end when all that the thread had is back.
+ *
  * Invariants (thread_check):
  *  1. A thread that waits is in no run queue; a timer is queued only while it waits.
  *  2. operations_used plus the free list is LIMIT_OPERATIONS.
@@ -27,6 +30,7 @@
 #include "kernel/ipc/endpoint.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/object/thread_handle.h"
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
 
@@ -166,10 +170,13 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     thread->account = plan->process->account;
     thread->plan = *plan;
     thread->task.kind = TASK_THREAD;
-    thread->task.priority = plan->priority;
-    sched_context_init(&thread->time, plan->budget_ns, plan->period_ns, arch_clock_ns());
-    thread->share = (struct sched_share){.own = &thread->time, .priority = plan->priority};
-    thread->task.cpu = sched_place();
+    thread->task.priority = plan->scheduling.priority;
+    sched_context_init(&thread->time, plan->scheduling.budget_ns, plan->scheduling.period_ns,
+                       arch_clock_ns());
+    thread->share =
+        (struct sched_share){.own = &thread->time, .priority = plan->scheduling.priority};
+    thread->task.cpu = sched_place(plan->scheduling.cpu_mask);
+    thread->built = plan->stack_top == 0 ? 0 : STACK_PAGES;
     spinlock_init(&thread->ring_lock, LOCK_RANK_RING, 0);
     offence_init(&thread->offences);
     list_init(&thread->received);
@@ -203,7 +210,8 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
     return STATUS_OK;
 }
 
-void thread_free(struct thread *thread)
+/* All but the thread itself. */
+static void thread_give_back(struct thread *thread)
 {
     ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer.node));
     operations_free(thread);
@@ -214,7 +222,24 @@ void thread_free(struct thread *thread)
         }
     }
     thread_uncharge(thread);
+    thread->given_back = true;
+}
+
+bool thread_free_step(struct thread *thread)
+{
+    struct thread_record *record = thread->plan.record;
+
+    if (!thread->given_back) {
+        thread_give_back(thread);
+    }
+    if (record != NULL) {
+        if (thread_record_tell(record)) {
+            return true;
+        }
+        object_unref(&record->object);
+    }
     kmem_free(&thread_cache, thread);
+    return false;
 }
 
 /* The page of the region that building step `index` makes. */
@@ -246,14 +271,35 @@ static vaddr_t stack_start(const struct start_info *info)
     return top & ~(alignment - 1);
 }
 
+/* Stack and thread pointer into StartInfo, as the plan says; returns where the stack begins. */
+static vaddr_t stack_fill(const struct thread *thread, struct start_info *info)
+{
+    const struct thread_plan *plan = &thread->plan;
+    vaddr_t base = region_base(thread);
+    uint64_t alignment = info->tls_alignment < 64 ? 64 : info->tls_alignment;
+
+    info->thread_pointer = plan->thread_pointer;
+    if (plan->stack_top != 0) {
+        info->stack_high = plan->stack_top;
+        return plan->stack_top;
+    }
+    info->stack_low = base + LAYOUT_STACK_LOW;
+    info->stack_high = base + LAYOUT_STACK_HIGH;
+    if (plan->thread_pointer != 0) {
+        return info->stack_high;
+    }
+    info->thread_pointer = (info->stack_high - THREAD_CONTROL_BYTES) & ~(alignment - 1);
+    return stack_start(info);
+}
+
 /* The StartInfo page, and the context that points at it. */
 static enum status build_start(struct thread *thread)
 {
     struct process *process = thread->process;
     vaddr_t base = region_base(thread);
     vaddr_t page = base + LAYOUT_START_INFO;
-    uint64_t alignment = process->start.tls_alignment < 64 ? 64 : process->start.tls_alignment;
     struct start_info *info;
+    vaddr_t stack_top;
     paddr_t frame;
     enum status status = vspace_map_new(&process->vspace, page, 0, &frame);
 
@@ -266,9 +312,7 @@ static enum status build_start(struct thread *thread)
     info->ring = base + LAYOUT_RING;
     info->entry = thread->plan.entry;
     info->thread_argument = thread->plan.argument;
-    info->stack_low = base + LAYOUT_STACK_LOW;
-    info->stack_high = base + LAYOUT_STACK_HIGH;
-    info->thread_pointer = (info->stack_high - THREAD_CONTROL_BYTES) & ~(alignment - 1);
+    stack_top = stack_fill(thread, info);
     for (unsigned i = 0; i < ARRAY_COUNT(info->random_seed); i++) {
         if (!arch_random_u64(&info->random_seed[i])) {
             info->random_seed[i] = 0;
@@ -276,7 +320,7 @@ static enum status build_start(struct thread *thread)
     }
     arch_context_init(&thread->context,
                       &(struct arch_start){.entry = thread->plan.entry,
-                                           .stack_top = stack_start(info),
+                                           .stack_top = stack_top,
                                            .argument = page,
                                            .thread_pointer = info->thread_pointer});
     return STATUS_OK;
@@ -363,6 +407,33 @@ void thread_wake(struct thread *thread, bool timed_out)
     spinlock_unlock(&thread->ring_lock);
 }
 
+bool thread_interrupt(struct thread *thread)
+{
+    bool waited;
+
+    spinlock_lock(&thread->ring_lock);
+    waited = thread->waiting;
+    if (waited) {
+        thread->waiting = false;
+        thread->timed_out = true;
+        sched_thread_ready(thread);
+    } else {
+        thread->interrupted = true;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return waited;
+}
+
+bool thread_is_blocked(struct thread *thread)
+{
+    bool waits;
+
+    spinlock_lock(&thread->ring_lock);
+    waits = thread->waiting;
+    spinlock_unlock(&thread->ring_lock);
+    return waits;
+}
+
 /* The page of the region at the reclaim job's cursor. */
 static vaddr_t reclaim_page(const struct thread *thread, unsigned cursor)
 {
@@ -376,6 +447,28 @@ static void reclaim_unmapped(struct unmap *unmap)
     task_start(&thread->reclaim.task);
 }
 
+/* The region is unmapped: its slot is free, then the thread goes, then who waits for that hears. */
+static bool reclaim_finish(struct thread *thread)
+{
+    struct process *process = thread->process;
+    struct job *then = thread->reclaimed;
+
+    if (!thread->given_back) {
+        thread_give_back(thread);
+        spinlock_lock(&process->lock);
+        process->thread_slots &= ~(UINT64_C(1) << thread->slot);
+        spinlock_unlock(&process->lock);
+    }
+    if (thread_free_step(thread)) {
+        return true;
+    }
+    if (then != NULL) {
+        job_start(then, then->task.cpu, then->task.priority);
+    }
+    process_thread_gone(process, NULL);
+    return false;
+}
+
 /* One step: unmaps the next pages and goes on when no CPU can use them any more. */
 static bool reclaim_step(struct job *job)
 {
@@ -387,19 +480,7 @@ static bool reclaim_step(struct job *job)
     enum status status;
 
     if (thread->built >= end) {
-        struct process *process = thread->process;
-        struct job *then = thread->reclaimed;
-        unsigned slot = thread->slot;
-
-        thread_free(thread);
-        spinlock_lock(&process->lock);
-        process->thread_slots &= ~(UINT64_C(1) << slot);
-        spinlock_unlock(&process->lock);
-        if (then != NULL) {
-            job_start(then, then->task.cpu, then->task.priority);
-        }
-        process_thread_gone(process, NULL);
-        return false;
+        return reclaim_finish(thread);
     }
     if (pages > end - thread->built) {
         pages = end - thread->built;
@@ -468,10 +549,14 @@ void thread_retire(struct thread *thread)
     spinlock_lock(&process->lock);
     list_remove(&thread->process_node);
     last = --process->live_count == 0;
+    process->cpu_time_ns += thread->time.used_ns;
     spinlock_unlock(&process->lock);
     if (last) {
         process_kill(process,
                      &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
+    }
+    if (thread->plan.record != NULL) {
+        thread_record_close(thread->plan.record, thread);
     }
     region_reclaim(thread, thread->task.cpu, process_is_dying(process));
 }

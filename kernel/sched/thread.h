@@ -24,6 +24,7 @@
 #include "kernel/sched/task.h"
 
 struct process;
+struct thread_record;
 
 enum {
     ARENA_FIRST_PAGE = RING_ARENA_OFFSET / LIMIT_PAGE_BYTES,
@@ -39,10 +40,11 @@ struct thread_plan {
     struct process *process;
     vaddr_t entry;
     uint64_t argument;
-    unsigned priority;
-    uint64_t budget_ns; /* of CPU time in each period; 0: as much as there is */
-    uint64_t period_ns;
-    struct ring_sizes ring; /* 0: the default */
+    vaddr_t stack_top;      /* of its maker's choice; 0: the kernel makes a stack */
+    vaddr_t thread_pointer; /* of its maker's choice; 0: on the kernel's stack, else none */
+    struct scheduling scheduling;
+    struct ring_sizes ring;       /* 0: the default */
+    struct thread_record *record; /* what its handles name, referenced; NULL: there are none */
 };
 
 struct thread {
@@ -53,9 +55,10 @@ struct thread {
     uint64_t id;                   /* within the process, from 1 */
     unsigned slot;                 /* which of the process's thread regions it uses */
     unsigned built;                /* pages of the region that are there, by thread_build_step */
-    struct thread_plan plan;
-    struct job reclaim;    /* after retirement in a live process: gives the region back */
-    struct job *reclaimed; /* started after that; NULL: nobody waits for it */
+    bool given_back;               /* all it had but itself */
+    struct thread_plan plan;       /* run_lock of the home CPU: its cpu_mask */
+    struct job reclaim;            /* after retirement in a live process: gives the region back */
+    struct job *reclaimed;         /* started after that; NULL: nobody waits for it */
     struct unmap unmap;
     struct offence_meter offences; /* home CPU */
     struct job answers_job;        /* sends promised calls on: kernel/ipc/answers.c */
@@ -66,7 +69,8 @@ struct thread {
     bool waiting;  /* in cap_enter until `wait_for` completions are there */
     bool entering; /* cap_enter goes on when the thread is next picked */
     bool timed_out;
-    bool exiting; /* home CPU: never runs again */
+    bool interrupted; /* the next wait in cap_enter is over at once */
+    bool exiting;     /* home CPU: never runs again */
     int32_t exit_code;
     uint32_t wait_for;    /* completions */
     uint32_t wait_until;  /* waiting: where ring.cq_tail is enough, by the head that was believed */
@@ -131,8 +135,9 @@ void thread_abandon(struct thread *thread, struct job *then);
 /* Operation `index` (below LIMIT_OPERATIONS) of the thread, free or not. */
 struct operation *thread_operation(struct thread *thread, unsigned index);
 
-/* Frees a retired thread's kernel parts; its ring is mapped nowhere any more. */
-void thread_free(struct thread *thread);
+/* One bounded step of freeing a retired thread, whose ring is mapped nowhere any more: first what
+ * it had, then those are told who wait for that. False: the thread is gone. */
+MUST_USE bool thread_free_step(struct thread *thread);
 
 /* The kernel's pointer to arena bytes of the thread, up to the end of their page. */
 static inline uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint32_t *contiguous)
@@ -186,6 +191,12 @@ static inline void thread_post(struct thread *thread, const struct cqe *cqe)
 
 /* Makes a waiting thread ready without a completion (kill, timeout). */
 void thread_wake(struct thread *thread, bool timed_out);
+
+/* Ends the thread's wait in cap_enter, or the next one; whether it waited. */
+bool thread_interrupt(struct thread *thread);
+
+/* Whether the thread waits in cap_enter now. */
+bool thread_is_blocked(struct thread *thread);
 
 /* exit(code, EXIT_THREAD) of the current thread. */
 NORETURN void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code);

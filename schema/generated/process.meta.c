@@ -61,51 +61,51 @@ static const char text[] =
     "code" "\0" /* 3445 */
     "present when kind is faulted\n" "\0" /* 3450 */
     "fault" "\0" /* 3480 */
-    "time charged to the process, nanoseconds\n" "\0" /* 3486 */
-    "cpuTimeNs" "\0" /* 3528 */
-    "most frames it held at one time\n" "\0" /* 3538 */
-    "peakFrames" "\0" /* 3571 */
-    "The end of a process.\n" "\0" /* 3582 */
-    "ExitReport" "\0" /* 3605 */
-    "it has not\n" "\0" /* 3616 */
-    "running" "\0" /* 3628 */
-    "by exit(), or by returning from main\n" "\0" /* 3636 */
-    "exited" "\0" /* 3674 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3681 */
-    "killed" "\0" /* 3747 */
-    "by a processor exception\n" "\0" /* 3754 */
-    "faulted" "\0" /* 3780 */
-    "How a process or thread ended.\n" "\0" /* 3788 */
-    "ExitKind" "\0" /* 3820 */
-    "ProcessHandle.kill$Params" "\0" /* 3829 */
-    "in words, like \"page fault\"\n" "\0" /* 3855 */
-    "the processor's number\n" "\0" /* 3884 */
-    "vector" "\0" /* 3908 */
-    "of the access, for page faults\n" "\0" /* 3915 */
-    "address" "\0" /* 3947 */
-    "instructionPointer" "\0" /* 3955 */
-    "stackPointer" "\0" /* 3974 */
-    "threadId" "\0" /* 3987 */
-    "What the processor said when a thread faulted.\n" "\0" /* 3996 */
-    "FaultReport" "\0" /* 4044 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4056 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 4132 */
-    "capability" "\0" /* 4185 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4196 */
-    "facet" "\0" /* 4288 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4294 */
-    "badge" "\0" /* 4381 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 4387 */
-    "transferMode" "\0" /* 4441 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4454 */
-    "exactSlot" "\0" /* 4541 */
-    "One capability that the child starts with.\n" "\0" /* 4551 */
-    "SpawnGrant" "\0" /* 4595 */
-    "index in the boot package's binaries\n" "\0" /* 4606 */
-    "bootBinary" "\0" /* 4644 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4655 */
-    "object" "\0" /* 4703 */
-    "SpawnRequest.image" "\0" /* 4710 */;
+    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3486 */
+    "cpuTimeNs" "\0" /* 3539 */
+    "most frames it held at one time\n" "\0" /* 3549 */
+    "peakFrames" "\0" /* 3582 */
+    "The end of a process.\n" "\0" /* 3593 */
+    "ExitReport" "\0" /* 3616 */
+    "it has not\n" "\0" /* 3627 */
+    "running" "\0" /* 3639 */
+    "by exit(), or by returning from main\n" "\0" /* 3647 */
+    "exited" "\0" /* 3685 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3692 */
+    "killed" "\0" /* 3758 */
+    "by a processor exception\n" "\0" /* 3765 */
+    "faulted" "\0" /* 3791 */
+    "How a process or thread ended.\n" "\0" /* 3799 */
+    "ExitKind" "\0" /* 3831 */
+    "ProcessHandle.kill$Params" "\0" /* 3840 */
+    "in words, like \"page fault\"\n" "\0" /* 3866 */
+    "the processor's number\n" "\0" /* 3895 */
+    "vector" "\0" /* 3919 */
+    "of the access, for page faults\n" "\0" /* 3926 */
+    "address" "\0" /* 3958 */
+    "instructionPointer" "\0" /* 3966 */
+    "stackPointer" "\0" /* 3985 */
+    "threadId" "\0" /* 3998 */
+    "What the processor said when a thread faulted.\n" "\0" /* 4007 */
+    "FaultReport" "\0" /* 4055 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4067 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 4143 */
+    "capability" "\0" /* 4196 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4207 */
+    "facet" "\0" /* 4299 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4305 */
+    "badge" "\0" /* 4392 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 4398 */
+    "transferMode" "\0" /* 4452 */
+    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4465 */
+    "exactSlot" "\0" /* 4552 */
+    "One capability that the child starts with.\n" "\0" /* 4562 */
+    "SpawnGrant" "\0" /* 4606 */
+    "index in the boot package's binaries\n" "\0" /* 4617 */
+    "bootBinary" "\0" /* 4655 */
+    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4666 */
+    "object" "\0" /* 4714 */
+    "SpawnRequest.image" "\0" /* 4721 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -132,30 +132,30 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3445, 3392, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
     {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3480, 3450, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3528, 3486, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3571, 3538, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3539, 3486, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3582, 3549, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3445, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3855, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3908, 3884, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3947, 3915, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3955, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3974, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3987, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4056, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4185, 4132, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4288, 4196, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4381, 4294, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4441, 4387, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4541, 4454, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4644, 4606, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4703, 4655, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3866, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3919, 3895, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3958, 3926, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3966, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3985, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3998, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4067, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4196, 4143, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4299, 4207, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4392, 4305, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4452, 4398, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4552, 4465, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4655, 4617, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4714, 4666, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3628, 3616},
-    {3674, 3636},
-    {3747, 3681},
-    {3780, 3754},
+    {3639, 3627},
+    {3685, 3647},
+    {3758, 3692},
+    {3791, 3765},
 };
 
 static const struct capn_meta_method methods[] = {
@@ -179,12 +179,12 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xaf1891d48e105711), 1743, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
     {UINT64_C(0xbcd6754ac880ca2b), 3341, 3129, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
     {UINT64_C(0xc4005ec9225b1647), 3363, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 3605, 3582, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3820, 3788, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3829, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 4044, 3996, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 4595, 4551, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4710, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0xcc58431cdf1af389), 3616, 3593, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 3831, 3799, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 3840, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4055, 4007, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 4606, 4562, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 4721, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {

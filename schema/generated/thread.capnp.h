@@ -102,8 +102,10 @@ enum thread_spawner_method {
     /*
      * Starts one thread, or changes nothing.
      * Units: bytes, addresses.
-     * Errors: missingArgument; outOfRange (entry or stack outside the user half, sizes); misaligned;
-     * widerThanSource (priority above the caller's own); quotaExceeded (threads, ringBytes, slots).
+     * Errors: missingArgument; outOfRange (entry, stack or thread pointer outside the user half, ring
+     * sizes, budget, a mask without a CPU); misaligned (stackTop); invalidName; widerThanSource
+     * (priority above the caller's own; a caller with a budget); limitExceeded (threads of a process);
+     * quotaExceeded (threads, ringBytes, frames, slots, outstandingCalls); outOfMemory.
      * Lifetime: until it exits or its process ends; dropping the handle leaves it running.
      * Minted by: the kernel at spawn.
      */
@@ -151,7 +153,7 @@ static inline struct thread_spawner_spawn_results_builder thread_spawner_spawn_r
 /*
  * One thread, as seen from its own process or a supervisor.
  * Lifetime: outlives the thread and keeps its exit code.
- * Minted by: ThreadSpawner.spawn; ThreadControl.self.
+ * Minted by: ThreadSpawner.spawn.
  */
 #define THREAD_HANDLE_INTERFACE_ID UINT64_C(0xaa242cbe9d67db36)
 #define THREAD_HANDLE_METHOD_COUNT 5
@@ -159,9 +161,10 @@ enum thread_handle_method {
     /*
      * Changes how the thread competes for a CPU.
      * Units: see SchedulingParameters.
-     * Errors: missingArgument; widerThanSource (priority above the caller's own); outOfRange;
-     * closed (the thread has ended).
-     * Lifetime: until the next call of it.
+     * Errors: missingArgument; widerThanSource (priority above the caller's own; more time than the
+     * thread has, asked by a caller with a budget); outOfRange; unsupported (a mask without the
+     * thread's CPU, which stays the same); closed (the thread has ended).
+     * Lifetime: until the next call of it; what the thread owes of its old budget it still owes.
      * Minted by: ThreadSpawner.spawn.
      */
     THREAD_HANDLE_METHOD_SET_SCHEDULING = 0,
@@ -174,24 +177,28 @@ enum thread_handle_method {
      */
     THREAD_HANDLE_METHOD_GET_SCHEDULING = 1,
     /*
-     * Completes when the thread has ended.
+     * Completes when the thread has ended and all that it had is back. A thread that ends with its
+     * process ends as that does.
      * Units: nanoseconds; 0 asks without waiting, the default waits for ever.
-     * Errors: wouldBlock; timedOut; deadlock (a thread that waits for itself); cancelled;
-     * interrupted.
+     * Errors: wouldBlock; timedOut; deadlock (a thread that waits for itself); quotaExceeded
+     * (outstandingCalls); limitExceeded (room for the answer). CANCEL and a revocation end it.
      * Lifetime: may be asked any number of times.
      * Minted by: ThreadSpawner.spawn.
      */
     THREAD_HANDLE_METHOD_WAIT = 2,
     /*
-     * Makes a blocked cap_enter of the thread return; its calls stay in flight.
+     * Makes a blocked cap_enter of the thread return, as if its time were over; its calls stay in
+     * flight.
      * Units: none.
      * Errors: closed (the thread has ended).
-     * Lifetime: when the thread is not blocked, its next cap_enter returns at once, one time.
+     * Lifetime: when the thread is not blocked, its next cap_enter that would block returns at once,
+     * one time.
      * Minted by: ThreadSpawner.spawn.
      */
     THREAD_HANDLE_METHOD_INTERRUPT = 3,
     /*
-     * What the thread is and has used. The id is for people: it grants nothing.
+     * What the thread is and has used. The id is for people: it grants nothing. Time is counted for a
+     * thread with a budget only.
      * Units: nanoseconds.
      * Errors: none beyond those of every call.
      * Lifetime: the answer is a snapshot.
@@ -746,7 +753,7 @@ static inline void thread_request_set_entry(struct thread_request_builder b, uin
     capn_set_u64(b.raw, 0, value, 0);
 }
 
-/* first byte above its stack; a multiple of 16 */
+/* first byte above its stack; a multiple of 16. 0: the kernel makes one */
 static inline uint64_t thread_request_get_stack_top(struct thread_request_reader r)
 {
     return capn_get_u64(r.raw, 8, 0);
@@ -766,7 +773,10 @@ static inline void thread_request_set_argument(struct thread_request_builder b, 
     capn_set_u64(b.raw, 16, value, 0);
 }
 
-/* base of its thread-local storage */
+/*
+ * base of its thread-local storage. 0: the kernel's choice with a stack
+ * that it makes, none with another
+ */
 static inline uint64_t thread_request_get_thread_pointer(struct thread_request_reader r)
 {
     return capn_get_u64(r.raw, 24, 0);
@@ -818,7 +828,7 @@ static inline struct scheduling_parameters_builder thread_request_init_schedulin
     return scheduling_parameters_init(thread_request_place_scheduling(b));
 }
 
-/* 1 to 32 of [a-z0-9_-]; appears in reports */
+/* 1 to 32 of [a-z0-9_-]; appears in info. Absent: it has none */
 static inline struct capn_pointer thread_request_at_name(struct thread_request_reader r)
 {
     return capn_get_pointer(r.raw, 2);

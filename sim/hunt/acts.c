@@ -341,6 +341,7 @@ static void act_thread(struct actor *actor)
 {
     struct target target = {actor_cap(actor, THREAD_SPAWNER_INTERFACE_ID).id,
                             THREAD_SPAWNER_INTERFACE_ID, THREAD_SPAWNER_METHOD_SPAWN};
+    struct model_intent intent = {.ask = MODEL_ASK_THREAD};
     struct thread_request_builder request;
     struct draft draft;
 
@@ -348,7 +349,36 @@ static void act_thread(struct actor *actor)
         thread_spawner_spawn_params_init(draft_begin(&draft, piece_small(actor))));
     thread_request_set_entry(request, (uintptr_t)hunt_actor);
     thread_request_set_argument(request, actor_draw(actor) | 1);
-    call_object(actor, target, &draft, &object, NULL, 0);
+    call_object(actor, target, &draft, &intent, NULL, 0);
+}
+
+/* Whoever has a handle of a thread, of this process or another: its end and its terms. */
+static void act_thread_handle(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, THREAD_HANDLE_INTERFACE_ID).id,
+                            THREAD_HANDLE_INTERFACE_ID, THREAD_HANDLE_METHOD_INFO};
+    struct model_intent intent = object;
+    struct draft draft;
+    struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
+    struct scheduling_parameters_builder terms;
+
+    switch (actor_below(actor, 3)) {
+    case 0:
+        target.method = THREAD_HANDLE_METHOD_WAIT;
+        intent.ask = MODEL_ASK_WAIT;
+        (void)thread_handle_wait_params_init(root);
+        break;
+    case 1:
+        target.method = THREAD_HANDLE_METHOD_SET_SCHEDULING;
+        terms = thread_handle_set_scheduling_params_init_parameters(
+            thread_handle_set_scheduling_params_init(root));
+        scheduling_parameters_set_priority(terms, (uint8_t)actor_below(actor, 12));
+        break;
+    default:
+        (void)thread_handle_info_params_init(root);
+        break;
+    }
+    call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
 static void act_memory(struct actor *actor)
@@ -759,6 +789,7 @@ const struct act acts[] = {
     {"spawn a process", 6, act_spawn},
     {"use a process handle", 4, act_handle},
     {"spawn a thread", 4, act_thread},
+    {"use a thread's handle", 3, act_thread_handle},
     {"map or unmap", 3, act_memory},
     {"call a server", 16, act_call},
     {"receive", 16, act_receive},

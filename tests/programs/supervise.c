@@ -23,8 +23,8 @@
 enum {
     BINARY_SELF = 1,
     KILL_ROUNDS = 10,
-    WAITS = 40,    /* more than are told in one step */
-    CANCELS = 600, /* more than a CPU has timers */
+    WAITS = 40, /* more than are told in one step */
+    CANCELS = 600,
     REVOKES = 4,
     KILL_CODE = 42,
     RESTARTS = 3,
@@ -117,8 +117,8 @@ static void limits(struct check *check)
     end_checked(check, handle);
 }
 
-/* One wait after the other begins and is taken back: no timer stays behind, of which a CPU has less
- * than that. */
+/* One wait after the other begins and is taken back; a timer that stayed behind would be found
+ * armed by the next one of its operation. */
 static void taken_back(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;

@@ -28,3 +28,18 @@ void rt_tls_fill(const struct start_info *start, uint64_t thread_pointer)
     memset(block + start->tls_file_bytes, 0, start->tls_memory_bytes - start->tls_file_bytes);
     *(uint64_t *)(uintptr_t)thread_pointer = thread_pointer;
 }
+
+enum {
+    CONTROL_BYTES = 256, /* at the thread pointer and above it */
+    STACK_ALIGNMENT = 16,
+};
+
+uint64_t rt_stack_divide(const struct start_info *start, uint64_t high, uint64_t *stack_top)
+{
+    uint64_t alignment =
+        start->tls_alignment < CONTROL_BYTES ? CONTROL_BYTES : start->tls_alignment;
+    uint64_t thread_pointer = (high - CONTROL_BYTES) & ~(alignment - 1);
+
+    *stack_top = (thread_pointer - tls_offset(start)) & ~(uint64_t)(STACK_ALIGNMENT - 1);
+    return thread_pointer;
+}

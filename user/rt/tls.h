@@ -13,4 +13,8 @@
  * done. */
 void rt_tls_fill(const struct start_info *start, uint64_t thread_pointer);
 
+/* Divides the top of a stack that ends at `high` into a block for thread-local data and the stack
+ * proper: the thread pointer, and where the stack begins. */
+uint64_t rt_stack_divide(const struct start_info *start, uint64_t high, uint64_t *stack_top);
+
 #endif
