@@ -29,24 +29,11 @@
 
 enum {
     CHECK_WAITERS_MAX = 1 << 24, /* more than there are: the check ends on a broken list */
-    MIX_SHIFT = 56,              /* leaves the eight bits of PARK_BUCKETS */
 };
-
-_Static_assert(PARK_BUCKETS == 1 << (64 - MIX_SHIFT), "the mixed bits are a bucket");
 
 static struct park_waiter *waiter_of(struct list_node *node)
 {
     return CONTAINER_OF(node, struct park_waiter, node);
-}
-
-unsigned park_bucket_of(struct park_key key, uint64_t seed)
-{
-    /* Multiplying by a large odd number moves every bit upwards, folding brings them back. */
-    uint64_t mixed = (key.space ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
-
-    mixed = (mixed ^ mixed >> 32 ^ key.address) * UINT64_C(0xd6e8feb86659fd93);
-    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
-    return (unsigned)(mixed >> MIX_SHIFT);
 }
 
 void park_bucket_init(struct park_bucket *bucket)

@@ -10,7 +10,10 @@
 
 enum {
     PARK_BUCKETS = 256,
+    PARK_MIX_SHIFT = 56, /* leaves the eight bits of PARK_BUCKETS */
 };
+
+_Static_assert(PARK_BUCKETS == 1 << (64 - PARK_MIX_SHIFT), "the mixed bits are a bucket");
 
 /* Where one waits: a space (an address space by its pid, or a memory object), and a word in it. */
 struct park_key {
@@ -36,7 +39,15 @@ struct park_bucket {
 };
 
 /* A key's bucket, below PARK_BUCKETS. `seed` is the same for all keys, and no program's to know. */
-MUST_USE unsigned park_bucket_of(struct park_key key, uint64_t seed);
+MUST_USE static inline unsigned park_bucket_of(struct park_key key, uint64_t seed)
+{
+    /* Multiplying by a large odd number moves every bit upwards, folding brings them back. */
+    uint64_t mixed = (key.space ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
+
+    mixed = (mixed ^ mixed >> 32 ^ key.address) * UINT64_C(0xd6e8feb86659fd93);
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    return (unsigned)(mixed >> PARK_MIX_SHIFT);
+}
 
 void park_bucket_init(struct park_bucket *bucket);
 

@@ -252,6 +252,7 @@ int32_t rt_wake_and_wait(struct rt_ring *ring, const struct rt_turn *turn)
 {
     const struct cqe *first = rt_ring_completion(ring, 0);
     const struct cqe *second = rt_ring_completion(ring, 1);
+    int64_t status;
     int32_t woken;
     int32_t waited;
 
@@ -267,13 +268,12 @@ int32_t rt_wake_and_wait(struct rt_ring *ring, const struct rt_turn *turn)
                                            .timeout_ns = TIMEOUT_NONE,
                                            .value = turn->expected};
     rt_ring_push(ring, 2);
-    while (rt_ring_ready(ring) < 2) {
-        int64_t status = rt_syscall_cap_enter(2, TIMEOUT_NONE);
-
-        if (status < 0) {
+    do {
+        status = rt_syscall_cap_enter(2, TIMEOUT_NONE);
+        if (UNLIKELY(status < 0)) {
             return (int32_t)status;
         }
-    }
+    } while (UNLIKELY(status < 2));
     /* The PARK may have ended first. */
     woken = (first->user_data & 1) == 0 ? first->result : second->result;
     waited = (first->user_data & 1) == 0 ? second->result : first->result;
