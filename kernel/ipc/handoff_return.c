@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* The short way of RETURN_RECV. Theory in handoff.c. */
+#include "kernel/ipc/handoff_inside.h"
+
+/* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, no transfers, message_bytes
+ * a multiple of 8 below 32 KiB. */
+#define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
+#define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
+
+/* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
+ * held. */
+static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint,
+                                                 const struct thread *server, uint64_t token,
+                                                 uint32_t bytes)
+{
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+    struct operation *call;
+
+    if (UNLIKELY(record == NULL || endpoint->closed)) {
+        return NULL;
+    }
+    call = operation_of(record);
+    return LIKELY(call->receiver == server && call->answer == 0 && call->grant == NULL &&
+                  call->taken_grant == NULL && bytes <= call->result_bytes &&
+                  endpoint->queues.token[record->token_slot].watch == NULL)
+               ? call
+               : NULL;
+}
+
+/* Whether a receive that comes now gets the oldest call that waits, or waits itself if there is
+ * none, and in either case nothing unusual. Endpoint lock held. */
+static ALWAYS_INLINE bool receive_is_usual(const struct endpoint_queues *queues,
+                                           struct endpoint_record *waiting)
+{
+    return endpoint_only_calls(queues) &&
+           (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
+            (endpoint_next_receiver(queues) == NULL && operation_of(waiting)->bundle.count == 0 &&
+             operation_of(waiting)->grant == NULL));
+}
+
+/* The call was the last of its session: whoever receives is told, perhaps this thread. Gives the
+ * endpoint's lock back. */
+static COLD NOINLINE void closed_deliver(struct endpoint *endpoint)
+{
+    struct settling settling;
+
+    object_ref(&endpoint->object); /* others' references may go as soon as the lock does */
+    settle_begin(&settling);
+    settle_unlock(endpoint, &settling);
+    object_unref(&endpoint->object);
+}
+
+/* The answer of `call`, taken out of the endpoint, is there: the call completes. wait_end's result.
+ * Endpoint lock held. */
+static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint,
+                                      struct operation *call, uint64_t first,
+                                      const struct thread *waits)
+{
+    struct thread *client = call->owner;
+    bool straight;
+
+    operation_let_go(endpoint, call);
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32),
+                     (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    /* Its thread keeps what it has drawn for calls as long as it has more than it would give back.
+     */
+    if (UNLIKELY(call->grant != NULL || (client->calls_used == 1 && client->calls_held > 1))) {
+        operation_release_locked(call);
+    } else {
+        client->calls_used--;
+        operation_push(client, call, OPERATION_CALL);
+    }
+    straight = wait_end(cpu, client, waits);
+    spinlock_unlock(&client->ring_lock);
+    return straight;
+}
+
+/* What a RETURN_RECV that is found usual is about. */
+struct returning {
+    struct endpoint *endpoint; /* locked and pinned */
+    bool pin;                  /* and the pin is for the first receive that waits */
+    uint64_t epoch;            /* of the owner's edge */
+    struct operation *call;    /* that is answered */
+    uint64_t first;            /* word of the entry */
+    struct buffers buffers;
+};
+
+/* Whether the thread has over what a receive needs. Its ring is locked. */
+static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct endpoint *endpoint)
+{
+    return LIKELY(thread->slots_over >= endpoint->queues.limits.capabilities &&
+                  operation_may_receive(thread) && thread->operations_free != NULL);
+}
+
+/* The submission is accepted; the answer is copied, its token used up, and its call completes.
+ * wait_end's result. The call is in nobody's list. */
+static ALWAYS_INLINE bool answer(struct cpu *cpu, struct thread *thread,
+                                 const struct returning *returning, const struct thread *waits)
+{
+    struct operation *call = returning->call;
+    uint32_t bytes = returning->buffers.message_bytes;
+
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    cpu->effects += bytes;
+    message_copy(call->owner, call->result_offset, thread, returning->buffers.message, bytes);
+    (void)endpoint_retire(&returning->endpoint->queues, call->endpoint_record.token_slot);
+    return answer_give(cpu, returning->endpoint, call, returning->first, waits);
+}
+
+/* Nobody calls: the receive waits. */
+static ALWAYS_INLINE enum quick return_wait(struct cpu *cpu, struct thread *thread,
+                                            const uint8_t *shared, struct returning *returning,
+                                            struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+    struct thread *client = returning->call->owner;
+    struct operation *receive = NULL;
+    bool waits = false;
+
+    spinlock_lock(&thread->ring_lock);
+    if (receive_fits(thread, endpoint)) {
+        receive = operation_pop(thread, OPERATION_RECEIVE, false);
+        receive->slots = endpoint->queues.limits.capabilities;
+        thread->slots_over -= receive->slots;
+        list_remove(&returning->call->received_node);
+        waits = next != NULL && wait_begin(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(receive == NULL)) {
+        return QUICK_NONE;
+    }
+    receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    receive->endpoint = endpoint;
+    receive->target = &endpoint->object;
+    if (LIKELY(returning->pin)) {
+        returning->pin = false;
+    } else {
+        object_ref(&endpoint->object);
+    }
+    receive->epoch = returning->epoch;
+    receive->result_offset = returning->buffers.result;
+    receive->result_bytes = returning->buffers.result_bytes;
+    if (!endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+        ASSERT(false); /* endpoint_only_calls */
+    }
+    if (LIKELY(answer(cpu, thread, returning, waits ? thread : NULL))) {
+        *next = client;
+        return QUICK_SWITCH;
+    }
+    return waits ? QUICK_WAIT : QUICK_DONE;
+}
+
+/* The oldest call that waits, `taken`, comes at once: what the receive needs is there, and given
+ * back before anybody could see it taken. The pin stays the caller's. */
+static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thread,
+                                            const uint8_t *shared,
+                                            const struct returning *returning,
+                                            struct operation *taken)
+{
+    bool fits;
+
+    spinlock_lock(&thread->ring_lock);
+    fits = receive_fits(thread, returning->endpoint);
+    if (fits) {
+        list_remove(&returning->call->received_node);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(!fits)) {
+        return QUICK_NONE;
+    }
+    (void)answer(cpu, thread, returning, NULL);
+    taken->token = endpoint_hand_out(&returning->endpoint->queues);
+    taken->taken_epoch = returning->epoch;
+    taken->receiver = thread;
+    cpu->effects += taken->message_bytes;
+    message_deliver(taken, thread, returning->buffers.result);
+    spinlock_lock(&thread->ring_lock);
+    list_push_back(&thread->received, &taken->received_node);
+    ring_post_result(&thread->ring, quick_word(shared, offsetof(struct sqe, user_data)),
+                     (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
+    spinlock_unlock(&thread->ring_lock);
+    return QUICK_DONE;
+}
+
+/* The endpoint whose owner's edge `cap` is, pinned; NULL: the edge is not usual. */
+static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap,
+                                                     uint64_t *epoch)
+{
+    struct endpoint *endpoint = NULL;
+    const struct hold_edge *edge;
+
+    spinlock_lock(&process->lock);
+    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
+               ((const struct object *)edge->object)->type == &endpoint_owner_type &&
+               edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == CAP_FACET_ALL &&
+               edge->grant == NULL)) {
+        endpoint = endpoint_of_owner(edge->object);
+        *epoch = edge->epoch;
+        object_ref(&endpoint->object);
+    }
+    spinlock_unlock(&process->lock);
+    return endpoint;
+}
+
+/* Reads one entry; false: it is not usual. */
+static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t *shared,
+                                      struct returning *returning)
+{
+    returning->first = quick_word(shared, 0);
+    return LIKELY((returning->first & RETURN_FIXED) == RETURN_USUAL &&
+                  buffers_read(thread, shared, returning->first, &returning->buffers) &&
+                  returning->buffers.result % 8 == 0 &&
+                  returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
+}
+
+/* One entry whose form is usual. */
+static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *thread,
+                                           const uint8_t *shared, struct returning *returning,
+                                           struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+    struct endpoint_record *waiting = endpoint_waiting_call(&endpoint->queues);
+
+    if (UNLIKELY(!receive_is_usual(&endpoint->queues, waiting))) {
+        return QUICK_NONE;
+    }
+    returning->call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
+                                returning->buffers.message_bytes);
+    if (UNLIKELY(returning->call == NULL)) {
+        return QUICK_NONE;
+    }
+    return waiting == NULL ? return_wait(cpu, thread, shared, returning, next)
+                           : return_take(cpu, thread, shared, returning, operation_of(waiting));
+}
+
+/* The entries behind one that was done, as long as they are usual and of the same edge, as
+ * call_rest. */
+static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                       struct returning *returning, struct cap_id cap,
+                                       struct thread **next)
+{
+    struct endpoint *endpoint = returning->endpoint;
+
+    for (; left != 0 && cpu->effects < QUICK_EFFECTS && !endpoint_has_closed(&endpoint->queues);
+         left--) {
+        const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+        enum quick quick;
+
+        if (!return_read(thread, shared, returning) ||
+            quick_word(shared, offsetof(struct sqe, cap)) != cap.raw) {
+            break;
+        }
+        spinlock_unlock(&endpoint->lock);
+        spinlock_lock(&endpoint->lock);
+        quick = return_one(cpu, thread, shared, returning, left == 1 ? next : NULL);
+        if (quick != QUICK_DONE) {
+            return quick == QUICK_NONE ? QUICK_DONE : quick;
+        }
+    }
+    return QUICK_DONE;
+}
+
+enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
+                          struct thread **next)
+{
+    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
+    struct returning returning;
+    struct endpoint *endpoint;
+    enum quick quick = QUICK_NONE;
+
+    endpoint = owned_endpoint(thread->process, cap, &returning.epoch);
+    if (UNLIKELY(endpoint == NULL)) {
+        return QUICK_NONE;
+    }
+    returning.endpoint = endpoint;
+    returning.pin = true;
+    spinlock_lock(&endpoint->lock);
+    if (LIKELY(return_read(thread, shared, &returning))) {
+        quick = return_one(cpu, thread, shared, &returning, left == 1 ? next : NULL);
+    }
+    if (UNLIKELY(left > 1 && quick == QUICK_DONE)) {
+        struct returning rest = returning; /* the other stays in registers */
+
+        if (!rest.pin) {
+            object_ref(&endpoint->object); /* the receive has the first pin */
+        }
+        rest.pin = false;
+        quick = return_rest(cpu, thread, left - 1, &rest, cap, next);
+        returning.pin = true;
+    }
+    if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues))) {
+        closed_deliver(endpoint);
+    } else {
+        spinlock_unlock(&endpoint->lock);
+    }
+    if (returning.pin) {
+        object_unref(&endpoint->object);
+    }
+    return quick;
+}
