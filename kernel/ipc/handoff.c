@@ -36,6 +36,8 @@
  * 32 KiB. */
 #define CALL_FIXED UINT64_C(0xffff8007ff00ffff)
 #define CALL_USUAL ((uint64_t)OPCODE_CALL)
+/* The same with one transfer. */
+#define CALL_PASSING (CALL_USUAL | UINT64_C(1) << 24)
 
 /* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
  * (encoding, "Structs": the offset of a zero-sized one is -1). */
@@ -148,7 +150,7 @@ static ALWAYS_INLINE struct operation *call_take(struct thread *thread, uint32_t
 static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
                                          const uint8_t *shared, const struct calling *calling,
                                          const struct buffers *buffers, uint8_t method,
-                                         struct thread **next)
+                                         struct thread **next, const struct passed *passed)
 {
     struct endpoint *endpoint = calling->endpoint;
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
@@ -158,7 +160,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     struct operation *receive;
     bool waits = false;
 
-    if (UNLIKELY(!call_is_usual(endpoint, record))) {
+    if (UNLIKELY(!call_is_usual(endpoint, record) || (passed != NULL && record == NULL))) {
         return QUICK_NONE;
     }
     call = call_take(thread, records < most ? records : most, next != NULL, &waits);
@@ -190,7 +192,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     if (next != NULL) {
         *next = receive->owner;
     }
-    if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL))) {
+    if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL, passed))) {
         return QUICK_SWITCH;
     }
     return waits ? QUICK_WAIT : QUICK_DONE;
@@ -231,7 +233,8 @@ static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uin
         spinlock_unlock(&endpoint->lock);
         spinlock_lock(&endpoint->lock);
         object_ref(calling->target);
-        quick = call_one(cpu, thread, shared, calling, &buffers, method, left == 1 ? next : NULL);
+        quick =
+            call_one(cpu, thread, shared, calling, &buffers, method, left == 1 ? next : NULL, NULL);
         if (quick == QUICK_NONE && object_put(calling->target)) {
             ASSERT(false); /* the run has a pin */
         }
@@ -240,6 +243,119 @@ static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uin
         }
     }
     return QUICK_DONE;
+}
+
+/* ---- one capability beside a CALL --------------------------------------------------------------
+ */
+
+void handoff_pass(const struct operation *call, struct operation *receive,
+                  const struct passed *passed)
+{
+    const struct process *from = call->owner->process;
+    struct process *to = receive->owner->process;
+    struct provenance origin = {.method = call->method,
+                                .origin = EDGE_ORIGIN_TRANSFER,
+                                .from_cap = passed->from,
+                                .detail = call->interface_id,
+                                .at_ns = arch_clock_ns()};
+    struct received_cap record = {.interface_id = passed->edge.interface_id,
+                                  .facet = passed->edge.facet,
+                                  .badge = passed->edge.badge};
+
+    provenance_from(&origin, from->pid, from->name);
+    ASSERT(receive->slots > 0);
+    receive->slots--;
+    spinlock_lock(&to->lock);
+    record.cap = cap_table_insert_reserved(&to->table, &passed->edge, &origin);
+    spinlock_unlock(&to->lock);
+    thread_arena_write(receive->owner,
+                       receive->result_offset + (uint32_t)sizeof(struct endpoint_message) +
+                           call->message_bytes,
+                       &record, sizeof(record));
+}
+
+/* Reads the one descriptor, behind the message; false: it is no plain copy, or lies across pages.
+ */
+static inline bool descriptor_read(const struct thread *thread, const struct buffers *buffers,
+                                   struct cap_id *cap)
+{
+    uint32_t at = buffers->message + buffers->message_bytes;
+    const uint8_t *descriptor;
+
+    if (at % sizeof(uint64_t) != 0 ||
+        at + sizeof(struct transfer) > thread->plan.ring.arena_bytes ||
+        at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer)) {
+        return false;
+    }
+    descriptor = thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
+    cap->raw = quick_word(descriptor, offsetof(struct transfer, cap));
+    return quick_word(descriptor, offsetof(struct transfer, mode)) == TRANSFER_COPY;
+}
+_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8,
+               "a plain descriptor is two words, the second of which is its mode");
+
+/* What the descriptor passes, with references of its own; false: it is not usual. The process's
+ * lock is held. */
+static inline bool passed_make(struct process *process, struct passed *passed)
+{
+    static const struct edge_passing copy = {.facet = CAP_FACET_ALL};
+    const struct hold_edge *edge;
+
+    if (cap_table_lookup(&process->table, passed->from, &edge) != TRANSPORT_OK ||
+        edge->facet != CAP_FACET_ALL || edge->grant != NULL || edge_is_counted(edge) ||
+        hold_edge_pass(edge, &copy, &passed->edge) != TRANSPORT_OK) {
+        return false;
+    }
+    object_ref(edge->object);
+    return true;
+}
+
+/* A CALL with one capability, which a receiver waits for. `first` is the entry's first word. */
+static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
+                                        const uint8_t *shared, uint64_t first, struct thread **next)
+{
+    struct process *process = thread->process;
+    struct calling calling = {.cap = {quick_word(shared, offsetof(struct sqe, cap))}};
+    const struct hold_edge *edge;
+    struct buffers buffers;
+    struct passed passed;
+    enum quick quick = QUICK_NONE;
+    bool found = false;
+
+    if (!buffers_read(thread, shared, first, &buffers) ||
+        !descriptor_read(thread, &buffers, &passed.from) || thread->transfers.free_count == 0) {
+        return QUICK_NONE;
+    }
+    spinlock_lock(&process->lock);
+    if (LIKELY(cap_table_lookup(&process->table, calling.cap, &edge) == TRANSPORT_OK)) {
+        calling.target = edge->object;
+        calling.endpoint = endpoint_of_client(calling.target);
+        calling.interface_id = edge->interface_id;
+        calling.badge = edge->badge;
+        calling.epoch = edge->epoch;
+        found = calling.endpoint != NULL && edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
+                calling.interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
+                buffers.message_bytes <= calling.endpoint->queues.limits.message_bytes &&
+                calling.endpoint->queues.limits.capabilities != 0 && passed_make(process, &passed);
+    }
+    if (found) {
+        object_ref(calling.target);
+    }
+    spinlock_unlock(&process->lock);
+    if (!found) {
+        return QUICK_NONE;
+    }
+    spinlock_lock(&calling.endpoint->lock);
+    quick =
+        call_one(cpu, thread, shared, &calling, &buffers, (uint8_t)(first >> 16), next, &passed);
+    spinlock_unlock(&calling.endpoint->lock);
+    if (LIKELY(quick == QUICK_SWITCH)) {
+        lend(cpu, thread, *next);
+    } else if (quick == QUICK_NONE) {
+        object_unref(passed.edge.object);
+        object_unref(calling.target);
+    }
+    return quick;
 }
 
 enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left, struct thread **next)
@@ -255,7 +371,11 @@ enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left, s
     bool run;
 
     if (UNLIKELY(!call_read(thread, shared, &buffers, &method))) {
-        return QUICK_NONE;
+        uint64_t first = quick_word(shared, 0);
+
+        return (first & CALL_FIXED) == CALL_PASSING
+                   ? call_passing(cpu, thread, shared, first, left == 1 ? next : NULL)
+                   : QUICK_NONE;
     }
     calling.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
     spinlock_lock(&process->lock);
@@ -284,7 +404,8 @@ enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left, s
     spinlock_unlock(&process->lock);
 
     spinlock_lock(&calling.endpoint->lock);
-    quick = call_one(cpu, thread, shared, &calling, &buffers, method, left == 1 ? next : NULL);
+    quick =
+        call_one(cpu, thread, shared, &calling, &buffers, method, left == 1 ? next : NULL, NULL);
     run = left > 1 && quick == QUICK_DONE;
     if (UNLIKELY(run)) {
         const struct calling rest = calling; /* the other stays in registers */

@@ -74,13 +74,14 @@ static ALWAYS_INLINE void message_copy(struct thread *to, uint32_t to_offset, st
 }
 
 /* The head of the message of `call`, in flight, at its place or elsewhere. */
-static ALWAYS_INLINE void head_write(struct endpoint_message *head, const struct operation *call)
+static ALWAYS_INLINE void head_write(struct endpoint_message *head, const struct operation *call,
+                                     uint16_t caps)
 {
     head->token = call->token;
     head->badge = call->badge;
     head->interface_id = call->interface_id;
     head->method = call->method;
-    head->caps = 0;
+    head->caps = caps;
     head->message_bytes = call->message_bytes;
     head->result_bytes = call->result_bytes;
     head->kind = ENDPOINT_MESSAGE_CALL;
@@ -90,11 +91,11 @@ static ALWAYS_INLINE void head_write(struct endpoint_message *head, const struct
 
 /* message_deliver across pages. */
 static NOINLINE void message_deliver_pages(const struct operation *call, struct thread *server,
-                                           uint32_t offset)
+                                           uint32_t offset, uint16_t caps)
 {
     struct endpoint_message head;
 
-    head_write(&head, call);
+    head_write(&head, call, caps);
     thread_arena_write(server, offset, &head, sizeof(head));
     arena_copy(server, offset + (uint32_t)sizeof(head), call->owner, call->message_offset,
                call->message_bytes);
@@ -102,7 +103,7 @@ static NOINLINE void message_deliver_pages(const struct operation *call, struct 
 
 /* The call is in flight: writes its message to the arena of its server. Endpoint lock held. */
 static ALWAYS_INLINE void message_deliver(const struct operation *call, struct thread *server,
-                                          uint32_t offset)
+                                          uint32_t offset, uint16_t caps)
 {
     uint32_t bytes = (uint32_t)sizeof(struct endpoint_message) + call->message_bytes;
     uint32_t to_within = offset % LIMIT_PAGE_BYTES;
@@ -111,27 +112,41 @@ static ALWAYS_INLINE void message_deliver(const struct operation *call, struct t
     const uint8_t *from;
 
     if (UNLIKELY(to_within + bytes > LIMIT_PAGE_BYTES || from_within + bytes > LIMIT_PAGE_BYTES)) {
-        message_deliver_pages(call, server, offset);
+        message_deliver_pages(call, server, offset, caps);
         return;
     }
     head = (struct endpoint_message *)(void *)(server->arena_page[offset / LIMIT_PAGE_BYTES] +
                                                to_within);
     from = call->owner->arena_page[call->message_offset / LIMIT_PAGE_BYTES] + from_within;
-    head_write(head, call);
+    head_write(head, call, caps);
     arch_copy_words(head + 1, from, call->message_bytes / 8);
 }
 
-/* `call`, in flight, goes to the server of `receive`, which completes; wait_end's result. Endpoint
- * lock held. */
+/* A capability beside a call that goes the short way: a copy with references of its own. */
+struct passed {
+    struct hold_edge edge;
+    struct cap_id from; /* in the caller's table */
+};
+
+/* It arrives in a slot that `receive` has, with its record behind the message. The call is in
+ * flight. Endpoint lock held. */
+void handoff_pass(const struct operation *call, struct operation *receive,
+                  const struct passed *passed);
+
+/* `call`, in flight, goes to the server of `receive`, which completes, with what is `passed` (NULL:
+ * nothing); wait_end's result. Endpoint lock held. */
 static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
                                     struct operation *call, struct operation *receive,
-                                    const struct thread *waits)
+                                    const struct thread *waits, const struct passed *passed)
 {
     struct thread *server = receive->owner;
     bool straight;
 
     ASSERT(sizeof(struct endpoint_message) + call->message_bytes <= receive->result_bytes);
-    message_deliver(call, server, receive->result_offset);
+    message_deliver(call, server, receive->result_offset, passed != NULL);
+    if (passed != NULL) {
+        handoff_pass(call, receive, passed);
+    }
     call->taken_epoch = receive->epoch;
     call->receiver = server;
     operation_let_go(endpoint, receive);

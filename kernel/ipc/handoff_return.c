@@ -174,7 +174,7 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
     taken->taken_epoch = returning->epoch;
     taken->receiver = thread;
     cpu->effects += taken->message_bytes;
-    message_deliver(taken, thread, returning->buffers.result);
+    message_deliver(taken, thread, returning->buffers.result, 0);
     spinlock_lock(&thread->ring_lock);
     list_push_back(&thread->received, &taken->received_node);
     ring_post_result(&thread->ring, quick_word(shared, offsetof(struct sqe, user_data)),

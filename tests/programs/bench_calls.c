@@ -287,21 +287,25 @@ static inline void server_answer(struct server *server, uint32_t index,
 }
 
 /* Calls the one capability of the request, and gives it up. */
-static void server_use(struct server *server, const struct endpoint_message *head)
+static inline void server_use(struct server *server, const struct endpoint_message *head)
 {
     const uint8_t *behind = (const uint8_t *)(head + 1) + head->message_bytes;
     struct cap_id cap = ((const struct received_cap *)(const void *)behind)->cap;
-    const struct rt_call call = {.cap = cap,
-                                 .interface_id = NULL_OBJECT_INTERFACE_ID,
-                                 .message = server->room.bytes,
-                                 .message_bytes = 8,
-                                 .result = server->room.bytes + ANSWER_BYTES,
-                                 .result_bytes = ANSWER_BYTES};
-    struct sqe *place = rt_ring_place(server->ring, server->written++);
+    struct sqe *place = server_place(server, OTHER);
 
-    *place = rt_call_entry(&call);
-    place->user_data = RT_RING_OWN | OTHER;
-    place = rt_ring_place(server->ring, server->written++);
+    place->opcode = OPCODE_CALL;
+    place->flags = 0;
+    place->method = 0;
+    place->transfers = 0;
+    place->message_bytes = 8;
+    place->cap = cap;
+    place->interface_id = NULL_OBJECT_INTERFACE_ID;
+    place->message = (uintptr_t)server->room.bytes;
+    place->result = (uintptr_t)server->room.bytes + ANSWER_BYTES;
+    place->result_bytes = ANSWER_BYTES;
+    place->answer = 0;
+    place->spare = 0;
+    place = server_place(server, OTHER);
     *place = (struct sqe){.opcode = OPCODE_RELEASE, .user_data = RT_RING_OWN | OTHER, .cap = cap};
     server->others += 2;
 }
