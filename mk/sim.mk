@@ -85,7 +85,8 @@ SUITES_BUILD += $(SIM_DIR)/hunt
 
 EXPLORE_DIR := $(OUT)/explore
 EXPLORE_FLAGS = -iquote sim/explore/shim -iquote kernel/release $(HOST_FLAGS)
-EXPLORE_SOURCES := $(sort $(wildcard sim/explore/*.c)) core/ring.c kernel/lock.c kernel/cpu.c
+EXPLORE_SOURCES := $(sort $(wildcard sim/explore/*.c)) core/ring.c core/answer.c core/park.c \
+    core/run_queue.c kernel/lock.c kernel/cpu.c
 $(eval $(call variant,$(EXPLORE_DIR),EXPLORE_FLAGS,$(CC)))
 DEPENDENCIES += $(patsubst %.o,%.d,$(call objects,$(EXPLORE_DIR),$(EXPLORE_SOURCES)))
 

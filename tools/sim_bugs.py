@@ -17,6 +17,7 @@ import glob
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -77,6 +78,7 @@ def sources(bug, sim):
 def build(bug, sim, compiler, flags, link):
     """The hunt with the bug in it; (program, None) or (None, what went wrong)."""
     folder = os.path.join(sim, "bugs", bug.name)
+    shutil.rmtree(folder, ignore_errors=True)  # of a bug that once lay in other files
     problem = bug.plant(folder)
     if problem:
         return None, problem

@@ -11,7 +11,7 @@
 enum {
     EXPLORE_THREADS = 4,
     EXPLORE_LOCATIONS = 24,
-    EXPLORE_MESSAGES = 24, /* stores to one location in one execution */
+    EXPLORE_MESSAGES = 64, /* stores to one location in one execution */
     EXPLORE_PLACES = 16,   /* pieces of plain memory */
 };
 

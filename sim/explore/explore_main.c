@@ -61,13 +61,18 @@ static const char *const weak_names[] = {
     [EXPLORE_WEAK_OR] = "ors are relaxed",
 };
 
+static const struct explore_program *program_at(unsigned index)
+{
+    return index < protocol_count ? &protocols[index] : &wait_protocols[index - protocol_count];
+}
+
 static void protocols_shipped(void)
 {
-    for (unsigned i = 0; i < protocol_count; i++) {
+    for (unsigned i = 0; i < protocol_count + wait_protocol_count; i++) {
         struct explore_result result;
 
-        explore(&protocols[i], LIMIT, &result);
-        printf("%-20s %8" PRIu64 " executions, %s%s%s\n", protocols[i].name, result.executions,
+        explore(program_at(i), LIMIT, &result);
+        printf("%-20s %8" PRIu64 " executions, %s%s%s\n", program_at(i)->name, result.executions,
                result.wrong      ? "wrong: "
                : result.complete ? "all"
                                  : "a part",
@@ -82,13 +87,13 @@ static void protocols_weakened(enum explore_weak weak)
     bool noticed = false;
 
     explore_weak = weak;
-    for (unsigned i = 0; i < protocol_count && !noticed; i++) {
+    for (unsigned i = 0; i < protocol_count + wait_protocol_count; i++) {
         struct explore_result result;
 
-        explore(&protocols[i], LIMIT, &result);
+        explore(program_at(i), LIMIT, &result);
         if (result.wrong) {
             noticed = true;
-            printf("%s: %s notices: %s\n", weak_names[weak], protocols[i].name, result.text);
+            printf("%s: %s notices: %s\n", weak_names[weak], program_at(i)->name, result.text);
         }
     }
     if (!noticed) {

@@ -8,4 +8,11 @@
 extern const struct explore_program protocols[];
 extern const unsigned protocol_count;
 
+/* waits.c */
+extern const struct explore_program wait_protocols[];
+extern const unsigned wait_protocol_count;
+
+/* Interrupts sent so far; atomic. */
+extern uint32_t protocol_interrupts;
+
 #endif

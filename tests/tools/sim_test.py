@@ -71,7 +71,7 @@ class Bugs(unittest.TestCase):
         paths = glob.glob(os.path.join("sim", "bugs", "*.bug"))
         self.assertGreaterEqual(len(paths), 12)
         with tempfile.TemporaryDirectory() as folder:
-            for path in paths:
+            for path in paths + glob.glob(os.path.join("sim", "bugs", "hard", "*.bug")):
                 bug = sim_bugs.Bug(path)
                 self.assertIsNone(bug.plant(os.path.join(folder, bug.name)), path)
 
