@@ -143,6 +143,7 @@ static void a_receiver_beyond_the_limit_finds_no_place(void **state)
 
     (void)state;
     endpoint_queues_init(&queues, &limits);
+    assert_false(endpoint_has_closed(&queues));
     for (unsigned i = 0; i < LIMIT_ENDPOINT_RECEIVERS; i++) {
         assert_true(endpoint_only_calls(&queues));
         assert_true(endpoint_add_receiver(&queues, &receiver[i]));

@@ -128,6 +128,18 @@ class Lists(unittest.TestCase):
             self.assertIn(name, names, "tests/mutants/equivalent.txt")
             self.assertGreater(len(reason), 20, name)
 
+    def test_nothing_is_both(self):
+        self.assertEqual(set(mutate.equivalents()) & set(mutate.killers()), set())
+
+    def test_the_score_is_that_of_the_lists(self):
+        """And nobody survives."""
+        lines = mutate.lines_of(mutate.SCORE)
+        total = [int(word) for word in lines[-1].split()[1:]]
+        self.assertEqual(total[0], total[1] + total[2])
+        self.assertEqual(total[1:], [len(mutate.killers()), len(mutate.equivalents()), 0])
+        self.assertEqual([sum(int(line.split()[column]) for line in lines[:-1])
+                          for column in (1, 2, 3, 4)], total)
+
     def test_a_sample_has_what_is_new(self):
         everything = mutants.all_mutants()
         known = {mutant.name() for mutant in everything[1:]}
