@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What two CPUs may do to one thing at the same moment. The process's name chooses the part:
+ *
+ *   takers     revokes what another process is dropping, copying, moving, passing on and spawning
+ *              with; when REVOKE is over, no edge of it works anywhere
+ *   taker      that process; "idle" and "quiet" are those it starts
+ *   sources    two threads: one revokes while the other makes new edges of the revoked one and
+ * keeps them: all are dead afterwards pinned     two threads: one releases the last edge of an
+ * object while the other is using it loans      a caller that a third thread makes ready in the
+ * moment in which it lends its time askers     calls promised from an answer of another process:
+ * one without a message, and those of a thread that ends while they are sent asker      that
+ * thread's process
+ *
+ * Scene "races" on one CPU, two and four; tests/host/machine_races_test.c under many schedules.
+ * Needs "null", "process-spawner", "endpoint-factory", "thread-spawner", "frame-allocator".
+ */
+#include "abi/atomic.h"
+#include "core/string.h"
+#include "schema/generated/console.capnp.h"
+#include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/null.capnp.h"
+#include "tests/programs/support/check.h"
+#include "user/lib/endpoint.h"
+#include "user/lib/memory.h"
+#include "user/lib/process.h"
+#include "user/lib/thread_spawner.h"
+#include "user/rt/cap.h"
+
+enum {
+    BINARY_OWN = 1,
+    TAKERS = 4,
+    TURNS = 5, /* kinds of use */
+    SOURCES = 20,
+    KEPT = 24,
+    PINNED = 24,
+    LOANS = 150,
+    ASKERS = 12,
+    PROMISED = 24,
+    MESSAGE_BYTES = 64,
+    ROOM_BYTES = 512,
+    NO_ADDRESS = 8, /* of nothing that any program has */
+};
+
+static bool name_is(const struct rt *rt, const char *name)
+{
+    return string_equal(rt->start->process_name, name);
+}
+
+static struct capn_text text(const char *string)
+{
+    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
+}
+
+/* NullObject's method through `cap`, which may be a NullObject or an endpoint. */
+static int32_t call(struct rt *rt, struct cap_id cap, uint8_t method)
+{
+    struct rt_buffer request = rt_buffer_alloc(&rt->ring, 8);
+    struct rt_buffer answer = rt_buffer_alloc(&rt->ring, ROOM_BYTES);
+    struct rt_call entry = {.cap = cap,
+                            .interface_id = NULL_OBJECT_INTERFACE_ID,
+                            .method = method,
+                            .message = request.bytes,
+                            .message_bytes = 8,
+                            .result = answer.bytes,
+                            .result_bytes = answer.size};
+    int32_t status = rt_call(&rt->ring, &entry).status;
+
+    rt_buffer_free(&rt->ring, request);
+    rt_buffer_free(&rt->ring, answer);
+    return status < 0 ? status : TRANSPORT_OK;
+}
+
+static void release(struct check *check, struct cap_id cap)
+{
+    CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);
+}
+
+static struct process_grant grant(const char *name, struct cap_id cap)
+{
+    return (struct process_grant){.name = text(name),
+                                  .cap = cap,
+                                  .facet = string_equal(name, "console") ? CONSOLE_FACET_WRITE
+                                                                         : MANIFEST_FACET_ALL,
+                                  .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+}
+
+static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name, uint32_t size,
+                     const struct process_grant *grants, uint32_t count,
+                     struct process_handle *handle)
+{
+    const struct process_request request = {.name = text(name),
+                                            .boot_binary = BINARY_OWN,
+                                            .grants = grants,
+                                            .grant_count = count,
+                                            .quotas = {.slots = 16 * size,
+                                                       .frames = 160 * size,
+                                                       .ring_bytes = 90112 * size,
+                                                       .endpoint_queue = 4 * size,
+                                                       .outstanding_calls = 32 * size,
+                                                       .scratch_bytes = 8192 * size,
+                                                       .threads = size,
+                                                       .log_bytes = 512 * size},
+                                            .scheduling = {.cpu_mask = UINT64_MAX}};
+
+    return process_client_spawn(rt, (struct process_spawner){spawner}, &request, handle);
+}
+
+static void expect_good_end(struct check *check, struct process_handle handle)
+{
+    struct process_end end;
+
+    CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
+    CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
+    CHECK_EQUAL(check, end.code, 0);
+    release(check, handle.cap);
+}
+
+static void thread_start(struct check *check, struct rt_thread_start *begin,
+                         rt_thread_function function)
+{
+    struct thread_spawner threads = {check_held(check, "thread-spawner")};
+
+    *begin = (struct rt_thread_start){.function = function};
+    CHECK_EQUAL(check, thread_client_spawn(check->rt, threads, begin), TRANSPORT_OK);
+}
+
+static void wait_until(struct rt *rt, const uint64_t *word, uint64_t value)
+{
+    while (atomic_load_acquire_u64(word) < value) {
+        rt_sleep(rt, 1000);
+    }
+}
+
+/* An endpoint, and a client's edge of it. */
+struct gate {
+    struct endpoint_owner owner;
+    struct cap_id client;
+    struct rt_buffer inbox;
+    struct rt_buffer reply;
+};
+
+static struct gate gate_make(struct check *check)
+{
+    struct endpoint_factory factory = {check_held(check, "endpoint-factory")};
+    struct manifest_export limits = {
+        .message_bytes = MESSAGE_BYTES, .capabilities = 1, .queue_length = 16};
+    struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                       .facet = MANIFEST_FACET_ALL,
+                                       .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+    struct gate gate = {.client = {0}};
+
+    CHECK_EQUAL(check, endpoint_client_create(check->rt, factory, &limits, &gate.owner),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, endpoint_client_mint(check->rt, gate.owner, &session, &gate.client),
+                TRANSPORT_OK);
+    gate.inbox = rt_buffer_alloc(&check->rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    gate.reply = rt_buffer_alloc(&check->rt->ring, MESSAGE_BYTES);
+    return gate;
+}
+
+/* Takes the next call; its token. */
+static uint64_t gate_take(struct check *check, struct gate *gate)
+{
+    struct rt_request request = rt_receive(&check->rt->ring, gate->owner.cap, gate->inbox);
+
+    return CHECK(check, request.status >= 0) ? request.head->token : 0;
+}
+
+static void gate_answer(struct check *check, struct gate *gate, uint64_t token)
+{
+    CHECK_EQUAL(check,
+                rt_return(&check->rt->ring, &(struct rt_reply){.endpoint = gate->owner.cap,
+                                                               .token = token,
+                                                               .message = gate->reply.bytes,
+                                                               .message_bytes = 8}),
+                TRANSPORT_OK);
+}
+
+static void gate_end(struct check *check, struct gate *gate)
+{
+    rt_buffer_free(&check->rt->ring, gate->inbox);
+    rt_buffer_free(&check->rt->ring, gate->reply);
+    release(check, gate->client);
+    release(check, gate->owner.cap);
+}
+
+/* ---- takers ---------------------------------------------------------------------------------- */
+
+static void takers(struct check *check)
+{
+    struct cap_id spawner = check_held(check, "process-spawner");
+    struct gate gate = gate_make(check);
+
+    for (unsigned round = 0; round < TAKERS; round++) {
+        struct rt_delegated made;
+        struct process_grant grants[4];
+        struct process_handle child;
+
+        CHECK_EQUAL(
+            check,
+            rt_delegate(&check->rt->ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
+            TRANSPORT_OK);
+        grants[0] = grant("null", made.cap);
+        grants[1] = grant("gate", gate.client);
+        grants[2] = grant("process-spawner", spawner);
+        grants[3] = grant("console", check_held(check, "console"));
+        if (!CHECK_EQUAL(check, spawn(check->rt, spawner, "taker", 4, grants, 4, &child),
+                         TRANSPORT_OK)) {
+            return;
+        }
+        gate_answer(check, &gate, gate_take(check, &gate)); /* from here on both run */
+        for (unsigned i = 0; i < round * 9; i++) {
+            CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_OK);
+        }
+        CHECK(check, rt_revoke(&check->rt->ring, made.handle, NULL, NULL) >= 1);
+        gate_answer(check, &gate, gate_take(check, &gate));
+        expect_good_end(check, child);
+        release(check, made.cap);
+        release(check, made.handle);
+    }
+    gate_end(check, &gate);
+}
+
+/* One use of `subject`, whose copy goes to `heir` or a new process; how it ended. */
+static int32_t taker_use(struct check *check, struct cap_id subject, struct cap_id heir,
+                         unsigned turn)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_transfer pass = {.target = heir, .flags = turn % 2 == 0 ? SQE_MOVE : 0};
+    struct process_handle child;
+    struct process_grant given;
+    int32_t status = rt_duplicate_same(ring, subject, &pass.cap);
+
+    if (status != TRANSPORT_OK) {
+        return status;
+    }
+    if (turn % TURNS == 1 || turn % TURNS == 2) {
+        status = rt_transfer(ring, &pass, NULL);
+        if (status != TRANSPORT_OK || pass.flags == 0) {
+            release(check, pass.cap);
+        }
+        return status == TRANSPORT_LIMIT ? TRANSPORT_OK : status; /* the heir is full */
+    }
+    if (turn % TURNS == 3) {
+        status = call(check->rt, pass.cap, 0);
+    } else if (turn % TURNS == 4) {
+        given = grant("null", pass.cap);
+        status =
+            spawn(check->rt, check_held(check, "process-spawner"), "quiet", 1, &given, 1, &child);
+        if (status == TRANSPORT_OK) {
+            expect_good_end(check, child);
+        } else if (status == EXCEPTION_REASON_REVOKED_CAPABILITY) {
+            status = TRANSPORT_REVOKED;
+        }
+    }
+    release(check, pass.cap);
+    return status;
+}
+
+static void taker(struct check *check)
+{
+    struct cap_id subject = check_held(check, "null");
+    struct cap_id gate = check_held(check, "gate");
+    int32_t status = TRANSPORT_OK;
+    struct process_handle heir;
+    struct process_end end;
+
+    CHECK_EQUAL(check,
+                spawn(check->rt, check_held(check, "process-spawner"), "idle", 1, NULL, 0, &heir),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, call(check->rt, gate, NULL_OBJECT_METHOD_NOTHING), TRANSPORT_OK);
+    for (unsigned turn = 0; status == TRANSPORT_OK; turn++) {
+        status = taker_use(check, subject, heir.cap, turn);
+    }
+    CHECK_EQUAL(check, status, TRANSPORT_REVOKED);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        CHECK_EQUAL(check, taker_use(check, subject, heir.cap, turn), TRANSPORT_REVOKED);
+    }
+    CHECK_EQUAL(check, call(check->rt, subject, 0), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, call(check->rt, gate, NULL_OBJECT_METHOD_ECHO), TRANSPORT_OK);
+    CHECK_EQUAL(check, process_client_kill(check->rt, heir, 0), TRANSPORT_OK);
+    CHECK_EQUAL(check, process_client_wait(check->rt, heir, &end), TRANSPORT_OK);
+    release(check, heir.cap);
+}
+
+/* ---- sources --------------------------------------------------------------------------------- */
+
+/* A round: the first thread delegates and sets `cap`; the other makes edges of it and keeps them
+ * until the first, having revoked, sets `dead`; then all must be dead. All atomic. */
+static struct {
+    uint64_t cap;
+    uint64_t round;
+    uint64_t dead;
+    uint64_t done;
+    uint64_t failed;
+    struct rt_thread_start begin;
+} source;
+
+/* One new edge of `from`, and the handle that came with it (raw 0: none). */
+static int32_t source_edge(struct rt *rt, struct cap_id from, unsigned turn,
+                           struct rt_delegated *made)
+{
+    made->handle.raw = 0;
+    return turn % 2 == 0 ? rt_duplicate_same(&rt->ring, from, &made->cap)
+                         : rt_delegate(&rt->ring, from, RT_FACET_SAME, made, NULL);
+}
+
+static bool source_round(struct rt *rt, struct cap_id cap, uint64_t round)
+{
+    struct rt_delegated kept[KEPT];
+    unsigned count = 0;
+    bool good = true;
+    int32_t status = TRANSPORT_OK;
+
+    while (count < KEPT && status == TRANSPORT_OK) {
+        /* of the source, or of an edge made of it a moment ago */
+        status = source_edge(rt, count % 3 == 2 ? kept[count - 1].cap : cap, count, &kept[count]);
+        count += status == TRANSPORT_OK;
+    }
+    good = status == TRANSPORT_OK || status == TRANSPORT_REVOKED;
+    wait_until(rt, &source.dead, round);
+    while (count > 0) {
+        struct rt_delegated *made = &kept[--count];
+
+        good = call(rt, made->cap, 0) == TRANSPORT_REVOKED && good;
+        good = rt_release(&rt->ring, made->cap) == TRANSPORT_OK && good;
+        good =
+            (made->handle.raw == 0 || rt_release(&rt->ring, made->handle) == TRANSPORT_OK) && good;
+    }
+    return good;
+}
+
+static int source_thread(struct rt *rt, void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 1; round <= SOURCES; round++) {
+        wait_until(rt, &source.round, round);
+        if (!source_round(rt, (struct cap_id){atomic_load_acquire_u64(&source.cap)}, round)) {
+            atomic_store_release_u64(&source.failed, round);
+        }
+        atomic_store_release_u64(&source.done, round);
+    }
+    return 0;
+}
+
+static void sources(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+
+    thread_start(check, &source.begin, source_thread);
+    for (uint64_t round = 1; round <= SOURCES; round++) {
+        struct rt_delegated made;
+
+        CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
+                    TRANSPORT_OK);
+        atomic_store_release_u64(&source.cap, made.cap.raw);
+        atomic_store_release_u64(&source.round, round);
+        for (uint64_t i = 0; i < round % 8; i++) {
+            CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_OK);
+        }
+        CHECK(check, rt_revoke(ring, made.handle, NULL, NULL) >= 1);
+        atomic_store_release_u64(&source.dead, round);
+        wait_until(check->rt, &source.done, round);
+        release(check, made.cap);
+        release(check, made.handle);
+    }
+    CHECK_EQUAL(check, source.failed, 0);
+}
+
+/* ---- pinned ---------------------------------------------------------------------------------- */
+
+static struct {
+    uint64_t cap;
+    uint64_t round;
+    uint64_t begun;
+    uint64_t done;
+    uint64_t failed;
+    struct rt_thread_start begin;
+} pin;
+
+/* Uses the object until its last edge is gone: a call on it, or a wait at its word. */
+static int pin_thread(struct rt *rt, void *argument)
+{
+    (void)argument;
+    for (uint64_t round = 1; round <= PINNED; round++) {
+        struct memory_object object;
+        int32_t status = TRANSPORT_OK;
+        uint8_t byte;
+
+        wait_until(rt, &pin.round, round);
+        object.cap.raw = atomic_load_acquire_u64(&pin.cap);
+        for (unsigned turn = 0; status == TRANSPORT_OK; turn++) {
+            struct sqe park = {
+                .opcode = OPCODE_PARK, .cap = object.cap, .value = 0, .timeout_ns = 1000};
+            struct cqe cqe;
+
+            if (turn % 2 == 0) {
+                status = memory_client_read(rt, object, turn * 64 % LIMIT_PAGE_BYTES, &byte, 1);
+            } else {
+                status = rt_ring_do(&rt->ring, &park, &cqe);
+                status = status == TRANSPORT_OK ? cqe.result : status;
+                status = status == TRANSPORT_TIMEOUT ? TRANSPORT_OK : status;
+            }
+            atomic_store_release_u64(&pin.begun, round);
+        }
+        if (status != TRANSPORT_STALE_CAP) {
+            atomic_store_release_u64(&pin.failed, round);
+        }
+        atomic_store_release_u64(&pin.done, round);
+    }
+    return 0;
+}
+
+static void pinned(struct check *check)
+{
+    struct frame_allocator allocator = {check_held(check, "frame-allocator")};
+
+    thread_start(check, &pin.begin, pin_thread);
+    for (uint64_t round = 1; round <= PINNED; round++) {
+        struct memory_object object;
+
+        CHECK_EQUAL(check, memory_client_allocate(check->rt, allocator, LIMIT_PAGE_BYTES, &object),
+                    TRANSPORT_OK);
+        atomic_store_release_u64(&pin.cap, object.cap.raw);
+        atomic_store_release_u64(&pin.round, round);
+        wait_until(check->rt, &pin.begun, round);
+        for (uint64_t i = 0; i < round % 5; i++) {
+            CHECK_EQUAL(check, rt_nop(&check->rt->ring), TRANSPORT_OK);
+        }
+        release(check, object.cap);
+        wait_until(check->rt, &pin.done, round);
+    }
+    CHECK_EQUAL(check, pin.failed, 0);
+}
+
+/* ---- loans ----------------------------------------------------------------------------------- */
+
+static struct {
+    struct cap_id owner[2];
+    uint64_t servers; /* atomic: that have begun */
+    uint64_t armed;   /* atomic: rounds in which the caller waits at `word` too */
+    uint64_t over;    /* atomic */
+    uint32_t *word;   /* in the caller's arena */
+    struct rt_thread_start serve;
+    struct rt_thread_start wake;
+} loan;
+
+static int loan_server(struct rt *rt, void *argument)
+{
+    struct cap_id owner = loan.owner[atomic_add_u64(&loan.servers, 1) - 1];
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_request request;
+
+    (void)argument;
+    rt->ring.checks = false;
+    request = rt_receive(&rt->ring, owner, inbox);
+    while (request.status >= 0) {
+        struct rt_reply reply = {
+            .endpoint = owner, .token = request.head->token, .message = inbox.bytes};
+
+        request = rt_return_receive(&rt->ring, &reply, inbox);
+    }
+    return 0;
+}
+
+static int loan_waker(struct rt *rt, void *argument)
+{
+    uint64_t round = 1;
+
+    (void)argument;
+    while (atomic_load_acquire_u64(&loan.over) == 0) {
+        if (atomic_load_acquire_u64(&loan.armed) < round) {
+            rt_sleep(rt, 500);
+        } else if (rt_unpark(&rt->ring, loan.word, 1) != 0) {
+            round++;
+        }
+    }
+    return 0;
+}
+
+/* Two servers, so that one is on the caller's CPU, and the waker wherever it is placed. */
+static void loans(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct gate gate[2] = {gate_make(check), gate_make(check)};
+    struct rt_buffer buffer = rt_buffer_alloc(ring, MESSAGE_BYTES);
+    struct rt_buffer word = rt_buffer_alloc(ring, sizeof(*loan.word));
+    struct rt_thread_start second;
+
+    ring->checks = false;
+    loan.word = (uint32_t *)(void *)word.bytes;
+    *loan.word = 0;
+    loan.owner[0] = gate[0].owner.cap;
+    loan.owner[1] = gate[1].owner.cap;
+    thread_start(check, &loan.serve, loan_server);
+    thread_start(check, &second, loan_server);
+    wait_until(check->rt, &loan.servers, 2);
+    thread_start(check, &loan.wake, loan_waker);
+    for (uint64_t round = 1; round <= LOANS; round++) {
+        const struct sqe park = {
+            .opcode = OPCODE_PARK, .address = (uintptr_t)loan.word, .timeout_ns = TIMEOUT_NONE};
+        struct rt_operation waits = check_submit(check, ring, &park);
+        struct rt_call entry = {.cap = gate[round % 2].client,
+                                .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                .message = buffer.bytes,
+                                .result = buffer.bytes,
+                                .result_bytes = buffer.size};
+
+        CHECK_EQUAL(check, rt_ring_enter(ring, 0, 0), TRANSPORT_OK);
+        atomic_store_release_u64(&loan.armed, round);
+        CHECK_EQUAL(check, rt_call(ring, &entry).status, TRANSPORT_OK);
+        CHECK_EQUAL(check, check_completion(check, ring, waits).result, TRANSPORT_OK);
+    }
+    atomic_store_release_u64(&loan.over, 1);
+    ring->checks = true;
+    rt_buffer_free(ring, buffer);
+    rt_buffer_free(ring, word);
+    gate_end(check, &gate[0]);
+    gate_end(check, &gate[1]);
+}
+
+/* ---- askers ---------------------------------------------------------------------------------- */
+
+static const struct capn_path first_path = {.length = 1, .index = {0}};
+
+static void askers(struct check *check)
+{
+    struct cap_id spawner = check_held(check, "process-spawner");
+    struct gate gate = gate_make(check);
+    struct transfer *given = (struct transfer *)(void *)(gate.reply.bytes + 8);
+
+    for (unsigned round = 0; round < ASKERS; round++) {
+        struct process_grant grants[2] = {grant("gate", gate.client),
+                                          grant("console", check_held(check, "console"))};
+        struct rt_reply reply = {.endpoint = gate.owner.cap,
+                                 .message = gate.reply.bytes,
+                                 .message_bytes = 8,
+                                 .transfers = 1};
+        struct process_handle child;
+        struct process_end end;
+        uint64_t sync;
+        int32_t status;
+
+        if (!CHECK_EQUAL(check,
+                         spawn(check->rt, spawner, round % 2 == 0 ? "asker" : "asker-ends", 1,
+                               grants, 2, &child),
+                         TRANSPORT_OK)) {
+            return;
+        }
+        reply.token = gate_take(check, &gate);
+        sync = gate_take(check, &gate);
+        *(uint64_t *)(void *)gate.reply.bytes = 0;
+        /* What the promised calls of one that ends go to is this endpoint, where they would be
+         * found. */
+        *given = (struct transfer){.cap = round % 2 == 0 ? check_held(check, "null") : gate.client,
+                                   .mode = TRANSFER_COPY,
+                                   .path = RT_PATH(first_path)};
+        if (round % 4 == 3) {
+            status = rt_return(&check->rt->ring, &reply);
+            gate_answer(check, &gate, sync);
+        } else {
+            gate_answer(check, &gate, sync); /* from here on both run */
+            for (unsigned i = 0; i < round / 4; i++) {
+                CHECK_EQUAL(check, rt_nop(&check->rt->ring), TRANSPORT_OK);
+            }
+            status = rt_return(&check->rt->ring, &reply);
+        }
+        CHECK(check, status == TRANSPORT_OK || (round % 2 != 0 && (status == TRANSPORT_CANCELLED ||
+                                                                   status == TRANSPORT_BAD_TOKEN)));
+        CHECK_EQUAL(check, process_client_wait(check->rt, child, &end), TRANSPORT_OK);
+        CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
+        CHECK_EQUAL(check, end.code, 0);
+        release(check, child.cap);
+    }
+    gate_end(check, &gate);
+}
+
+/* Asks, and calls what the answer will bring before it has come: without a message, named at an
+ * address where nothing is. `ends`: the thread does not wait for any of it. */
+static void asker(struct check *check, bool ends)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_buffer buffer = rt_buffer_alloc(ring, 2 * ROOM_BYTES);
+    struct rt_answer_id id = rt_answer_take(ring);
+    struct rt_operation asked;
+    struct rt_operation promised[PROMISED];
+    struct sqe entry = rt_call_entry(&(struct rt_call){.cap = check_held(check, "gate"),
+                                                       .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                                       .message = buffer.bytes,
+                                                       .message_bytes = 8,
+                                                       .result = buffer.bytes,
+                                                       .result_bytes = ROOM_BYTES,
+                                                       .answer = id});
+
+    ring->checks = false;
+    asked = check_submit(check, ring, &entry);
+    entry = rt_call_entry(&(struct rt_call){.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                            .result = buffer.bytes + ROOM_BYTES,
+                                            .result_bytes = ROOM_BYTES});
+    entry.flags = SQE_PROMISED;
+    entry.message = NO_ADDRESS;
+    entry.promise = rt_promised(id, RT_PATH(first_path));
+    for (unsigned i = 0; i < PROMISED; i++) {
+        promised[i] = check_submit(check, ring, &entry);
+    }
+    CHECK_EQUAL(check, rt_ring_enter(ring, 0, 0), TRANSPORT_OK);
+    CHECK_EQUAL(check, call(check->rt, check_held(check, "gate"), NULL_OBJECT_METHOD_ECHO),
+                TRANSPORT_OK);
+    if (ends) {
+        rt_thread_exit(0);
+    }
+    for (unsigned i = 0; i < PROMISED; i++) {
+        int32_t result = check_completion(check, ring, promised[i]).result;
+
+        CHECK(check, result >= 0);
+    }
+    CHECK(check, check_completion(check, ring, asked).result >= 0);
+    CHECK_EQUAL(check, rt_finish(ring, id), TRANSPORT_OK);
+}
+
+int main(struct rt *rt)
+{
+    struct check check = {.rt = rt};
+
+    while (name_is(rt, "idle")) {
+        rt_sleep(rt, UINT64_C(1000000000));
+    }
+    if (name_is(rt, "quiet")) {
+        return 0;
+    }
+    if (name_is(rt, "taker")) {
+        taker(&check);
+        return (int)check.failed;
+    }
+    if (name_is(rt, "asker") || name_is(rt, "asker-ends")) {
+        asker(&check, name_is(rt, "asker-ends"));
+        return (int)check.failed;
+    }
+    if (name_is(rt, "takers")) {
+        takers(&check);
+    } else if (name_is(rt, "sources")) {
+        sources(&check);
+    } else if (name_is(rt, "pinned")) {
+        pinned(&check);
+    } else if (name_is(rt, "loans")) {
+        loans(&check);
+    } else {
+        askers(&check);
+    }
+    return check_end(&check);
+}
