@@ -22,6 +22,7 @@ include mk/host.mk
 include mk/systems.mk
 include mk/sim.mk
 include mk/fuzz.mk
+include mk/cover.mk
 include mk/verify.mk
 include mk/checks.mk
 include mk/commands.mk

@@ -24,7 +24,7 @@
 #include "schema/generated/process.capnp.h"
 
 enum {
-    MOVES_MAX = 64,
+    MOVES_MAX = 96,
     BYTES_MAX = 1024,
     THOROUGH_EVERY = 16,
     TURNS_EACH = 32,   /* until a program leaves by itself */
@@ -118,6 +118,7 @@ static void words_judge(void)
 static void end(void)
 {
     rig_starve(0, 0);
+    play_lazy(false);
     if (rig_turn() != RIG_ENDED) {
         rig_end_init();
     }

@@ -263,8 +263,10 @@ static void move_release(struct dice *dice)
 static void move_token(struct dice *dice)
 {
     unsigned table = (unsigned)dice_below(dice, TABLES);
-    uint32_t slot = (uint32_t)dice_below(dice, 340);
-    uint64_t interface_id = INTERFACE + (dice_word(dice, 1) & 1);
+    const struct given *of = given_draw(dice);
+    uint64_t how = dice_word(dice, 1);
+    uint32_t slot = of == NULL || how >= 0x80 ? (uint32_t)how * 9 : cap_id_slot(of->id);
+    uint64_t interface_id = INTERFACE + (how & 1);
     const struct given *given = at_slot(table, slot);
     enum transport_error expected = TRANSPORT_OK;
     struct cap_id id;

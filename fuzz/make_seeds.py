@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Writes the hand-made seeds of the ELF, boot information, submission and dispatcher corpora.
+"""Writes the hand-made seeds of the ELF, boot information, submission, dispatcher and
+grants corpora.
 
 Usage: make_seeds.py [FOLDER], FOLDER being fuzz/corpus. The seeds are valid input in its main
 shapes; what a fuzzer finds from there is added to the corpus beside them, merged to small size.
@@ -133,8 +134,8 @@ SQE_SEEDS |= {f"pair-{opcode}": bytes([1, 0, opcode, opcode % 12]) + bytes(range
 
 # fuzz/dispatch/acts.c: moves. The numbers of those that are no opcodes stand at its end.
 (NOP, CALL, RECV, RETURN, RETURN_RECV, RELEASE, DUP, TRANSFER, DELEGATE, REVOKE, TOKEN, FINISH, CANCEL,
- WATCH, PARK, UNPARK, ANY, OBJECT, _, ENTER, GO, _, WAIT, SCRIBBLE, END, POKE, STARVE) = range(27)
-BATCH, SPOIL = 0x80, 0x40
+ WATCH, PARK, UNPARK, ANY, OBJECT, _, ENTER, GO, _, WAIT, SCRIBBLE, END, POKE, STARVE, _, _, _, REPEAT) = range(31)
+BATCH, SPOIL, AWAIT = 0x80, 0x40, 0x20
 PROMISED, KEPT = 0x30, 0x40  # bits of a CALL's first choice
 
 
@@ -196,13 +197,182 @@ DISPATCH_SEEDS = {
     "queue-full": go_to(2) + call() * 6,
     "owner-goes": go_to(2) + call() + go_to(1) + one(RELEASE, 0x80, 0xC0 | 6) + one(RELEASE, 0x80, 0xC0 | 7),
 }
+LAST = 24  # choices from here on count from the end
+HANDLES = 0x20  # in the first choice of RELEASE: a delegation's handle
+
+
+def object_call(word, how=0, cap=0):
+    return one(OBJECT, word, how, 0, cap)
+
+
+def spawn_with(how=0, grants=bytes(6)):
+    return object_call(SPAWN_GRANTS, how) + grants
+
+
+def waiting(move):
+    return bytes([move[0] | AWAIT]) + move[1:]
+
+
+def many(move, count):
+    return move + b"".join(one(REPEAT, min(count, 64) - 1) for count in range(count, 0, -64))
+
+
+def carrying(descriptors, cap=0):
+    """A CALL with many descriptors behind eight bytes."""
+    return bytes([CALL, 0, 0x80, 1, 0, len(descriptors) // 2, 0]) + descriptors + bytes([0, cap])
+
+
+CREATE, MINT, MINT_BADGE, THREAD, LIST, WHY = 2, 3, 4, 11, 29, 30
+SPAWN, SPAWN_GRANTS = 6, 7
+AWHILE = (one(WAIT, 255, 255) + go_to(2) + go_to(1)) * 6
+TOKENS = b"".join(one(TOKEN, slot & 255, slot >> 8, slot & 15) for slot in range(256, 284))
+WIDE = object_call(CREATE, 60) + object_call(MINT, 0, LAST)  # an endpoint with much room
+DISPATCH_SEEDS |= {
+    "handoff": waiting(RECEIVE) + (go_to(2) + waiting(call()) + go_to(1) +
+                                   waiting(answer(opcode=RETURN_RECV))) * 4,
+    "handoff-alone": (go_to(3) + waiting(one(PARK, 0x60)) + go_to(4) + waiting(one(PARK, 0x60)) + go_to(1) +
+                      waiting(RECEIVE)) + (go_to(2) + waiting(call()) + go_to(1) +
+                                           waiting(answer(opcode=RETURN_RECV))) * 3 + one(END, 0),
+    "handoff-away": waiting(RECEIVE) + go_to(2) + waiting(call()) + go_to(1) +
+                    waiting(answer(opcode=RETURN_RECV)) + go_to(2) + call() + go_to(1) +
+                    one(ENTER, 8) + waiting(answer(opcode=RETURN_RECV)) + go_to(2) + one(END, 0),
+    "handoff-first": go_to(2) + waiting(call()) + go_to(1) + waiting(RECEIVE) + waiting(answer()),
+    "delegations": one(DELEGATE, 0, 0, 0) + many(one(DELEGATE, 0, LAST, 0), 20),
+    "spliced": one(DELEGATE, 0, 0, 0) + one(RELEASE, HANDLES, LAST) + one(DELEGATE, 0, LAST, 0) +
+               one(REVOKE, LAST) + one(REVOKE, LAST),
+    "revoke-moving": one(DELEGATE, 0, 0, 0) + call(beside=bytes([1, LAST])) + one(REVOKE, LAST) + RECEIVE,
+    "revoke-copied": one(DELEGATE, 0, 0, 0) + call(beside=bytes([0, LAST])) + one(REVOKE, LAST) + RECEIVE,
+    "revoke-table": one(DELEGATE, 0, 0, 0) + one(DUP, 0, LAST, 0) + one(DUP, 1, LAST, 0) +
+                    one(REVOKE, LAST) + object_call(LIST) + object_call(WHY, LAST) + one(TOKEN, 0, 1, 0) +
+                    one(DUP, 0, LAST, 0) + one(RELEASE, 0, LAST),
+    "revoke-buried": one(DELEGATE, 0, 0, 0) + call(beside=bytes([1, LAST])) + one(REVOKE, LAST) + AWHILE +
+                     RECEIVE,
+    "revoke-listed": one(DELEGATE, 0, LAST, 0) + one(DUP, 0, LAST, 0) + one(DELEGATE, 0, LAST, 0) +
+                     one(REVOKE, 0) + AWHILE + object_call(LIST, 2) + object_call(LIST, 3) + TOKENS +
+                     one(REVOKE, 0),
+    "revoke-at-once": one(DELEGATE, 0, 0, 0) + one(REVOKE | BATCH, LAST) + one(DUP | BATCH, 0, LAST, 0) +
+                      one(TOKEN | BATCH, 17, 1, 9) + call(cap=LAST) + object_call(LIST, 1),
+    "revoke-twice": one(DELEGATE, 0, 0, 0) + one(REVOKE, LAST) + AWHILE + one(REVOKE, LAST),
+    "moved-twice": call(beside=b"\1\0\1\0") + call(beside=b"\0\0\1\0"),
+    "descriptors": call(beside=b"\x30\0") +
+                   b"".join(bytes([CALL, 0, 0x11, 0x80, 0, mode, 0, 0]) for mode in (0, 3, 0xFE, 0xFF)),
+    "paths": RECEIVE + go_to(2) + call() + go_to(1) + answer(beside=b"\x40\0") + answer(beside=b"\x44\0"),
+    "facets": call(beside=b"\0\x20") + spawn_with(32, b"\x20" * 6) + spawn_with(32) +
+              one(TRANSFER, 4, 0x20, 0) + one(DUP, 0, 0x20, 8, 15, 0, 0, 0, 0, 0, 0, 0),
+    "modes": b"".join(object_call(MINT, how) + one(TRANSFER, 0, LAST, 0) + one(TRANSFER, 4, LAST, 0) +
+                      one(TRANSFER, 6, LAST, 0) + one(TRANSFER, 2, LAST, 0) for how in range(1, 5)),
+    "never-used": b"".join(one(RELEASE, 0, 0xF0) + struct.pack("<Q", raw) for raw in
+                           (900 | 1 << 20, 310 | 1 << 20, 100 | 1 << 20, 5000 | 1 << 20, 256)) +
+                  one(DUP, 2, 0, 0, 9, 0) + one(RELEASE, 0, 0xF0) + bytes(8),
+    "tokens-of-slots": TOKENS + one(TOKEN, 0, 4, 0) + one(TOKEN, 200, 3, 0),
+    "methods": call(how=0x83) + call(how=0x83, cap=0x20) + object_call(MINT_BADGE, 8) + call(how=3, cap=0x20 | LAST),
+    "spoilt-promise": b"".join(bytes([CALL | SPOIL, PROMISED, 1, 0, 0, 4, end, 1, 7]) +
+                               bytes([CALL | SPOIL, PROMISED, 1, 0, 0, 4, end, 0]) for end in range(4)),
+    "spoilt-sizes": bytes([CALL | SPOIL, 0, 1, 0, 0, 3, 0, 0, 1, 0]) + bytes([CALL | SPOIL, 0, 1, 0, 0, 3, 9]) +
+                    bytes([CALL | SPOIL, 0, 1, 0, 0, 2, 9]),
+    "spoilt-slots": one(DUP | SPOIL, 2, 0, 0, 9, 0, 0, 3) + one(DUP | SPOIL, 0, 0, 0, 9, 1, 0, 0, 0),
+    "slots": go_to(2) + many(one(DUP, 0, 0, 0), 64) + many(one(DUP, 1, 0, 0), 2) + one(DUP, 2, 0, 0, 9, 0) +
+             one(DELEGATE, 0, 0, 0) + RECEIVE + call(beside=b"\0\0"),
+    "slots-free": many(one(DUP, 0, 0, 0), 8) + many(one(RELEASE, 0, LAST), 6) +
+                  b"".join(one(DUP, 2, 0, 0, slot, 1) for slot in range(16, 34)) + one(DUP, 0, 0, 0),
+    "slots-many": many(one(DUP, 0, 0, 0), 128),
+    "slots-starved": one(STARVE, 0) + many(one(DUP, 0, 0, 0), 100),
+    "window": many(one(DUP, 1, 0, 0), 280),
+    "receivers": many(RECEIVE, 66),
+    "tokens": (RECEIVE + call()) * 33 + go_to(2) + call() + waiting(call()) + go_to(1) + RECEIVE,
+    "tokens-fast": waiting(RECEIVE) + go_to(2) + waiting(call()) + go_to(1) + answer() +
+                   (RECEIVE + call()) * 32 + RECEIVE + go_to(3) + call() + go_to(2) + waiting(call()),
+    "operations": WIDE + many(call(cap=LAST), 66),
+    "items": WIDE + many(carrying(bytes(24), LAST), 5),
+    "badges": many(object_call(MINT_BADGE, 0), 2) + b"".join(object_call(MINT_BADGE, how)
+                                                              for how in range(1, 20)),
+    "limits": b"".join(object_call(CREATE, how) for how in (1, 2, 3, 4, 8, 16, 32)),
+    "rings": b"".join(object_call(THREAD, how) for how in (0, 1, 2, 4, 8, 16, 32, 63)),
+    "places": one(ENTER, 0x80) + many(one(NOP), 192) + one(NOP | BATCH) * 3 + one(ENTER, 0) + one(NOP),
+    "places-wrong": one(ENTER, 0x80) + many(one(NOP), 192) + one(SCRIBBLE, 2, 3) + one(SCRIBBLE, 4, 0) +
+                    one(SCRIBBLE, 4, 0) + one(SCRIBBLE, 6, 0) + one(NOP),
+    "closed": object_call(MINT_BADGE, 8) + one(RELEASE, 0, 0x20 | LAST) + RECEIVE,
+    "closed-received": RECEIVE + object_call(MINT_BADGE, 8) + one(RELEASE, 0, 0x20 | LAST),
+    "closed-fast": waiting(RECEIVE) + go_to(2) + waiting(call()) + go_to(1) + object_call(MINT_BADGE, 8) +
+                   one(RELEASE, 0, 0x20 | LAST) + waiting(answer(opcode=RETURN_RECV)) + RECEIVE,
+    "closed-forgotten": object_call(MINT_BADGE, 8) + object_call(MINT_BADGE, 16) +
+                        one(RELEASE, 0, 0x20 | LAST) * 2 + one(RELEASE, 0x60, 0),
+    "waiting-fast": waiting(RECEIVE) + go_to(2) + waiting(call()) + go_to(3) + call() + go_to(1) +
+                    waiting(answer(opcode=RETURN_RECV)),
+    "receivers-end": RECEIVE + RECEIVE + one(RELEASE, 0x60, 0) + call(),
+    "watched-twice": HANDED + one(WATCH, 0, 0) * 2 + one(CANCEL, 0) + one(CANCEL, 1) + one(CANCEL, 2),
+    "impatient": one(RECV | BATCH, 0, 0) + one(ENTER, 8) + go_to(2) + waiting(call()) + go_to(1) +
+                 one(RETURN_RECV | BATCH, 0, 0, 0, 1, 0) + one(ENTER, 8) + go_to(2) + waiting(call()),
+    "orphan": go_to(3) + object_call(SPAWN, 1) + AWHILE + one(END, 0) + go_to(1) + AWHILE,
+    "greedy": go_to(3) + many(object_call(SPAWN), 3) + object_call(SPAWN, 1) + object_call(SPAWN, 2),
+    "unhurried": spawn_with(9) + AWHILE + b"".join(go_to(pid) + waiting(one(PARK, 0x60))
+                                                              for pid in (2, 3, 4)) +
+                 go_to(1) + waiting(RECEIVE) + (waiting(call()) + waiting(answer(opcode=RETURN_RECV))) * 4,
+    "budget": spawn_with(17) + AWHILE + waiting(RECEIVE) +
+              (go_to(5) + waiting(call()) + go_to(1) + waiting(answer(opcode=RETURN_RECV))) * 3,
+    "mend-badly": one(SCRIBBLE, 0, 3) + one(SCRIBBLE, 4, 0) + one(SCRIBBLE, 5, 0) + one(SCRIBBLE, 6, 0) + one(NOP),
+    "tail-shown": one(ENTER, 0x80) + one(NOP) * 2 + one(SCRIBBLE, 5, 0) + one(NOP),
+    "spare": HANDED + b"".join(bytes([RETURN, 0, 0, 0, 0x11, 0x80, 0, mode]) for mode in (0xFE, 0xFF, 0)),
+    "receivers-many": many(RECEIVE, 62) + object_call(THREAD, 48) + AWHILE + many(RECEIVE, 6) + go_to(2) +
+                      go_to(1) + many(RECEIVE, 6) + AWHILE + many(RECEIVE, 6),
+    "quota-exact": go_to(2) + many(one(DUP, 0, 0, 0), 64) + one(RELEASE, 0, LAST) + one(DUP, 1, 0, 0) +
+                   b"".join(one(DUP, 2, 0, 0, slot, 1) for slot in range(40, 62)),
+    "listed-sparse": many(one(DUP, 0, 0, 0), 128) + many(one(RELEASE, 0, LAST), 128) + object_call(LIST, 3) +
+                     object_call(LIST, 2),
+    "death": WIDE + many(call(cap=LAST), 3) + go_to(3) + call() + one(END, 0) + RECEIVE,
+    "spawn-dies": spawn_with() + one(WAIT, 255, 255) + object_call(9, 0, LAST) + object_call(8, 0, LAST),
+    "spawns": many(object_call(6), 12),
+}
 DISPATCH_SEEDS |= {f"object-{word}": one(OBJECT, word, 0, 0, 0) + one(ENTER, 4) for word in range(33)}
+
+
+# fuzz/grants_fuzz.c: moves by their number in its table, choices behind them.
+def g(*choices):
+    return bytes(choices)
+
+
+NEWEST, ABOVE = 0x80, 2  # of the ids given out; a place above the window
+G_MAKE, G_MAKE_MOVE, G_MAKE_FIXED = (g(0, how, 0, ABOVE) for how in (0xA0, 0xC0, 0x80))
+G_DELEGATE = g(2, NEWEST, ABOVE)
+G_SWEEP = g(5, 254) * 8
+G_TO_1 = 1 << 4
+
+
+def g_begin(*carried, how=G_TO_1):
+    return g(10, how, len(carried) // 2 - 1, *carried)
+
+
+G_ARRIVES, G_RETURNS = g(12, 2), g(12, 0)
+GRANTS_SEEDS = {
+    f"{name}-{mode}": make + way
+    for mode, make in (("copy", G_MAKE), ("move", G_MAKE_MOVE), ("fixed", G_MAKE_FIXED))
+    for name, way in {
+        "sent": g_begin(NEWEST, 0) + G_ARRIVES + g_begin(0, 1) + G_ARRIVES,
+        "returned": g_begin(NEWEST, 1) + g(6, 0) + g(7, 0, 0, 0) + G_RETURNS + g(6, 0),
+        "revoked": G_DELEGATE + g_begin(NEWEST, 0) + g(3, 0) + G_ARRIVES,
+        "revoked-moving": G_DELEGATE + g_begin(NEWEST, 1) + g(3, 0) + G_ARRIVES,
+        "buried-moving": G_DELEGATE + g_begin(NEWEST, 1) + g(3, 0) + G_SWEEP + G_ARRIVES,
+        "buried-returned": G_DELEGATE + g_begin(NEWEST, 1) + g(3, 0) + G_SWEEP + G_RETURNS + g(6, NEWEST),
+        "twice": g_begin(NEWEST, 1, NEWEST, 1) + g_begin(NEWEST, 0, NEWEST, 1) + G_ARRIVES,
+        "revoked-token": G_DELEGATE + g(7, 0, NEWEST, 0) + g(3, 0) + g(7, 0, NEWEST, 0) + G_SWEEP +
+                         g(7, 0, NEWEST, 0) + g(7, 0, NEWEST, 1) + g(6, NEWEST),
+        "passed": g(13, NEWEST, 0x78) + g(13, NEWEST, 0x7A) + g(13, 0, 0x79) + g(13, 0, 0x7B),
+        "deep": G_DELEGATE * 18 + g(3, 3) + G_SWEEP + g(3, 0) + G_SWEEP,
+        "spliced": G_DELEGATE + g(4, 0) + G_DELEGATE * 17 + g(4, 3) + g(3, 5) + G_SWEEP,
+        "duplicates": g(1, NEWEST, 0, ABOVE) * 45 + g(9, 0, 60) + g(1, NEWEST, 1, 0) * 4 + g(9, 0, 5),
+        "places": g(1, NEWEST, 0, 0) * 3 + g(1, NEWEST, 0, 1 | 52 << 2) + g(6, 0) + g(1, NEWEST, 0, 1 | 52 << 2) +
+                  g(6, 1) + g(6, 2) + g(1, NEWEST, 0, ABOVE) * 3,
+        "starved": g(0xF0, 0xA0, 1, ABOVE) + g(0xF0, 0xA0, 1, 0) + g(0xF0, 0xA0, 1, 1),
+        "bad": b"".join(g_begin(NEWEST, how, how=G_TO_1 | answers) + G_RETURNS
+                        for how in (0xF8, 0xFB, 0xFD, 2, 4, 6) for answers in (0, 2)),
+    }.items()
+}
 
 
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "fuzz/corpus")
     for name, seeds in (("elf", ELF_SEEDS), ("bootinfo", BOOT_SEEDS), ("sqe", SQE_SEEDS),
-                        ("dispatch", DISPATCH_SEEDS)):
+                        ("dispatch", DISPATCH_SEEDS), ("grants", GRANTS_SEEDS)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (folder / name / f"seed-{seed}").write_bytes(data)

@@ -45,7 +45,7 @@ $(FUZZ_DIR)/bin/%: $(FUZZ_DIR)/fuzz/%_fuzz.o $(FUZZ_DIR)/libfuzz.a $(FUZZ_DIR)/l
 # The other files of a target lie in a folder of its name.
 define fuzz_folder
 DEPENDENCIES += $(patsubst %.c,$(1)/%.d,$(3))
-$(1)/bin/$(2): $(call objects,$(1),$(3))
+$(1)/$(or $(4),bin)/$(2): $(call objects,$(1),$(3))
 endef
 FUZZ_FOLDERS := $(patsubst fuzz/%_fuzz.c,%,$(wildcard $(patsubst fuzz/%/.,fuzz/%_fuzz.c,$(wildcard fuzz/*/.))))
 $(foreach f,$(FUZZ_FOLDERS),$(foreach d,$(FUZZ_DIR) $(FUZZ_MSAN_DIR),$(eval $(call \

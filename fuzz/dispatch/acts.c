@@ -21,18 +21,16 @@ enum {
     ANY_INTERFACE = 0,
     CLIENT = FUZZ_INTERFACE,
     IDS_MAX = 256,
-    BATCH = 0x80, /* bit of a move's first byte: the kernel is not entered behind it */
-    SPOIL = 0x40, /* one field is spoilt */
+    LAST_CHOICE = 24, /* choices from here to 31 count from the end */
+    BATCH = 0x80,     /* bit of a move's first byte: the kernel is not entered behind it */
+    SPOIL = 0x40,     /* one field is spoilt */
+    AWAIT = 0x20,     /* its completion is waited for */
+    REPEAT_MAX = 64,
     PARK_BYTES = 16,
     STARVE_MAX = 24,
 };
 
 static uint8_t piece_next; /* places in an arena are used in turn */
-
-void act_reset(void)
-{
-    piece_next = 0;
-}
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
@@ -41,7 +39,11 @@ static uint64_t id_of(uint64_t interface_id, uint64_t choice)
     uint64_t ids[IDS_MAX];
     uint32_t count = look_ids(rig_thread()->process, interface_id, ids, IDS_MAX);
 
-    return count == 0 ? 0 : ids[choice % count];
+    if (count == 0) {
+        return 0;
+    }
+    return choice < LAST_CHOICE ? ids[choice % count]
+                                : ids[count - 1 - (choice - LAST_CHOICE) % count];
 }
 
 /* A capability: mostly one of this interface, of either client's for CLIENT. */
@@ -60,9 +62,9 @@ static uint64_t id_draw(uint64_t interface_id, struct dice *dice)
         return (byte & 8) == 0 ? dice_word(dice, 8)
                                : id_of(ANY_INTERFACE, byte & 7) + (UINT64_C(1) << CAP_SLOT_BITS);
     default:
-        id = id_of(interface_id == CLIENT ? CLIENT + (byte >> 4 & 1) : interface_id, byte & 31);
+        id = id_of(interface_id == CLIENT ? CLIENT + (byte >> 5 & 1) : interface_id, byte & 31);
         if (id == 0 && interface_id == CLIENT) {
-            id = id_of(CLIENT + 1 - (byte >> 4 & 1), byte & 31);
+            id = id_of(CLIENT + 1 - (byte >> 5 & 1), byte & 31);
         }
         return id != 0 ? id : id_of(ANY_INTERFACE, byte & 31);
     }
@@ -127,7 +129,9 @@ static void outgoing_draw(struct sqe *sqe, struct dice *dice)
         }
         if ((how & 0x80) != 0) {
             transfer.mode = (uint8_t)dice_word(dice, 1);
-            transfer.flags = (uint8_t)(dice_word(dice, 1) == 0xff);
+            transfer.flags = (uint8_t)(transfer.mode == 0xff);
+            transfer.spare = (uint16_t)(transfer.mode == 0xfe);
+            transfer.mode = transfer.mode > 0xf0 ? TRANSFER_COPY : transfer.mode;
         }
         play_write(sqe->message + sqe->message_bytes + i * sizeof(transfer), &transfer,
                    sizeof(transfer));
@@ -149,12 +153,13 @@ static void incoming_draw(struct sqe *sqe, struct dice *dice)
 }
 
 /* A kernel object's method, its message with some bytes changed. */
-static void object_call_draw(struct sqe *sqe, enum word_name name, uint64_t cap, struct dice *dice)
+static void object_call_draw(struct sqe *sqe, enum word_name name, const struct word_ask *ask,
+                             struct dice *dice)
 {
     struct word word;
     uint64_t changes;
 
-    word_make(&word, name, arch_vspace_base(&rig_thread()->process->vspace.arch), cap);
+    word_make(&word, name, ask);
     changes = dice_word(dice, 1) & 3;
     for (uint64_t i = 0; i < changes; i++) {
         word.bytes[dice_below(dice, word.length)] = (uint8_t)dice_word(dice, 1);
@@ -175,8 +180,12 @@ static void act_object(struct dice *dice, struct sqe *sqe)
 {
     enum word_name name = (enum word_name)dice_below(dice, WORDS);
     uint64_t extra = dice_word(dice, 1);
+    struct word_ask ask = {.base = arch_vspace_base(&rig_thread()->process->vspace.arch),
+                           .id = id_of(ANY_INTERFACE, extra & 31) +
+                                 ((extra >> 5 & 1) << CAP_SLOT_BITS),
+                           .how = (unsigned)(extra & 63)};
 
-    object_call_draw(sqe, name, id_of(ANY_INTERFACE, extra & 31), dice);
+    object_call_draw(sqe, name, &ask, dice);
     sqe->cap.raw = id_draw(sqe->interface_id, dice);
     if ((extra & 0x80) != 0) {
         sqe->answer = answer_draw(dice);
@@ -198,7 +207,7 @@ static void call_draw(struct sqe *sqe, struct dice *dice)
 
     outgoing_draw(sqe, dice);
     incoming_draw(sqe, dice);
-    sqe->method = (uint8_t)(how & 3);
+    sqe->method = (uint8_t)((how & 0x83) == 0x83 ? 64 + (how & 3) : how & 3);
     sqe->interface_id = CLIENT + (how >> 2 & 1);
     if ((how & 0x30) == 0x30) {
         sqe->flags = SQE_PROMISED;
@@ -232,9 +241,17 @@ static void return_draw(struct sqe *sqe, struct dice *dice)
 
 static void table_draw(struct sqe *sqe, struct dice *dice)
 {
+    static const uint64_t interfaces[] = {CLIENT,
+                                          CAPABILITY_DELEGATION_INTERFACE_ID,
+                                          PROCESS_HANDLE_INTERFACE_ID,
+                                          ENDPOINT_INTERFACE_ID,
+                                          ANY_INTERFACE,
+                                          ANY_INTERFACE,
+                                          MEMORY_OBJECT_INTERFACE_ID,
+                                          CLIENT};
     uint64_t how = dice_word(dice, 1);
 
-    sqe->cap.raw = id_draw((how & 0x80) != 0 ? ANY_INTERFACE : CLIENT, dice);
+    sqe->cap.raw = id_draw(interfaces[how >> 5 & 7], dice);
     if (sqe->opcode == OPCODE_DUP) {
         static const uint8_t flags[] = {0, SQE_WINDOW, SQE_EXACT_SLOT, 0};
 
@@ -299,7 +316,7 @@ static void submission_draw(struct sqe *sqe, uint8_t opcode, struct dice *dice)
         sqe->cap.raw = id_draw(CAPABILITY_DELEGATION_INTERFACE_ID, dice);
         break;
     case OPCODE_TOKEN:
-        sqe->slot = (uint32_t)dice_below(dice, 320);
+        sqe->slot = (uint32_t)dice_below(dice, LIMIT_TABLE_SLOTS + 8);
         sqe->interface_id = interface_of(id_of(ANY_INTERFACE, dice_word(dice, 1)));
         break;
     case OPCODE_FINISH:
@@ -347,9 +364,10 @@ static void act_submit(struct dice *dice, uint8_t opcode, bool spoil, struct sqe
 static void act_enter(struct dice *dice)
 {
     static const uint64_t counts[] = {1, 1, 2, LIMIT_CQ_ENTRIES + 1};
-    static const uint64_t timeouts[] = {0, 2000, 100 * 1000, TIMEOUT_NONE};
+    static const uint64_t timeouts[] = {0, 2000, 50 * 1000 * 1000, TIMEOUT_NONE};
     uint64_t how = dice_word(dice, 1);
 
+    play_lazy((how & 0x80) != 0);
     play_enter(counts[how & 3], timeouts[how >> 2 & 3]);
 }
 
@@ -377,8 +395,8 @@ static void act_scribble(struct dice *dice)
     case 4:
         ring_publish(&ring->header->corrupt, by - 1);
         break;
-    case 5: /* no room for a completion */
-        ring_publish(&ring->header->cq_head, ring->cq_head);
+    case 5: /* what the kernel shows it, it never believes */
+        ring_publish(&ring->header->cq_tail, ring->cq_tail - by);
         break;
     default:
         ring_publish(&ring->header->sq_tail, ring->sq_head);
@@ -439,6 +457,7 @@ enum {
     MOVE_CALL_TOO,
     MOVE_RECV_TOO,
     MOVE_RETURN_TOO,
+    MOVE_REPEAT,
     MOVES,
 };
 
@@ -458,19 +477,58 @@ static uint8_t opcode_of(unsigned move)
     }
 }
 
+/* A submission, entered with, waited for, or left for the next. */
+static void act_submission(uint64_t byte, struct dice *dice)
+{
+    struct sqe sqe;
+
+    act_submit(dice, opcode_of(byte & 31), (byte & SPOIL) != 0, &sqe);
+    if ((byte & BATCH) != 0) {
+        return;
+    }
+    if ((byte & AWAIT) != 0) {
+        play_enter(1, TIMEOUT_NONE);
+    } else {
+        play_enter(0, 0);
+    }
+}
+
+static struct dice last_choices; /* of the last submission */
+static uint64_t last_byte;
+static bool has_last;
+
+/* The same again, many times: what the choices mean then may be something else. */
+static void act_repeat(struct dice *dice)
+{
+    uint64_t count = dice_below(dice, REPEAT_MAX) + 1;
+
+    for (uint64_t i = 0; i < count && has_last && rig_turn() == RIG_PROGRAM; i++) {
+        struct dice choices = last_choices;
+
+        act_submission(last_byte & ~(uint64_t)AWAIT, &choices);
+    }
+    if (rig_turn() == RIG_PROGRAM) {
+        play_enter(0, 0);
+    }
+}
+
+void act_reset(void)
+{
+    piece_next = 0;
+    has_last = false;
+}
+
 void act_next(struct dice *dice)
 {
     uint64_t byte = dice_word(dice, 1);
-    unsigned move = byte & 31;
-    struct sqe sqe;
 
-    switch (move) {
+    switch (byte & 31) {
     case MOVE_ENTER:
         act_enter(dice);
         break;
     case MOVE_GO:
     case MOVE_GO_TOO:
-        play_go_to(1 + (byte >> 5) % ACT_PROCESSES);
+        play_go_to(1 + (byte >> 5));
         break;
     case MOVE_WAIT:
         rig_wait(dice_word(dice, 2) << (byte >> 5));
@@ -489,12 +547,15 @@ void act_next(struct dice *dice)
     case MOVE_STARVE:
         rig_starve((uint32_t)dice_below(dice, STARVE_MAX), 1 + (uint32_t)(byte >> 5));
         break;
+    case MOVE_REPEAT:
+        act_repeat(dice);
+        break;
     default:
-        if (move < MOVES) {
-            act_submit(dice, opcode_of(move), (byte & SPOIL) != 0, &sqe);
-        }
-        if ((byte & BATCH) == 0) {
-            play_enter(0, 0);
+        if ((byte & 31) < MOVES) {
+            last_choices = *dice;
+            last_byte = byte;
+            has_last = true;
+            act_submission(byte, dice);
         }
         break;
     }
@@ -512,8 +573,9 @@ struct cqe act_call(enum word_name name, uint64_t cap, const uint64_t *transfers
     struct received_cap first;
     struct sqe sqe;
     uint64_t submission;
+    struct word_ask ask = {.base = arch_vspace_base(&rig_thread()->process->vspace.arch)};
 
-    object_call_draw(&sqe, name, cap, &none);
+    object_call_draw(&sqe, name, &ask, &none);
     sqe.cap.raw = cap;
     for (uint8_t i = 0; i < sqe.transfers; i++) {
         struct transfer transfer = {.cap = {transfers[i]}, .mode = TRANSFER_COPY};

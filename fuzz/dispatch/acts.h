@@ -6,10 +6,6 @@
 #include "fuzz/dispatch/play.h"
 #include "fuzz/dispatch/words.h"
 
-enum {
-    ACT_PROCESSES = 4, /* that there are at first */
-};
-
 /* A new input begins. */
 void act_reset(void);
 

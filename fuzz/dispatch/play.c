@@ -35,6 +35,7 @@ static struct note notes[PLAY_SUBMISSIONS];
 static uint64_t last_name;
 static uint64_t wild[THREADS_WILD];
 static uint32_t wild_count;
+static bool is_lazy;
 
 void play_remember(struct play_recent *recent, uint64_t word)
 {
@@ -55,6 +56,12 @@ void play_reset(void)
     memset(&play_names, 0, sizeof(play_names));
     last_name = 0;
     wild_count = 0;
+    is_lazy = false;
+}
+
+void play_lazy(bool lazy)
+{
+    is_lazy = lazy;
 }
 
 static uint64_t thread_name(const struct thread *thread)
@@ -224,7 +231,7 @@ void play_read(void)
     struct ring_header *header;
     uint32_t head;
 
-    if (rig_turn() != RIG_PROGRAM || rig_thread()->ring.corrupt) {
+    if (is_lazy || rig_turn() != RIG_PROGRAM || rig_thread()->ring.corrupt) {
         return;
     }
     header = rig_thread()->ring.header;

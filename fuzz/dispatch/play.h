@@ -7,7 +7,7 @@
 #include "fuzz/sqe_oracle.h"
 
 enum {
-    PLAY_SUBMISSIONS = 256, /* of one input */
+    PLAY_SUBMISSIONS = 640, /* of one input */
     PLAY_RECENT = 16,
     PLAY_PIECE_BYTES = 1024, /* of an arena, for a message */
     PLAY_PIECES = 8,
@@ -51,6 +51,9 @@ void play_read(void);
 
 /* Whether a submission has completed, and with what. */
 bool play_is_done(uint64_t name, struct cqe *cqe);
+
+/* Completions are left where they are, until the program is not lazy any more. */
+void play_lazy(bool lazy);
 
 /* Tries to let process `pid` have the CPU, by letting time pass. */
 void play_go_to(uint64_t pid);

@@ -23,6 +23,7 @@ struct draft {
     struct word *word;
     uint64_t address; /* of a user page */
     uint64_t id;      /* of a capability of the user's */
+    unsigned how;
     struct capn_pointer_builder root;
 };
 
@@ -34,6 +35,10 @@ static void target(struct draft *draft, uint64_t interface_id, unsigned method)
 
 static void mint_make(struct draft *draft, uint64_t badge)
 {
+    static const enum authority_transfer_mode modes[] = {
+        AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE, AUTHORITY_TRANSFER_MODE_NONE,
+        AUTHORITY_TRANSFER_MODE_COPY, AUTHORITY_TRANSFER_MODE_MOVE,
+        AUTHORITY_TRANSFER_MODE_MOVE_GRANTABLE};
     struct endpoint_mint_params_builder params = endpoint_mint_params_init(draft->root);
     struct authority_facet_builder facet = endpoint_mint_params_init_facet(params);
 
@@ -45,34 +50,51 @@ static void mint_make(struct draft *draft, uint64_t badge)
         authority_facet_set_methods(facet, 7);
     }
     endpoint_mint_params_set_badge(params, badge);
-    endpoint_mint_params_set_transfer_mode(params, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
+    endpoint_mint_params_set_transfer_mode(params, modes[draft->how % ARRAY_COUNT(modes)]);
 }
 
 static void create_make(struct draft *draft)
 {
+    static const uint32_t bytes[] = {256, 0, 12, LIMIT_MESSAGE_BYTES + 8};
+    static const uint16_t capabilities[] = {4, 0, LIMIT_ENDPOINT_CAPABILITIES + 1, 16};
+    static const uint32_t queues[] = {4, 0, LIMIT_ENDPOINT_QUEUE + 1, 64};
     struct endpoint_limits_builder limits = endpoint_factory_create_params_init_limits(
         endpoint_factory_create_params_init(draft->root));
 
     target(draft, ENDPOINT_FACTORY_INTERFACE_ID, ENDPOINT_FACTORY_METHOD_CREATE);
-    endpoint_limits_set_message_bytes(limits, 256);
-    endpoint_limits_set_capabilities(limits, 4);
-    endpoint_limits_set_queue_length(limits, 4);
+    endpoint_limits_set_message_bytes(limits, bytes[draft->how & 3]);
+    endpoint_limits_set_capabilities(limits, capabilities[draft->how >> 2 & 3]);
+    endpoint_limits_set_queue_length(limits, queues[draft->how >> 4 & 3]);
 }
 
-static void quotas_make(struct process_spawn_request_builder request)
+/* how: bit 0 a quarter of all, bit 1 no frames, bits 2 and 3 another priority, bit 4 a budget of
+ * time. */
+static void quotas_make(struct process_spawn_request_builder request, unsigned how)
 {
+    static const uint8_t priorities[] = {8, 9, 7, 9};
+    uint32_t part = (how & 1) != 0 ? 4 : 1;
     struct authority_quotas_builder quotas = process_spawn_request_init_quotas(request);
 
-    authority_quotas_set_slots(quotas, 60);
-    authority_quotas_set_frames(quotas, 300);
-    authority_quotas_set_ring_bytes(quotas, 400 * 1024);
-    authority_quotas_set_endpoint_queue(quotas, 64);
-    authority_quotas_set_outstanding_calls(quotas, 80);
-    authority_quotas_set_scratch_bytes(quotas, 80 * 1024);
-    authority_quotas_set_threads(quotas, 3);
-    authority_quotas_set_log_bytes(quotas, 512);
-    authority_quotas_set_grant_nodes(quotas, 24);
-    authority_quotas_set_cpu_permille(quotas, 50);
+    if ((how >> 2 & 7) != 0) {
+        struct scheduling_parameters_builder scheduling =
+            process_spawn_request_init_scheduling(request);
+
+        scheduling_parameters_set_priority(scheduling, priorities[how >> 2 & 3]);
+        if ((how & 16) != 0) {
+            scheduling_parameters_set_budget_ns(scheduling, 100 * 1000);
+            scheduling_parameters_set_period_ns(scheduling, 1000 * 1000);
+        }
+    }
+    authority_quotas_set_slots(quotas, 60 / part);
+    authority_quotas_set_frames(quotas, (how & 2) != 0 ? 0 : part == 1 ? 360 : 110);
+    authority_quotas_set_ring_bytes(quotas, 400 * 1024 / part);
+    authority_quotas_set_endpoint_queue(quotas, 64 / part);
+    authority_quotas_set_outstanding_calls(quotas, 80 / part);
+    authority_quotas_set_scratch_bytes(quotas, 160 * 1024 / part);
+    authority_quotas_set_threads(quotas, part == 1 ? 3 : 1);
+    authority_quotas_set_log_bytes(quotas, 512 / part);
+    authority_quotas_set_grant_nodes(quotas, 24 / part);
+    authority_quotas_set_cpu_permille(quotas, (how & 2) != 0 ? 0 : 50);
 }
 
 static void spawn_make(struct draft *draft, uint8_t grants)
@@ -86,7 +108,7 @@ static void spawn_make(struct draft *draft, uint8_t grants)
     draft->word->transfers = grants;
     process_spawn_request_set_name(request, (struct capn_text){"child", 5});
     process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request), 0);
-    quotas_make(request);
+    quotas_make(request, draft->how);
     for (uint8_t i = 0; i < grants; i++) {
         struct process_spawn_grant_builder grant = process_spawn_grant_list_edit(list, i);
         const char name[3] = {'g', (char)('a' + i), '\0'};
@@ -94,6 +116,11 @@ static void spawn_make(struct draft *draft, uint8_t grants)
         process_spawn_grant_set_name(grant, (struct capn_text){name, 2});
         process_spawn_grant_set_capability(grant, i);
         process_spawn_grant_set_transfer_mode(grant, AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE);
+        if ((draft->how & 32) != 0 && i % 2 == 1) { /* perhaps wider than the source's */
+            authority_facet_set_methods(process_spawn_grant_init_facet(grant), 15);
+        } else if ((draft->how & 32) != 0) {
+            authority_facet_set_all(process_spawn_grant_init_facet(grant));
+        }
     }
 }
 
@@ -114,13 +141,20 @@ static void handle_make(struct draft *draft, enum word_name name)
 
 static void thread_make(struct draft *draft)
 {
+    static const uint32_t submissions[] = {8, 2, 24, 128};
+    static const uint32_t completions[] = {128, 4, 24, 256};
+    static const uint32_t arenas[] = {2 * PAGE, 1024, 3 * PAGE, 0};
     struct thread_request_builder request =
         thread_spawner_spawn_params_init_request(thread_spawner_spawn_params_init(draft->root));
+
+    struct thread_ring_sizes_builder ring = thread_request_init_ring(request);
 
     target(draft, THREAD_SPAWNER_INTERFACE_ID, THREAD_SPAWNER_METHOD_SPAWN);
     thread_request_set_entry(request, draft->address);
     thread_request_set_argument(request, 1);
-    thread_ring_sizes_set_arena_bytes(thread_request_init_ring(request), 2 * PAGE);
+    thread_ring_sizes_set_submission_entries(ring, submissions[draft->how & 3]);
+    thread_ring_sizes_set_completion_entries(ring, completions[draft->how >> 2 & 3]);
+    thread_ring_sizes_set_arena_bytes(ring, arenas[draft->how >> 4 & 3]);
 }
 
 static void map_make(struct draft *draft, bool object)
@@ -243,8 +277,13 @@ static void manager_make(struct draft *draft, enum word_name name)
 {
     if (name == WORD_LIST) {
         target(draft, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_LIST);
-        capability_manager_list_params_set_max_edges(
-            capability_manager_list_params_init(draft->root), 12);
+        static const uint32_t counts[] = {12, 64, 12, 12};
+        static const uint32_t slots[] = {0, 0, 260, 280};
+        struct capability_manager_list_params_builder params =
+            capability_manager_list_params_init(draft->root);
+
+        capability_manager_list_params_set_max_edges(params, counts[draft->how & 3]);
+        capability_manager_list_params_set_first_slot(params, slots[draft->how & 3]);
     } else if (name == WORD_WHY) {
         target(draft, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_WHY);
         capability_manager_why_params_set_cap_id(capability_manager_why_params_init(draft->root),
@@ -293,7 +332,7 @@ static void draft_fill(struct draft *draft, enum word_name name)
         break;
     case WORD_MINT:
     case WORD_MINT_BADGE:
-        mint_make(draft, name == WORD_MINT ? 0 : 7);
+        mint_make(draft, name == WORD_MINT ? 0 : 7 + (draft->how >> 3) * 64);
         break;
     case WORD_SPAWN:
     case WORD_SPAWN_GRANTS:
@@ -342,12 +381,13 @@ static void draft_fill(struct draft *draft, enum word_name name)
     }
 }
 
-void word_make(struct word *word, enum word_name name, uint64_t base, uint64_t id)
+void word_make(struct word *word, enum word_name name, const struct word_ask *ask)
 {
     struct capn_build_segment segment = {.bytes = word->bytes,
                                          .capacity_words = WORD_BYTES_MAX / 8};
     struct capn_builder builder;
-    struct draft draft = {.word = word, .address = base + USER_REGION, .id = id};
+    struct draft draft = {
+        .word = word, .address = ask->base + USER_REGION, .id = ask->id, .how = ask->how};
 
     memset(word, 0, sizeof(*word));
     capn_builder_init(&builder, &segment, 1);

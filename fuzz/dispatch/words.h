@@ -57,8 +57,13 @@ struct word {
     uint8_t bytes[WORD_BYTES_MAX];
 };
 
-/* Fills `word`. `base`: where the user's regions begin in its address space; `id`: of one of its
- * capabilities, for those that ask about one. */
-void word_make(struct word *word, enum word_name name, uint64_t base, uint64_t id);
+/* Who sends it. */
+struct word_ask {
+    uint64_t base; /* where the user's regions begin in its address space */
+    uint64_t id;   /* of one of its capabilities, for those that ask about one */
+    unsigned how;  /* other sizes and numbers, allowed or not; 0: allowed */
+};
+
+void word_make(struct word *word, enum word_name name, const struct word_ask *ask);
 
 #endif

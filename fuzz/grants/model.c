@@ -159,7 +159,7 @@ static void table_compare(unsigned table)
 
         count += found;
         demand(!found || (given != NULL && given->id.raw == entry.id.raw &&
-                          entry.revoked == (answer_for(given) == TRANSPORT_REVOKED)),
+                          entry.revoked == (given->buried || !is_alive(given))),
                "the table tells of an edge that nobody gave it");
     }
     for (unsigned i = 0; i < model.given_count; i++) {
@@ -169,7 +169,7 @@ static void table_compare(unsigned table)
         if (given->table != table) {
             continue;
         }
-        held += given->place == HELD;
+        held += given->place != GONE; /* those on the move are told of too */
         demand(cap_table_lookup(&tables[table], given->id, &edge) == answer_for(given),
                "an id does not answer as it should");
         if (edge != NULL) {
