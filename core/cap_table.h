@@ -217,8 +217,8 @@ cap_table_lookup(struct cap_table *table, struct cap_id id, const struct hold_ed
     return TRANSPORT_OK;
 }
 
-/* The id of the edge in `slot`, if it has this interface. BAD_CAP (nothing is there),
- * WRONG_INTERFACE, REVOKED. */
+/* The id of the edge in `slot`, if it has this interface. BAD_CAP (nothing is there), REVOKED,
+ * WRONG_INTERFACE. */
 MUST_USE enum transport_error cap_table_token(struct cap_table *table, uint32_t slot,
                                               uint64_t interface_id, struct cap_id *id);
 
@@ -253,9 +253,9 @@ struct cap_entry {
     bool revoked;
 };
 
-/* The next held slot at or after *cursor, in the order of slots; false: there is none. An edge that
- * stays is seen once, whatever else changes between two calls; slots are looked at `steps` at a
- * time at most, then *found is false with true returned. */
+/* The next slot with an edge, on the move or not, at or after *cursor; false: there is none. An
+ * edge that stays is seen once, whatever else changes between two calls; slots are looked at
+ * `steps` at a time at most, then *found is false with true returned. */
 MUST_USE bool cap_table_next(struct cap_table *table, uint32_t *cursor, uint32_t steps,
                              struct cap_entry *entry, bool *found);
 

@@ -98,6 +98,7 @@ static void test_ids(void **state)
     assert_true(answer_decide(&table, answer, &good));
     assert_int_equal(answer_finish(&table, id_make(3, 7)), TRANSPORT_OK);
     assert_int_equal(answer_finish(&table, id_make(3, 7)), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(answer_state_of(&table, id_make(3, 7)), ANSWER_FREE);
     assert_int_equal(target_of(id_make(3, 7), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
     (void)opened(id_make(3, 8));
     assert_int_equal(target_of(id_make(3, 7), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);

@@ -217,6 +217,25 @@ static void test_permits(void **state)
     assert_int_equal(hold_edge_permits(&edge, 7, 0), TRANSPORT_NO_METHOD);
 }
 
+/* Flags are the holder's own, and no duplicate has them. */
+static void test_flags(void **state)
+{
+    const struct hold_edge *edge;
+    struct hold_edge copy;
+
+    (void)state;
+    setup(QUOTA, 2);
+    assert_int_equal(insert(3), TRANSPORT_OK);
+    assert_int_equal(cap_table_set_flags(&table, given[0].id, EDGE_CLOSE_ON_SPAWN), TRANSPORT_OK);
+    assert_int_equal(cap_table_lookup(&table, given[0].id, &edge), TRANSPORT_OK);
+    assert_int_equal(edge->flags, EDGE_CLOSE_ON_SPAWN);
+    assert_int_equal(hold_edge_duplicate(edge, CAP_FACET_ALL, &copy), TRANSPORT_OK);
+    assert_int_equal(copy.flags, 0);
+    assert_int_equal(cap_table_set_flags(&table, given[0].id, 0), TRANSPORT_OK);
+    assert_int_equal(edge->flags, 0);
+    teardown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_slot_retires),
         cmocka_unit_test(test_reuse_is_first_in_first_out),
         cmocka_unit_test(test_permits),
+        cmocka_unit_test(test_flags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,7 @@ static void numbers_are_exact_or_refused(void **state)
     } cases[] = {
         {"n=0", STATUS_OK, 0},
         {"n=42", STATUS_OK, 42},
+        {"n=042", STATUS_OK, 42}, /* no octal */
         {"n=0x2a", STATUS_OK, 42},
         {"n=0xFf", STATUS_OK, 255},
         {"n=18446744073709551615", STATUS_OK, UINT64_MAX},

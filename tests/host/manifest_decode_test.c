@@ -387,6 +387,7 @@ static void every_error_has_a_case(void **state)
             fail_msg("no case for: %s", manifest_error_text((enum manifest_error)error));
         }
     }
+    assert_string_equal(manifest_error_text(MANIFEST_ERROR_COUNT), "unknown manifest error");
 }
 
 /* The version is found wrong whatever else is wrong, the fields of one service in their order. */
