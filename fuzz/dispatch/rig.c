@@ -26,6 +26,7 @@
 #include "kernel/arch/host/sanitizer.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
+#include "kernel/work_check.h"
 
 enum {
     MEMORY_BYTES = 12 * 1024 * 1024,
@@ -303,8 +304,10 @@ void rig_wait(uint64_t at_most_ns)
 
 static void way_end_init(struct cpu *cpu)
 {
-    struct process *init = process_find(1);
+    struct process *init;
 
+    work_begin();
+    init = process_find(1);
     if (init != NULL) {
         process_kill(init, &(struct process_exit){.kind = EXIT_KIND_EXITED});
         object_unref(&init->object);

@@ -131,6 +131,10 @@ void give_out(unsigned table, struct cap_id id, const struct given *what)
     given->table = table;
     given->place = HELD;
     given->buried = false;
+    if (cap_id_slot(id) <
+        CAP_TABLE_WINDOW) { /* a descriptor goes one hop, and what is made of it */
+        given->grantable = 0;
+    }
     model.given_count++;
 }
 
