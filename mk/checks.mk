@@ -75,6 +75,7 @@ readme-check: ## check README.md: commands, paths, and the output of make run
 
 .PHONY: claims-check
 claims-check: ## check that the evidence CLAIMS.md names is there and run by a command
+	$(call setup,build)
 	@$(PYTHON) tools/check_claims.py
 
 .PHONY: demos-check

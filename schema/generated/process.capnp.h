@@ -215,10 +215,11 @@ enum process_handle_method {
     PROCESS_HANDLE_METHOD_WAIT = 0,
     /*
      * Ends the process; completes when no thread of it can run any more. Killing a process that is
-     * ending changes nothing of how it ends; who asks is told when its threads have stopped.
+     * ending changes nothing of how it ends; who asks is told when its threads have stopped. CANCEL
+     * and a revocation end the waiting, not what was begun.
      * Units: none.
-     * Errors: quotaExceeded (outstandingCalls), limitExceeded (room for the answer, as wait): nothing
-     * was done. CANCEL and a revocation end the waiting, not what was begun.
+     * Errors: quotaExceeded (outstandingCalls: nothing was done), limitExceeded (room for the answer,
+     * as wait: nothing was done).
      * Lifetime: final.
      * Minted by: ProcessSpawner.spawn.
      */
