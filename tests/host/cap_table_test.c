@@ -156,6 +156,85 @@ static void test_quota_and_memory(void **state)
     teardown();
 }
 
+/* The short way of DUP and RELEASE: the same edge under another id, quota and pages that are there
+ * permitting; and out again, with the id stale. */
+static void test_duplicate_and_vacate(void **state)
+{
+    struct hold_edge edge = {.object = &object,
+                             .interface_id = 7,
+                             .facet = 5,
+                             .badge = 9,
+                             .mode = EDGE_MODE_COPY,
+                             .grantable = 1,
+                             .flags = EDGE_CLOSE_ON_SPAWN};
+    const struct hold_edge *copy;
+    struct provenance *origin = NULL;
+    struct cap_slot *source;
+    struct cap_id first;
+    struct cap_id second;
+
+    (void)state;
+    setup(2, 2 * CAP_TABLE_PAGES);
+    assert_int_equal(cap_table_insert(&table, &edge, NULL, &first), TRANSPORT_OK);
+    source = cap_table_resolve(&table, first);
+    second = cap_table_duplicate(&table, source, &origin);
+    assert_int_equal(cap_table_lookup(&table, second, &copy), TRANSPORT_OK);
+    assert_int_not_equal(second.raw, first.raw);
+    assert_ptr_equal(origin, cap_table_origin(&table, second));
+    edge.flags = 0; /* the holder's mark of one edge is not the other's */
+    assert_memory_equal(copy, &edge, sizeof(edge));
+    assert_int_equal(cap_table_check(&table), 0);
+    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* quota */
+    assert_int_equal(cap_table_check(&table), 0);
+    cap_table_vacate(&table, cap_table_resolve(&table, second));
+    assert_int_equal(cap_table_lookup(&table, second, &copy), TRANSPORT_STALE_CAP);
+    assert_int_equal(cap_table_check(&table), 0);
+    assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_OK);
+    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* what is reserved */
+    cap_table_unreserve(&table, 1);
+    assert_int_equal(cap_id_slot(cap_table_duplicate(&table, source, &origin)),
+                     cap_id_slot(second));
+    teardown();
+    setup(QUOTA, 2);
+    assert_int_equal(cap_table_insert(&table, &edge, NULL, &first), TRANSPORT_OK);
+    for (unsigned i = 1; i < CAP_TABLE_PAGE_SLOTS; i++) {
+        source = cap_table_resolve(&table, first);
+        assert_int_not_equal(cap_table_duplicate(&table, source, &origin).raw, 0);
+    }
+    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* no page is there */
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+}
+
+/* What lies in the window goes one hop, and so does what is made of it. */
+static void test_descriptors_are_not_grantable(void **state)
+{
+    const struct hold_edge edge = {.object = &object,
+                                   .interface_id = 7,
+                                   .facet = CAP_FACET_ALL,
+                                   .mode = EDGE_MODE_COPY,
+                                   .grantable = 1};
+    const struct hold_edge *found;
+    struct hold_edge copy;
+    struct cap_id id[2];
+
+    (void)state;
+    setup(QUOTA, 2 * CAP_TABLE_PAGES);
+    assert_int_equal(cap_table_insert_window(&table, &edge, NULL, &id[0]), TRANSPORT_OK);
+    assert_int_equal(cap_table_insert_at(&table, 3, &edge, NULL, &id[1]), TRANSPORT_OK);
+    for (unsigned i = 0; i < ARRAY_COUNT(id); i++) {
+        assert_int_equal(cap_table_lookup(&table, id[i], &found), TRANSPORT_OK);
+        assert_int_equal(found->mode, EDGE_MODE_COPY);
+        assert_int_equal(found->grantable, 0);
+        assert_int_equal(hold_edge_duplicate(found, CAP_FACET_ALL, &copy), TRANSPORT_OK);
+        assert_int_equal(copy.grantable, 0);
+    }
+    assert_int_equal(cap_table_check(&table), 0);
+    cap_table_resolve(&table, id[1])->edge.grantable = 1;
+    assert_int_equal(cap_table_check(&table), 7);
+    teardown();
+}
+
 static void test_slot_retires(void **state)
 {
     struct hold_edge edge;
@@ -242,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_model),
         cmocka_unit_test(test_ids_never_given),
         cmocka_unit_test(test_quota_and_memory),
+        cmocka_unit_test(test_duplicate_and_vacate),
+        cmocka_unit_test(test_descriptors_are_not_grantable),
         cmocka_unit_test(test_slot_retires),
         cmocka_unit_test(test_reuse_is_first_in_first_out),
         cmocka_unit_test(test_permits),
