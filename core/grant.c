@@ -134,6 +134,11 @@ void grant_splice(struct grant_node *node)
 
 bool grant_walk(const struct grant_node *node)
 {
+    /*@ loop invariant chain(node) && (revoked(node) <==> revoked(\at(node, Pre)));
+        loop invariant node != \null ==> node->depth + steps <= GRANT_DEPTH_MAX;
+        loop assigns node, steps;
+        loop variant GRANT_DEPTH_MAX + 1 - steps;
+     */
     for (unsigned steps = 0; node != NULL; steps++) {
         ASSERT(steps < GRANT_DEPTH_MAX);
         if ((state_of(node) & GRANT_REVOKED) != 0) {

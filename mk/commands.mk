@@ -13,7 +13,7 @@ TIMEOUT ?= 120
 KERNEL_IMAGE = $(OUT)/kernel/$(KERNEL)/kernel.elf
 
 # $(call setup,GROUPS)
-ALL_GROUPS := build run iso debug test fresh
+ALL_GROUPS := build run iso debug test prove fresh
 setup = $(if $(filter no,$(SETUP)),@:,@tools/setup.sh $(1))
 
 .PHONY: all build
@@ -69,12 +69,12 @@ iso-file: $(ISO)
 # What `make test` runs, in this order; each is a target here, and each can be run alone. Those in
 # the last line boot the default system.
 SUITES ?= fmt-check edges-check claims-check pins-check manifests-check generated-code-check rt-check test-tools test-host \
-    test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) $(SUITES_SIM) prove-quick reproducible-check test-boot \
+    test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) $(SUITES_SIM) prove-quick prove-wp reproducible-check test-boot \
     $(if $(filter %/default.bin,$(SYSTEMS)),debug-check run-check readme-check demos-check bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize
 test: ## run every test; the last line is `N passed, N failed`
-	$(call setup,build run iso debug test)
+	$(call setup,build run iso debug test prove)
 	$(Q)$(MAKE) build host-tests sanitize-build $(SUITES_BUILD)
 	@$(PYTHON) tools/run_suites.py --make '$(MAKE)' $(if $(filter file,$(origin SUITES)),--page README.md) \
 	    $(SUITES)

@@ -5,14 +5,20 @@
 # Each verify/NAME.c is a harness for CBMC that says itself what it proves and what must be
 # refuted (tools/prove.py). CBMC lies in out/roots/cbmc, fetched at the first use.
 
-.PHONY: prove prove-quick
-prove: ## prove the harnesses of verify/ and refute their twins (TEST=name for one)
+# Contracts of verify/wp/ are for Frama-C's WP (tools/prove_wp.py).
+
+.PHONY: prove prove-quick prove-wp
+prove: ## prove the harnesses of verify/ with CBMC and refute their twins (TEST=name for one)
 	$(call setup,build)
 	@$(PYTHON) tools/prove.py $(result) $(TEST)
 
 prove-quick: ## the proofs that take seconds, as make test runs them
 	$(call setup,build)
 	@$(PYTHON) tools/prove.py --quick $(result) $(TEST)
+
+prove-wp: ## prove the contracts of verify/wp/, which have no bound, with Frama-C (TEST=name for one)
+	$(call setup,build prove)
+	@$(PYTHON) tools/prove_wp.py $(result) $(TEST)
 
 # ---- the Cap'n Proto runtime against the C++ library, ratios of time -----------------------------
 #

@@ -142,7 +142,7 @@ def doctor(packages, boots):
               ("   (needed by %s)" % needed_by.get(name, "make iso") if problem else ""))
     if bad:
         print("%d of %d inputs are missing or differ; each command installs what it needs, or say:\n"
-              "  tools/setup.sh build run iso debug test fresh" % (bad, len(found)))
+              "  tools/setup.sh build run iso debug test prove fresh" % (bad, len(found)))
     else:
         print("all %d inputs are there" % len(found))
     return 1 if bad else 0

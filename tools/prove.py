@@ -130,12 +130,10 @@ def prove(root, harness, entry):
     return good, "%s: %s %s" % (harness.name, entry, text), taken
 
 
-def refute(root, harness, number):
-    entry, path, text, other = harness.twins[number]
-    label = "%s: %s with `%s` for `%s`" % (harness.name, entry, other, text)
-    folder = os.path.join("out", "verify", "%s-twin%d" % (harness.name, number))
+def twin_write(folder, sources, path, text, other):
+    """Copies the folders of the sources, and puts `other` for `text`; False: it is not there once."""
     shutil.rmtree(folder, ignore_errors=True)
-    for top in sorted({os.path.dirname(name) for name in harness.sources + [path]}):
+    for top in sorted({os.path.dirname(name) for name in sources + [path]}):
         shutil.copytree(top, os.path.join(folder, top),
                         ignore=lambda _, names: [n for n in names if not n.endswith((".c", ".h",
                                                                                      ".def"))],
@@ -143,9 +141,18 @@ def refute(root, harness, number):
     with open(os.path.join(folder, path)) as file:
         source = file.read()
     if source.count(text) != 1:
-        return False, "%s: FAILED, %s has it %d times" % (label, path, source.count(text)), (0, 0)
+        return False
     with open(os.path.join(folder, path), "w") as file:
         file.write(source.replace(text, other))
+    return True
+
+
+def refute(root, harness, number):
+    entry, path, text, other = harness.twins[number]
+    label = "%s: %s with `%s` for `%s`" % (harness.name, entry, other, text)
+    folder = os.path.join("out", "verify", "%s-twin%d" % (harness.name, number))
+    if not twin_write(folder, harness.sources, path, text, other):
+        return False, "%s: FAILED, %s does not have it once" % (label, path), (0, 0)
     command = cbmc(root) + CHECKS + NAMES + harness.options + ["-I", folder, "-I", "."]
     sources = [os.path.join(folder, name) for name in harness.compiled]
     status, failures, output, taken = run(command + ["--function", entry, harness.path] + sources)

@@ -3,7 +3,7 @@
 #
 # Installs the packages that the named groups of tools/pins.txt need and this machine lacks.
 #
-#   tools/setup.sh [--dry-run] GROUP...      groups: build run iso debug test fresh
+#   tools/setup.sh [--dry-run] GROUP...      groups: build run iso debug test prove fresh
 #   tools/setup.sh --list GROUP...           one line for each package that is missing or too old
 #
 # Says what it installs, asks nothing, works as root or through sudo, and fails with the package's
@@ -30,7 +30,7 @@ case ${1:-} in
 --dry-run) dry_run=1; shift ;;
 --list) list=1; shift ;;
 esac
-[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run|--list] GROUP... (build run iso debug test fresh)"
+[ $# -gt 0 ] || die "usage: tools/setup.sh [--dry-run|--list] GROUP... (build run iso debug test prove fresh)"
 
 # Every group named must exist; then the packages wanted, one "name version" a line.
 for group in "$@"; do

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""tools/prove_wp.py: which contracts it takes, and how it counts goals."""
+import os
+import stat
+import sys
+import tempfile
+import unittest
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+sys.path.insert(0, TOOLS)
+
+import prove_wp  # noqa: E402
+import suite  # noqa: E402
+
+HEAD = """/* SPDX-License-Identifier: MIT */
+/*
+ * wp: src/part.c
+ * inline: small
+ * prove: one two
+%s */
+#include "src/part.c"
+"""
+TWIN = """ * twin: one | src/part.c
+ *     | a | b
+ *     | a
+"""
+
+
+class ProveWp(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        self.addCleanup(os.environ.__setitem__, "PATH", os.environ["PATH"])
+        os.chdir(folder.name)
+        os.makedirs("verify/wp")
+        os.environ["PATH"] = folder.name + ":" + os.environ["PATH"]
+
+    def contracts(self, twins):
+        with open("verify/wp/h.c", "w") as file:
+            file.write(HEAD % twins)
+        return prove_wp.Contracts("h")
+
+    def answer(self, text, status=0):
+        with open("frama-c", "w") as file:
+            file.write("#!/bin/sh\ncat <<'END'\n%s\nEND\nexit %d\n" % (text, status))
+        os.chmod("frama-c", stat.S_IRWXU)
+        return prove_wp.goals(self.contracts(TWIN), ["one"])[:3]
+
+    def test_reads_contracts(self):
+        contracts = self.contracts(TWIN)
+        self.assertEqual((contracts.sources, contracts.inline, contracts.functions),
+                         (["src/part.c"], ["small"], ["one", "two"]))
+        self.assertEqual(contracts.twins, [["one", "src/part.c", "a | b", "a"]])
+
+    def test_refuses(self):
+        for twins in ("", TWIN.replace("one", "three"), TWIN.replace(" *     | a\n", "")):
+            with self.assertRaises(ValueError, msg=twins):
+                self.contracts(twins)
+
+    def test_counts_goals(self):
+        self.assertEqual(self.answer("[wp] Proved goals:   12 / 12"), (12, 12, []))
+        self.assertEqual(
+            self.answer("[wp] [Z3 4.8.12] Goal typed_one_ensures : Timeout\nProved goals: 1 / 2"),
+            (1, 2, ["typed_one_ensures"]))
+
+    def test_a_tool_that_breaks_down_has_proved_nothing(self):
+        self.assertEqual(self.answer("[kernel] syntax error"), (0, 0, ["[kernel] syntax error"]))
+        self.assertEqual(self.answer("Proved goals: 3 / 3", status=1)[:2], (0, 0))
+
+    def test_contracts_of_the_tree(self):
+        os.chdir(suite.ROOT)
+        for name in os.listdir("verify/wp"):
+            self.assertTrue(prove_wp.Contracts(name[:-2]).twins, name)
+
+
+if __name__ == "__main__":
+    unittest.main()

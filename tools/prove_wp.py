@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Prove the contracts of verify/wp/ with Frama-C's WP and Z3, and see that their twins are not.
+
+  prove_wp.py [--result FILE] [NAME]...       NAME: a file of verify/wp/ without .c
+
+The proofs have no bound: WP turns a function and its contract into formulas for all values at once.
+The first comment of a harness says what to do with it, as for tools/prove.py:
+
+  wp: FILE...               the sources under proof, which the harness includes
+  inline: FUNCTION,...      small functions that are taken as their text
+  prove: FUNCTION...        whose contracts are proved, and that nothing undefined happens in them
+  twin: FUNCTION | FILE | TEXT | OTHER
+                            with OTHER for TEXT in a copy of FILE the contract is no longer proved
+
+A twin that is not proved is not refuted thereby, as it is with CBMC; but what is proved of it too
+would prove nothing.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+import prove
+import suite
+
+FOLDER = os.path.join("verify", "wp")
+CONFIG = os.path.join("out", "verify", "why3.conf")
+TIMEOUT_S = 600
+GOALS = re.compile(r"Proved goals:\s+(\d+) / (\d+)")
+FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)")
+
+
+class Contracts:
+    def __init__(self, name):
+        self.path = os.path.join(FOLDER, name + ".c")
+        self.name, self.sources, self.inline, self.functions, self.twins = name, [], [], [], []
+        with open(self.path) as file:
+            comment = file.read().split("*/\n#", 1)[0]
+        comment = comment.replace("\n *     | ", prove.BAR).replace("\n *     ", " ")
+        for key, value in re.findall(r"^ \* (wp|inline|prove|twin): (.*)$", comment, re.M):
+            if key == "twin":
+                first, *rest = value.split(prove.BAR)
+                self.twins.append([part.strip() for part in first.split(" | ") + rest])
+            else:
+                {"wp": self.sources, "inline": self.inline,
+                 "prove": self.functions}[key].extend(value.split())
+        if not self.sources or not self.functions or not self.twins:
+            raise ValueError("%s: wants wp:, prove: and twin: lines" % self.path)
+        for twin in self.twins:
+            if len(twin) != 4 or twin[0] not in self.functions:
+                raise ValueError("%s: a twin has four parts, the first to prove: %s" %
+                                 (self.path, twin))
+
+
+def goals(contracts, functions, folder="."):
+    """(how many goals were proved, of how many, what was not, seconds and MB)."""
+    command = ["timeout", str(TIMEOUT_S), "frama-c", "-c11", "-machdep", "gcc_x86_64",
+               # -iquote, because Frama-C puts -I. first.
+               "-cpp-extra-args=-iquote verify/shim -iquote %s -iquote ." % folder,
+               "-wp", "-wp-rte", "-wp-prover", "z3", "-wp-timeout", "20", "-wp-par", "1",
+               "-wp-fct", ",".join(functions)]
+    if contracts.inline:
+        command += ["-inline-calls", ",".join(contracts.inline)]
+    status, _, output, taken = prove.run(command + [contracts.path])
+    found = GOALS.search(output)
+    if status != 0 or not found:
+        return 0, 0, output.splitlines()[-5:], taken
+    return int(found.group(1)), int(found.group(2)), FAILED.findall(output), taken
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--result")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    os.chdir(suite.ROOT)
+    os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
+    os.environ["WHY3CONFIG"] = CONFIG
+    subprocess.run(["why3", "config", "detect"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    passed = failed = 0
+
+    def told(good, text, taken):
+        nonlocal passed, failed
+        passed, failed = passed + good, failed + (not good)
+        print("  %s  %s (%.1f s, %d MB)" % (("PASS" if good else "FAIL", text) + taken), flush=True)
+
+    for name in options.names or sorted(name[:-2] for name in os.listdir(FOLDER)):
+        contracts = Contracts(name)
+        done, of, missing, taken = goals(contracts, contracts.functions)
+        told(of > 0 and done == of, "%s: %s: %d of %d goals proved%s" % (
+            name, " ".join(contracts.functions), done, of,
+            "".join("\n    " + line for line in missing)), taken)
+        for number, (function, path, text, other) in enumerate(contracts.twins):
+            label = "%s: %s with `%s` for `%s`" % (name, function, other, text)
+            folder = os.path.join("out", "verify", "wp-%s-twin%d" % (name, number))
+            if not prove.twin_write(folder, contracts.sources, path, text, other):
+                told(False, label + ": the text is not there once", (0, 0))
+                continue
+            done, of, missing, taken = goals(contracts, [function], folder)
+            told(0 < done < of, "%s: %d of %d goals, so it is noticed" % (label, done, of), taken)
+    suite.finish("unbounded proofs", passed, failed, options.result)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
