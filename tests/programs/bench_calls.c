@@ -12,6 +12,7 @@
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/greeter.capnp.h"
 #include "schema/generated/null.capnp.h"
+#include "user/lib/endpoint.h"
 #include "user/rt/call.h"
 #include "user/rt/cap.h"
 #include "user/rt/rt.h"
@@ -27,7 +28,9 @@ enum {
     ANSWER_BYTES = 256, /* least room for the answer of a kernel object */
     METHOD_ECHO = 0,    /* answered with as many bytes as came */
     METHOD_STOP = 1,
-    METHOD_USE = 2, /* the capability that came is called once, and given up */
+    METHOD_USE = 2,  /* the capability that came is called once, and given up */
+    METHOD_NEXT = 3, /* answered as ECHO, with a capability for the next call at path 0 */
+    CHAIN = 4,
 };
 
 struct bench {
@@ -43,6 +46,9 @@ struct bench {
     struct rt_call call_64;
     struct rt_call call_1k;
     struct rt_call pass_call;
+    struct rt_buffer link[CHAIN];  /* answers of a chain */
+    struct cap_id received[CHAIN]; /* by the chain before; raw 0: none */
+    uint64_t last;                 /* least of the row before */
 };
 
 struct row {
@@ -133,6 +139,116 @@ static bool call_64_batch32(struct bench *bench)
     return calls_at_once(bench, &bench->call_64);
 }
 
+/* ---- chains ------------------------------------------------------------------------------------
+ */
+
+/* Gives up what the chain before brought: entries from `place` on; how many. */
+static uint32_t chain_release(struct bench *bench, uint32_t place)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < CHAIN; i++) {
+        if (bench->received[i].raw != 0) {
+            *rt_ring_place(&bench->rt->ring, place + count++) =
+                (struct sqe){.opcode = OPCODE_RELEASE,
+                             .user_data = RT_RING_OWN | CHAIN,
+                             .cap = bench->received[i]};
+            bench->received[i].raw = 0;
+        }
+    }
+    return count;
+}
+
+/* Submits `count` entries and takes their completions; each CALL's user_data is its link. */
+static bool chain_enter(struct bench *bench, uint32_t count)
+{
+    struct rt_ring *ring = &bench->rt->ring;
+    bool good = true;
+
+    rt_ring_push(ring, count);
+    if (rt_syscall_cap_enter(count, TIMEOUT_NONE) != count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cqe *completion = rt_ring_completion(ring, i);
+        uint32_t link = (uint32_t)completion->user_data;
+
+        good = good && completion->result >= 0;
+        if (good && link < CHAIN && completion->flags >> CQE_CAPS_SHIFT == 1) {
+            bench->received[link] =
+                ((const struct received_cap *)(const void *)(bench->link[link].bytes +
+                                                             completion->result))
+                    ->cap;
+        }
+    }
+    rt_ring_taken(ring, count);
+    return good;
+}
+
+/* One call of a chain as an entry in place: its answer is a link. */
+static struct sqe *chain_call(struct bench *bench, uint32_t place, uint32_t link)
+{
+    struct sqe *entry = rt_ring_place(&bench->rt->ring, place);
+
+    *entry = rt_call_entry(&bench->call_64);
+    entry->method = link + 1 < CHAIN ? METHOD_NEXT : METHOD_ECHO;
+    entry->user_data = RT_RING_OWN | link;
+    entry->result = (uintptr_t)bench->link[link].bytes;
+    return entry;
+}
+
+/* Four calls, each on the capability that the one before answered with, one crossing each; what the
+ * chain before brought is given up with the first. */
+static bool single_4(struct bench *bench)
+{
+    struct cap_id next = bench->server;
+
+    for (uint32_t link = 0; link < CHAIN; link++) {
+        uint32_t count = link == 0 ? chain_release(bench, 0) : 0;
+
+        chain_call(bench, count, link)->cap = next;
+        if (!chain_enter(bench, count + 1)) {
+            return false;
+        }
+        next = bench->received[link];
+    }
+    return true;
+}
+
+/* The same with one submission, each call promised from the answer of the one before, and the
+ * answers kept no longer than that. */
+static bool pipeline_4(struct bench *bench)
+{
+    struct rt_ring *ring = &bench->rt->ring;
+    struct rt_answer_id id[CHAIN - 1];
+    uint32_t count = chain_release(bench, 0);
+    bool good;
+
+    for (uint32_t link = 0; link < CHAIN; link++) {
+        struct sqe *entry = chain_call(bench, count++, link);
+
+        if (link != 0) {
+            entry->flags = SQE_PROMISED;
+            entry->promise = rt_promised(id[link - 1], (struct answer_path){.step = {1}});
+        }
+        if (link + 1 < CHAIN) {
+            id[link] = rt_answer_take(ring);
+            entry->answer = id[link].raw;
+        }
+    }
+    for (uint32_t link = 0; link + 1 < CHAIN; link++) {
+        struct sqe *entry = rt_ring_place(ring, count++);
+
+        *entry = rt_finish_entry(id[link]);
+        entry->user_data = RT_RING_OWN | CHAIN;
+    }
+    good = chain_enter(bench, count);
+    for (uint32_t link = 0; link + 1 < CHAIN; link++) {
+        rt_answer_release(ring, id[link]);
+    }
+    return good;
+}
+
 static const struct row rows[] = {
     {"null_call", 1, null_call},
     {"null_call_batch32", AT_ONCE, null_call_batch32},
@@ -142,6 +258,8 @@ static const struct row rows[] = {
     {"call_64_batch32", AT_ONCE, call_64_batch32},
     {"dup_release", 1, dup_release},
     {"pass_cap", 1, pass_cap},
+    {"single_4", 1, single_4},
+    {"pipeline_4", 1, pipeline_4},
 };
 
 /* Cycles of one batch; UINT64_MAX: a round failed. */
@@ -155,6 +273,17 @@ static uint64_t batch_run(struct bench *bench, const struct row *row)
         }
     }
     return rt_cycle_counter() - start;
+}
+
+/* Prints what a chain in one submission costs over the same calls one by one. */
+static void ratio_print(struct bench *bench, uint64_t chain, uint64_t single)
+{
+    uint64_t hundredths = (chain * 100 + single - 1) / single;
+
+    (void)rt_print(bench->rt, "bench pipeline_4_ratio %llu.%llu%llu ratio\n",
+                   (unsigned long long)(hundredths / 100),
+                   (unsigned long long)(hundredths / 10 % 10),
+                   (unsigned long long)(hundredths % 10));
 }
 
 static bool row_measure(struct bench *bench, const struct row *row)
@@ -177,6 +306,10 @@ static bool row_measure(struct bench *bench, const struct row *row)
     (void)rt_print(bench->rt, "bench %s %llu instructions\n", row->name,
                    (unsigned long long)(least / operations));
     (void)rt_print(bench->rt, "tallied %s %u\n", row->name, operations);
+    if (row->round == pipeline_4) {
+        ratio_print(bench, least, bench->last);
+    }
+    bench->last = least;
     return true;
 }
 
@@ -224,6 +357,9 @@ static int measure(struct rt *rt)
     bench.pass_call.transfers = 1;
     *(struct transfer *)(void *)(bench.passed.bytes + SMALL_BYTES) =
         (struct transfer){.cap = bench.null, .mode = TRANSFER_COPY};
+    for (unsigned i = 0; i < CHAIN; i++) {
+        bench.link[i] = rt_buffer_alloc(&rt->ring, ANSWER_BYTES);
+    }
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         if (!row_measure(&bench, &rows[i])) {
             return 2;
@@ -250,6 +386,7 @@ enum {
 struct server {
     struct rt_ring *ring;
     struct cap_id endpoint;
+    struct cap_id client; /* an edge of this endpoint, for METHOD_NEXT */
     struct rt_buffer inbox[RECEIVES];
     struct rt_buffer room;
     uint32_t written;                    /* entries that were not submitted yet */
@@ -284,6 +421,14 @@ static inline void server_answer(struct server *server, uint32_t index,
     place->result_bytes = inbox.size;
     place->answer = 0;
     place->spare = 0;
+    if (head->method == METHOD_NEXT) {
+        struct transfer *transfer =
+            (struct transfer *)(void *)(inbox.bytes + sizeof(*head) + head->message_bytes);
+
+        *transfer =
+            (struct transfer){.cap = server->client, .mode = TRANSFER_COPY, .path = {.step = {1}}};
+        place->transfers = 1;
+    }
 }
 
 /* Calls the one capability of the request, and gives it up. */
@@ -334,8 +479,18 @@ static inline bool server_step(struct server *server, const struct cqe *completi
     return true;
 }
 
-static bool server_begin(struct server *server)
+static bool server_begin(struct server *server, struct rt *rt)
 {
+    const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
+                                             .facet = UINT64_MAX,
+                                             .badge = 1,
+                                             .mode = AUTHORITY_TRANSFER_MODE_COPY};
+
+    if (endpoint_client_mint(rt, (struct endpoint_owner){server->endpoint}, &session,
+                             &server->client) != TRANSPORT_OK) {
+        return false;
+    }
+    rt->ring.checks = false;
     server->room = rt_buffer_alloc(server->ring, 2 * ANSWER_BYTES);
     for (uint32_t i = 0; i < RECEIVES; i++) {
         struct rt_buffer inbox = rt_buffer_alloc(
@@ -372,8 +527,7 @@ static int serve(struct rt *rt, struct cap_id endpoint)
 {
     struct server server = {.ring = &rt->ring, .endpoint = endpoint};
 
-    rt->ring.checks = false;
-    if (!server_begin(&server)) {
+    if (!server_begin(&server, rt)) {
         return 7;
     }
     while (server.stop == NULL) {
