@@ -5,8 +5,8 @@
  * in the same batch, and gets what the documentation of that thing says. Then what a call to a
  * kernel object needs beside its own form: descriptors, scratch, room, an operation, a slot.
  *
- * It is granted "null" (copy-grantable), "endpoint-factory" and "process-spawner", with quotas that
- * it can use up. Named "unusual-idle" it waits to be killed.
+ * It is granted "null" (copy-grantable), "endpoint-factory", "frame-allocator" and
+ * "process-spawner", with quotas that it can use up. Named "unusual-idle" it waits to be killed.
  */
 #include "abi/ledgers.h"
 #include "core/string.h"
@@ -14,6 +14,7 @@
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
 #include "user/lib/endpoint.h"
+#include "user/lib/memory.h"
 #include "user/lib/process.h"
 #include "user/rt/cap.h"
 
@@ -489,6 +490,143 @@ static void slots_used_up(struct bench *bench)
     }
 }
 
+/* ---- pairs of UNPARK and PARK -------------------------------------------------------------- */
+
+/* A pair that would wait for ever by the short way: one word is to be woken, at the other one
+ * waits.
+ */
+struct pair {
+    struct sqe wake;
+    struct sqe wait;
+};
+
+static uint32_t *word; /* two of them, on main's stack */
+
+static struct pair pair_usual(void)
+{
+    return (struct pair){
+        .wake = {.opcode = OPCODE_UNPARK, .address = address_of(&word[0]), .value = 1},
+        .wait = {
+            .opcode = OPCODE_PARK, .address = address_of(&word[1]), .timeout_ns = TIMEOUT_NONE}};
+}
+
+static void paired_at(struct bench *bench, const struct pair *pair, int32_t woken, int32_t waited,
+                      unsigned line)
+{
+    struct rt_operation wake = check_submit(bench->check, bench->ring, &pair->wake);
+    struct rt_operation wait = check_submit(bench->check, bench->ring, &pair->wait);
+
+    CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
+    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wake).result,
+                        woken, line);
+    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wait).result,
+                        waited, line);
+}
+#define PAIRED(bench, pair, woken, waited)                                                         \
+    paired_at((bench), (pair), TRANSPORT_##woken, TRANSPORT_##waited, __LINE__)
+
+static void pairs_differ_in_form(struct bench *bench)
+{
+    struct pair pair = pair_usual();
+
+    pair.wake.method = 1;
+    pair.wait.value = 7; /* the word has another value */
+    PAIRED(bench, &pair, BAD_FIELD, CHANGED);
+    pair.wake = pair_usual().wake;
+    pair.wake.result_bytes = 1;
+    PAIRED(bench, &pair, BAD_FIELD, CHANGED);
+    pair.wake = pair_usual().wake;
+    pair.wake.spare = 1;
+    PAIRED(bench, &pair, BAD_FIELD, CHANGED);
+    pair = pair_usual();
+    pair.wait.method = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.result_bytes = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.timeout_ns = 1000;
+    PAIRED(bench, &pair, OK, TIMEOUT);
+    pair = pair_usual();
+    pair.wait.interface_id = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.address += 2;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = UINT64_C(0x123456789000); /* nothing is there */
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = LIMIT_USER_MAX;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = UINT64_MAX - 3;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+}
+
+/* PARK at a word of `object` while the thread waits for two completions: that of the UNPARK, and
+ * that of another PARK's time limit. So it goes on, and the word is still waited at. */
+static struct rt_operation pair_left(struct bench *bench, struct cap_id object)
+{
+    struct pair pair = pair_usual();
+    struct sqe later = pair.wait;
+    struct rt_operation operation[3];
+
+    later.timeout_ns = IDLE_NS / 1000;
+    operation[0] = check_submit(bench->check, bench->ring, &later);
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    pair.wait.cap = object;
+    pair.wait.address = 0;
+    operation[1] = check_submit(bench->check, bench->ring, &pair.wake);
+    operation[2] = check_submit(bench->check, bench->ring, &pair.wait);
+    CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_TIMEOUT);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[1]).result, 0);
+    return operation[2];
+}
+
+static void pairs_differ_in_objects(struct bench *bench)
+{
+    const struct manifest_export limits = {
+        .message_bytes = 64, .capabilities = 1, .queue_length = 1};
+    const struct endpoint_session forged = {.interface_id = MEMORY_OBJECT_INTERFACE_ID,
+                                            .facet = RT_FACET_SAME,
+                                            .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+    struct frame_allocator allocator = {.cap = check_held(bench->check, "frame-allocator")};
+    struct endpoint_factory factory = {.cap = check_held(bench->check, "endpoint-factory")};
+    struct rt_duplicate narrow = {.facet = ~MEMORY_OBJECT_FACET_READ};
+    struct endpoint_owner owner = {{0}};
+    struct memory_object object = {{0}};
+    struct rt_delegated made = {.cap = {0}};
+    struct pair pair = pair_usual();
+    struct rt_operation left;
+
+    CHECK_EQUAL(bench->check,
+                memory_client_allocate(bench->rt, allocator, LIMIT_PAGE_BYTES, &object), 0);
+    pair.wait.address = 0;
+    pair.wait.cap = bench->null;
+    PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    pair.wait.cap.raw += UINT64_C(1) << CAP_SLOT_BITS;
+    PAIRED(bench, &pair, OK, BAD_CAP);
+    CHECK_EQUAL(bench->check, endpoint_client_create(bench->rt, factory, &limits, &owner), 0);
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &forged, &pair.wait.cap), 0);
+    PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, pair.wait.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    narrow.cap = object.cap;
+    CHECK_EQUAL(bench->check, rt_duplicate(bench->ring, &narrow, &pair.wait.cap, NULL), 0);
+    PAIRED(bench, &pair, OK, NO_METHOD);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, pair.wait.cap), 0);
+    CHECK_EQUAL(bench->check, rt_delegate(bench->ring, object.cap, RT_FACET_SAME, &made, NULL), 0);
+    left = pair_left(bench, made.cap);
+    CHECK(bench->check, rt_revoke(bench->ring, made.handle, NULL, NULL) >= 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_REVOKED);
+    pair.wait.cap = made.cap;
+    PAIRED(bench, &pair, OK, REVOKED);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, made.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, made.handle), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
+}
+
 /* ---- the system calls themselves
  * ----------------------------------------------------------------- */
 
@@ -513,6 +651,7 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
     struct bench bench = {.check = &check, .rt = rt, .ring = &rt->ring};
+    uint32_t words[2] = {0};
     struct process_handle idle;
 
     if (rt_name_is(rt, "unusual-idle")) {
@@ -539,6 +678,9 @@ int main(struct rt *rt)
     CHECK_EQUAL(&check, rt_release(&rt->ring, idle.cap), TRANSPORT_OK);
     half_an_owner_does_not_serve(&bench);
     owners_are_counted(&bench);
+    word = words;
+    pairs_differ_in_form(&bench);
+    pairs_differ_in_objects(&bench);
     slots_used_up(&bench);
     system_calls_refused(&bench);
     return check_end(&check);
