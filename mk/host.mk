@@ -19,6 +19,9 @@ HOST_TESTS_OF_tsan := $(filter %_threads_test.c,$(HOST_TEST_SOURCES))
 HOST_TESTS_OF_msan := $(filter-out tests/host/machine_%,$(HOST_TEST_SOURCES))
 HOST_TESTS_OF_plain := $(HOST_TEST_SOURCES)
 
+# The test that stands in for the kernel's allocators.
+HOST_TEST_WRAP_machine_failures_test := -Wl,--wrap=frame_alloc,--wrap=kmem_alloc
+
 # What its tests are linked with; the little that those with threads need, so that no more is built.
 HOST_TEST_LIBRARIES_plain := libtestsupport.a libtestschema.a libmkmanifest.a libkernel_host.a \
     libcore.a libcapnp.a
@@ -47,10 +50,10 @@ HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/
 # test programs that they start.
 HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths delegation \
     endpoint-errors endpoints exhaustion forged kin opcodes park passing peers pipeline quota races ring sessions \
-    spawn-abuse unusual vanish)
+    spawn-abuse starved unusual vanish)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames
 HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps capset console_paths delegates endpoint_errors endpoints \
-    exhaust forged kin opcodes park passing peers pipeline quota races ring sessions spawn_abuse spin trial \
+    exhaust forged kin opcodes park passing peers pipeline quota races ring sessions spawn_abuse spin starved trial \
     unusual vanish)
 HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))
@@ -132,7 +135,7 @@ $(1)/tests/%: $(1)/tests/host/%.o $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4)))
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D) && $(3) $$($(2)) -o $$@ $$< -Wl,--start-group \
 	    $(addprefix $(1)/,$(HOST_TEST_LIBRARIES_$(4))) $(HOST_PROGRAM_LIBRARY) -Wl,--end-group \
-	    $(HOST_TEST_LINK_$(4)) -lcmocka -ljansson $(HOST_LIBS)
+	    $(HOST_TEST_LINK_$(4)) $$(HOST_TEST_WRAP_$$(notdir $$@)) -lcmocka -ljansson $(HOST_LIBS)
 endef
 $(eval $(call host_variant,$(HOST_DIR),HOST_FLAGS,$(CC),plain))
 $(eval $(call host_variant,$(OUT)/host-asan,HOST_asan_FLAGS,$(CC),asan))
