@@ -361,6 +361,13 @@ static bool tls_template_holds(const struct elf_image *image)
     return false;
 }
 
+bool elf_headers_within(const uint8_t *bytes, uint64_t have)
+{
+    return have >= HEADER_SIZE &&
+           range_fits(read_u64(bytes + HEADER_TABLE_OFFSET),
+                      (uint64_t)read_u16(bytes + HEADER_COUNT) * PROGRAM_SIZE, have);
+}
+
 enum elf_error elf_parse(const uint8_t *bytes, uint64_t length, const struct elf_limits *limits,
                          struct elf_image *image)
 {

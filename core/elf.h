@@ -63,9 +63,13 @@ struct elf_image {
 /* Never NULL. */
 MUST_USE const char *elf_error_text(enum elf_error error);
 
+/* Whether the headers of a file, of which the first `have` bytes are at `bytes`, lie in these: then
+ * elf_parse with the length of the whole file reads no other. */
+MUST_USE bool elf_headers_within(const uint8_t *bytes, uint64_t have);
+
 /*
- * Reads the `length` bytes at `bytes` (any alignment), which must not change meanwhile. On error
- * `image` is unspecified. Every error of elf_error.def is possible.
+ * Reads a file of `length` bytes at `bytes` (any alignment), which must not change meanwhile. On
+ * error `image` is unspecified. Every error of elf_error.def is possible.
  */
 MUST_USE enum elf_error elf_parse(const uint8_t *bytes, uint64_t length,
                                   const struct elf_limits *limits, struct elf_image *image);

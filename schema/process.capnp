@@ -29,7 +29,8 @@ struct SpawnGrant {
   # What the child may do with its edge besides calling.
 
   exactSlot @5 :UInt32 = 0xffffffff;
-  # Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.
+  # Slot in the child's table, below 256: of the descriptor window, where nothing has the right to
+  # grant. 0xffffffff takes any beyond the window.
 }
 
 struct SpawnRequest {
@@ -41,7 +42,8 @@ struct SpawnRequest {
   image :union {
     # Where its program comes from.
     bootBinary @1 :UInt32;           # index in the boot package's binaries
-    object @2 :Memory.MemoryObject;  # an ELF image; the edge needs MemoryObject.read
+    object @2 :Memory.MemoryObject;  # an ELF image whose headers lie in its first page; the edge
+                                     # needs MemoryObject.read
   }
 
   grants @3 :List(SpawnGrant);
@@ -147,7 +149,9 @@ interface ProcessSpawner {
   # Errors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one
   # name or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's
   # source); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);
-  # permissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);
+  # permissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with
+  # the right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,
+  # methodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);
   # quotaExceeded; outOfMemory.
   # Lifetime: the process lives until it ends or is killed; dropping the handle leaves it running.
   # Minted by: the manifest.

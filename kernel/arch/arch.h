@@ -207,11 +207,17 @@ bool arch_copy_to_user(vaddr_t to, const void *from, size_t bytes) MUST_USE;
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
-struct capn_data;
+/* A program file: its first bytes, all headers among them, and the length of the whole. */
+struct arch_program {
+    const uint8_t *bytes;
+    uint64_t have;
+    uint64_t length;
+};
 
-/* What a binary of the boot package asks to be mapped: core/elf on an ISA; on the host the entry of
- * the C function registered under the binary's content. Errors of core/elf.h. */
-enum elf_error arch_program_parse(const struct capn_data *binary, const struct elf_limits *limits,
+/* What it asks to be mapped: core/elf on an ISA; on the host the entry of the C function registered
+ * under the file's content. Errors of core/elf.h. */
+enum elf_error arch_program_parse(const struct arch_program *program,
+                                  const struct elf_limits *limits,
                                   struct elf_image *image) MUST_USE;
 
 /* ---- console, end, reports ------------------------------------------------------------------- */

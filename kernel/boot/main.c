@@ -173,6 +173,7 @@ static void init_grants(struct manifest *manifest, const struct manifest_service
             kernel_boot_refused("the manifest grants init something this kernel does not have");
         }
         memcpy(target->name, grant.name.bytes, grant.name.length);
+        target->exact_slot = SPAWN_SLOT_ANY;
         target->edge = object_edge(object, grant.interface_id, grant.facet, grant.badge);
         edge_mode_set(&target->edge, grant.transfer);
         spawn->grant_count++;
@@ -221,8 +222,9 @@ static void init_start(struct manifest *manifest)
     }
     status = spawn_create(&plan, &spawn, &refusal);
     if (status != STATUS_OK) {
-        kernel_boot_refused(refusal.image != ELF_OK ? elf_error_text(refusal.image)
-                                                    : status_text(status));
+        kernel_boot_refused(refusal.image != NULL && status == STATUS_CORRUPT
+                                ? refusal.image
+                                : status_text(status));
     }
     init_grants(manifest, &service, spawn);
     shutdown.init = spawn->process;

@@ -521,6 +521,12 @@ static enum status memory_copy(struct memory_object *memory, struct memory_copy 
     return STATUS_OK;
 }
 
+enum status memory_object_read(struct memory_object *memory, uint64_t offset, uint8_t *to,
+                               uint64_t bytes)
+{
+    return memory_copy(memory, (struct memory_copy){.to = to, .offset = offset, .bytes = bytes});
+}
+
 static enum capn_dispatch memory_read(void *object, struct capn_request *request,
                                       struct memory_object_read_params_reader params,
                                       struct memory_object_read_results_builder results)

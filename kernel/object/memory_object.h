@@ -85,4 +85,9 @@ bool memory_edge_permits(const struct hold_edge *edge, enum memory_protection pr
 enum status memory_object_frame(struct memory_object *memory, uint64_t page,
                                 paddr_t *frame) MUST_USE;
 
+/* Copies `bytes` from `offset` on out of the object, which reach no further than its end.
+ * STATUS_NO_MEMORY: a page that nobody has touched could not be made; nothing was copied. */
+enum status memory_object_read(struct memory_object *memory, uint64_t offset, uint8_t *to,
+                               uint64_t bytes) MUST_USE;
+
 #endif

@@ -6,6 +6,7 @@
 #include "kernel/object/facet.h"
 #include "kernel/object/inherit.h"
 #include "kernel/object/kernel_objects.h"
+#include "kernel/object/memory_object.h"
 #include "kernel/object/scheduling.h"
 #include "kernel/object/spawn.h"
 #include "schema/generated/exception.capnp.h"
@@ -55,6 +56,31 @@ static bool grant_within(struct capn_request *request, const struct spawn_grant 
     return true;
 }
 
+/* Where the plan's last grant goes: above the window, or to a free slot of it, as no descriptor has
+ * the right to grant. */
+static bool slot_read(struct capn_request *request, struct spawn *spawn,
+                      struct process_spawn_grant_reader message)
+{
+    struct spawn_grant *grant = &spawn->grant[spawn->grant_count - 1];
+    uint32_t slot = process_spawn_grant_get_exact_slot(message);
+
+    grant->exact_slot = slot;
+    if (slot == SPAWN_SLOT_ANY) {
+        return true;
+    }
+    if (slot >= CAP_TABLE_WINDOW) {
+        return refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, "request.grants.exactSlot", slot);
+    }
+    for (unsigned i = 0; i + 1 < spawn->grant_count; i++) {
+        if (spawn->grant[i].exact_slot == slot) {
+            return refuse(request, EXCEPTION_REASON_ALREADY_EXISTS, "request.grants.exactSlot",
+                          slot);
+        }
+    }
+    return grant->edge.grantable == 0 ||
+           refuse(request, EXCEPTION_REASON_PERMISSION_DENIED, "request.grants.transferMode", slot);
+}
+
 /* One grant into the plan; its edge is the plan's from the moment it is counted. */
 static bool grant_read(struct capn_request *request, struct spawn *spawn,
                        struct process_spawn_grant_reader message)
@@ -74,11 +100,6 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
     if (!call_argument(request, process_spawn_grant_get_capability(message), &grant->edge)) {
         return false;
     }
-    if (process_spawn_grant_get_exact_slot(message) != UINT32_MAX) {
-        edge_drop(&grant->edge);
-        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.grants.exactSlot",
-                      process_spawn_grant_get_exact_slot(message));
-    }
     grant->source = call_of(request)->transfer[process_spawn_grant_get_capability(message)].cap;
     spawn->grant_count++;
     if (!grant_within(request, grant, message)) {
@@ -88,7 +109,7 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
         grant->edge.facet = facet_read(process_spawn_grant_get_facet(message));
     }
     edge_mode_set(&grant->edge, process_spawn_grant_get_transfer_mode(message));
-    return true;
+    return slot_read(request, spawn, message);
 }
 
 /* The argument list, rebuilt as a message of its own in a frame. */
@@ -154,17 +175,30 @@ static bool grants_read(struct capn_request *request, struct spawn *spawn,
     return true;
 }
 
-/* Everything of the request that the plan cannot do yet is refused, never ignored. */
-static bool request_supported(struct capn_request *request,
-                              struct process_spawn_request_reader message)
+/* Where the program comes from, into the plan; *file has references if the plan names it. */
+static bool image_read(struct capn_request *request, struct process_spawn_request_reader message,
+                       struct spawn_plan *plan, struct hold_edge *file)
 {
-    if (process_spawn_request_image_which(process_spawn_request_get_image(message)) !=
-        PROCESS_SPAWN_REQUEST_IMAGE_WHICH_BOOT_BINARY) {
-        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.image.object", 0);
+    struct process_spawn_request_image_reader image = process_spawn_request_get_image(message);
+    enum transport_error error;
+
+    if (process_spawn_request_image_which(image) != PROCESS_SPAWN_REQUEST_IMAGE_WHICH_OBJECT) {
+        plan->binary = process_spawn_request_image_get_boot_binary(image);
+        return true;
     }
-    if (process_spawn_request_has_fault_endpoint(message)) {
-        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.faultEndpoint", 0);
+    if (!call_argument(request, process_spawn_request_image_get_object(image), file)) {
+        return false;
     }
+    error = edge_permits_as(file, &memory_object_type, MEMORY_OBJECT_INTERFACE_ID,
+                            MEMORY_OBJECT_METHOD_READ);
+    if (error != TRANSPORT_OK) {
+        edge_drop(file);
+        return refuse(request,
+                      error == TRANSPORT_NO_METHOD ? EXCEPTION_REASON_METHOD_NOT_IN_FACET
+                                                   : EXCEPTION_REASON_WRONG_INTERFACE,
+                      "request.image.object", MEMORY_OBJECT_METHOD_READ);
+    }
+    plan->file = file;
     return true;
 }
 
@@ -184,18 +218,13 @@ static struct ledger_amounts quotas_read(struct authority_quotas_reader from)
     }};
 }
 
-static bool plan_create(struct capn_request *request, struct process_spawn_request_reader message,
-                        struct spawn **spawn)
+/* The plan of a request whose image was read; refuses. */
+static bool plan_make(struct capn_request *request, struct process_spawn_request_reader message,
+                      struct spawn_plan *asked, struct spawn **spawn)
 {
-    struct capn_text name = process_spawn_request_get_name(message);
-    struct spawn_plan plan = {.name = name.bytes, .name_bytes = name.length};
+    struct spawn_plan plan = *asked;
     struct spawn_refusal refusal;
 
-    if (!name_check(request, name, "request.name") || !request_supported(request, message)) {
-        return false;
-    }
-    plan.binary =
-        process_spawn_request_image_get_boot_binary(process_spawn_request_get_image(message));
     if (!scheduling_read_new(request, process_spawn_request_has_scheduling(message),
                              process_spawn_request_get_scheduling(message), &plan.scheduling)) {
         return false;
@@ -212,11 +241,11 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     case STATUS_NOT_FOUND:
         return refuse(request, EXCEPTION_REASON_NOT_FOUND, "request.image.bootBinary", plan.binary);
     case STATUS_CORRUPT:
-        (void)capn_request_refuse(
-            request, (struct capn_refuse_reason){.reason = EXCEPTION_REASON_BAD_IMAGE,
-                                                 .argument = 0,
-                                                 .argument_name = "request.image",
-                                                 .detail = elf_error_text(refusal.image)});
+        (void)capn_request_refuse(request,
+                                  (struct capn_refuse_reason){.reason = EXCEPTION_REASON_BAD_IMAGE,
+                                                              .argument = 0,
+                                                              .argument_name = "request.image",
+                                                              .detail = refusal.image});
         return false;
     case STATUS_LIMIT:
         (void)capn_request_refuse(request, call_ledger_reason(&refusal.ledger));
@@ -224,6 +253,31 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     default:
         return refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, NULL, 0);
     }
+}
+
+static bool plan_create(struct capn_request *request, struct process_spawn_request_reader message,
+                        struct spawn **spawn)
+{
+    struct capn_text name = process_spawn_request_get_name(message);
+    struct spawn_plan plan = {.name = name.bytes, .name_bytes = name.length};
+    struct hold_edge file;
+
+    if (!name_check(request, name, "request.name")) {
+        return false;
+    }
+    if (process_spawn_request_has_fault_endpoint(message)) {
+        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.faultEndpoint", 0);
+    }
+    if (!image_read(request, message, &plan, &file)) {
+        return false;
+    }
+    if (!plan_make(request, message, &plan, spawn)) {
+        if (plan.file != NULL) {
+            edge_drop(&file);
+        }
+        return false;
+    }
+    return true;
 }
 
 /* The caller's slot for the handle, then the operation: the last two things that can fail. */

@@ -23,11 +23,13 @@
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/account.h"
+#include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/boot_package.h"
 #include "kernel/object/facet.h"
 #include "kernel/object/grants.h"
 #include "kernel/object/inherit.h"
+#include "kernel/object/memory_object.h"
 #include "kernel/sched/layout.h"
 #include "kernel/work_check.h"
 #include "abi/capset.h"
@@ -98,30 +100,84 @@ static enum status plan_process(const struct spawn_plan *plan, struct spawn *spa
     return status;
 }
 
-enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
-                         struct spawn_refusal *refusal)
-{
-    const struct elf_limits limits = {
-        .user_min = LIMIT_USER_MIN, .user_max = LAYOUT_IMAGE_END, .memory_max = SPAWN_IMAGE_MAX};
-    struct manifest_binary binary;
-    struct spawn *spawn;
-    enum status status;
+static const struct elf_limits image_limits = {
+    .user_min = LIMIT_USER_MIN, .user_max = LAYOUT_IMAGE_END, .memory_max = SPAWN_IMAGE_MAX};
 
-    refusal->image = ELF_OK;
+/* Reads what the program asks to be mapped. STATUS_CORRUPT: *why says it in words. */
+static enum status program_read(struct spawn *spawn, const struct arch_program *program,
+                                const char **why)
+{
+    enum elf_error error = arch_program_parse(program, &image_limits, &spawn->image);
+
+    *why = elf_error_text(error);
+    if (error == ELF_OK && spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
+        *why = "the static thread-local storage is larger than a stack has room for";
+        error = ELF_ERROR_BAD_TLS;
+    }
+    return error == ELF_OK ? STATUS_OK : STATUS_CORRUPT;
+}
+
+/* The same of a memory object, whose pages lie anywhere and may change: of a copy of its first
+ * page, which has to hold the headers. */
+static enum status file_read(struct spawn *spawn, const char **why)
+{
+    struct memory_object *memory =
+        CONTAINER_OF((struct object *)spawn->file.object, struct memory_object, object);
+    struct arch_program program = {.have = LIMIT_PAGE_BYTES,
+                                   .length = memory->pages * LIMIT_PAGE_BYTES};
+    enum status status;
+    paddr_t frame;
+
+    if (frame_alloc(&frame) != STATUS_OK) {
+        return STATUS_NO_MEMORY;
+    }
+    program.bytes = arch_frame_pointer(frame);
+    status = memory_object_read(memory, 0, arch_frame_pointer(frame), LIMIT_PAGE_BYTES);
+    if (status == STATUS_OK && !elf_headers_within(program.bytes, program.have)) {
+        *why = "the program headers lie outside the first page";
+        status = STATUS_CORRUPT;
+    } else if (status == STATUS_OK) {
+        status = program_read(spawn, &program, why);
+    }
+    frame_free(frame);
+    return status;
+}
+
+/* The program of a plan. */
+static enum status plan_program(const struct spawn_plan *plan, struct spawn *spawn,
+                                const char **why)
+{
+    struct manifest_binary binary;
+
+    if (plan->file != NULL) {
+        spawn->file = *plan->file;
+        return file_read(spawn, why);
+    }
     if (!boot_package_binary(plan->binary, &binary)) {
         return STATUS_NOT_FOUND;
     }
-    spawn = kmem_alloc(&spawn_cache);
+    spawn->bytes = binary.data.bytes;
+    return program_read(spawn,
+                        &(struct arch_program){.bytes = binary.data.bytes,
+                                               .have = binary.data.length,
+                                               .length = binary.data.length},
+                        why);
+}
+
+enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
+                         struct spawn_refusal *refusal)
+{
+    struct spawn *spawn = kmem_alloc(&spawn_cache);
+    enum status status;
+
     if (spawn == NULL) {
         return STATUS_NO_MEMORY;
     }
-    refusal->image = arch_program_parse(&binary.data, &limits, &spawn->image);
-    if (refusal->image != ELF_OK || spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
-        kmem_free(&spawn_cache, spawn);
-        return STATUS_CORRUPT;
+    refusal->image = NULL;
+    status = plan_program(plan, spawn, &refusal->image);
+    if (status == STATUS_OK) {
+        status = plan_process(plan, spawn, refusal);
     }
-    spawn->bytes = binary.data.bytes;
-    status = plan_process(plan, spawn, refusal);
     if (status != STATUS_OK) {
         kmem_free(&spawn_cache, spawn);
         return status;
@@ -138,6 +194,7 @@ static void spawn_free(struct spawn *spawn)
     for (unsigned i = 0; i < spawn->grant_count; i++) {
         edge_drop(&spawn->grant[i].edge);
     }
+    edge_drop(&spawn->file);
     if (spawn->argument_frame != 0) {
         account_frame_free(spawn->argument_account, spawn->argument_frame);
     }
@@ -195,19 +252,31 @@ void spawn_discard(struct spawn *spawn)
     object_unref(&process->object);
 }
 
-/* Copies the part of the segment that page `page` shows. */
-static void segment_copy(const struct spawn *spawn, const struct elf_segment *segment, vaddr_t page,
-                         paddr_t frame)
+/* Copies the part of the segment that page `page` shows. STATUS_REVOKED: the object it comes from
+ * is out of reach; STATUS_NO_MEMORY. */
+static enum status segment_copy(struct spawn *spawn, const struct elf_segment *segment,
+                                vaddr_t page, paddr_t frame)
 {
     uint64_t file_end = segment->address + segment->file_size;
     uint64_t start = page > segment->address ? page : segment->address;
     uint64_t end = page + LIMIT_PAGE_BYTES < file_end ? page + LIMIT_PAGE_BYTES : file_end;
     uint8_t *target = arch_frame_pointer(frame);
 
-    if (start < end) {
-        memcpy(target + (start - page),
-               spawn->bytes + segment->file_offset + (start - segment->address), end - start);
+    uint64_t offset = segment->file_offset + (start - segment->address);
+
+    if (start >= end) {
+        return STATUS_OK;
     }
+    if (spawn->bytes != NULL) {
+        memcpy(target + (start - page), spawn->bytes + offset, end - start);
+        return STATUS_OK;
+    }
+    if (!hold_edge_is_alive(&spawn->file)) {
+        return STATUS_REVOKED;
+    }
+    return memory_object_read(
+        CONTAINER_OF((struct object *)spawn->file.object, struct memory_object, object), offset,
+        target + (start - page), end - start);
 }
 
 /* Maps the next pages of the image; *done: that was the last. */
@@ -233,7 +302,10 @@ static enum status step_segments(struct spawn *spawn, bool *done)
         if (status != STATUS_OK) {
             return status;
         }
-        segment_copy(spawn, segment, page, frame);
+        status = segment_copy(spawn, segment, page, frame);
+        if (status != STATUS_OK) {
+            return status;
+        }
         spawn->page++;
         if (page + LIMIT_PAGE_BYTES >= segment->address + segment->memory_size) {
             spawn->segment++;
@@ -269,38 +341,98 @@ static bool edges_alive(struct spawn *spawn)
     return true;
 }
 
-/* Puts the edges into the child's table, whose slots were reserved, and names them in its CapSet
- * page, or does nothing: STATUS_REVOKED. A revocation after the check finds them in the table,
- * which the list of processes shows it already. */
-static enum status capset_fill(struct spawn *spawn, struct capset *capset)
+static void grant_name(struct capset_entry *entry, const struct spawn_grant *grant)
 {
-    struct process *process = spawn->process;
-    bool alive;
+    memcpy(entry->name, grant->name, LIMIT_NAME_BYTES);
+    entry->interface_id = grant->edge.interface_id;
+    entry->facet = grant->edge.facet;
+}
 
-    spinlock_lock(&process->lock);
-    alive = edges_alive(spawn);
-    for (unsigned i = 0; alive && i < spawn->grant_count; i++) {
-        const struct spawn_grant *grant = &spawn->grant[i];
-        struct capset_entry *entry = &capset->entry[i];
+/* Slots above the window that the plan's edges need. */
+static uint32_t grants_above_window(const struct spawn *spawn)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        count += spawn->grant[i].exact_slot == SPAWN_SLOT_ANY;
+    }
+    return count;
+}
+
+/* Puts those edges into the child's table that have a slot of the window. Its lock is held. */
+static enum transport_error window_fill(struct spawn *spawn, struct capset *capset)
+{
+    enum transport_error error = TRANSPORT_OK;
+
+    for (unsigned i = 0; error == TRANSPORT_OK && i < spawn->grant_count; i++) {
+        struct spawn_grant *grant = &spawn->grant[i];
         struct provenance origin = grant_origin(spawn, i);
 
-        memcpy(entry->name, grant->name, LIMIT_NAME_BYTES);
-        entry->cap = cap_table_insert_reserved(&process->table, &grant->edge, &origin);
-        entry->interface_id = grant->edge.interface_id;
-        entry->facet = grant->edge.facet;
+        if (grant->exact_slot == SPAWN_SLOT_ANY) {
+            continue;
+        }
+        grant_name(&capset->entry[i], grant);
+        error = cap_table_insert_at(&spawn->process->table, grant->exact_slot, &grant->edge,
+                                    &origin, &capset->entry[i].cap);
+        if (error == TRANSPORT_OK) {
+            grant->edge = (struct hold_edge){.object = NULL}; /* the child's */
+        }
     }
-    if (!alive) {
-        cap_table_unreserve(&process->table, spawn->grant_count);
+    return error;
+}
+
+/* Puts the edges into the child's table, and names them in its CapSet page; slots above the window
+ * were reserved. An error leaves those edges in the plan that the child has not. A revocation after
+ * the check finds them in the table, which the list of processes shows it already. */
+static enum transport_error capset_fill(struct spawn *spawn, struct capset *capset)
+{
+    struct process *process = spawn->process;
+    enum transport_error error = TRANSPORT_REVOKED;
+
+    spinlock_lock(&process->lock);
+    if (edges_alive(spawn)) {
+        error = window_fill(spawn, capset);
+    }
+    for (unsigned i = 0; error == TRANSPORT_OK && i < spawn->grant_count; i++) {
+        const struct spawn_grant *grant = &spawn->grant[i];
+        struct provenance origin = grant_origin(spawn, i);
+
+        if (grant->exact_slot == SPAWN_SLOT_ANY) {
+            grant_name(&capset->entry[i], grant);
+            capset->entry[i].cap =
+                cap_table_insert_reserved(&process->table, &grant->edge, &origin);
+        }
+    }
+    if (error != TRANSPORT_OK) {
+        cap_table_unreserve(&process->table, grants_above_window(spawn));
     }
     spinlock_unlock(&process->lock);
-    if (!alive) {
-        return STATUS_REVOKED;
+    if (error == TRANSPORT_OK) {
+        capset->magic = CAPSET_MAGIC;
+        capset->version = CAPSET_VERSION;
+        capset->count = (uint16_t)spawn->grant_count;
+        spawn->grant_count = 0;
     }
-    capset->magic = CAPSET_MAGIC;
-    capset->version = CAPSET_VERSION;
-    capset->count = (uint16_t)spawn->grant_count;
-    spawn->grant_count = 0;
-    return STATUS_OK;
+    return error;
+}
+
+/* What a refusal by the child's table means for the spawn. */
+static enum status table_status(struct spawn *spawn, enum transport_error error,
+                                enum ledger_line_name line)
+{
+    switch (error) {
+    case TRANSPORT_OK:
+        return STATUS_OK;
+    case TRANSPORT_LIMIT:
+        spawn->short_of = line;
+        return STATUS_LIMIT;
+    case TRANSPORT_REVOKED:
+        return STATUS_REVOKED;
+    case TRANSPORT_SLOT_IN_USE: /* a descriptor that the caller made meanwhile is inherited */
+        return STATUS_EXISTS;
+    default:
+        return STATUS_NO_MEMORY;
+    }
 }
 
 static enum status step_capset(struct spawn *spawn)
@@ -308,6 +440,7 @@ static enum status step_capset(struct spawn *spawn)
     struct process *process = spawn->process;
     vaddr_t base = arch_vspace_base(&process->vspace.arch);
     struct ledger_refusal refusal;
+    enum transport_error error;
     paddr_t frame;
     enum status status;
 
@@ -325,17 +458,12 @@ static enum status step_capset(struct spawn *spawn)
     if (status != STATUS_OK) {
         return status;
     }
-    switch (process_slots_reserve(process, spawn->grant_count, &refusal)) {
-    case TRANSPORT_OK:
-        break;
-    case TRANSPORT_LIMIT:
-        spawn->short_of = refusal.line;
-        return STATUS_LIMIT;
-    default:
-        return STATUS_NO_MEMORY;
+    error = process_slots_reserve(process, grants_above_window(spawn), &refusal);
+    if (error != TRANSPORT_OK) {
+        return table_status(spawn, error, refusal.line);
     }
     process->start.capset = base + LAYOUT_CAPSET;
-    return capset_fill(spawn, arch_frame_pointer(frame));
+    return table_status(spawn, capset_fill(spawn, arch_frame_pointer(frame)), LEDGER_SLOTS);
 }
 
 static enum status step_thread(struct spawn *spawn)
@@ -399,6 +527,11 @@ static struct capn_refuse_reason fail_reason(const struct spawn *spawn, enum sta
         return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_PERMISSION_DENIED,
                                            .argument = CAPN_NO_ARGUMENT,
                                            .argument_name = "request.inheritDescriptors"};
+    }
+    if (status == STATUS_EXISTS) {
+        return (struct capn_refuse_reason){.reason = EXCEPTION_REASON_ALREADY_EXISTS,
+                                           .argument = 0,
+                                           .argument_name = "request.grants.exactSlot"};
     }
     return (struct capn_refuse_reason){.reason = status == STATUS_REVOKED
                                                      ? EXCEPTION_REASON_REVOKED_CAPABILITY

@@ -6,10 +6,13 @@
 #include "core/elf.h"
 #include "kernel/sched/process.h"
 
+#define SPAWN_SLOT_ANY UINT32_MAX
+
 struct spawn_grant {
     char name[LIMIT_NAME_BYTES + 1];
-    struct hold_edge edge; /* the child's edge, with its references */
+    struct hold_edge edge; /* the child's edge, with its references; object NULL: it has it */
     struct cap_id source;  /* in the caller's table */
+    uint32_t exact_slot;   /* of the child's window; SPAWN_SLOT_ANY: above it */
 };
 
 enum spawn_phase {
@@ -32,8 +35,9 @@ struct spawn {
     struct thread *thread;
     enum spawn_phase phase;
     struct elf_image image;
-    const uint8_t *bytes; /* of the ELF file */
-    uint32_t segment;     /* being mapped, and the next page of it */
+    const uint8_t *bytes;  /* of the ELF file; NULL: it is an object */
+    struct hold_edge file; /* of that object, with references; object NULL: it is none */
+    uint32_t segment;      /* being mapped, and the next page of it */
     uint64_t page;
     enum ledger_line_name short_of; /* what a STATUS_LIMIT of the phase was about */
     struct capn_refuse_reason failure;
@@ -55,7 +59,8 @@ void spawns_init(void);
 struct spawn_plan {
     const char *name; /* name_bytes at most LIMIT_NAME_BYTES, checked by the caller */
     size_t name_bytes;
-    uint32_t binary;
+    uint32_t binary;              /* of the boot package, or */
+    const struct hold_edge *file; /* of a memory object; taken over with STATUS_OK; NULL: none */
     struct scheduling scheduling; /* of the first thread */
     uint32_t restart_count;
     struct process *parent; /* whose account donates; NULL: the machine's */
@@ -64,11 +69,11 @@ struct spawn_plan {
 
 /* Why a plan was refused: with STATUS_CORRUPT and STATUS_LIMIT. */
 struct spawn_refusal {
-    enum elf_error image;
+    const char *image;            /* in words */
     struct ledger_refusal ledger; /* of the parent's account */
 };
 
-/* A plan for binary `index` of the boot package, with a process whose account has its amounts.
+/* A plan for the binary or the file of `plan`, with a process whose account has its amounts.
  * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_LIMIT, STATUS_NO_MEMORY, STATUS_DEAD. */
 enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
                          struct spawn_refusal *refusal) MUST_USE;

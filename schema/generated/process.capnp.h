@@ -399,7 +399,9 @@ enum process_spawner_method {
      * Errors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one
      * name or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's
      * source); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);
-     * permissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);
+     * permissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with
+     * the right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,
+     * methodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);
      * quotaExceeded; outOfMemory.
      * Lifetime: the process lives until it ends or is killed; dropping the handle leaves it running.
      * Minted by: the manifest.
@@ -546,7 +548,10 @@ static inline void process_spawn_grant_set_transfer_mode(struct process_spawn_gr
     capn_set_u16(b.raw, 8, (uint16_t)value, 0);
 }
 
-/* Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it. */
+/*
+ * Slot in the child's table, below 256: of the descriptor window, where nothing has the right to
+ * grant. 0xffffffff takes any beyond the window.
+ */
 static inline uint32_t process_spawn_grant_get_exact_slot(struct process_spawn_grant_reader r)
 {
     return capn_get_u32(r.raw, 12, UINT32_C(4294967295));
@@ -743,7 +748,10 @@ static inline void process_spawn_request_image_set_boot_binary(struct process_sp
     capn_set_u32(b.raw, 0, value, 0);
 }
 
-/* an ELF image; the edge needs MemoryObject.read */
+/*
+ * an ELF image whose headers lie in its first page; the edge
+ * needs MemoryObject.read
+ */
 static inline struct capn_pointer process_spawn_request_image_at_object(struct process_spawn_request_image_reader r)
 {
     return process_spawn_request_image_which(r) != PROCESS_SPAWN_REQUEST_IMAGE_WHICH_OBJECT ? capn_absent_pointer(r.raw) : capn_get_pointer(r.raw, 1);

@@ -33,79 +33,79 @@ static const char text[] =
     "timeoutNs" "\0" /* 790 */
     "ProcessHandle.wait$Params" "\0" /* 800 */
     "ProcessHandle.give$Results" "\0" /* 826 */
-    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 853 */
-    "spawn" "\0" /* 1455 */
-    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1461 */
-    "ProcessSpawner" "\0" /* 1644 */
-    "ProcessHandle.kill$Results" "\0" /* 1659 */
-    "pid" "\0" /* 1686 */
-    "kind" "\0" /* 1690 */
-    "threads" "\0" /* 1695 */
-    "slots" "\0" /* 1703 */
-    "frames" "\0" /* 1709 */
-    "ProcessHandle.info$Results" "\0" /* 1716 */
-    "ProcessHandle.give$Params" "\0" /* 1743 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the\nanswer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1769 */
-    "wait" "\0" /* 2175 */
-    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped. CANCEL\nand a revocation end the waiting, not what was begun.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls: nothing was done), limitExceeded (room for the answer,\nas wait: nothing was done).\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2180 */
-    "kill" "\0" /* 2609 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2614 */
-    "info" "\0" /* 2850 */
-    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2855 */
-    "give" "\0" /* 3142 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3147 */
-    "ProcessHandle" "\0" /* 3359 */
-    "process" "\0" /* 3373 */
-    "ProcessSpawner.spawn$Results" "\0" /* 3381 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 3410 */
-    "code" "\0" /* 3463 */
-    "present when kind is faulted\n" "\0" /* 3468 */
-    "fault" "\0" /* 3498 */
-    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3504 */
-    "cpuTimeNs" "\0" /* 3557 */
-    "most frames it held at one time\n" "\0" /* 3567 */
-    "peakFrames" "\0" /* 3600 */
-    "The end of a process.\n" "\0" /* 3611 */
-    "ExitReport" "\0" /* 3634 */
-    "it has not\n" "\0" /* 3645 */
-    "running" "\0" /* 3657 */
-    "by exit(), or by returning from main\n" "\0" /* 3665 */
-    "exited" "\0" /* 3703 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3710 */
-    "killed" "\0" /* 3776 */
-    "by a processor exception\n" "\0" /* 3783 */
-    "faulted" "\0" /* 3809 */
-    "How a process or thread ended.\n" "\0" /* 3817 */
-    "ExitKind" "\0" /* 3849 */
-    "ProcessHandle.kill$Params" "\0" /* 3858 */
-    "in words, like \"page fault\"\n" "\0" /* 3884 */
-    "the processor's number\n" "\0" /* 3913 */
-    "vector" "\0" /* 3937 */
-    "of the access, for page faults\n" "\0" /* 3944 */
-    "address" "\0" /* 3976 */
-    "instructionPointer" "\0" /* 3984 */
-    "stackPointer" "\0" /* 4003 */
-    "threadId" "\0" /* 4016 */
-    "What the processor said when a thread faulted.\n" "\0" /* 4025 */
-    "FaultReport" "\0" /* 4073 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4085 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 4161 */
-    "capability" "\0" /* 4214 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4225 */
-    "facet" "\0" /* 4317 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4323 */
-    "badge" "\0" /* 4410 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 4416 */
-    "transferMode" "\0" /* 4470 */
-    "Slot in the child's table, for the descriptor window; 0xffffffff takes any beyond it.\n" "\0" /* 4483 */
-    "exactSlot" "\0" /* 4570 */
-    "One capability that the child starts with.\n" "\0" /* 4580 */
-    "SpawnGrant" "\0" /* 4624 */
-    "index in the boot package's binaries\n" "\0" /* 4635 */
-    "bootBinary" "\0" /* 4673 */
-    "an ELF image; the edge needs MemoryObject.read\n" "\0" /* 4684 */
-    "object" "\0" /* 4732 */
-    "SpawnRequest.image" "\0" /* 4739 */;
+    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with\nthe right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,\nmethodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 853 */
+    "spawn" "\0" /* 1647 */
+    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1653 */
+    "ProcessSpawner" "\0" /* 1836 */
+    "ProcessHandle.kill$Results" "\0" /* 1851 */
+    "pid" "\0" /* 1878 */
+    "kind" "\0" /* 1882 */
+    "threads" "\0" /* 1887 */
+    "slots" "\0" /* 1895 */
+    "frames" "\0" /* 1901 */
+    "ProcessHandle.info$Results" "\0" /* 1908 */
+    "ProcessHandle.give$Params" "\0" /* 1935 */
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the\nanswer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1961 */
+    "wait" "\0" /* 2367 */
+    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped. CANCEL\nand a revocation end the waiting, not what was begun.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls: nothing was done), limitExceeded (room for the answer,\nas wait: nothing was done).\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2372 */
+    "kill" "\0" /* 2801 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2806 */
+    "info" "\0" /* 3042 */
+    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3047 */
+    "give" "\0" /* 3334 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3339 */
+    "ProcessHandle" "\0" /* 3551 */
+    "process" "\0" /* 3565 */
+    "ProcessSpawner.spawn$Results" "\0" /* 3573 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 3602 */
+    "code" "\0" /* 3655 */
+    "present when kind is faulted\n" "\0" /* 3660 */
+    "fault" "\0" /* 3690 */
+    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3696 */
+    "cpuTimeNs" "\0" /* 3749 */
+    "most frames it held at one time\n" "\0" /* 3759 */
+    "peakFrames" "\0" /* 3792 */
+    "The end of a process.\n" "\0" /* 3803 */
+    "ExitReport" "\0" /* 3826 */
+    "it has not\n" "\0" /* 3837 */
+    "running" "\0" /* 3849 */
+    "by exit(), or by returning from main\n" "\0" /* 3857 */
+    "exited" "\0" /* 3895 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3902 */
+    "killed" "\0" /* 3968 */
+    "by a processor exception\n" "\0" /* 3975 */
+    "faulted" "\0" /* 4001 */
+    "How a process or thread ended.\n" "\0" /* 4009 */
+    "ExitKind" "\0" /* 4041 */
+    "ProcessHandle.kill$Params" "\0" /* 4050 */
+    "in words, like \"page fault\"\n" "\0" /* 4076 */
+    "the processor's number\n" "\0" /* 4105 */
+    "vector" "\0" /* 4129 */
+    "of the access, for page faults\n" "\0" /* 4136 */
+    "address" "\0" /* 4168 */
+    "instructionPointer" "\0" /* 4176 */
+    "stackPointer" "\0" /* 4195 */
+    "threadId" "\0" /* 4208 */
+    "What the processor said when a thread faulted.\n" "\0" /* 4217 */
+    "FaultReport" "\0" /* 4265 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4277 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 4353 */
+    "capability" "\0" /* 4406 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4417 */
+    "facet" "\0" /* 4509 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4515 */
+    "badge" "\0" /* 4602 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 4608 */
+    "transferMode" "\0" /* 4662 */
+    "Slot in the child's table, below 256: of the descriptor window, where nothing has the right to\ngrant. 0xffffffff takes any beyond the window.\n" "\0" /* 4675 */
+    "exactSlot" "\0" /* 4818 */
+    "One capability that the child starts with.\n" "\0" /* 4828 */
+    "SpawnGrant" "\0" /* 4872 */
+    "index in the boot package's binaries\n" "\0" /* 4883 */
+    "bootBinary" "\0" /* 4921 */
+    "an ELF image whose headers lie in its first page; the edge\nneeds MemoryObject.read\n" "\0" /* 4932 */
+    "object" "\0" /* 5016 */
+    "SpawnRequest.image" "\0" /* 5023 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -120,50 +120,50 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 632, 541, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 651, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
     {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 790, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1686, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1878, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 0, 0, 65535, 12, 0}, /* process.capnp:ProcessHandle.info$Results.name */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1695, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1703, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1709, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1882, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1887, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1895, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1901, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3373, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1690, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3463, 3410, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3498, 3468, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3557, 3504, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3600, 3567, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3463, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1690, 3884, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3937, 3913, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3976, 3944, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3984, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4003, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4016, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4085, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4214, 4161, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4317, 4225, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4410, 4323, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4470, 4416, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4570, 4483, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4673, 4635, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 4732, 4684, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3565, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1882, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3655, 3602, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3690, 3660, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3749, 3696, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3792, 3759, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3655, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1882, 4076, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4129, 4105, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4168, 4136, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4176, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4195, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4208, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4277, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4406, 4353, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4509, 4417, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4602, 4515, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4662, 4608, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4818, 4675, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4921, 4883, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 5016, 4932, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3657, 3645},
-    {3703, 3665},
-    {3776, 3710},
-    {3809, 3783},
+    {3849, 3837},
+    {3895, 3857},
+    {3968, 3902},
+    {4001, 3975},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1455, 853}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2175, 1769}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2609, 2180}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 2850, 2614}, /* process.capnp:ProcessHandle.info */
-    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3142, 2855}, /* process.capnp:ProcessHandle.give */
+    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1647, 853}, /* process.capnp:ProcessSpawner.spawn */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2367, 1961}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2801, 2372}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 3042, 2806}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3334, 3047}, /* process.capnp:ProcessHandle.give */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -173,18 +173,18 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x9483f5d921d3923f), 777, 741, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
     {UINT64_C(0x9771925462bf676b), 800, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
     {UINT64_C(0x990088041e15eb37), 826, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Results */
-    {UINT64_C(0x9c95b3655906fd97), 1644, 1461, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
-    {UINT64_C(0xa6861aef469d0a29), 1659, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
-    {UINT64_C(0xae80ab905155e114), 1716, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
-    {UINT64_C(0xaf1891d48e105711), 1743, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
-    {UINT64_C(0xbcd6754ac880ca2b), 3359, 3147, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 3381, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 3634, 3611, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 3849, 3817, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 3858, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 4073, 4025, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 4624, 4580, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 4739, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0x9c95b3655906fd97), 1836, 1653, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
+    {UINT64_C(0xa6861aef469d0a29), 1851, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
+    {UINT64_C(0xae80ab905155e114), 1908, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
+    {UINT64_C(0xaf1891d48e105711), 1935, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
+    {UINT64_C(0xbcd6754ac880ca2b), 3551, 3339, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 3573, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 3826, 3803, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 4041, 4009, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf96e64611a28d1d), 4050, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4265, 4217, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 4872, 4828, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xf087aeebba52d765), 5023, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {

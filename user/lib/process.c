@@ -20,6 +20,9 @@ static void grants_set(struct client *client, struct process_spawn_request_build
         facet_client_set(process_spawn_grant_init_facet(entry), grant->facet);
         process_spawn_grant_set_badge(entry, grant->badge);
         process_spawn_grant_set_transfer_mode(entry, (enum authority_transfer_mode)grant->mode);
+        if (grant->at != 0) {
+            process_spawn_grant_set_exact_slot(entry, grant->at - 1);
+        }
     }
 }
 
@@ -54,8 +57,13 @@ static void request_set(struct client *client, const struct process_request *req
     struct capn_list_builder arguments;
 
     process_spawn_request_set_name(builder, request->name);
-    process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(builder),
-                                                request->boot_binary);
+    if (request->image.raw == 0) {
+        process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(builder),
+                                                    request->boot_binary);
+    } else {
+        process_spawn_request_image_set_object(process_spawn_request_init_image(builder),
+                                               client_pass(client, request->image, TRANSFER_COPY));
+    }
     grants_set(client, builder, request);
     arguments = process_spawn_request_init_arguments(builder, request->argument_count);
     for (uint32_t i = 0; i < request->argument_count; i++) {

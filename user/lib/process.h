@@ -22,11 +22,13 @@ struct process_grant {
     uint64_t facet;    /* MANIFEST_FACET_ALL: every method of the caller's edge */
     uint64_t badge;    /* 0 keeps the source's */
     enum authority_transfer_mode mode;
+    uint32_t at; /* slot of the descriptor window and 1; 0: any above it */
 };
 
 struct process_request {
     struct capn_text name;
-    uint32_t boot_binary; /* index in the boot package */
+    uint32_t boot_binary; /* index in the boot package, unless */
+    struct cap_id image;  /* a memory object with the program is given */
     const struct process_grant *grants;
     uint32_t grant_count; /* at most LIMIT_TRANSFERS */
     const struct capn_text *arguments;

@@ -12,35 +12,33 @@
 
 #include <string.h>
 
-#include "capnp/runtime/capn_base.h"
-
 static const char mark[] = "capos-host-program:";
 
 /* The name in the binary; NULL: it has none. */
-static const char *name_find(const struct capn_data *binary)
+static const char *name_find(const struct arch_program *program)
 {
     const size_t mark_bytes = sizeof(mark) - 1;
 
-    for (size_t at = 0; at + mark_bytes < binary->length; at++) {
-        const char *name = (const char *)binary->bytes + at + mark_bytes;
+    for (size_t at = 0; at + mark_bytes < program->have; at++) {
+        const char *name = (const char *)program->bytes + at + mark_bytes;
 
-        if (memcmp(binary->bytes + at, mark, mark_bytes) == 0) {
-            return memchr(name, 0, binary->length - at - mark_bytes) == NULL ? NULL : name;
+        if (memcmp(program->bytes + at, mark, mark_bytes) == 0) {
+            return memchr(name, 0, program->have - at - mark_bytes) == NULL ? NULL : name;
         }
     }
     return NULL;
 }
 
-enum elf_error arch_program_parse(const struct capn_data *binary, const struct elf_limits *limits,
-                                  struct elf_image *image)
+enum elf_error arch_program_parse(const struct arch_program *program,
+                                  const struct elf_limits *limits, struct elf_image *image)
 {
-    enum elf_error error = elf_parse(binary->bytes, binary->length, limits, image);
+    enum elf_error error = elf_parse(program->bytes, program->length, limits, image);
     const char *name;
 
     if (error != ELF_OK) {
         return error;
     }
-    name = name_find(binary);
+    name = name_find(program);
     *image = (struct elf_image){.entry = 0};
     for (size_t i = 0; name != NULL && i < machine.options.program_count; i++) {
         if (strcmp(machine.options.programs[i].name, name) == 0) {
