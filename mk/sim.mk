@@ -56,6 +56,7 @@ sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k
 # A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses.
 SIM_SMOKE_OPERATIONS ?= 1200000
 SIM_TWIN_RUNS ?= 300
+SIM_BUG_TWIN_RUNS ?= 60
 SIM_BUG_OPERATIONS ?= $(SIM_SMOKE_OPERATIONS)
 .PHONY: sim-smoke sim-bugs
 sim-smoke: ## run the simulator for a fixed budget; part of make test
@@ -69,7 +70,7 @@ sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(PYTHON) tools/sim_bugs.py $(result) --out $(OUT) --compiler '$(CC)' --flags '$(SIM_FLAGS)' \
 	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
-	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_TWIN_RUNS) $(BUG)
+	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_BUG_TWIN_RUNS) $(BUG)
 .PHONY: sim-bench
 sim-bench: ## how many operations a minute the simulator does on two processors, all checks on
 	$(call setup,build)

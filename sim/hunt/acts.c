@@ -750,6 +750,7 @@ static void act_corrupt(struct actor *actor)
         return;
     }
     actor->broken = true;
+    hunt_fault(HUNT_FAULT_RING);
     if (actor_below(actor, 2) == 0) {
         ring_publish(&actor->header->sq_tail,
                      actor->tail + LIMIT_SQ_ENTRIES + 1 + (uint32_t)actor_below(actor, 1000));

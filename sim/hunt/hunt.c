@@ -192,6 +192,34 @@ static void failure_tell(const struct command *command, struct hunt_options *opt
     putchar('\n');
 }
 
+/* Sums over all runs. */
+struct total {
+    uint64_t runs, failed, operations, checks, switches, processes, faults;
+};
+
+/* Whether each fault took place in a long hunt: what is never met proves nothing. */
+static bool faults_are_good(const struct command *command, const struct total *total)
+{
+    static const char *const names[] = {
+        [HUNT_FAULT_MEMORY] = "allocation failed",
+        [HUNT_FAULT_IPI] = "interrupt came late",
+        [HUNT_FAULT_RING] = "ring was corrupted",
+        [HUNT_FAULT_KILL] = "process was killed",
+    };
+    bool good = true;
+
+    for (unsigned i = 0; i < HUNT_FAULT_COUNT; i++) {
+        if (command->statistics) {
+            printf("faults: %s %" PRIu64 " times\n", names[i], hunt_report->fault_count[i]);
+        }
+        if (hunt_report->fault_count[i] == 0 && !command->hunt.twin && total->runs >= 300) {
+            printf("!! no %s\n", names[i]);
+            good = false;
+        }
+    }
+    return good;
+}
+
 static void results_print(void)
 {
     printf("by the short ways: %" PRIu64 " quick, %" PRIu64 " with a switch, %" PRIu64
@@ -239,11 +267,6 @@ static double seconds_worked(void)
     }
     return seconds;
 }
-
-/* Sums over all runs. */
-struct total {
-    uint64_t runs, failed, operations, checks, switches, processes, faults;
-};
 
 static void total_add(struct total *total)
 {
@@ -328,5 +351,8 @@ int main(int count, char **arguments)
     if (command.statistics) {
         results_print();
     }
-    return total.failed == 0 && twins_are_good(&command, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return total.failed == 0 && twins_are_good(&command, &total) &&
+                   faults_are_good(&command, &total)
+               ? EXIT_SUCCESS
+               : EXIT_FAILURE;
 }

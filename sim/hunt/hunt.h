@@ -79,6 +79,8 @@ struct hunt_event {
 enum hunt_fault {
     HUNT_FAULT_MEMORY, /* the nth allocation and some after it fail */
     HUNT_FAULT_IPI,    /* an interrupt comes late */
+    HUNT_FAULT_RING,   /* a program stores an impossible index */
+    HUNT_FAULT_KILL,   /* a process is killed, whatever its threads are doing */
     HUNT_FAULT_COUNT,
 };
 
@@ -120,7 +122,8 @@ struct hunt_report {
     uint8_t shape[HUNT_SHAPES];                  /* interleavings met */
     uint64_t shapes;
     uint64_t short_count[HUNT_SHORT_COUNT];
-    struct hunt_twin twin; /* of the last run that was one */
+    uint64_t fault_count[HUNT_FAULT_COUNT]; /* that took place */
+    struct hunt_twin twin;                  /* of the last run that was one */
 };
 
 extern struct hunt_report *hunt_report;
@@ -155,6 +158,7 @@ MUST_USE bool hunt_server_rests(void);
 void hunt_state_tell(void);
 uint64_t hunt_random(void); /* of what is no part of a program: faults */
 void hunt_arm_memory(uint32_t after, uint32_t count);
+void hunt_fault(enum hunt_fault fault); /* one took place */
 uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);
 
 /* ---- actor.c ---- */

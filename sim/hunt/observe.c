@@ -309,6 +309,10 @@ static void process_look(const struct model_actor *actor, struct process *proces
         broken("a capability table", process->pid, cap_table_check(&process->table));
     }
     count = table_read(&process->table, edges);
+    if (life_of(process) == MODEL_DYING && model_is_alive(process->pid) &&
+        process->exit.kind == EXIT_KIND_KILLED) {
+        hunt_fault(HUNT_FAULT_KILL);
+    }
     model_process(process->pid, life_of(process));
     edges_note(process->pid, edges, count);
     model_table(actor, process->pid, edges, count);
@@ -393,6 +397,15 @@ static void cpu_look(struct cpu *cpu)
     }
 }
 
+/* Its own invariants; who has left the tree has none. */
+static void account_look(const struct account *account)
+{
+    if (account == account_root() || account->ledger.parent != NULL) {
+        hunt_report->checks++;
+        broken("a ledger", name_if_any(account), ledger_check(&account->ledger));
+    }
+}
+
 static void process_learn(struct process *process)
 {
     for (uint32_t i = 0; i < known_count; i++) {
@@ -471,6 +484,12 @@ static void sweep(bool idle)
                            (unsigned long long)process->pid, process->table.reserved, reserved);
         }
     }
+    for (enum ledger_line_name line = 0; idle && line < LEDGER_LINES; line++) {
+        struct ledger_census census;
+
+        broken("the ledgers' conservation, line", line,
+               ledger_census(&account_root()->ledger, line, &census));
+    }
     last_sweep = machine.steps;
 }
 
@@ -506,6 +525,8 @@ void __wrap_lock_check_release(const struct spinlock *lock)
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
         sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);
+    } else if (lock->rank == LOCK_RANK_ACCOUNT) {
+        account_look(CONTAINER_OF(lock, struct account, lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
         cpu_look(CONTAINER_OF(lock, struct cpu, run_lock));
     }
@@ -804,6 +825,12 @@ void hunt_observe_reset(uint64_t seed)
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
+void hunt_fault(enum hunt_fault fault)
+{
+    hunt_report->faults++;
+    hunt_report->fault_count[fault]++;
+}
+
 void hunt_arm_memory(uint32_t after, uint32_t count)
 {
     memory_after = after;
@@ -822,7 +849,7 @@ static bool memory_fails(void)
         return false;
     }
     memory_fail--;
-    hunt_report->faults++;
+    hunt_fault(HUNT_FAULT_MEMORY);
     return true;
 }
 
@@ -842,7 +869,7 @@ void __wrap_arch_ipi_send(struct cpu *cpu)
 
     if (doing->late_step == 0 && hunt_random() % 4 == 0) {
         doing->late_step = machine.steps + 1 + hunt_random() % LATE_STEPS_MAX;
-        hunt_report->faults++;
+        hunt_fault(HUNT_FAULT_IPI);
         return;
     }
     if (doing->late_step == 0) {
