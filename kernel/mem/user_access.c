@@ -107,7 +107,7 @@ enum status user_copy_in(struct vspace *vspace, void *to, struct user_range from
 
 bool user_word_read(vaddr_t address, uint32_t *word)
 {
-    struct user_range range;
+    struct user_range range = {.bytes = 0};
 
     return user_range_make(address, sizeof(*word), &range) &&
            arch_copy_from_user(word, range.address, sizeof(*word));

@@ -134,6 +134,27 @@ static void copies_cross_pages(void **state)
     space_end(&vspace, machine_free_frames() + vspace.frames);
 }
 
+static void a_word_is_read_where_there_is_one(void **state)
+{
+    const uint32_t written = 0x12345678;
+    struct vspace vspace;
+    uint32_t word = 0;
+
+    (void)state;
+    space_start(&vspace);
+    activate_on(0, &vspace);
+    assert_int_equal(vspace_map_new(&vspace, PAGE(0), WRITE, NULL), STATUS_OK);
+    assert_int_equal(user_copy_out(&vspace, range_of(PAGE(0) + 8, sizeof written), &written),
+                     STATUS_OK);
+    assert_true(user_word_read(PAGE(0) + 8, &word));
+    assert_int_equal(word, written);
+    assert_false(user_word_read(PAGE(1), &word));
+    assert_false(user_word_read(LIMIT_USER_MAX, &word));
+    assert_false(user_word_read(UINT64_MAX - 3, &word));
+    activate_on(0, NULL);
+    space_end(&vspace, machine_free_frames() + vspace.frames);
+}
+
 /* The check refuses before the first byte moves, wherever the bad page is. */
 static void refused_copies_move_nothing(void **state)
 {
@@ -292,6 +313,7 @@ int main(void)
         cmocka_unit_test(ranges_outside_the_user_half_are_refused),
         cmocka_unit_test(permissions_are_those_of_every_page),
         cmocka_unit_test(copies_cross_pages),
+        cmocka_unit_test(a_word_is_read_where_there_is_one),
         cmocka_unit_test(refused_copies_move_nothing),
         cmocka_unit_test(copies_of_a_page_unmapped_meanwhile_fail),
         cmocka_unit_test(copies_through_a_stale_translation_are_complete),
