@@ -158,6 +158,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     uint32_t most = endpoint->queues.limits.capabilities;
     struct operation *call;
     struct operation *receive;
+    struct thread *server;
     bool waits = false;
 
     if (UNLIKELY(!call_is_usual(endpoint, record) || (passed != NULL && record == NULL))) {
@@ -189,10 +190,9 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     receive = operation_of(record);
     call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
     (void)endpoint_take_receiver(&endpoint->queues);
-    if (next != NULL) {
-        *next = receive->owner;
-    }
+    server = receive->owner;
     if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL, passed))) {
+        *next = server;
         return QUICK_SWITCH;
     }
     return waits ? QUICK_WAIT : QUICK_DONE;

@@ -637,6 +637,49 @@ static void pairs_differ_in_objects(struct bench *bench)
     CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
 }
 
+/* ---- a batch that waits ------------------------------------------------------------------------
+ */
+
+/* A batch that ends with a call, which meets a receiver of the same thread, while that waits for
+ * `enough` completions. 2 come at once: it goes on. One more comes with a time limit: it waits, and
+ * nobody is switched to. */
+static void calls_itself(struct bench *bench, uint32_t enough)
+{
+    const struct manifest_export limits = {.message_bytes = 64, .queue_length = 1};
+    const struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                             .facet = RT_FACET_SAME};
+    struct endpoint_factory factory = {.cap = check_held(bench->check, "endpoint-factory")};
+    struct rt_buffer inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(64));
+    struct sqe later = {
+        .opcode = OPCODE_PARK, .address = address_of(word), .timeout_ns = IDLE_NS / 1000};
+    struct sqe receive = {.opcode = OPCODE_RECV,
+                          .result = address_of(inbox.bytes),
+                          .result_bytes = RT_RECEIVE_BYTES(64)};
+    struct sqe nothing = {.opcode = OPCODE_NOP};
+    struct sqe call = usual(bench);
+    struct endpoint_owner owner = {{0}};
+    struct rt_operation operation[4];
+
+    CHECK_EQUAL(bench->check, endpoint_client_create(bench->rt, factory, &limits, &owner), 0);
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &session, &call.cap), 0);
+    receive.cap = owner.cap;
+    operation[0] = check_submit(bench->check, bench->ring, &later);
+    operation[1] = check_submit(bench->check, bench->ring, &receive);
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    operation[2] = check_submit(bench->check, bench->ring, &nothing);
+    operation[3] = check_submit(bench->check, bench->ring, &call);
+    CHECK(bench->check, rt_syscall_cap_enter(enough, TIMEOUT_NONE) >= (int64_t)enough);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_TIMEOUT);
+    CHECK(bench->check, check_completion(bench->check, bench->ring, operation[1]).result > 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[2]).result, 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[3]).result,
+                TRANSPORT_PEER_GONE);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, call.cap), 0);
+    rt_buffer_free(bench->ring, inbox);
+}
+
 /* ---- the system calls themselves
  * ----------------------------------------------------------------- */
 
@@ -689,6 +732,8 @@ int main(struct rt *rt)
     half_an_owner_does_not_serve(&bench);
     owners_are_counted(&bench);
     word = words;
+    calls_itself(&bench, 2);
+    calls_itself(&bench, 3);
     pairs_differ_in_form(&bench);
     pairs_differ_in_objects(&bench);
     slots_used_up(&bench);
