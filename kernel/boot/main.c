@@ -203,7 +203,7 @@ static struct ledger_amounts machine_open(const struct manifest_quotas *quotas)
 static void init_start(struct manifest *manifest)
 {
     struct manifest_service service;
-    struct spawn_refusal refusal = {.image = ELF_OK};
+    struct spawn_refusal refusal = {.image = NULL};
     struct spawn_plan plan;
     struct spawn *spawn;
     enum status status;
