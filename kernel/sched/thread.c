@@ -187,21 +187,9 @@ enum status thread_create(const struct thread_plan *plan, struct thread **create
         kmem_free(&thread_cache, thread);
         return status;
     }
-    *line = LEDGER_FRAMES;
-    status = operations_create(thread);
-    if (status == STATUS_OK) {
-        status = transfers_create(thread);
-    }
-    if (status == STATUS_OK) {
-        status = answers_create(thread);
-    }
-    if (status == STATUS_OK) {
-        *line = LEDGER_LINES;
-        status = slot_take(plan->process, thread);
-    }
+    *line = LEDGER_LINES;
+    status = slot_take(plan->process, thread);
     if (status != STATUS_OK) {
-        operations_free(thread);
-        answers_destroy(thread);
         thread_uncharge(thread);
         kmem_free(&thread_cache, thread);
         return status;
@@ -336,11 +324,29 @@ static void ring_make(struct thread *thread)
               });
 }
 
+/* What it works with in the kernel. */
+static enum status parts_create(struct thread *thread)
+{
+    enum status status = operations_create(thread);
+
+    if (status == STATUS_OK) {
+        status = transfers_create(thread);
+    }
+    if (status == STATUS_OK) {
+        status = answers_create(thread);
+    }
+    return status;
+}
+
 enum status thread_build_step(struct thread *thread, bool *done)
 {
     unsigned pages = RING_FIRST_PAGE + thread_ring_bytes(&thread->plan.ring) / LIMIT_PAGE_BYTES;
     enum status status = STATUS_OK;
 
+    if (thread->operations_free == NULL) {
+        *done = false;
+        return parts_create(thread);
+    }
     for (unsigned i = 0; i < BUILD_STEP_PAGES && thread->built < pages; i++) {
         status =
             thread->built == STACK_PAGES ? build_start(thread) : build_page(thread, thread->built);

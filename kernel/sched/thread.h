@@ -113,15 +113,16 @@ static inline uint32_t thread_ring_bytes(const struct ring_sizes *sizes)
     return RING_ARENA_OFFSET + sizes->arena_bytes;
 }
 
-/* A thread of `plan->process`, with ring sizes that ring_sizes_settle accepts, with its kernel
- * parts (context, operations) but no user memory: the thread holds one of the process's thread
- * slots. STATUS_LIMIT: *line is the ledger's line that is used up, LEDGER_LINES when all
- * LIMIT_THREADS slots are taken; STATUS_NO_MEMORY; STATUS_DEAD: the process is ending. */
+/* A thread of `plan->process`, with ring sizes that ring_sizes_settle accepts, which holds
+ * one of the process's thread slots and nothing else yet. STATUS_LIMIT: *line is the ledger's line
+ * that is used up, LEDGER_LINES when all LIMIT_THREADS slots are taken; STATUS_NO_MEMORY;
+ * STATUS_DEAD: the process is ending. */
 enum status thread_create(const struct thread_plan *plan, struct thread **thread,
                           enum ledger_line_name *line) MUST_USE;
 
-/* One bounded step of giving it stack, StartInfo and ring. *done: it may be started. Errors:
- * LIMIT (frames), NO_MEMORY; what was built is the caller's to give up (thread_abandon). */
+/* One bounded step of giving it operations, answers, stack, StartInfo and ring. *done: it may be
+ * started. Errors: LIMIT (frames), NO_MEMORY; what was built is the caller's to give up
+ * (thread_abandon). */
 enum status thread_build_step(struct thread *thread, bool *done) MUST_USE;
 
 /* Makes a built thread runnable. */
