@@ -15,6 +15,7 @@
 #include "kernel/dispatch/quick_park.h"
 
 #include "kernel/ipc/park.h"
+#include "kernel/work_check.h"
 #include "schema/generated/memory.capnp.h"
 
 enum {
@@ -123,8 +124,10 @@ enum quick quick_wake_and_wait(struct cpu *cpu, struct thread *thread, const uin
          objects_find(thread->process, wake_cap, wait_cap, &turn)) &&
         !park_key_equal(turn.wake, turn.wait.key)) {
         if (turn.wait.object != NULL) {
+            memory_permit_begin(); /* a page */
             turn.wait.shared =
                 turn.wait.object->type->word(turn.wait.object, turn.wait.key.address);
+            memory_permit_end();
         }
         quick = park_turn(cpu, thread, &turn, next);
     }

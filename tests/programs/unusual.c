@@ -637,6 +637,28 @@ static void pairs_differ_in_objects(struct bench *bench)
     CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
 }
 
+/* Words of an object in a page that nobody has touched: the kernel makes it for the one that waits.
+ */
+static void pair_makes_a_page(struct bench *bench)
+{
+    struct frame_allocator allocator = {.cap = check_held(bench->check, "frame-allocator")};
+    struct memory_object object = {{0}};
+    struct pair pair = pair_usual();
+    struct rt_operation left;
+
+    CHECK_EQUAL(bench->check,
+                memory_client_allocate(bench->rt, allocator, 2 * LIMIT_PAGE_BYTES, &object), 0);
+    pair.wake.cap = object.cap;
+    pair.wake.address = 0;
+    pair.wait.cap = object.cap;
+    pair.wait.address = LIMIT_PAGE_BYTES;
+    left = pair_left(bench, &pair, 0);
+    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, left), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
+}
+
 /* ---- a batch that waits ------------------------------------------------------------------------
  */
 
@@ -736,6 +758,7 @@ int main(struct rt *rt)
     calls_itself(&bench, 3);
     pairs_differ_in_form(&bench);
     pairs_differ_in_objects(&bench);
+    pair_makes_a_page(&bench);
     slots_used_up(&bench);
     system_calls_refused(&bench);
     return check_end(&check);
