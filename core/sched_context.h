@@ -112,12 +112,11 @@ MUST_USE struct sched_context *sched_payer(const struct sched_share *share);
 /* The priority that `share` runs at: the greatest along its loans. */
 MUST_USE static inline unsigned sched_share_priority(const struct sched_share *share)
 {
+    const struct sched_share *lender = share->lender;
     unsigned greatest = share->priority;
 
-    for (; share->lender != NULL; share = share->lender) {
-        unsigned lent = share->lender->priority;
-
-        greatest = lent > greatest ? lent : greatest;
+    for (; lender != NULL; lender = lender->lender) {
+        greatest = lender->priority > greatest ? lender->priority : greatest;
     }
     return greatest;
 }

@@ -155,7 +155,7 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
     ring_post_result(&server->ring, receive->user_data,
                      (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
     operation_push(server, receive, OPERATION_RECEIVE);
-    straight = wait_end(cpu, server, waits);
+    straight = wait_end(cpu, server, waits, true);
     spinlock_unlock(&server->ring_lock);
     return straight;
 }

@@ -71,7 +71,7 @@ static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint
         client->calls_used--;
         operation_push(client, call, OPERATION_CALL);
     }
-    straight = wait_end(cpu, client, waits);
+    straight = wait_end(cpu, client, waits, false);
     spinlock_unlock(&client->ring_lock);
     return straight;
 }
@@ -158,6 +158,7 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
                                             const struct returning *returning,
                                             struct operation *taken)
 {
+    uint64_t user_data = quick_word(shared, offsetof(struct sqe, user_data));
     bool fits;
 
     spinlock_lock(&thread->ring_lock);
@@ -177,7 +178,7 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
     message_deliver(taken, thread, returning->buffers.result, 0);
     spinlock_lock(&thread->ring_lock);
     list_push_back(&thread->received, &taken->received_node);
-    ring_post_result(&thread->ring, quick_word(shared, offsetof(struct sqe, user_data)),
+    ring_post_result(&thread->ring, user_data,
                      (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
     spinlock_unlock(&thread->ring_lock);
     return QUICK_DONE;

@@ -260,7 +260,7 @@ static int32_t turn_wake(struct cpu *cpu, struct thread *thread, const struct pa
             spinlock_lock(&peer->ring_lock);
             ring_post_result(&peer->ring, operation->user_data, 0, 0);
             operation_push(peer, operation, OPERATION_PARK);
-            if (wait_end(cpu, peer, thread)) {
+            if (wait_end(cpu, peer, thread, false)) {
                 *next = peer;
             }
             spinlock_unlock(&peer->ring_lock);

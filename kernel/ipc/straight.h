@@ -31,44 +31,47 @@ static ALWAYS_INLINE bool wait_begin(struct thread *thread)
 }
 
 /* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
- * came. The queue is read without its lock: who is queued by another CPU at this moment sends an
- * IPI. On a budget the CPU is picked anew, which looks at what is left of it. */
+ * came, and runs at the priority of `from` too if that `lends`. The queue is read without its lock:
+ * who is queued by another CPU at this moment sends an IPI. On a budget, its own or its lender's,
+ * the CPU is picked anew, which looks at what is left of it. */
 static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
-                                     const struct thread *to)
+                                     const struct thread *to, bool lends)
 {
     uint32_t ready = cpu->run_queue.ready_mask;
     struct endpoint_switch facts = {
         .caller_waits = true,
         .receiver_waits = true,
         .same_cpu = true,
-        .caller_priority = from->task.priority,
-        .receiver_priority = to->task.priority,
         .anyone_ready = true,
         .time_left_ns = SCHED_UNLIMITED,
     };
 
     if (UNLIKELY(to->task.cpu != cpu || cpu->reschedule || cpu->limited ||
-                 to->deadline_ns != TIMEOUT_NONE || to->time.budget_ns != 0 || to->exiting ||
-                 process_is_dying(to->process))) {
+                 to->deadline_ns != TIMEOUT_NONE || to->time.budget_ns != 0 ||
+                 (to->share.lender != NULL && sched_payer(&to->share)->budget_ns != 0) ||
+                 to->exiting || process_is_dying(to->process))) {
         return false;
     }
     if (LIKELY(ready == 0)) {
         return true;
     }
     facts.ready_priority = bit_highest(ready);
+    facts.caller_priority = lends ? sched_share_priority(&from->share) : 0;
+    facts.receiver_priority = sched_share_priority(&to->share);
     return endpoint_may_switch(&facts);
 }
 
 /* A completion was posted to `peer`: true if that ends its wait, it runs here and now, and `waits`
- * (the current thread does; NULL: it does not) may be left for it. Else it is queued, if that ends
- * its wait. Its ring is locked. */
-static ALWAYS_INLINE bool wait_end(struct cpu *cpu, struct thread *peer, const struct thread *waits)
+ * (the current thread does; NULL: it does not), which `lends` to it, may be left for it. Else it is
+ * queued, if that ends its wait. Its ring is locked. */
+static ALWAYS_INLINE bool wait_end(struct cpu *cpu, struct thread *peer, const struct thread *waits,
+                                   bool lends)
 {
     if (!peer->waiting || (int32_t)(peer->ring.cq_tail - peer->wait_until) < 0) {
         return false;
     }
     peer->waiting = false;
-    if (UNLIKELY(waits == NULL || !may_switch(cpu, waits, peer))) {
+    if (UNLIKELY(waits == NULL || !may_switch(cpu, waits, peer, lends))) {
         sched_thread_ready(peer);
         return false;
     }

@@ -413,12 +413,11 @@ void sched_switch(struct cpu *cpu, struct thread *to)
     irq_probe_leave();
     arch_context_save(&cpu->current->context);
     cpu->running_priority = sched_share_priority(&to->share);
-    /* Its wait is over by the index that the user had shown when it began, and nothing is left to
-     * drain: so is its cap_enter. */
+    /* The completion that ended its wait was the last that it asked for, and nothing is left to
+     * drain: so its cap_enter is over. What another CPU posts meanwhile may not be shown yet. */
     if (LIKELY(!ring_has_submissions(ring) && !ring->corrupt)) {
         to->entering = false;
-        arch_context_set_result(&to->context, atomic_load_relaxed_u32(&ring->cq_tail) -
-                                                  atomic_load_relaxed_u32(&ring->cq_head));
+        arch_context_set_result(&to->context, to->wait_for);
     }
     thread_run(cpu, to);
     cpu_run(cpu);

@@ -381,7 +381,7 @@ static void handoff_server(void)
     spinlock_lock(&client.ring_lock);
     explore_touch(GUARDED, true);
     ring_post(&client.ring, &(struct cqe){.user_data = 1});
-    if (wait_end(NULL, &client, NULL)) {
+    if (wait_end(NULL, &client, NULL, false)) {
         explore_wrong("a thread of another CPU is switched to");
     }
     spinlock_unlock(&client.ring_lock);
