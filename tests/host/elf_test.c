@@ -122,6 +122,31 @@ static void a_valid_file_is_read_whole(void **state)
     assert_int_equal(image.tls.align, 16);
 }
 
+/* The first part of a file has its headers exactly from their last byte on; nothing is read of
+ * fewer bytes than there are. */
+static void headers_lie_in_the_first_part(void **state)
+{
+    struct file file = file_valid();
+    uint64_t end = file.header.e_phoff + (uint64_t)file.header.e_phnum * sizeof(file.program[0]);
+    (void)state;
+
+    for (file.length = 0; file.length <= end + 1; file.length++) {
+        uint8_t *bytes = file_bytes(&file);
+
+        assert_int_equal(elf_headers_within(bytes, file.length), file.length >= end);
+        free(bytes);
+    }
+    file.length = (uint32_t)end;
+    for (unsigned shift = 12; shift < 64; shift++) {
+        uint8_t *bytes;
+
+        file.header.e_phoff = UINT64_MAX << shift;
+        bytes = file_bytes(&file);
+        assert_false(elf_headers_within(bytes, file.length));
+        free(bytes);
+    }
+}
+
 /* ---- one edit of the valid file for each rule ----------------------------------------------- */
 
 #define EDIT(name, ...)                                                                            \
@@ -540,11 +565,17 @@ static void every_error_has_a_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_valid_file_is_read_whole), cmocka_unit_test(each_rule_has_its_error),
-        cmocka_unit_test(segments_have_a_limit),      cmocka_unit_test(limits_may_be_extreme),
-        cmocka_unit_test(every_truncation_is_judged), cmocka_unit_test(random_bytes_are_judged),
-        cmocka_unit_test(random_damage_is_judged),    cmocka_unit_test(random_layouts_are_judged),
-        cmocka_unit_test(check_finds_damage),         cmocka_unit_test(every_error_has_a_text),
+        cmocka_unit_test(a_valid_file_is_read_whole),
+        cmocka_unit_test(headers_lie_in_the_first_part),
+        cmocka_unit_test(each_rule_has_its_error),
+        cmocka_unit_test(segments_have_a_limit),
+        cmocka_unit_test(limits_may_be_extreme),
+        cmocka_unit_test(every_truncation_is_judged),
+        cmocka_unit_test(random_bytes_are_judged),
+        cmocka_unit_test(random_damage_is_judged),
+        cmocka_unit_test(random_layouts_are_judged),
+        cmocka_unit_test(check_finds_damage),
+        cmocka_unit_test(every_error_has_a_text),
     };
 
     return cmocka_run_group_tests_name("elf", tests, NULL, NULL);
