@@ -58,7 +58,7 @@ class Contracts:
                                  (self.path, twin))
 
 
-def goals(contracts, functions, goal_s, folder="."):
+def goals(contracts, functions, folder=".", goal_s=GOAL_S):
     """(how many goals were proved, of how many, what was not, seconds and MB)."""
     command = ["timeout", str(TIMEOUT_S), "frama-c", "-c11", "-machdep", "gcc_x86_64",
                # -iquote, because Frama-C puts -I. first.
@@ -93,7 +93,7 @@ def main():
 
     for name in options.names or sorted(name[:-2] for name in os.listdir(FOLDER)):
         contracts = Contracts(name)
-        done, of, missing, taken = goals(contracts, contracts.functions, GOAL_S)
+        done, of, missing, taken = goals(contracts, contracts.functions)
         told(of > 0 and done == of, "%s: %s: %d of %d goals proved%s" % (
             name, " ".join(contracts.functions), done, of,
             "".join("\n    " + line for line in missing)), taken)
@@ -103,7 +103,7 @@ def main():
             if not prove.twin_write(folder, contracts.sources, path, text, other):
                 told(False, label + ": the text is not there once", (0, 0))
                 continue
-            done, of, missing, taken = goals(contracts, [function], TWIN_GOAL_S, folder)
+            done, of, missing, taken = goals(contracts, [function], folder, TWIN_GOAL_S)
             told(0 < done < of, "%s: %d of %d goals, so it is noticed" % (label, done, of), taken)
     suite.finish("unbounded proofs", passed, failed, options.result)
     return 1 if failed or not passed else 0
