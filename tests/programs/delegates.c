@@ -27,6 +27,7 @@
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/process.h"
 #include "user/lib/thread_spawner.h"
@@ -50,35 +51,6 @@ static bool name_begins(const struct rt *rt, const char *prefix)
     return memcmp(rt->start->process_name, prefix, string_length(prefix, LIMIT_NAME_BYTES)) == 0;
 }
 
-/* NullObject's method through `cap`, which may be a NullObject or the reports' endpoint. */
-static int32_t call(struct rt *rt, struct cap_id cap, uint8_t method)
-{
-    struct rt_buffer request = rt_buffer_alloc(&rt->ring, 8);
-    struct rt_buffer answer = rt_buffer_alloc(&rt->ring, ROOM_BYTES);
-    struct rt_call entry = {.cap = cap,
-                            .interface_id = NULL_OBJECT_INTERFACE_ID,
-                            .method = method,
-                            .message = request.bytes,
-                            .message_bytes = 8,
-                            .result = answer.bytes,
-                            .result_bytes = answer.size};
-    int32_t status = rt_call(&rt->ring, &entry).status;
-
-    rt_buffer_free(&rt->ring, request);
-    rt_buffer_free(&rt->ring, answer);
-    return status < 0 ? status : TRANSPORT_OK;
-}
-
-static void release(struct check *check, struct cap_id cap)
-{
-    CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);
-}
-
-static struct capn_text text(const char *string)
-{
-    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
-}
-
 /* Quotas for a process that starts `below` more, one behind the other. */
 static struct manifest_quotas quotas(uint32_t below)
 {
@@ -99,7 +71,7 @@ static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name,
                      const struct process_grant *grants, uint32_t count,
                      struct process_handle *handle)
 {
-    struct process_request request = {.name = text(name),
+    struct process_request request = {.name = giving_text(name),
                                       .boot_binary = BINARY_OWN,
                                       .grants = grants,
                                       .grant_count = count,
@@ -113,27 +85,6 @@ static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name,
     }
     request.quotas = quotas(below);
     return process_client_spawn(rt, (struct process_spawner){spawner}, &request, handle);
-}
-
-static struct process_grant grant(const char *name, struct cap_id cap)
-{
-    bool console = string_equal(name, "console"); /* the one of which less than all is held */
-
-    return (struct process_grant){.name = text(name),
-                                  .cap = cap,
-                                  .facet = console ? CONSOLE_FACET_WRITE : MANIFEST_FACET_ALL,
-                                  .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
-}
-
-/* Waits for a process that must end with 0, and lets go of it. */
-static void expect_good_end(struct check *check, struct process_handle handle)
-{
-    struct process_end end;
-
-    CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
-    CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
-    CHECK_EQUAL(check, end.code, 0);
-    release(check, handle.cap);
 }
 
 /* ---- chains ---------------------------------------------------------------------------------- */
@@ -186,8 +137,8 @@ static void reports_end(struct check *check, struct reports *reports)
 {
     rt_buffer_free(&check->rt->ring, reports->inbox);
     rt_buffer_free(&check->rt->ring, reports->reply);
-    release(check, reports->client);
-    release(check, reports->owner.cap);
+    giving_release(check, reports->client);
+    giving_release(check, reports->owner.cap);
 }
 
 static void name_make(char *name, const char *kind, unsigned number)
@@ -210,10 +161,10 @@ static int32_t hop_start(struct check *check, const char *kind, unsigned number,
     struct process_grant grants[4];
 
     name_make(name, kind, number);
-    grants[0] = grant("null", subject);
-    grants[1] = grant("report", report);
-    grants[2] = grant("process-spawner", spawner);
-    grants[3] = grant("console", check_held(check, "console"));
+    grants[0] = giving_grant("null", subject);
+    grants[1] = giving_grant("report", report);
+    grants[2] = giving_grant("process-spawner", spawner);
+    grants[3] = giving_grant("console", check_held(check, "console"));
     return spawn(check->rt, spawner, name, grants, 4, handle);
 }
 
@@ -242,11 +193,11 @@ static void chain(struct check *check, const char *kind, unsigned hops)
     } else {
         CHECK(check, edges >= 1 + COPIES && edges <= 1 + 2 * (int32_t)(hops - 1) + COPIES);
     }
-    CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_REVOKED);
     CHECK_EQUAL(check, report_take(check, &reports), NULL_OBJECT_METHOD_ECHO);
-    expect_good_end(check, first);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_good_end(check, first);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
     reports_end(check, &reports);
 }
 
@@ -264,11 +215,11 @@ static void hop_last(struct check *check, struct cap_id subject, struct cap_id r
     request = (struct rt_duplicate){.cap = copy[1], .facet = NULL_OBJECT_FACET_NOTHING};
     CHECK_EQUAL(check, rt_duplicate(ring, &request, &copy[3], NULL), TRANSPORT_OK);
     for (unsigned i = 0; i < COPIES; i++) {
-        CHECK_EQUAL(check, call(check->rt, copy[i], 0), TRANSPORT_OK);
+        CHECK_EQUAL(check, giving_call(check->rt, copy[i], 0), TRANSPORT_OK);
     }
-    CHECK_EQUAL(check, call(check->rt, report, NULL_OBJECT_METHOD_NOTHING), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_call(check->rt, report, NULL_OBJECT_METHOD_NOTHING), TRANSPORT_OK);
     while (dead < COPIES) {
-        int32_t status = call(check->rt, copy[dead], 0);
+        int32_t status = giving_call(check->rt, copy[dead], 0);
 
         if (status == TRANSPORT_REVOKED) {
             dead++;
@@ -277,7 +228,7 @@ static void hop_last(struct check *check, struct cap_id subject, struct cap_id r
         }
     }
     CHECK_EQUAL(check, rt_duplicate(ring, &request, &copy[0], NULL), TRANSPORT_REVOKED);
-    CHECK_EQUAL(check, call(check->rt, report, NULL_OBJECT_METHOD_ECHO), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_call(check->rt, report, NULL_OBJECT_METHOD_ECHO), TRANSPORT_OK);
 }
 
 static void hop(struct check *check)
@@ -300,7 +251,7 @@ static void hop(struct check *check)
                 hop_start(check, stays ? "hop" : "gone", number - 1, made.cap, report, &next),
                 TRANSPORT_OK);
     if (stays) {
-        expect_good_end(check, next);
+        giving_good_end(check, next);
     }
 }
 
@@ -359,8 +310,8 @@ static void calls_revoked(struct check *check)
                                                     .token = taken.head->token,
                                                     .message = reports.reply.bytes,
                                                     .message_bytes = 8}) < 0);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
     rt_buffer_free(ring, request);
     rt_buffer_free(ring, answer);
     reports_end(check, &reports);
@@ -370,7 +321,7 @@ static void calls_revoked(struct check *check)
 static void wait_revoked(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
-    struct process_grant console = grant("console", check_held(check, "console"));
+    struct process_grant console = giving_grant("console", check_held(check, "console"));
     struct process_handle handle;
     struct rt_delegated made;
     struct receipt receipt;
@@ -390,9 +341,9 @@ static void wait_revoked(struct check *check)
     CHECK_EQUAL(check, process_client_wait_end(&client, &end), TRANSPORT_REVOKED);
     CHECK_EQUAL(check, process_client_kill(check->rt, handle, 0), TRANSPORT_OK);
     CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
-    release(check, made.cap);
-    release(check, made.handle);
-    release(check, handle.cap);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+    giving_release(check, handle.cap);
 }
 
 static void quotas_fill(struct authority_quotas_builder builder)
@@ -417,11 +368,11 @@ static void spawn_begin(struct check *check, struct client *client, struct cap_i
     client_open(client, check->rt, spawner, (struct client_room){1024, ROOM_BYTES});
     request =
         process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client->call));
-    process_spawn_request_set_name(request, text("quiet"));
+    process_spawn_request_set_name(request, giving_text("quiet"));
     process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request),
                                                 BINARY_OWN);
     given = process_spawn_grant_list_edit(process_spawn_request_init_grants(request, 1), 0);
-    process_spawn_grant_set_name(given, text("null"));
+    process_spawn_grant_set_name(given, giving_text("null"));
     process_spawn_grant_set_capability(given, client_pass(client, subject, TRANSFER_COPY));
     quotas_fill(process_spawn_request_init_quotas(request));
     CHECK_EQUAL(check, client_submit(client), TRANSPORT_OK);
@@ -453,8 +404,8 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
                 spawner_dies ? (int32_t)TRANSPORT_REVOKED
                              : (int32_t)EXCEPTION_REASON_REVOKED_CAPABILITY);
     (void)client_close(&client);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
 }
 
 /* ---- crossing -------------------------------------------------------------------------------- */
@@ -491,11 +442,11 @@ static void cross(struct check *check)
             rt_sleep(check->rt, 1000); /* the other one's turn */
         }
         if (status != TRANSPORT_OK || i % 2 != 0) {
-            release(check, give.cap);
+            giving_release(check, give.cap);
         }
         if (rt_token(ring, CROSS_SLOT, NULL_OBJECT_INTERFACE_ID, &copy) == TRANSPORT_OK) {
-            CHECK_EQUAL(check, call(check->rt, copy, 0), TRANSPORT_OK);
-            release(check, copy);
+            CHECK_EQUAL(check, giving_call(check->rt, copy, 0), TRANSPORT_OK);
+            giving_release(check, copy);
             taken++;
         }
     }
@@ -504,8 +455,8 @@ static void cross(struct check *check)
 
 static void crossing(struct check *check)
 {
-    struct process_grant grants[2] = {grant("null", check_held(check, "null")),
-                                      grant("console", check_held(check, "console"))};
+    struct process_grant grants[2] = {giving_grant("null", check_held(check, "null")),
+                                      giving_grant("console", check_held(check, "console"))};
     struct process_handle handle[2];
 
     for (unsigned i = 0; i < 2; i++) {
@@ -522,8 +473,8 @@ static void crossing(struct check *check)
 
         CHECK_EQUAL(check, rt_transfer(&check->rt->ring, &give, NULL), TRANSPORT_OK);
     }
-    expect_good_end(check, handle[0]);
-    expect_good_end(check, handle[1]);
+    giving_good_end(check, handle[0]);
+    giving_good_end(check, handle[1]);
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -543,7 +494,7 @@ static void heir(struct check *check)
 
         CHECK_EQUAL(check, status, slot < DESCRIPTORS ? TRANSPORT_OK : TRANSPORT_BAD_CAP);
         if (status == TRANSPORT_OK) {
-            CHECK_EQUAL(check, call(check->rt, cap, 0), TRANSPORT_OK);
+            CHECK_EQUAL(check, giving_call(check->rt, cap, 0), TRANSPORT_OK);
             CHECK_EQUAL(check, rt_delegate(ring, cap, RT_FACET_SAME, &made, NULL),
                         TRANSPORT_NOT_GRANTABLE);
         }
@@ -552,7 +503,7 @@ static void heir(struct check *check)
 
 static int32_t spawn_heir(struct check *check, struct process_handle *handle)
 {
-    struct process_grant console = grant("console", check_held(check, "console"));
+    struct process_grant console = giving_grant("console", check_held(check, "console"));
     struct process_request request = {.name = {"heir", 4},
                                       .boot_binary = BINARY_OWN,
                                       .grants = &console,
@@ -581,17 +532,17 @@ static void inherits(struct check *check)
         CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &slot[i], NULL), TRANSPORT_OK);
     }
     CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
-    expect_good_end(check, handle);
+    giving_good_end(check, handle);
     /* one of mode none: nothing is spawned, unless it is marked to be left out */
     lowest.cap = check_held(check, "plain");
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, spawn_heir(check, &handle), EXCEPTION_REASON_PERMISSION_DENIED);
-    release(check, more);
+    giving_release(check, more);
     lowest.flags = SQE_WINDOW | SQE_CLOSE_ON_SPAWN;
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
-    expect_good_end(check, handle);
-    release(check, more);
+    giving_good_end(check, handle);
+    giving_release(check, more);
     lowest.flags = SQE_WINDOW;
     /* one that was revoked is left out */
     CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
@@ -600,12 +551,12 @@ static void inherits(struct check *check)
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &more, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_revoke(ring, made.handle, NULL, NULL), 2);
     CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
-    expect_good_end(check, handle);
-    release(check, more);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_good_end(check, handle);
+    giving_release(check, more);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
     for (unsigned i = 0; i < DESCRIPTORS; i++) {
-        release(check, slot[i]);
+        giving_release(check, slot[i]);
     }
 }
 
@@ -640,7 +591,7 @@ static bool race_use(struct rt *rt, struct cap_id cap, unsigned turn)
     int32_t status;
 
     if (turn % 5 == 0) {
-        return race_status(call(rt, cap, 0), dead);
+        return race_status(giving_call(rt, cap, 0), dead);
     }
     if (turn % 5 == 1) {
         status = rt_delegate(&rt->ring, cap, RT_FACET_SAME, &made, NULL);
@@ -658,7 +609,7 @@ static bool race_use(struct rt *rt, struct cap_id cap, unsigned turn)
         return false;
     }
     dead = atomic_load_acquire_u64(&race.dead) == race.round;
-    status = call(rt, copy, 0);
+    status = giving_call(rt, copy, 0);
     released = rt_release(&rt->ring, copy) == TRANSPORT_OK;
     return released && race_status(status, dead);
 }
@@ -699,15 +650,15 @@ static void races(struct check *check)
         atomic_store_release_u64(&race.cap, made.cap.raw);
         atomic_store_release_u64(&race.round, round);
         for (uint64_t i = 0; i < round * 7 % 64; i++) {
-            CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_OK);
+            CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_OK);
         }
         CHECK(check, rt_revoke(ring, made.handle, NULL, NULL) >= 1);
         atomic_store_release_u64(&race.dead, round);
         while (atomic_load_acquire_u64(&race.done) < round) {
             rt_sleep(check->rt, 1000);
         }
-        release(check, made.cap);
-        release(check, made.handle);
+        giving_release(check, made.cap);
+        giving_release(check, made.handle);
     }
     CHECK_EQUAL(check, race.failed, 0);
 }

@@ -22,6 +22,7 @@
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/memory.h"
 #include "user/lib/process.h"
@@ -43,54 +44,11 @@ enum {
     NO_ADDRESS = 8, /* of nothing that any program has */
 };
 
-static bool name_is(const struct rt *rt, const char *name)
-{
-    return string_equal(rt->start->process_name, name);
-}
-
-static struct capn_text text(const char *string)
-{
-    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
-}
-
-/* NullObject's method through `cap`, which may be a NullObject or an endpoint. */
-static int32_t call(struct rt *rt, struct cap_id cap, uint8_t method)
-{
-    struct rt_buffer request = rt_buffer_alloc(&rt->ring, 8);
-    struct rt_buffer answer = rt_buffer_alloc(&rt->ring, ROOM_BYTES);
-    struct rt_call entry = {.cap = cap,
-                            .interface_id = NULL_OBJECT_INTERFACE_ID,
-                            .method = method,
-                            .message = request.bytes,
-                            .message_bytes = 8,
-                            .result = answer.bytes,
-                            .result_bytes = answer.size};
-    int32_t status = rt_call(&rt->ring, &entry).status;
-
-    rt_buffer_free(&rt->ring, request);
-    rt_buffer_free(&rt->ring, answer);
-    return status < 0 ? status : TRANSPORT_OK;
-}
-
-static void release(struct check *check, struct cap_id cap)
-{
-    CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);
-}
-
-static struct process_grant grant(const char *name, struct cap_id cap)
-{
-    return (struct process_grant){.name = text(name),
-                                  .cap = cap,
-                                  .facet = string_equal(name, "console") ? CONSOLE_FACET_WRITE
-                                                                         : MANIFEST_FACET_ALL,
-                                  .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
-}
-
 static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name, uint32_t size,
                      const struct process_grant *grants, uint32_t count,
                      struct process_handle *handle)
 {
-    const struct process_request request = {.name = text(name),
+    const struct process_request request = {.name = giving_text(name),
                                             .boot_binary = BINARY_OWN,
                                             .grants = grants,
                                             .grant_count = count,
@@ -105,16 +63,6 @@ static int32_t spawn(struct rt *rt, struct cap_id spawner, const char *name, uin
                                             .scheduling = {.cpu_mask = UINT64_MAX}};
 
     return process_client_spawn(rt, (struct process_spawner){spawner}, &request, handle);
-}
-
-static void expect_good_end(struct check *check, struct process_handle handle)
-{
-    struct process_end end;
-
-    CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
-    CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
-    CHECK_EQUAL(check, end.code, 0);
-    release(check, handle.cap);
 }
 
 static void thread_start(struct check *check, struct rt_thread_start *begin,
@@ -182,8 +130,8 @@ static void gate_end(struct check *check, struct gate *gate)
 {
     rt_buffer_free(&check->rt->ring, gate->inbox);
     rt_buffer_free(&check->rt->ring, gate->reply);
-    release(check, gate->client);
-    release(check, gate->owner.cap);
+    giving_release(check, gate->client);
+    giving_release(check, gate->owner.cap);
 }
 
 /* ---- takers ---------------------------------------------------------------------------------- */
@@ -202,23 +150,23 @@ static void takers(struct check *check)
             check,
             rt_delegate(&check->rt->ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
             TRANSPORT_OK);
-        grants[0] = grant("null", made.cap);
-        grants[1] = grant("gate", gate.client);
-        grants[2] = grant("process-spawner", spawner);
-        grants[3] = grant("console", check_held(check, "console"));
+        grants[0] = giving_grant("null", made.cap);
+        grants[1] = giving_grant("gate", gate.client);
+        grants[2] = giving_grant("process-spawner", spawner);
+        grants[3] = giving_grant("console", check_held(check, "console"));
         if (!CHECK_EQUAL(check, spawn(check->rt, spawner, "taker", 4, grants, 4, &child),
                          TRANSPORT_OK)) {
             return;
         }
         gate_answer(check, &gate, gate_take(check, &gate)); /* from here on both run */
         for (unsigned i = 0; i < round * 9; i++) {
-            CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_OK);
+            CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_OK);
         }
         CHECK(check, rt_revoke(&check->rt->ring, made.handle, NULL, NULL) >= 1);
         gate_answer(check, &gate, gate_take(check, &gate));
-        expect_good_end(check, child);
-        release(check, made.cap);
-        release(check, made.handle);
+        giving_good_end(check, child);
+        giving_release(check, made.cap);
+        giving_release(check, made.handle);
     }
     gate_end(check, &gate);
 }
@@ -239,23 +187,23 @@ static int32_t taker_use(struct check *check, struct cap_id subject, struct cap_
     if (turn % TURNS == 1 || turn % TURNS == 2) {
         status = rt_transfer(ring, &pass, NULL);
         if (status != TRANSPORT_OK || pass.flags == 0) {
-            release(check, pass.cap);
+            giving_release(check, pass.cap);
         }
         return status == TRANSPORT_LIMIT ? TRANSPORT_OK : status; /* the heir is full */
     }
     if (turn % TURNS == 3) {
-        status = call(check->rt, pass.cap, 0);
+        status = giving_call(check->rt, pass.cap, 0);
     } else if (turn % TURNS == 4) {
-        given = grant("null", pass.cap);
+        given = giving_grant("null", pass.cap);
         status =
             spawn(check->rt, check_held(check, "process-spawner"), "quiet", 1, &given, 1, &child);
         if (status == TRANSPORT_OK) {
-            expect_good_end(check, child);
+            giving_good_end(check, child);
         } else if (status == EXCEPTION_REASON_REVOKED_CAPABILITY) {
             status = TRANSPORT_REVOKED;
         }
     }
-    release(check, pass.cap);
+    giving_release(check, pass.cap);
     return status;
 }
 
@@ -270,7 +218,7 @@ static void taker(struct check *check)
     CHECK_EQUAL(check,
                 spawn(check->rt, check_held(check, "process-spawner"), "idle", 1, NULL, 0, &heir),
                 TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check->rt, gate, NULL_OBJECT_METHOD_NOTHING), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_call(check->rt, gate, NULL_OBJECT_METHOD_NOTHING), TRANSPORT_OK);
     for (unsigned turn = 0; status == TRANSPORT_OK; turn++) {
         status = taker_use(check, subject, heir.cap, turn);
     }
@@ -278,11 +226,11 @@ static void taker(struct check *check)
     for (unsigned turn = 0; turn < TURNS; turn++) {
         CHECK_EQUAL(check, taker_use(check, subject, heir.cap, turn), TRANSPORT_REVOKED);
     }
-    CHECK_EQUAL(check, call(check->rt, subject, 0), TRANSPORT_REVOKED);
-    CHECK_EQUAL(check, call(check->rt, gate, NULL_OBJECT_METHOD_ECHO), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_call(check->rt, subject, 0), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, giving_call(check->rt, gate, NULL_OBJECT_METHOD_ECHO), TRANSPORT_OK);
     CHECK_EQUAL(check, process_client_kill(check->rt, heir, 0), TRANSPORT_OK);
     CHECK_EQUAL(check, process_client_wait(check->rt, heir, &end), TRANSPORT_OK);
-    release(check, heir.cap);
+    giving_release(check, heir.cap);
 }
 
 /* ---- sources --------------------------------------------------------------------------------- */
@@ -324,7 +272,7 @@ static bool source_round(struct rt *rt, struct cap_id cap, uint64_t round)
     while (count > 0) {
         struct rt_delegated *made = &kept[--count];
 
-        good = call(rt, made->cap, 0) == TRANSPORT_REVOKED && good;
+        good = giving_call(rt, made->cap, 0) == TRANSPORT_REVOKED && good;
         good = rt_release(&rt->ring, made->cap) == TRANSPORT_OK && good;
         good =
             (made->handle.raw == 0 || rt_release(&rt->ring, made->handle) == TRANSPORT_OK) && good;
@@ -358,13 +306,13 @@ static void sources(struct check *check)
         atomic_store_release_u64(&source.cap, made.cap.raw);
         atomic_store_release_u64(&source.round, round);
         for (uint64_t i = 0; i < round % 8; i++) {
-            CHECK_EQUAL(check, call(check->rt, made.cap, 0), TRANSPORT_OK);
+            CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_OK);
         }
         CHECK(check, rt_revoke(ring, made.handle, NULL, NULL) >= 1);
         atomic_store_release_u64(&source.dead, round);
         wait_until(check->rt, &source.done, round);
-        release(check, made.cap);
-        release(check, made.handle);
+        giving_release(check, made.cap);
+        giving_release(check, made.handle);
     }
     CHECK_EQUAL(check, source.failed, 0);
 }
@@ -429,7 +377,7 @@ static void pinned(struct check *check)
         for (uint64_t i = 0; i < round % 5; i++) {
             CHECK_EQUAL(check, rt_nop(&check->rt->ring), TRANSPORT_OK);
         }
-        release(check, object.cap);
+        giving_release(check, object.cap);
         wait_until(check->rt, &pin.done, round);
     }
     CHECK_EQUAL(check, pin.failed, 0);
@@ -532,8 +480,8 @@ static void askers(struct check *check)
     struct transfer *given = (struct transfer *)(void *)(gate.reply.bytes + 8);
 
     for (unsigned round = 0; round < ASKERS; round++) {
-        struct process_grant grants[2] = {grant("gate", gate.client),
-                                          grant("console", check_held(check, "console"))};
+        struct process_grant grants[2] = {giving_grant("gate", gate.client),
+                                          giving_grant("console", check_held(check, "console"))};
         struct rt_reply reply = {.endpoint = gate.owner.cap,
                                  .message = gate.reply.bytes,
                                  .message_bytes = 8,
@@ -572,7 +520,7 @@ static void askers(struct check *check)
         CHECK_EQUAL(check, process_client_wait(check->rt, child, &end), TRANSPORT_OK);
         CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_EXITED);
         CHECK_EQUAL(check, end.code, 0);
-        release(check, child.cap);
+        giving_release(check, child.cap);
     }
     gate_end(check, &gate);
 }
@@ -606,7 +554,7 @@ static void asker(struct check *check, bool ends)
         promised[i] = check_submit(check, ring, &entry);
     }
     CHECK_EQUAL(check, rt_ring_enter(ring, 0, 0), TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check->rt, check_held(check, "gate"), NULL_OBJECT_METHOD_ECHO),
+    CHECK_EQUAL(check, giving_call(check->rt, check_held(check, "gate"), NULL_OBJECT_METHOD_ECHO),
                 TRANSPORT_OK);
     if (ends) {
         rt_thread_exit(0);
@@ -624,27 +572,27 @@ int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
-    while (name_is(rt, "idle")) {
+    while (rt_name_is(rt, "idle")) {
         rt_sleep(rt, UINT64_C(1000000000));
     }
-    if (name_is(rt, "quiet")) {
+    if (rt_name_is(rt, "quiet")) {
         return 0;
     }
-    if (name_is(rt, "taker")) {
+    if (rt_name_is(rt, "taker")) {
         taker(&check);
         return (int)check.failed;
     }
-    if (name_is(rt, "asker") || name_is(rt, "asker-ends")) {
-        asker(&check, name_is(rt, "asker-ends"));
+    if (rt_name_is(rt, "asker") || rt_name_is(rt, "asker-ends")) {
+        asker(&check, rt_name_is(rt, "asker-ends"));
         return (int)check.failed;
     }
-    if (name_is(rt, "takers")) {
+    if (rt_name_is(rt, "takers")) {
         takers(&check);
-    } else if (name_is(rt, "sources")) {
+    } else if (rt_name_is(rt, "sources")) {
         sources(&check);
-    } else if (name_is(rt, "pinned")) {
+    } else if (rt_name_is(rt, "pinned")) {
         pinned(&check);
-    } else if (name_is(rt, "loans")) {
+    } else if (rt_name_is(rt, "loans")) {
         loans(&check);
     } else {
         askers(&check);
