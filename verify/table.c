@@ -7,15 +7,16 @@
  * invariants hold again; an id changes its state only as the diagram of cap_table.c allows, and
  * only if the operation was asked to; one that was never given out becomes held only by being the
  * answer of an insert; one that is held keeps its edge; a stale one stays stale. prove_find: what
- * is held resolves, to its own edge, unless it was revoked, and nothing else does. So, step by step
+ * is held resolves, to its own edge, unless it was revoked, and nothing else does. prove_bury: a
+ * sweep empties the edges below a delegation and no other, and leaves none behind. So, step by step
  * from cap_table_init, for tables of every age; generations are the real 44 bits.
  *
- * bound: 4 slots, 1 of them the window; one delegation
+ * bound: 4 slots, 1 of them the window; one delegation, or two in the sweep
  * cbmc: core/cap_table.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
  * prove: prove_init prove_find prove_reserve prove_insert prove_duplicate prove_insert_window
  *     prove_insert_at
- *     prove_remove prove_move_begin prove_move_end prove_check
+ *     prove_remove prove_move_begin prove_move_end prove_check prove_bury prove_walk
  * quick: prove_init prove_find prove_insert prove_move_begin
  * twin: prove_init | core/cap_table.c
  *     | table->fresh = CAP_TABLE_WINDOW;
@@ -56,6 +57,18 @@
  * twin: prove_move_end | core/cap_table.c
  *     | slot_moving(table, id)->name = id.raw;
  *     | slot_moving(table, id)->name = id.raw + (UINT64_C(1) << CAP_SLOT_BITS);
+ * twin: prove_bury | core/cap_table.c
+ *     | slot->edge.grant = NULL;
+ *     | ;
+ * twin: prove_bury | core/cap_table.c
+ *     | slot->edge.object != NULL && grant_is_below(slot->edge.grant, above)
+ *     | slot->edge.object != NULL && slot->edge.grant == above
+ * twin: prove_bury | core/cap_table.c
+ *     | return *cursor < LIMIT_TABLE_SLOTS;
+ *     | return false;
+ * twin: prove_walk | core/cap_table.c
+ *     | *cursor = (slot / CAP_TABLE_PAGE_SLOTS + 1) * CAP_TABLE_PAGE_SLOTS;
+ *     | *cursor = (slot / CAP_TABLE_PAGE_SLOTS + 2) * CAP_TABLE_PAGE_SLOTS;
  */
 #include "abi/compiler.h"
 
@@ -76,6 +89,8 @@ void prove_insert_at(void);
 void prove_remove(void);
 void prove_move_begin(void);
 void prove_move_end(void);
+void prove_bury(void);
+void prove_walk(void);
 
 static struct cap_table table;
 PAGES(own);
@@ -319,4 +334,94 @@ void prove_move_end(void)
         cap_table_move_cancel(&table, id);
         state_assert(asked ? ID_HELD : watched.state);
     }
+}
+
+/* The delegation that is swept for: that of the table's edges, one above it, or another. */
+static struct grant_node *any_swept(void)
+{
+    static struct grant_node above;
+    static struct grant_node other;
+
+    above = (struct grant_node){.tree = &any_tree, .references = 2, .depth = 1};
+    other = (struct grant_node){.tree = &any_tree, .references = 1, .depth = nondet_bool() ? 1 : 2};
+    if (nondet_bool()) {
+        any_node.parent = &above;
+        any_node.depth = 2;
+    }
+    return nondet_bool() ? &any_node : nondet_bool() ? &above : &other;
+}
+
+static bool edge_is_swept(const struct hold_edge *edge, const struct grant_node *swept)
+{
+    return edge->object != NULL && edge->grant != NULL &&
+           (swept == edge->grant || swept == edge->grant->parent);
+}
+
+/*
+ * One step of the sweep: it empties an edge below the delegation and no other, hands it over, and
+ * leaves none behind its cursor. Every id still names what it named, and whoever sweeps until it
+ * says that the table is over has been at every slot.
+ */
+void prove_bury(void)
+{
+    const struct grant_node *swept;
+    struct hold_edge edge;
+    struct hold_edge now;
+    uint32_t cursor = nondet_u32();
+    uint32_t steps = nondet_u32();
+    uint32_t begin = cursor;
+    uint32_t buried;
+    bool found;
+    bool more;
+    bool asked;
+
+    any_state();
+    swept = any_swept();
+    buried = table.buried;
+    __CPROVER_assume(cursor <= LIMIT_TABLE_SLOTS && steps > 0);
+    more = cap_table_bury_next(&table, &cursor, steps, swept, &edge, &found);
+    asked = found && cap_id_slot(watched.id) == cursor - 1;
+    now = edge_in(&table, cap_id_slot(watched.id));
+    __CPROVER_assert(table_holds(&table), "the invariants hold");
+    __CPROVER_assert(id_state(&table, watched.id) == watched.state, "every id names what it named");
+    __CPROVER_assert(table.buried == buried + found, "one is buried, or none");
+    __CPROVER_assert(!found || (more && edge_is_swept(&edge, swept)), "only what is below");
+    if (watched.state == ID_HELD || watched.state == ID_MOVING) {
+        __CPROVER_assert(!asked || edges_equal(&edge, &watched.edge),
+                         "its own edge is handed over");
+        __CPROVER_assert(!asked || (now.object == NULL && now.grant == NULL), "and is the table's"
+                                                                              " no more");
+        __CPROVER_assert(asked || edges_equal(&now, &watched.edge), "no other changed");
+        __CPROVER_assert(cap_id_slot(watched.id) < begin || cap_id_slot(watched.id) >= cursor ||
+                             !edge_is_swept(&now, swept),
+                         "none is left behind");
+    }
+    __CPROVER_assert(cursor <= LIMIT_TABLE_SLOTS && cursor - begin <= steps, "so many slots");
+    __CPROVER_assert(more ? cursor > begin : cursor == LIMIT_TABLE_SLOTS,
+                     "until the table is over");
+}
+
+/* One step of a walk: the next slot that is used, with its edge and its name, none left out. */
+void prove_walk(void)
+{
+    struct cap_entry entry;
+    uint32_t cursor = nondet_u32();
+    uint32_t steps = nondet_u32();
+    uint32_t begin = cursor;
+    bool found;
+    bool more;
+    bool passed;
+
+    any_state();
+    __CPROVER_assume(cursor <= LIMIT_TABLE_SLOTS && steps > 0);
+    more = cap_table_next(&table, &cursor, steps, &entry, &found);
+    passed = cap_id_slot(watched.id) >= begin && cap_id_slot(watched.id) < cursor &&
+             (watched.state == ID_HELD || watched.state == ID_MOVING);
+    __CPROVER_assert(passed == (found && entry.id.raw == watched.id.raw), "each once, none else");
+    __CPROVER_assert(!passed || edges_equal(&entry.edge, &watched.edge), "with its edge");
+    __CPROVER_assert(!passed || entry.revoked == edge_is_revoked(&watched.edge), "revoked or not");
+    __CPROVER_assert(!found || more, "there may be more");
+    __CPROVER_assert(more ? cursor > begin : cursor == LIMIT_TABLE_SLOTS,
+                     "until the table is over");
+    state_assert(watched.state);
 }
