@@ -5,6 +5,10 @@
 
 #include "sim/model.h"
 
+enum {
+    MODEL_NAMES = 8192, /* submissions of one kind */
+};
+
 /* An edge that exists or existed. */
 struct model_held {
     struct model_edge edge;
@@ -13,6 +17,7 @@ struct model_held {
     uint64_t died; /* UINT64_MAX: it is there */
     uint64_t away; /* last time when it was on the move, and its id did not resolve; 0: never */
     uint64_t by;   /* submission that yielded it; 0: a grant of its spawn */
+    struct model_held *previous; /* the edge of this process that appeared before it */
 };
 
 /* What is known of an id over an interval of model time. */
@@ -23,11 +28,49 @@ struct model_history {
     bool sometime;                 /* good at some moment */
 };
 
-extern uint64_t model_now;
+/* Submissions by name. */
+struct model_names {
+    uint32_t count;
+    uint64_t name[MODEL_NAMES];
+};
 
-struct model_history model_history(uint64_t pid, uint64_t id, uint64_t from, uint64_t to);
+extern uint64_t model_now;
+extern struct model_names model_open;     /* submissions that are TAKEN, in any order */
+extern struct model_names model_spawns;   /* that asked for one and were taken */
+extern struct model_names model_carriers; /* that carry something and were taken */
+
+/* model.c */
 struct model_submission *model_find(uint64_t submission);
 bool model_thread_is_gone(uint64_t thread);
+/* Whether what it asks for, a process or a thread with a handle, comes later. */
+bool model_is_spawn(const struct model_submission *submission);
+
+/* model_table.c */
+struct model_history model_history(uint64_t pid, uint64_t id, uint64_t from, uint64_t to);
+uint32_t model_slot(uint64_t id);
+/* The edge of `pid` that appeared last, from which those before it are found; NULL: none. */
+const struct model_held *model_newest(uint64_t pid);
+/* Whether a delegation on the way up from `grant` was dead before `time`. */
+bool model_grant_is_dead(uint64_t grant, uint64_t time);
+/* What is delegated through `handle` is dead now. */
+void model_revoked(uint64_t handle);
+/* Whether `pid` is the first process of all; whether it is being built. */
+bool model_is_first(uint64_t pid);
+bool model_is_building(uint64_t pid);
+
+/* model_cause.c */
+
+/* Which submission brought this edge of `pid` about; 0 with *known: none, but it may be. */
+uint64_t model_cause(const struct model_actor *actor, uint64_t pid, const struct model_edge *edge,
+                     bool *known);
+/* Whether a call or an answer under way takes this edge away from its holder. */
+bool model_leaves(uint64_t pid, uint64_t id);
+/* Whether a RETURN names this call: its endpoint and its token. */
+bool model_names_call(const struct model_submission *by, const struct model_submission *call);
+
+/* model_verdict.c: what the completion `cqe` says of the submission, and whether it may. */
+void model_verdict(const struct model_actor *actor, uint64_t name,
+                   struct model_submission *submission, const struct cqe *cqe);
 /* An edge came to `call`'s process with its answer, at `path`. */
 void model_arrived(uint64_t call, uint64_t id, struct answer_path path);
 
