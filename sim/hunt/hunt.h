@@ -150,16 +150,21 @@ void hunt_shrink(struct hunt_options *options, unsigned runs_max);
 /* ---- observe.c ---- */
 
 extern const struct host_watch hunt_watch;
-void hunt_observe_reset(uint64_t seed);
+
+/* ---- look.c ---- */
+
 /* Whether each thread of the twins' server waits in cap_enter: for its next call. */
 MUST_USE bool hunt_server_rests(void);
-
 /* A twin tells what every process holds and every thread has reserved. */
 void hunt_state_tell(void);
+uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);
+
+/* ---- faults.c ---- */
+
+void hunt_faults_reset(uint64_t seed);
 uint64_t hunt_random(void); /* of what is no part of a program: faults */
 void hunt_arm_memory(uint32_t after, uint32_t count);
 void hunt_fault(enum hunt_fault fault); /* one took place */
-uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);
 
 /* ---- actor.c ---- */
 

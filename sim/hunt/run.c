@@ -78,7 +78,7 @@ void hunt_run(const struct hunt_options *options)
 
     hunt_options = *options;
     report_clear();
-    hunt_observe_reset(schedule);
+    hunt_faults_reset(schedule);
     model_reset();
     if (machine.switch_percent == 0) {
         static const unsigned percents[] = {3, 10, 25, 50};

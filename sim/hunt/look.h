@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What observe.c asks of look.c and faults.c. */
+#ifndef SIM_HUNT_LOOK_H
+#define SIM_HUNT_LOOK_H
+
+#include "kernel/sched/process.h"
+#include "kernel/sched/thread.h"
+#include "sim/model.h"
+
+/* ---- look.c: nothing else runs meanwhile, no lock of the kernel's is taken ---- */
+
+uint64_t look_thread_name(const struct thread *thread);
+/* An object was made at this address; something at this address was freed. */
+void look_made(const void *object);
+void look_gone(const void *object);
+/* The lock was just given back by `actor`: looks at what it guards. */
+void look_under(const struct spinlock *lock, const struct model_actor *actor);
+/* Looks at everything whose lock is free. `idle`: no CPU is in the middle of anything. */
+void look_sweep(bool idle);
+
+/* ---- faults.c ---- */
+
+/* Sends delayed interrupts whose time has come, or all of them; whether there was one. */
+bool late_interrupts(bool all);
+
+#endif
