@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "schema/generated/process.capnp.h"
+#include "sim/hunt/acts.h"
 #include "sim/hunt/twin.h"
 
 enum {

@@ -72,29 +72,6 @@ void actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns
 /* A capability of this process: of interface `interface_id` (0: any); id 0: it has none. */
 struct model_edge actor_cap(struct actor *actor, uint64_t interface_id);
 
-/* acts_more.c: of submissions about others, of answers, of words. */
-void act_promise(struct actor *actor);
-void act_finish(struct actor *actor);
-void act_cancel(struct actor *actor);
-void act_watch(struct actor *actor);
-void act_park(struct actor *actor);
-
-/* acts.c */
-void act_enter_some(struct actor *actor);
-uint64_t act_draw_id(struct actor *actor);
-struct model_edge act_draw_client(struct actor *actor);
-/* An id to keep an answer under: mostly one that is free. */
-uint32_t act_keep(struct actor *actor);
-bool act_is_client(const struct model_edge *edge);
-uint64_t act_draw_facet(struct actor *actor);
-struct act {
-    const char *name;
-    unsigned weight;
-    void (*run)(struct actor *actor);
-};
-extern const struct act acts[];
-extern const unsigned act_count;
-
 /* The two system calls, and a moment for interrupts (kernel/arch/host/switch.S). */
 int64_t rt_syscall_cap_enter(uint64_t min_complete, uint64_t timeout_ns);
 int64_t rt_syscall_exit(uint64_t code, uint64_t scope);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "kernel/arch/host/machine.h"
-#include "sim/hunt/actor.h"
+#include "sim/hunt/acts.h"
 
 void hunt_note(enum hunt_event_kind kind, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {

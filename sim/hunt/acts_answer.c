@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * More of what a program of the hunt may do: calls promised from answers still to come, through
- * kernel objects and servers; the end of their keeping; taking back what is under way; watching
- * calls; waiting at words.
+ * What a program of the hunt may do: calls promised from answers still to come, through kernel
+ * objects and servers; the end of their keeping; taking back what is under way.
  */
-#include <string.h>
-
 #include "schema/generated/endpoint.capnp.h"
+#include "sim/hunt/acts.h"
 #include "sim/hunt/draft.h"
 
 enum {
-    WORDS = 3,
-    WORD_VALUES = 3,
     CHAIN_MAX = 4,
-    INTERFACE_FIRST = 0x1000, /* as in acts.c */
-    INTERFACES = 3,
 };
 
 static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
-
-/* ---- answers --------------------------------------------------------------------------------- */
 
 uint32_t act_keep(struct actor *actor)
 {
@@ -95,7 +87,8 @@ static uint32_t submit_mint(struct actor *actor, uint32_t answer, uint64_t *inte
 {
     struct model_intent intent = {.ask = MODEL_ASK_MINT,
                                   .path = {.step = {1}},
-                                  .interface_id = INTERFACE_FIRST + actor_below(actor, INTERFACES),
+                                  .interface_id =
+                                      ACT_INTERFACE_FIRST + actor_below(actor, ACT_INTERFACES),
                                   .facet = act_draw_facet(actor),
                                   .badge = actor_below(actor, 5),
                                   .transfer = (uint32_t)actor_below(actor, 5)};
@@ -156,14 +149,14 @@ static void submit_chain(struct actor *actor, uint32_t answer, uint64_t interfac
         (void)actor_submit(actor, &sqe, &nothing, message, result);
         if (sqe.answer != 0 && actor_below(actor, 3) != 0) {
             answer = sqe.answer;
-            interface_id = INTERFACE_FIRST + actor_below(actor, INTERFACES);
+            interface_id = ACT_INTERFACE_FIRST + actor_below(actor, ACT_INTERFACES);
         }
     }
 }
 
 void act_promise(struct actor *actor)
 {
-    uint64_t interface_id = INTERFACE_FIRST + actor_below(actor, INTERFACES);
+    uint64_t interface_id = ACT_INTERFACE_FIRST + actor_below(actor, ACT_INTERFACES);
     uint32_t answer = 0;
 
     if (actor_below(actor, 2) == 0) {
@@ -189,8 +182,6 @@ void act_finish(struct actor *actor)
     act_enter_some(actor);
 }
 
-/* ---- submissions about others ---------------------------------------------------------------- */
-
 void act_cancel(struct actor *actor)
 {
     uint64_t names[64];
@@ -203,97 +194,6 @@ void act_cancel(struct actor *actor)
         struct sqe sqe = {.opcode = OPCODE_CANCEL, .token = token};
 
         (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-    }
-    act_enter_some(actor);
-}
-
-void act_watch(struct actor *actor)
-{
-    uint64_t tokens[32];
-    uint64_t calls[32];
-    uint32_t count = model_tokens(actor->pid, tokens, calls, 32);
-    static struct model_edge edges[LIMIT_TABLE_SLOTS];
-    uint32_t edge_count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
-    struct sqe sqe = {.opcode = OPCODE_WATCH};
-    uint32_t choice;
-
-    if (count == 0) {
-        return;
-    }
-    choice = (uint32_t)actor_below(actor, count);
-    sqe.token = actor_below(actor, 12) == 0 ? actor_draw(actor) : tokens[choice];
-    for (uint32_t i = 0; i < edge_count; i++) {
-        if (edges[i].interface_id == ENDPOINT_INTERFACE_ID &&
-            edges[i].object == model_submission(calls[choice])->endpoint) {
-            sqe.cap.raw = edges[i].id;
-        }
-    }
-    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-    act_enter_some(actor);
-}
-
-/* ---- words ----------------------------------------------------------------------------------- */
-
-/* A word that all threads of the process know. */
-static uint32_t *word_of(struct actor *actor)
-{
-    static uint8_t *first[MODEL_PROCESSES]; /* by pid: in the arena of the thread that came first */
-    uint64_t place = actor->pid % MODEL_PROCESSES;
-
-    if (first[place] == NULL) {
-        first[place] = actor->arena + LIMIT_ARENA_BYTES - WORDS_BYTES;
-        for (unsigned i = 0; i < WORDS; i++) {
-            model_word(actor->pid, (uintptr_t)first[place] + i * sizeof(uint32_t), 0);
-            memset(first[place] + i * sizeof(uint32_t), 0, sizeof(uint32_t));
-        }
-    }
-    return (uint32_t *)(void *)first[place] + actor_below(actor, WORDS);
-}
-
-static void submit_park(struct actor *actor, uint32_t *word)
-{
-    struct sqe sqe = {.opcode = OPCODE_PARK,
-                      .address = (uintptr_t)word,
-                      .value = *word,
-                      .timeout_ns = actor_below(actor, 3) == 0 ? TIMEOUT_NONE
-                                                               : actor_below(actor, 200 * 1000)};
-
-    if (actor_below(actor, 6) == 0) {
-        sqe.value = (uint32_t)actor_below(actor, WORD_VALUES);
-    }
-    if (actor_below(actor, 16) == 0) {
-        sqe.address += 1 + actor_below(actor, 3);
-    }
-    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-}
-
-void act_park(struct actor *actor)
-{
-    uint32_t *word = word_of(actor);
-    uint64_t times = 1 + (actor_below(actor, 3) == 0);
-
-    for (uint64_t i = 0; i < times; i++) {
-        switch (actor_below(actor, 5)) {
-        case 0:
-        case 1:
-            submit_park(actor, word);
-            break;
-        case 2: {
-            uint32_t value = (uint32_t)actor_below(actor, WORD_VALUES);
-
-            model_word(actor->pid, (uintptr_t)word, value);
-            *(volatile uint32_t *)word = value;
-            break;
-        }
-        default: {
-            struct sqe sqe = {.opcode = OPCODE_UNPARK,
-                              .address = (uintptr_t)word,
-                              .value = (uint32_t)actor_below(actor, 4)};
-
-            (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
-            break;
-        }
-        }
     }
     act_enter_some(actor);
 }
