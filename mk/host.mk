@@ -84,7 +84,8 @@ $(HOST_USER_DIR)/programs/$(1).o: $(call objects,$(HOST_USER_DIR),$(2)) $(HOST_U
 endef
 $(foreach f,$(HOST_PROGRAM_FOLDERS),$(eval $(call host_program,$(notdir $(patsubst %/,%,$(f))),$(strip \
     $(sort $(wildcard $(f)*.c))))))
-$(foreach p,$(HOST_SCENE_PROGRAMS),$(eval $(call host_program,$(p),tests/programs/$(p).c)))
+$(foreach p,$(HOST_SCENE_PROGRAMS),$(eval $(call host_program,$(p),$(sort $(wildcard \
+    tests/programs/$(p).c tests/programs/$(p)/*.c)))))
 
 $(HOST_USER_DIR)/stubs/%: tools/host_programs.py
 	$(Q)mkdir -p $(@D) && $(PYTHON) $< stub $* $@

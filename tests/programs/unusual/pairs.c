@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batches at whose end the thread waits. The last entry, a PARK behind an UNPARK or a call, would
+ * go by a short way of its own; here the pair differs in one thing, or the call meets its own
+ * thread.
+ */
+#include "tests/programs/unusual/unusual.h"
+#include "user/lib/memory.h"
+#include "user/rt/cap.h"
+
+static struct memory_object object_made(struct bench *bench, uint64_t bytes)
+{
+    struct frame_allocator allocator = {.cap = check_held(bench->check, "frame-allocator")};
+    struct memory_object object = {{0}};
+
+    CHECK_EQUAL(bench->check, memory_client_allocate(bench->rt, allocator, bytes, &object), 0);
+    return object;
+}
+
+/* ---- pairs of UNPARK and PARK -------------------------------------------------------------- */
+
+/* A pair that would wait for ever by the short way: one word is to be woken, at the other one
+ * waits.
+ */
+struct pair {
+    struct sqe wake;
+    struct sqe wait;
+};
+
+static uint32_t *word; /* two of them, on the stack of waits_differ */
+
+static struct pair pair_usual(void)
+{
+    return (struct pair){
+        .wake = {.opcode = OPCODE_UNPARK, .address = address_of(&word[0]), .value = 1},
+        .wait = {
+            .opcode = OPCODE_PARK, .address = address_of(&word[1]), .timeout_ns = TIMEOUT_NONE}};
+}
+
+static void paired_at(struct bench *bench, const struct pair *pair, int32_t woken, int32_t waited,
+                      unsigned line)
+{
+    struct rt_operation wake = check_submit(bench->check, bench->ring, &pair->wake);
+    struct rt_operation wait = check_submit(bench->check, bench->ring, &pair->wait);
+
+    CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
+    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wake).result,
+                        woken, line);
+    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wait).result,
+                        waited, line);
+}
+#define PAIRED(bench, pair, woken, waited)                                                         \
+    paired_at((bench), (pair), TRANSPORT_##woken, TRANSPORT_##waited, __LINE__)
+
+/* The pair while the thread waits for two completions: that of the UNPARK, and that of another
+ * PARK's time limit. So it goes on, and the pair's PARK is left waiting. */
+static struct rt_operation pair_left(struct bench *bench, const struct pair *pair, int32_t woken)
+{
+    struct sqe later = pair_usual().wait;
+    struct rt_operation operation[3];
+
+    later.timeout_ns = UNUSUAL_IDLE_NS / 1000;
+    operation[0] = check_submit(bench->check, bench->ring, &later);
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    operation[1] = check_submit(bench->check, bench->ring, &pair->wake);
+    operation[2] = check_submit(bench->check, bench->ring, &pair->wait);
+    CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_TIMEOUT);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[1]).result,
+                woken);
+    return operation[2];
+}
+
+/* The UNPARK is refused, the PARK waits until it is taken back. */
+static void wake_refused(struct bench *bench, const struct pair *pair)
+{
+    struct rt_operation left = pair_left(bench, pair, TRANSPORT_BAD_FIELD);
+
+    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, left), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_CANCELLED);
+}
+
+static void pairs_differ_in_form(struct bench *bench)
+{
+    struct pair pair = pair_usual();
+
+    pair.wake.method = 1;
+    wake_refused(bench, &pair);
+    pair = pair_usual();
+    pair.wake.result_bytes = 1;
+    wake_refused(bench, &pair);
+    pair = pair_usual();
+    pair.wake.spare = 1;
+    wake_refused(bench, &pair);
+    pair = pair_usual();
+    pair.wait.value = 7; /* the word has another value */
+    PAIRED(bench, &pair, OK, CHANGED);
+    pair = pair_usual();
+    pair.wait.method = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.result_bytes = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.timeout_ns = 1000;
+    PAIRED(bench, &pair, OK, TIMEOUT);
+    pair = pair_usual();
+    pair.wait.interface_id = 1;
+    PAIRED(bench, &pair, OK, BAD_FIELD);
+    pair = pair_usual();
+    pair.wait.address += 2;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = UINT64_C(0x123456789000); /* nothing is there */
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = LIMIT_USER_MAX;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = UINT64_MAX - 3;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+}
+
+static void pairs_differ_in_objects(struct bench *bench)
+{
+    const struct endpoint_session forged = {.interface_id = MEMORY_OBJECT_INTERFACE_ID,
+                                            .facet = RT_FACET_SAME,
+                                            .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+    struct rt_duplicate narrow = {.facet = ~MEMORY_OBJECT_FACET_READ};
+    struct endpoint_owner owner = endpoint_made(bench);
+    struct memory_object object = object_made(bench, LIMIT_PAGE_BYTES);
+    struct rt_delegated made = {.cap = {0}};
+    struct pair pair = pair_usual();
+    struct rt_operation left;
+
+    pair.wait.address = 0;
+    pair.wait.cap = bench->null;
+    PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    pair.wait.cap.raw += UINT64_C(1) << CAP_SLOT_BITS;
+    PAIRED(bench, &pair, OK, BAD_CAP);
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &forged, &pair.wait.cap), 0);
+    PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, pair.wait.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    narrow.cap = object.cap;
+    CHECK_EQUAL(bench->check, rt_duplicate(bench->ring, &narrow, &pair.wait.cap, NULL), 0);
+    PAIRED(bench, &pair, OK, NO_METHOD);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, pair.wait.cap), 0);
+    CHECK_EQUAL(bench->check, rt_delegate(bench->ring, object.cap, RT_FACET_SAME, &made, NULL), 0);
+    pair.wait.cap = made.cap;
+    left = pair_left(bench, &pair, 0);
+    CHECK(bench->check, rt_revoke(bench->ring, made.handle, NULL, NULL) >= 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_REVOKED);
+    PAIRED(bench, &pair, OK, REVOKED);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, made.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, made.handle), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
+}
+
+/* Words of an object in a page that nobody has touched: the kernel makes it for the one that waits.
+ */
+static void pair_makes_a_page(struct bench *bench)
+{
+    struct memory_object object = object_made(bench, 2 * LIMIT_PAGE_BYTES);
+    struct pair pair = pair_usual();
+    struct rt_operation left;
+
+    pair.wake.cap = object.cap;
+    pair.wake.address = 0;
+    pair.wait.cap = object.cap;
+    pair.wait.address = LIMIT_PAGE_BYTES;
+    left = pair_left(bench, &pair, 0);
+    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, left), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_CANCELLED);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, object.cap), 0);
+}
+
+/* ---- a batch that waits ---------------------------------------------------------------------- */
+
+/* A batch that ends with a call, which meets a receiver of the same thread, while that waits for
+ * `enough` completions. 2 come at once: it goes on. One more comes with a time limit: it waits, and
+ * nobody is switched to. */
+static void calls_itself(struct bench *bench, uint32_t enough)
+{
+    const struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                             .facet = RT_FACET_SAME};
+    struct rt_buffer inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(64));
+    struct sqe later = {
+        .opcode = OPCODE_PARK, .address = address_of(word), .timeout_ns = UNUSUAL_IDLE_NS / 1000};
+    struct sqe receive = {.opcode = OPCODE_RECV,
+                          .result = address_of(inbox.bytes),
+                          .result_bytes = RT_RECEIVE_BYTES(64)};
+    struct sqe nothing = {.opcode = OPCODE_NOP};
+    struct sqe call = usual(bench);
+    struct endpoint_owner owner = endpoint_made(bench);
+    struct rt_operation operation[4];
+
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &session, &call.cap), 0);
+    receive.cap = owner.cap;
+    operation[0] = check_submit(bench->check, bench->ring, &later);
+    operation[1] = check_submit(bench->check, bench->ring, &receive);
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    operation[2] = check_submit(bench->check, bench->ring, &nothing);
+    operation[3] = check_submit(bench->check, bench->ring, &call);
+    CHECK(bench->check, rt_syscall_cap_enter(enough, TIMEOUT_NONE) >= (int64_t)enough);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
+                TRANSPORT_TIMEOUT);
+    CHECK(bench->check, check_completion(bench->check, bench->ring, operation[1]).result > 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[2]).result, 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[3]).result,
+                TRANSPORT_PEER_GONE);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, call.cap), 0);
+    rt_buffer_free(bench->ring, inbox);
+}
+
+void waits_differ(struct bench *bench)
+{
+    uint32_t words[2] = {0};
+
+    word = words;
+    calls_itself(bench, 2);
+    calls_itself(bench, 3);
+    pairs_differ_in_form(bench);
+    pairs_differ_in_objects(bench);
+    pair_makes_a_page(bench);
+    word = NULL;
+}
