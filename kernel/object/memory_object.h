@@ -54,6 +54,23 @@ extern const struct object_type memory_object_type;
 
 void memory_objects_init(void);
 
+static inline struct memory_object *memory_object_of(void *object)
+{
+    return CONTAINER_OF((struct object *)object, struct memory_object, object);
+}
+
+/* Frames that an object of so many pages can come to have. */
+uint64_t memory_object_frames_most(uint64_t pages);
+
+/* A new object, its one reference the caller's, with all its frames reserved in `account`.
+ * STATUS_LIMIT (frames), STATUS_NO_MEMORY. */
+enum status memory_object_create(struct account *account, uint64_t pages,
+                                 struct memory_object **created) MUST_USE;
+
+/* Of object_type. */
+bool memory_object_revoke(struct object *object, struct revoke_step *step);
+void memory_object_destroy(struct object *object);
+
 /* Objects whose last reference is gone and whose frames are not all back. */
 uint64_t memory_objects_dying(void);
 
