@@ -23,8 +23,10 @@ void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order)
     lock->order = order;
 }
 
-void spinlock_contend(struct spinlock *lock)
+void spinlock_contend(void *contended)
 {
+    struct spinlock *lock = contended;
+
     do {
         while (atomic_load_relaxed_u32(&lock->held) != 0) {
             arch_spin_hint();

@@ -45,8 +45,8 @@ struct spinlock {
 
 void spinlock_init(struct spinlock *lock, enum lock_rank rank, uint64_t order);
 
-/* Spins until the word is free and taken. */
-COLD void spinlock_contend(struct spinlock *lock);
+/* Spins until the word of the lock is free and taken. */
+COLD void spinlock_contend(void *lock);
 
 /*
  * kernel/<variant>/lock_check_hooks.h: the order check, called with the CPU's interrupts off.
@@ -70,7 +70,7 @@ static inline void spinlock_lock(struct spinlock *lock)
     arch_lock_point();
     lock_check_acquire(lock);
     if (UNLIKELY(atomic_exchange_u32(&lock->held, 1) != 0)) {
-        spinlock_contend(lock);
+        arch_call_rarely(spinlock_contend, lock);
     }
 }
 

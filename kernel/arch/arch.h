@@ -35,7 +35,7 @@ struct arch_vspace;  /* one address space's tables */
 /* ---- processors ------------------------------------------------------------------------------ */
 
 /*
- * arch_inline.h beside arch_types.h declares five functions, inline where that is worth it:
+ * arch_inline.h beside arch_types.h declares six functions, inline where that is worth it:
  *
  *   struct cpu *arch_cpu_this(void)             the CPU this code runs on, from kernel_main on
  *   void arch_spin_hint(void)                   body of a spin loop
@@ -46,6 +46,10 @@ struct arch_vspace;  /* one address space's tables */
  *                                               copies 8-byte words, by the fewest instructions;
  *                                               if the places overlap, what is written is
  *                                               unspecified, but within `to`
+ *   void arch_call_rarely(void (*function)(void *), void *argument)
+ *                                               calls it; for what is hardly ever called from where
+ *                                               much is done: the caller loses no register by it;
+ *                                               arch_call_saving, where that takes code of its own
  */
 #include "arch_inline.h"
 

@@ -13,4 +13,9 @@ static inline void arch_copy_words(void *to, const void *from, size_t words)
     __builtin_memmove(to, from, words * sizeof(uint64_t));
 }
 
+static inline void arch_call_rarely(void (*function)(void *), void *argument)
+{
+    function(argument);
+}
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The four functions of kernel/arch/arch.h that are too small to be called. */
+/* The six functions of kernel/arch/arch.h that are too small to be called. */
 #ifndef KERNEL_ARCH_X86_64_ARCH_INLINE_H
 #define KERNEL_ARCH_X86_64_ARCH_INLINE_H
 
@@ -32,6 +32,12 @@ static inline void *arch_frame_pointer(paddr_t frame)
 static inline void arch_copy_words(void *to, const void *from, size_t words)
 {
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+/* entry.S; the kernel has no red zone that the call could write to. */
+static inline void arch_call_rarely(void (*function)(void *), void *argument)
+{
+    __asm__ volatile("call arch_call_saving" : "+a"(function), "+D"(argument) : : "memory", "cc");
 }
 
 #endif

@@ -135,6 +135,36 @@ arch_cpu_restart:
     ud2
     .size arch_cpu_restart, . - arch_cpu_restart
 
+/* ---- calls that leave every register as it was ------------------------------------------------ */
+
+/* rax: function of one pointer; rdi: the pointer; both are lost, nothing else is. */
+    .global arch_call_saving
+    .type arch_call_saving, @function
+    .balign 16
+arch_call_saving:
+    pushq %rbp
+    movq %rsp, %rbp
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    andq $-16, %rsp
+    call *%rax
+    leaq -56(%rbp), %rsp
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbp
+    ret
+    .size arch_call_saving, . - arch_call_saving
+
 /* ---- interrupts and faults ------------------------------------------------------------------- */
 
 .macro SAVE_ALL
