@@ -193,6 +193,12 @@ static inline struct cap_slot *cap_table_resolve(const struct cap_table *table, 
     return LIKELY(page->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? page : NULL;
 }
 
+/* The id of an edge that cap_table_lookup found in its table. */
+static inline struct cap_id cap_table_name(const struct hold_edge *edge)
+{
+    return (struct cap_id){((const struct cap_slot *)(const void *)edge)->name};
+}
+
 /* Why an id resolves to nothing: BAD_CAP or STALE_CAP. */
 COLD enum transport_error cap_table_id_error(const struct cap_table *table, struct cap_id id);
 

@@ -34,57 +34,10 @@
 
 /* The first word of a usual CALL: opcode, method, no transfers, message_bytes a multiple of 8 below
  * 32 KiB. */
-#define CALL_FIXED UINT64_C(0xffff8007ff00ffff)
+#define CALL_FIXED HANDOFF_FIXED
 #define CALL_USUAL ((uint64_t)OPCODE_CALL)
 /* The same with one transfer. */
-#define CALL_PASSING (CALL_USUAL | UINT64_C(1) << 24)
-
-/* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
- * (encoding, "Structs": the offset of a zero-sized one is -1). */
-#define EMPTY_ANSWER       UINT64_C(0x00000000fffffffc)
-#define EMPTY_ANSWER_BYTES 8
-
-/* Accepts the submission and posts its completion. The process's lock may be held. */
-static inline void entry_complete(struct thread *thread, const struct cqe *cqe)
-{
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    spinlock_lock(&thread->ring_lock);
-    ring_post(&thread->ring, cqe);
-    spinlock_unlock(&thread->ring_lock);
-}
-
-/* A CALL through an id that is no edge: the refusal of edge_pin. */
-static ALWAYS_INLINE enum quick call_refuse_id(struct thread *thread, const uint8_t *shared,
-                                               struct cap_id cap, enum transport_error error)
-{
-    entry_complete(
-        thread,
-        &(struct cqe){
-            .user_data = quick_word(shared, offsetof(struct sqe, user_data)),
-            .result = error,
-            .refusal = {.reason = (uint16_t)-error, .argument = ARGUMENT_CAP, .amount = cap.raw}});
-    return QUICK_DONE;
-}
-
-/* A CALL of a kernel object's method that reads nothing, changes nothing and answers with an empty
- * structure (object_type.quick). The process's lock is held: the edge is not pinned. */
-static ALWAYS_INLINE enum quick call_quick(struct thread *thread, const uint8_t *shared,
-                                           unsigned method, struct buffers buffers,
-                                           const struct hold_edge *edge)
-{
-    if (method >= 64 || (((const struct object *)edge->object)->type->quick >> method & 1) == 0 ||
-        edge->interface_id != quick_word(shared, offsetof(struct sqe, interface_id)) ||
-        edge->facet != CAP_FACET_ALL || buffers.message_bytes > LIMIT_CALL_BYTES ||
-        buffers.result_bytes < LIMIT_ANSWER_ROOM || buffers.result % EMPTY_ANSWER_BYTES != 0) {
-        return QUICK_NONE;
-    }
-    *(uint64_t *)(void *)(thread->arena_page[buffers.result / LIMIT_PAGE_BYTES] +
-                          buffers.result % LIMIT_PAGE_BYTES) = EMPTY_ANSWER;
-    entry_complete(thread,
-                   &(struct cqe){.user_data = quick_word(shared, offsetof(struct sqe, user_data)),
-                                 .result = EMPTY_ANSWER_BYTES});
-    return QUICK_DONE;
-}
+#define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)
 
 /* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
  * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own. */
@@ -310,39 +263,44 @@ static inline bool passed_make(struct process *process, struct passed *passed)
     return true;
 }
 
-/* A CALL with one capability, which a receiver waits for. `first` is the entry's first word. */
+/* What a call of `edge` has of it; false: it is not usual. The process's lock is held. */
+static ALWAYS_INLINE bool calling_make(const struct hold_edge *edge, const uint8_t *shared,
+                                       const struct buffers *buffers, struct calling *calling)
+{
+    calling->target = edge->object;
+    calling->endpoint = endpoint_of_client(calling->target);
+    calling->cap = cap_table_name(edge);
+    calling->interface_id = edge->interface_id;
+    calling->badge = edge->badge;
+    calling->epoch = edge->epoch;
+    return LIKELY(calling->endpoint != NULL &&
+                  calling->interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
+                  edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
+                  buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes);
+}
+
+/* A CALL with one capability, which a receiver waits for. `first` is the entry's first word. The
+ * process's lock is held, and given back. */
 static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
-                                        const uint8_t *shared, uint64_t first, struct thread **next)
+                                        const uint8_t *shared, uint64_t first,
+                                        const struct hold_edge *edge, struct thread **next)
 {
     struct process *process = thread->process;
-    struct calling calling = {.cap = {quick_word(shared, offsetof(struct sqe, cap))}};
-    const struct hold_edge *edge;
+    struct calling calling;
     struct buffers buffers;
     struct passed passed;
-    enum quick quick = QUICK_NONE;
-    bool found = false;
+    enum quick quick;
+    bool usual =
+        (first & CALL_FIXED) == CALL_PASSING && buffers_read(thread, shared, first, &buffers) &&
+        descriptor_read(thread, &buffers, &passed.from) && thread->transfers.free_count != 0 &&
+        calling_make(edge, shared, &buffers, &calling) &&
+        calling.endpoint->queues.limits.capabilities != 0 && passed_make(process, &passed);
 
-    if (!buffers_read(thread, shared, first, &buffers) ||
-        !descriptor_read(thread, &buffers, &passed.from) || thread->transfers.free_count == 0) {
-        return QUICK_NONE;
-    }
-    spinlock_lock(&process->lock);
-    if (LIKELY(cap_table_lookup(&process->table, calling.cap, &edge) == TRANSPORT_OK)) {
-        calling.target = edge->object;
-        calling.endpoint = endpoint_of_client(calling.target);
-        calling.interface_id = edge->interface_id;
-        calling.badge = edge->badge;
-        calling.epoch = edge->epoch;
-        found = calling.endpoint != NULL && edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
-                calling.interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
-                buffers.message_bytes <= calling.endpoint->queues.limits.message_bytes &&
-                calling.endpoint->queues.limits.capabilities != 0 && passed_make(process, &passed);
-    }
-    if (found) {
+    if (usual) {
         object_ref(calling.target);
     }
     spinlock_unlock(&process->lock);
-    if (!found) {
+    if (!usual) {
         return QUICK_NONE;
     }
     spinlock_lock(&calling.endpoint->lock);
@@ -358,54 +316,26 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     return quick;
 }
 
-enum quick handoff_call(struct cpu *cpu, struct thread *thread, uint32_t left, struct thread **next)
+enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                        const struct hold_edge *edge, uint32_t left, struct thread **next)
 {
-    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
-    struct process *process = thread->process;
-    const struct hold_edge *edge;
+    uint64_t first = quick_word(shared, 0);
     struct calling calling;
     struct buffers buffers;
-    enum transport_error error;
     enum quick quick;
-    uint8_t method;
     bool run;
 
-    if (UNLIKELY(!call_read(thread, shared, &buffers, &method))) {
-        uint64_t first = quick_word(shared, 0);
-
-        return (first & CALL_FIXED) == CALL_PASSING
-                   ? call_passing(cpu, thread, shared, first, left == 1 ? next : NULL)
-                   : QUICK_NONE;
+    if (UNLIKELY((first & CALL_FIXED) != CALL_USUAL ||
+                 !buffers_read(thread, shared, first, &buffers) ||
+                 !calling_make(edge, shared, &buffers, &calling))) {
+        return call_passing(cpu, thread, shared, first, edge, left == 1 ? next : NULL);
     }
-    calling.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
-    spinlock_lock(&process->lock);
-    error = cap_table_lookup(&process->table, calling.cap, &edge);
-    if (UNLIKELY(error != TRANSPORT_OK)) {
-        spinlock_unlock(&process->lock);
-        return call_refuse_id(thread, shared, calling.cap, error);
-    }
-    calling.interface_id = edge->interface_id;
-    calling.target = edge->object;
-    calling.endpoint = endpoint_of_client(calling.target);
-    if (UNLIKELY(calling.endpoint == NULL)) {
-        quick = call_quick(thread, shared, method, buffers, edge);
-        spinlock_unlock(&process->lock);
-        return quick;
-    }
-    if (UNLIKELY(calling.interface_id != quick_word(shared, offsetof(struct sqe, interface_id)) ||
-                 edge->facet != CAP_FACET_ALL || edge->grant != NULL ||
-                 buffers.message_bytes > calling.endpoint->queues.limits.message_bytes)) {
-        spinlock_unlock(&process->lock);
-        return QUICK_NONE;
-    }
-    calling.badge = edge->badge;
-    calling.epoch = edge->epoch;
     object_ref(calling.target);
-    spinlock_unlock(&process->lock);
+    spinlock_unlock(&thread->process->lock);
 
     spinlock_lock(&calling.endpoint->lock);
-    quick =
-        call_one(cpu, thread, shared, &calling, &buffers, method, left == 1 ? next : NULL, NULL);
+    quick = call_one(cpu, thread, shared, &calling, &buffers, (uint8_t)(first >> 16),
+                     left == 1 ? next : NULL, NULL);
     run = left > 1 && quick == QUICK_DONE;
     if (UNLIKELY(run)) {
         const struct calling rest = calling; /* the other stays in registers */
