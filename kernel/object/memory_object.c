@@ -35,8 +35,9 @@
  *     and the rest of what memory_frames_most says is reserved.
  *  2. mapping_count is the length of the list; each names this object.
  *
- * Locks: the object's (LOCK_RANK_MEMORY_OBJECT), around frame tables and list. Frames are made and
- * zeroed outside of it: who loses a race for a page gives its frame back.
+ * Locks: the object's (LOCK_RANK_MEMORY_OBJECT), around list and changes of frame tables, whose
+ * entries come once and stay: they are read without it. Frames are made and zeroed outside of it:
+ * who loses a race for a page gives its frame back.
  *
  * What can fail: making an object (quota), a frame (memory).
  */
@@ -89,7 +90,7 @@ static paddr_t *page_entry(const struct memory_object *memory, uint64_t page)
 static void entry_fill(struct memory_object *memory, paddr_t *entry, paddr_t frame, paddr_t *rest)
 {
     if (*entry == 0) {
-        *entry = frame;
+        atomic_store_release_u64(entry, frame); /* with what it holds */
         memory->frames++;
     } else {
         *rest = frame;
@@ -125,15 +126,12 @@ static enum status frame_add(struct memory_object *memory, uint64_t page)
 
 enum status memory_object_frame(struct memory_object *memory, uint64_t page, paddr_t *frame)
 {
+    ASSERT(page < memory->pages);
     for (;;) {
         enum status status;
-        const paddr_t *entry;
 
-        spinlock_lock(&memory->lock);
-        entry = page_entry(memory, page);
-        *frame = entry == NULL ? 0 : *entry;
-        spinlock_unlock(&memory->lock);
-        if (*frame != 0) {
+        *frame = memory_object_frame_there(memory, page);
+        if (LIKELY(*frame != 0)) {
             return STATUS_OK;
         }
         status = frame_add(memory, page); /* at most twice: table, page */

@@ -19,9 +19,11 @@ struct memory_object {
     struct object object;
     struct account *account; /* pays for its frames, from their making to their end; fixed */
     uint64_t pages;          /* fixed */
+    paddr_t root; /* fixed: frame of the addresses of table frames, each of addresses of pages; who
+                     holds the lock makes an entry of 0 a frame, which then stays as long as the
+                     object, and anybody may read it */
     struct spinlock lock;
     /* lock: */
-    paddr_t root;         /* frame of the addresses of table frames, each of addresses of pages */
     uint64_t frames;      /* that exist: root, tables, pages; the rest is reserved in the account */
     struct list mappings; /* struct mapping.node */
     uint32_t mapping_count;
@@ -97,6 +99,19 @@ bool mapping_leave(struct mapping *mapping) MUST_USE;
 /* Whether the facet of this very edge allows a mapping of this protection: a MemoryObject method
  * stands for each kind of access. */
 bool memory_edge_permits(const struct hold_edge *edge, enum memory_protection protection) MUST_USE;
+
+/* The frame of the object's page; 0: it was never needed. Locks do not matter. */
+static inline paddr_t memory_object_frame_there(const struct memory_object *memory, uint64_t page)
+{
+    const paddr_t *entries = arch_frame_pointer(memory->root);
+    paddr_t table = atomic_load_acquire_u64(&entries[page / MEMORY_TABLE_ENTRIES]);
+
+    if (UNLIKELY(table == 0)) {
+        return 0;
+    }
+    entries = arch_frame_pointer(table);
+    return atomic_load_acquire_u64(&entries[page % MEMORY_TABLE_ENTRIES]);
+}
 
 /* The frame of the object's page, made now if it was never needed. STATUS_NO_MEMORY. */
 enum status memory_object_frame(struct memory_object *memory, uint64_t page,
