@@ -41,52 +41,14 @@ void park_bucket_init(struct park_bucket *bucket)
     list_init(&bucket->firsts);
 }
 
-/* The first waiter at `key`; NULL: nobody waits there. */
-static struct park_waiter *first_find(const struct park_bucket *bucket, struct park_key key)
+void park_succeed(struct park_waiter *first)
 {
-    struct list_node *node = list_first(&bucket->firsts);
+    struct park_waiter *next = waiter_of(list_pop_front(&first->behind));
 
-    while (node != NULL && !park_key_equal(waiter_of(node)->key, key)) {
-        node = list_next(&bucket->firsts, node);
-    }
-    return node == NULL ? NULL : waiter_of(node);
-}
-
-void park_add(struct park_bucket *bucket, struct park_waiter *waiter, struct park_key key)
-{
-    struct park_waiter *first = first_find(bucket, key);
-
-    ASSERT(!park_waits(waiter));
-    waiter->key = key;
-    waiter->first = first == NULL;
-    list_init(&waiter->behind);
-    list_push_back(first == NULL ? &bucket->firsts : &first->behind, &waiter->node);
-}
-
-void park_remove(struct park_bucket *bucket, struct park_waiter *waiter)
-{
-    ASSERT(park_waits(waiter));
-    ASSERT(!list_is_empty(&bucket->firsts));
-    if (waiter->first && !list_is_empty(&waiter->behind)) {
-        struct park_waiter *next = waiter_of(list_pop_front(&waiter->behind));
-
-        ASSERT(!next->first && list_is_empty(&next->behind));
-        list_append(&next->behind, &waiter->behind);
-        list_insert_before(&waiter->node, &next->node);
-        next->first = true;
-    }
-    list_remove(&waiter->node);
-    waiter->first = false;
-}
-
-struct park_waiter *park_take(struct park_bucket *bucket, struct park_key key)
-{
-    struct park_waiter *first = first_find(bucket, key);
-
-    if (first != NULL) {
-        park_remove(bucket, first);
-    }
-    return first;
+    ASSERT(!next->first && list_is_empty(&next->behind));
+    list_append(&next->behind, &first->behind);
+    list_insert_before(&first->node, &next->node);
+    next->first = true;
 }
 
 /* Invariants 1 to 3 of one first and those behind it. */
@@ -131,7 +93,7 @@ unsigned park_check(const struct park_bucket *bucket, unsigned index, uint64_t s
         if (broken != 0) {
             return broken;
         }
-        if (park_bucket_of(first->key, seed) != index || first_find(bucket, first->key) != first) {
+        if (park_bucket_of(first->key, seed) != index || park_first(bucket, first->key) != first) {
             return 2;
         }
     }

@@ -57,14 +57,63 @@ static inline bool park_waits(const struct park_waiter *waiter)
     return list_node_is_linked(&waiter->node);
 }
 
+/* The first waiter at `key`; NULL: nobody waits there. */
+MUST_USE static inline struct park_waiter *park_first(const struct park_bucket *bucket,
+                                                      struct park_key key)
+{
+    const struct list_node *head = &bucket->firsts.head;
+    struct list_node *node = head->next;
+
+    for (; node != head; node = node->next) {
+        struct park_waiter *first = CONTAINER_OF(node, struct park_waiter, node);
+
+        if (LIKELY(park_key_equal(first->key, key))) {
+            return first;
+        }
+    }
+    return NULL;
+}
+
 /* `waiter`, which does not wait, waits at `key` from now on. `bucket` is the key's. */
-void park_add(struct park_bucket *bucket, struct park_waiter *waiter, struct park_key key);
+static inline void park_add(struct park_bucket *bucket, struct park_waiter *waiter,
+                            struct park_key key)
+{
+    struct park_waiter *first = park_first(bucket, key);
+
+    ASSERT(!park_waits(waiter));
+    waiter->key = key;
+    waiter->first = first == NULL;
+    list_init(&waiter->behind);
+    list_push_back(first == NULL ? &bucket->firsts : &first->behind, &waiter->node);
+}
+
+/* The first of those behind `first`, of whom there is one at least, takes its place before it in
+ * the bucket. */
+void park_succeed(struct park_waiter *first);
 
 /* `waiter`, which waits in `bucket`, does not any more. */
-void park_remove(struct park_bucket *bucket, struct park_waiter *waiter);
+static inline void park_remove(struct park_bucket *bucket, struct park_waiter *waiter)
+{
+    ASSERT(park_waits(waiter));
+    ASSERT(!list_is_empty(&bucket->firsts));
+    if (waiter->first && UNLIKELY(!list_is_empty(&waiter->behind))) {
+        park_succeed(waiter);
+    }
+    list_remove(&waiter->node);
+    waiter->first = false;
+}
 
 /* The one that waits longest at `key`, taken out; NULL: nobody does. */
-MUST_USE struct park_waiter *park_take(struct park_bucket *bucket, struct park_key key);
+MUST_USE static inline struct park_waiter *park_take(struct park_bucket *bucket,
+                                                     struct park_key key)
+{
+    struct park_waiter *first = park_first(bucket, key);
+
+    if (LIKELY(first != NULL)) {
+        park_remove(bucket, first);
+    }
+    return first;
+}
 
 /* 0, or the number of the first broken invariant of park.c; `index` is the bucket's. */
 MUST_USE unsigned park_check(const struct park_bucket *bucket, unsigned index, uint64_t seed);

@@ -17,7 +17,7 @@ enum lock_rank {
     LOCK_RANK_ENDPOINT,
     LOCK_RANK_PROCESS, /* at most two, ascending pid */
     LOCK_RANK_THREAD,  /* what outlives a thread, and who waits for its end */
-    LOCK_RANK_PARK,    /* who waits at a word */
+    LOCK_RANK_PARK,    /* who waits at a word; at most two, the lower one first */
     LOCK_RANK_RING,
     LOCK_RANK_GRANT,
     LOCK_RANK_MEMORY_SPACE,  /* regions of one address space */

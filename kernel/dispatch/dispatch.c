@@ -23,6 +23,7 @@
 #include "core/assert.h"
 #include "core/string.h"
 #include "kernel/dispatch/quick.h"
+#include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
@@ -240,7 +241,8 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     thread->timed_out = false;
     thread->deadline_ns = TIMEOUT_NONE;
     cpu->effects = 0;
-    quick = quick_submission(cpu, thread, (uint32_t)min_complete, &next);
+    quick = min_complete == 2 ? quick_wake_and_wait(cpu, thread, &next)
+                              : quick_submission(cpu, thread, 1, &next);
     if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
     }

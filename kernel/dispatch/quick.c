@@ -196,10 +196,7 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
     case OPCODE_RELEASE:
         return quick_release(thread, entry);
     case OPCODE_UNPARK: /* mostly with the PARK behind it */
-        return left == 2 && next != NULL
-                   ? quick_wake_and_wait(cpu, thread, entry,
-                                         ring_peek(&thread->ring, thread->ring.sq_head + 1), next)
-                   : QUICK_NONE;
+        return left == 2 && next != NULL ? quick_wake_and_wait(cpu, thread, next) : QUICK_NONE;
     default:
         return QUICK_NONE;
     }

@@ -10,12 +10,18 @@
  *
  * Each word of the entries is read once from shared memory, atomically.
  *
- * Locks: the process's, for edges, given back; then what kernel/ipc/park.c says.
+ * Nothing that cannot be undone comes before everything that can turn out not to be usual. Then one
+ * step under both words' buckets (kernel/ipc/park_turn.h): who was woken is woken, and the thread
+ * waits at its word; nobody sees one without the other.
+ *
+ * Locks: the process's if a word has an edge, throughout: the edge then keeps its object, so that
+ * nothing is counted but what the new wait holds, and it takes that over from the wait it ends if
+ * both are of the same object. Inside it what kernel/ipc/park.c says.
  */
 #include "kernel/dispatch/quick_park.h"
 
-#include "kernel/ipc/park.h"
-#include "kernel/work_check.h"
+#include "kernel/ipc/park_turn.h"
+#include "kernel/object/memory_object.h"
 #include "schema/generated/memory.capnp.h"
 
 enum {
@@ -30,8 +36,8 @@ static inline struct park_key key_own(const struct thread *thread, const uint8_t
                              quick_word(entry, offsetof(struct sqe, address))};
 }
 
-/* The memory object of the edge `id` if all its methods are allowed, with a reference; NULL: it is
- * not usual. Process lock held. */
+/* The memory object of the edge `id` if all its methods are allowed, as long as the lock is held;
+ * NULL: it is not usual. Process lock held. */
 static inline struct object *memory_find(struct process *process, struct cap_id id)
 {
     const struct hold_edge *edge;
@@ -42,45 +48,56 @@ static inline struct object *memory_find(struct process *process, struct cap_id 
     }
     object = edge->object;
     if (UNLIKELY(edge->grant != NULL || edge->facet != CAP_FACET_ALL ||
-                 edge->interface_id != MEMORY_OBJECT_INTERFACE_ID || object->type->word == NULL)) {
+                 edge->interface_id != MEMORY_OBJECT_INTERFACE_ID ||
+                 object->type != &memory_object_type)) {
         return NULL;
     }
-    object_ref(object);
     return object;
 }
 
-/* Finds the objects of the two words, as far as they have some: key and object of each, with a
- * reference; mostly it is one. False: one is not usual. */
-static bool objects_find(struct process *process, struct cap_id wake, struct cap_id wait,
-                         struct park_turn *turn)
+/* The word at `offset` of the memory object, a multiple of 4; NULL: it has none or has no frame for
+ * it yet. */
+static inline const uint32_t *word_find(const struct object *object, uint64_t offset)
 {
-    bool good = true;
+    const struct memory_object *memory = CONTAINER_OF(object, struct memory_object, object);
+    uint64_t page = offset / LIMIT_PAGE_BYTES;
+    paddr_t frame = LIKELY(page < memory->pages) ? memory_object_frame_there(memory, page) : 0;
 
-    spinlock_lock(&process->lock);
-    if (wait.raw != 0) {
-        turn->wait.object = memory_find(process, wait);
-        turn->wait.key.space = (uint64_t)(uintptr_t)turn->wait.object;
-        good = turn->wait.object != NULL;
-    }
-    if (good && wake.raw == wait.raw) {
-        turn->wake_object = turn->wait.object;
-        object_ref(turn->wake_object);
-    } else if (good && wake.raw != 0) {
-        turn->wake_object = memory_find(process, wake);
-        good = turn->wake_object != NULL;
-    }
-    if (wake.raw != 0) {
-        turn->wake.space = (uint64_t)(uintptr_t)turn->wake_object;
-    }
-    spinlock_unlock(&process->lock);
-    return good;
+    return LIKELY(frame != 0)
+               ? (const uint32_t *)(const void *)((const uint8_t *)arch_frame_pointer(frame) +
+                                                  offset % LIMIT_PAGE_BYTES)
+               : NULL;
 }
 
-static inline void object_drop(struct object *object)
+/* Finds the objects of the two words, as far as they have some; mostly it is one. False: one is not
+ * usual. Process lock held. */
+static inline bool objects_find(struct process *process, struct cap_id wake, struct cap_id wait,
+                                struct park_turn *turn)
 {
-    if (object != NULL) {
-        object_unref(object);
+    struct object *object;
+
+    if (wait.raw != 0) {
+        object = memory_find(process, wait);
+        if (UNLIKELY(object == NULL)) {
+            return false;
+        }
+        turn->wait_object = object;
+        turn->wait.space = (uint64_t)(uintptr_t)object;
+        turn->shared = word_find(object, turn->wait.address);
+        if (UNLIKELY(turn->shared == NULL)) {
+            return false;
+        }
     }
+    if (LIKELY(wake.raw == wait.raw)) {
+        turn->wake.space = turn->wait.space;
+        return true;
+    }
+    if (wake.raw != 0) {
+        object = memory_find(process, wake);
+        turn->wake.space = (uint64_t)(uintptr_t)object;
+        return object != NULL;
+    }
+    return true;
 }
 
 /* Whether the two entries have nothing but what a usual pair has; `expected` is the word of the
@@ -98,42 +115,44 @@ static inline bool pair_is_usual(const uint8_t *wake, const uint8_t *wait, uint6
             quick_word(wait, offsetof(struct sqe, spare))) == 0;
 }
 
-enum quick quick_wake_and_wait(struct cpu *cpu, struct thread *thread, const uint8_t *wake,
-                               const uint8_t *wait, struct thread **next)
+enum quick quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next)
 {
+    const uint8_t *wake = ring_peek(&thread->ring, thread->ring.sq_head);
+    const uint8_t *wait = ring_peek(&thread->ring, thread->ring.sq_head + 1);
+    struct process *process = thread->process;
     struct cap_id wake_cap = {quick_word(wake, offsetof(struct sqe, cap))};
     struct cap_id wait_cap = {quick_word(wait, offsetof(struct sqe, cap))};
     uint64_t expected = quick_word(wait, offsetof(struct sqe, result_bytes));
+    bool shared = (wake_cap.raw | wait_cap.raw) != 0;
     enum quick quick = QUICK_NONE;
+    struct object *over = NULL;
     struct park_turn turn;
 
     if (!pair_is_usual(wake, wait, expected)) {
         return QUICK_NONE;
     }
     turn.wake = key_own(thread, wake);
-    turn.wake_object = NULL;
     turn.wake_data = quick_word(wake, offsetof(struct sqe, user_data));
-    turn.wait.key = key_own(thread, wait);
-    turn.wait.object = NULL;
+    turn.wait = key_own(thread, wait);
+    turn.wait_object = NULL;
+    turn.shared = NULL;
     turn.wait_data = quick_word(wait, offsetof(struct sqe, user_data));
     turn.expected = (uint32_t)(expected >> VALUE_SHIFT);
-    if ((turn.wake.address | turn.wait.key.address) % WORD_BYTES != 0) {
+    if ((turn.wake.address | turn.wait.address) % WORD_BYTES != 0) {
         return QUICK_NONE;
     }
-    if (((wake_cap.raw | wait_cap.raw) == 0 ||
-         objects_find(thread->process, wake_cap, wait_cap, &turn)) &&
-        !park_key_equal(turn.wake, turn.wait.key)) {
-        if (turn.wait.object != NULL) {
-            memory_permit_begin(); /* a page */
-            turn.wait.shared =
-                turn.wait.object->type->word(turn.wait.object, turn.wait.key.address);
-            memory_permit_end();
-        }
-        quick = park_turn(cpu, thread, &turn, next);
+    if (shared) {
+        spinlock_lock(&process->lock);
     }
-    object_drop(turn.wake_object);
-    if (quick == QUICK_NONE) {
-        object_drop(turn.wait.object); /* else its operation's */
+    if ((!shared || objects_find(process, wake_cap, wait_cap, &turn)) &&
+        !park_key_equal(turn.wake, turn.wait)) {
+        quick = park_turn(cpu, thread, &turn, next, &over);
+    }
+    if (shared) {
+        spinlock_unlock(&process->lock);
+    }
+    if (UNLIKELY(over != NULL)) {
+        object_unref(over);
     }
     return quick;
 }

@@ -5,10 +5,10 @@
 
 #include "kernel/dispatch/quick.h"
 
-/* Carries out the two submissions that are left, the shared entries `wake`, an UNPARK, and `wait`,
- * if both are usual and the thread waits for the completions of both; `next` is not NULL. WAIT,
- * SWITCH or NONE, as quick_submission. */
-MUST_USE enum quick quick_wake_and_wait(struct cpu *cpu, struct thread *thread, const uint8_t *wake,
-                                        const uint8_t *wait, struct thread **next);
+/* Carries out the two submissions that are left, an UNPARK and a PARK, if they are that, both are
+ * usual, and the thread is about to wait for completions without a time limit; `next` is not NULL.
+ * As quick_submission. */
+MUST_USE enum quick quick_wake_and_wait(struct cpu *cpu, struct thread *thread,
+                                        struct thread **next);
 
 #endif

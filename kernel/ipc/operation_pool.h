@@ -37,22 +37,30 @@ static inline bool operation_may_receive(const struct thread *thread)
     return thread->receives < thread->ring.cq_entries / 2;
 }
 
+/* Gives back an operation of `kind` that holds nothing and never had a place, slots or a receiver.
+ * calls_used is the caller's to count down. */
+static inline void operation_put(struct thread *thread, struct operation *operation,
+                                 enum operation_kind kind)
+{
+    ASSERT(operation->kind == kind && kind != OPERATION_FREE);
+    thread->operations_used--;
+    operation->kind = OPERATION_FREE;
+    operation->free_next = thread->operations_free;
+    thread->operations_free = operation;
+}
+
 /* Gives back an operation of `kind` that holds nothing any more but slots. calls_used is the
  * caller's to count down. */
 static inline void operation_push(struct thread *thread, struct operation *operation,
                                   enum operation_kind kind)
 {
-    ASSERT(operation->kind == kind && kind != OPERATION_FREE);
     ASSERT(operation->target == NULL && operation->bundle.count == 0);
     thread->slots_over += operation->slots;
     thread->receives -= kind == OPERATION_RECEIVE;
-    thread->operations_used--;
     operation->slots = 0;
-    operation->kind = OPERATION_FREE;
     operation->endpoint = NULL;
     operation->receiver = NULL;
-    operation->free_next = thread->operations_free;
-    thread->operations_free = operation;
+    operation_put(thread, operation, kind);
 }
 
 #endif

@@ -3,8 +3,23 @@
 #ifndef KERNEL_IPC_PARK_H
 #define KERNEL_IPC_PARK_H
 
-#include "kernel/dispatch/quick.h"
+#include "core/park.h"
 #include "kernel/ipc/park_waits.h"
+#include "kernel/sched/process.h"
+
+/* Those who wait at the words whose keys fall into one bucket. */
+struct park_place {
+    struct spinlock lock; /* two at most, the lower one first */
+    struct park_bucket waiters;
+};
+
+extern struct park_place park_places[PARK_BUCKETS];
+extern uint64_t park_seed; /* fixed at boot */
+
+static inline struct park_place *park_place_of(struct park_key key)
+{
+    return &park_places[park_bucket_of(key, park_seed)];
+}
 
 /* A word to wait at. */
 struct park_word {
@@ -36,25 +51,9 @@ MUST_USE enum transport_error park_begin(struct thread *thread, const struct par
  * many. No lock is held. */
 uint32_t park_wake(struct park_key key, uint32_t limit);
 
-/* One thread wakes another and waits itself. */
-struct park_turn {
-    struct park_key wake;
-    uint64_t wake_data;         /* user_data of the UNPARK */
-    struct object *wake_object; /* the caller's, for the time of the call; NULL: private memory */
-    struct park_word wait;      /* another key than `wake` */
-    uint64_t wait_data;         /* of the PARK */
-    uint32_t expected;
-};
-
-/*
- * Carries out the next two submissions of the current thread, which are all that is left before it
- * waits: wakes the one that waits longest at turn->wake, and waits at turn->wait, with a direct
- * switch if both can be (quick_submission). The operation takes over the caller's reference of
- * turn->wait.object. NONE: the word has another value or cannot be read, no operation is left, or
- * the thread would not wait; nothing happened. No lock is held.
- */
-MUST_USE enum quick park_turn(struct cpu *cpu, struct thread *thread, const struct park_turn *turn,
-                              struct thread **next);
+/* The operation waits in `place`, or was just taken out of its bucket, and is in no list any more;
+ * its object, whose reference is the caller's to give up. The place is locked. */
+struct object *park_leave(struct park_place *place, struct operation *operation);
 
 /* Takes back a PARK operation of a thread of this CPU, with a CANCELLED completion or none. False:
  * it ended before. */

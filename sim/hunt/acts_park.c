@@ -44,13 +44,35 @@ static void submit_park(struct actor *actor, uint32_t *word)
     (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
 }
 
+/* Wakes one at one word and waits at another, as those do that hand work to and fro. */
+static void hand_on(struct actor *actor)
+{
+    uint32_t *wake = word_of(actor);
+    uint32_t *wait = word_of(actor);
+    struct sqe sqe = {.opcode = OPCODE_UNPARK, .address = (uintptr_t)wake, .value = 1};
+
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    sqe = (struct sqe){.opcode = OPCODE_PARK,
+                       .address = (uintptr_t)wait,
+                       .value = *wait,
+                       .timeout_ns = TIMEOUT_NONE};
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    /* The first thread of all must not wait for ever. */
+    actor_enter(actor, 2,
+                actor->thread == hunt_thread_name(1, 1) ? ACT_TIMEOUT_SHORT_NS : TIMEOUT_NONE);
+}
+
 void act_park(struct actor *actor)
 {
     uint32_t *word = word_of(actor);
     uint64_t times = 1 + (actor_below(actor, 3) == 0);
 
     for (uint64_t i = 0; i < times; i++) {
-        switch (actor_below(actor, 5)) {
+        switch (actor_below(actor, 6)) {
+        case 5:
+            actor_enter(actor, 0, 0);
+            hand_on(actor);
+            break;
         case 0:
         case 1:
             submit_park(actor, word);

@@ -122,6 +122,7 @@ struct hunt_report {
     uint8_t shape[HUNT_SHAPES];                  /* interleavings met */
     uint64_t shapes;
     uint64_t short_count[HUNT_SHORT_COUNT];
+    uint64_t pairs;                         /* of an UNPARK and a PARK that went by the short way */
     uint64_t fault_count[HUNT_FAULT_COUNT]; /* that took place */
     struct hunt_twin twin;                  /* of the last run that was one */
 };

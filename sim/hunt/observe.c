@@ -29,7 +29,9 @@ enum {
 struct doing {
     struct model_actor actor;
     bool in_short;               /* in the short way, */
-    struct model_actor accepted; /* which accepted this one last */
+    struct model_actor accepted; /* which accepted this one last, an UNPARK and the PARK behind it
+                                    as one: it is the UNPARK that completes others */
+    uint64_t pair[2];            /* these two, if they were the last */
     uint64_t done;               /* model time: nothing accepted here was looked at before */
 };
 
@@ -57,6 +59,8 @@ enum quick __real_quick_submission(struct cpu *cpu, struct thread *thread, uint3
                                    struct thread **next);
 enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint32_t left,
                                    struct thread **next);
+enum quick __real_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
+enum quick __wrap_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
 void __real_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
@@ -93,7 +97,7 @@ static struct doing *doing_here(void)
 }
 
 /* Who works here: a submission being dispatched, or the one that the short way accepted last, which
- * it does under the endpoint's lock. */
+ * it does under the endpoint's lock or the word's. */
 static const struct model_actor *actor_here(void)
 {
     const struct doing *doing = doing_here();
@@ -194,7 +198,9 @@ static void short_begin(void)
 static void short_end(void)
 {
     doing_here()->in_short = false;
+    doing_here()->done = model_time();
     doing_here()->accepted = (struct model_actor){0};
+    doing_here()->pair[0] = doing_here()->pair[1] = 0;
 }
 
 unsigned __wrap_quick_drain(struct thread *thread, unsigned limit)
@@ -233,6 +239,28 @@ enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint3
     return quick;
 }
 
+/* Mostly from the system call itself, now and then inside quick_submission. */
+enum quick __wrap_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next)
+{
+    struct doing *doing = doing_here();
+    bool inside = doing->in_short;
+    enum quick quick = QUICK_NONE;
+
+    if (!way_is_long()) {
+        short_begin();
+        quick = __real_quick_wake_and_wait(cpu, thread, next);
+        if (quick != QUICK_NONE) {
+            model_dispatched(doing->pair[0]);
+            model_dispatched(doing->pair[1]);
+            hunt_report->pairs++;
+        }
+        if (!inside) {
+            short_end();
+        }
+    }
+    return quick;
+}
+
 void __wrap_thread_start(struct thread *thread)
 {
     const void *header = thread->ring.header;
@@ -247,8 +275,13 @@ static void submission_taken(const struct thread *thread, const struct sqe *sqe)
     hunt_report->operations++;
     hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
     model_taken(thread->process->pid, look_thread_name(thread), sqe, doing_here()->done);
-    doing_here()->done = model_time();
-    if (doing_here()->in_short) {
+    if (doing_here()->in_short) { /* it may look at a whole run before it takes the first */
+        doing_here()->pair[0] = doing_here()->pair[1];
+        doing_here()->pair[1] = sqe->user_data;
+    } else {
+        doing_here()->done = model_time();
+    }
+    if (doing_here()->in_short && sqe->opcode != OPCODE_PARK) {
         doing_here()->accepted = (struct model_actor){.submission = sqe->user_data,
                                                       .pid = thread->process->pid,
                                                       .thread = look_thread_name(thread)};
