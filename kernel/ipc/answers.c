@@ -206,11 +206,12 @@ bool answers_call_remove(struct thread *thread, struct operation *operation)
     return waits;
 }
 
-bool answers_forget(struct thread *thread)
+bool answers_forget(struct thread *thread, unsigned *job_priority)
 {
     bool over;
 
     spinlock_lock(&thread->ring_lock);
+    *job_priority = thread->answers_running ? thread->answers_job.task.priority : LIMIT_PRIORITIES;
     over = !thread->answers_running && thread->operations_used == 0;
     if (over) {
         answer_table_init(&thread->answers, thread->answers.memory);

@@ -42,7 +42,7 @@ MUST_USE enum transport_error answers_finish(struct thread *thread, uint32_t id)
 MUST_USE bool answers_call_remove(struct thread *thread, struct operation *operation);
 
 /* The retiring thread, whose operations are over, forgets its answers; false: the job still runs,
- * on this CPU. */
-MUST_USE bool answers_forget(struct thread *thread);
+ * on this CPU, at the priority *job_priority; or has begun operations since. */
+MUST_USE bool answers_forget(struct thread *thread, unsigned *job_priority);
 
 #endif

@@ -154,8 +154,16 @@ void sched_thread_wait(struct thread *thread)
 
 void sched_requeue(struct cpu *cpu, struct thread *thread)
 {
+    sched_requeue_below(cpu, thread, LIMIT_PRIORITIES);
+}
+
+void sched_requeue_below(struct cpu *cpu, struct thread *thread, unsigned most)
+{
+    unsigned priority;
+
     spinlock_lock(&cpu->run_lock);
-    run_queue_push_back(&cpu->run_queue, &thread->task.node, task_priority(&thread->task));
+    priority = task_priority(&thread->task);
+    run_queue_push_back(&cpu->run_queue, &thread->task.node, priority < most ? priority : most);
     spinlock_unlock(&cpu->run_lock);
 }
 

@@ -112,6 +112,10 @@ void sched_thread_hurry(struct thread *thread);
 /* Queues the current thread behind its equals; the caller ends in cpu_run. */
 void sched_requeue(struct cpu *cpu, struct thread *thread);
 
+/* The same of a thread that is ending, at a priority of at most `most`: that of the job it waits
+ * for, which would never run behind a thread that asks again and again at a greater one. */
+void sched_requeue_below(struct cpu *cpu, struct thread *thread, unsigned most);
+
 /* 0, or the number of the first broken invariant of sched.c; takes the CPU's run lock. */
 MUST_USE unsigned sched_check(struct cpu *cpu);
 

@@ -535,6 +535,7 @@ void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
 void thread_retire(struct thread *thread)
 {
     struct process *process = thread->process;
+    unsigned job_priority;
     bool last;
 
     ASSERT(arch_cpu_this()->current != thread);
@@ -545,9 +546,9 @@ void thread_retire(struct thread *thread)
         sched_requeue(thread->task.cpu, thread);
         return;
     }
-    if (!answers_forget(thread)) {
+    if (!answers_forget(thread, &job_priority)) {
         thread->cancelled = 0; /* the job may have begun operations meanwhile */
-        sched_requeue(thread->task.cpu, thread);
+        sched_requeue_below(thread->task.cpu, thread, job_priority);
         return;
     }
     operations_unreserve(thread);
