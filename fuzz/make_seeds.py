@@ -323,6 +323,26 @@ DISPATCH_SEEDS |= {
     "spawn-dies": spawn_with() + one(WAIT, 255, 255) + object_call(9, 0, LAST) + object_call(8, 0, LAST),
     "spawns": many(object_call(6), 12),
 }
+
+# Init's own endpoint, by its place among all that init holds, as the first grant of a child.
+SERVES = bytes([0xC0 | 7]) + bytes(5)
+LATER, NEVER = (waiting(one(PARK, how)) for how in (0x40, 0x60))  # the other two are out of the way
+ALONE = AWHILE * 3 + go_to(3) + NEVER + go_to(4) + NEVER + go_to(1) + one(NOP)
+DISPATCH_SEEDS |= {
+    # The fifth process receives at init's endpoint beside init, until there is no room for one more.
+    "receivers-fast": spawn_with(1, SERVES) + AWHILE * 3 + go_to(1) + RECEIVE + go_to(2) + call() +
+                      go_to(5) + many(RECEIVE, 63) + go_to(1) + many(RECEIVE, 62) +
+                      waiting(answer(opcode=RETURN_RECV)),
+    # It serves at a lower priority than its caller's, or calls at a lower one than its server's, while
+    # the second process is ready.
+    "priority-lent": spawn_with(9, SERVES) + ALONE + go_to(2) + LATER + go_to(1) + LATER + waiting(RECEIVE) +
+                     go_to(1) + waiting(call()) + go_to(2) +
+                     (LATER + go_to(5) + waiting(answer(opcode=RETURN_RECV)) + go_to(1) + LATER + go_to(1) +
+                      waiting(call())) * 3,
+    "priority-overtaken": spawn_with(9) + ALONE + go_to(2) + LATER + go_to(1) + waiting(RECEIVE) +
+                          (go_to(5) + waiting(call()) + one(WAIT, 255, 255) + go_to(1) +
+                           waiting(answer(opcode=RETURN_RECV)) + go_to(2) + LATER) * 4,
+}
 DISPATCH_SEEDS |= {f"object-{word}": one(OBJECT, word, 0, 0, 0) + one(ENTER, 4) for word in range(33)}
 
 
