@@ -710,6 +710,29 @@ enum transport_error hold_edge_pass(const struct hold_edge *from,
     return TRANSPORT_OK;
 }
 
+enum transport_error hold_edge_tell(const struct hold_edge *from,
+                                    const struct edge_telling *telling, struct hold_edge *to)
+{
+    const struct edge_method *needed = telling->owner != NULL ? telling->owner : &telling->told;
+    enum transport_error error = hold_edge_permits(from, needed->interface_id, needed->method);
+
+    ASSERT(telling->told.method < 64);
+    if (error != TRANSPORT_OK) {
+        return error;
+    }
+    if (telling->owner == NULL && from->mode != EDGE_MODE_COPY) {
+        return TRANSPORT_NOT_GRANTABLE;
+    }
+    *to = *from;
+    to->interface_id = telling->told.interface_id;
+    to->facet = UINT64_C(1) << telling->told.method;
+    to->badge = telling->owner != NULL ? 0 : from->badge;
+    to->mode = EDGE_MODE_NONE;
+    to->grantable = 0;
+    to->flags = 0;
+    return TRANSPORT_OK;
+}
+
 /* ---- the check ------------------------------------------------------------------------------ */
 
 struct slot_counts {

@@ -126,6 +126,28 @@ MUST_USE enum transport_error hold_edge_pass(const struct hold_edge *from,
                                              const struct edge_passing *passing,
                                              struct hold_edge *to);
 
+/* One method of one interface. */
+struct edge_method {
+    uint64_t interface_id;
+    uint16_t method;
+};
+
+struct edge_telling {
+    struct edge_method told;         /* what the kernel will call */
+    const struct edge_method *owner; /* `from` is an owner's edge and must have this; NULL: it is a
+                                        client's */
+};
+
+/*
+ * The edge through which the kernel calls, for a process, one method of what its parent names as
+ * `from`: that method and nothing else, never to be passed on. A client's edge must have the method
+ * and be one that may be copied; it keeps its badge. An owner's must have the right to make such
+ * edges; what it names stands for one without badge. WRONG_INTERFACE, NO_METHOD, NOT_GRANTABLE.
+ */
+MUST_USE enum transport_error hold_edge_tell(const struct hold_edge *from,
+                                             const struct edge_telling *telling,
+                                             struct hold_edge *to);
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 /* An empty table of at most `quota` edges (at most LIMIT_TABLE_SLOTS). */

@@ -186,6 +186,54 @@ static void test_passing(void **state)
     }
 }
 
+/* What the kernel may call of what a parent names: of a client's edge the method it has, of an
+ * owner's what that could make; never more, and never to be passed on. */
+static void test_telling(void **state)
+{
+    enum {
+        TOLD = 5,
+        OWNER = 9,
+        METHOD = 3,
+        MINT = 2,
+    };
+    static const struct edge_method mint = {OWNER, MINT};
+
+    (void)state;
+    for (unsigned bits = 0; bits < 24; bits++) {
+        bool owner = bits / 12 % 2 != 0;
+        int object;
+        struct hold_edge from = {.object = &object,
+                                 .interface_id = owner ? OWNER : TOLD,
+                                 .facet = UINT64_C(1) << (owner ? MINT : METHOD) | 1,
+                                 .badge = 7,
+                                 .mode = (uint8_t)(bits % 3),
+                                 .grantable = bits / 3 % 2,
+                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct edge_telling telling = {.told = {TOLD, METHOD}, .owner = owner ? &mint : NULL};
+        bool allowed = owner || from.mode == EDGE_MODE_COPY;
+        struct hold_edge to = {.badge = 99};
+
+        if (bits / 6 % 2 != 0) {
+            from.facet = CAP_FACET_ALL;
+        }
+        assert_int_equal(hold_edge_tell(&from, &telling, &to),
+                         allowed ? TRANSPORT_OK : TRANSPORT_NOT_GRANTABLE);
+        if (allowed) {
+            assert_ptr_equal(to.object, &object);
+            assert_int_equal(to.interface_id, TOLD);
+            assert_int_equal(to.facet, 1 << METHOD);
+            assert_int_equal(to.badge, owner ? 0 : 7);
+            assert_int_equal(to.mode, EDGE_MODE_NONE);
+            assert_int_equal(to.grantable, 0);
+            assert_int_equal(to.flags, 0);
+        }
+        from.facet = ~(UINT64_C(1) << (owner ? MINT : METHOD)) & 0xff;
+        assert_int_equal(hold_edge_tell(&from, &telling, &to), TRANSPORT_NO_METHOD);
+        from.interface_id = owner ? TOLD : OWNER;
+        assert_int_equal(hold_edge_tell(&from, &telling, &to), TRANSPORT_WRONG_INTERFACE);
+    }
+}
+
 static void test_facets(void **state)
 {
     (void)state;
@@ -207,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_nodes_go_with_the_last_reference),
         cmocka_unit_test(test_mistakes_are_caught),
         cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_telling),
         cmocka_unit_test(test_facets),
     };
 
