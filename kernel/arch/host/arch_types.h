@@ -37,13 +37,22 @@ struct arch_cpu {
     struct host_translation translation[HOST_TRANSLATIONS]; /* by page number, modulo */
 };
 
-/* A thread's program as it stopped: callee-saved registers lie on its own stack. */
+enum {
+    HOST_REGISTERS = 18,    /* of ucontext_t: r8 to eflags */
+    HOST_FLOAT_BYTES = 512, /* as FXSAVE leaves them */
+};
+
+/* A thread's program as it stopped: in a system call, callee-saved registers lie on its own stack;
+ * at a fault, all are here. */
 struct arch_context {
     uint64_t stack_pointer; /* user address: of the saved registers, or the fresh stack's top */
     uint64_t pc;            /* for reports */
     uint64_t result;        /* of the pending system call */
     uint64_t entry;         /* of a thread that has not run yet; 0: it has */
     uint64_t argument;
+    bool faulted;
+    uint64_t registers[HOST_REGISTERS];
+    uint8_t float_registers[HOST_FLOAT_BYTES];
 };
 
 enum {

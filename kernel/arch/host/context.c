@@ -67,6 +67,9 @@ static void user_enter(void *argument)
     context = cpu->context;
     ASSERT(context != NULL && machine.current == cpu);
     host_kernel_stack = cpu->arch.stack_top;
+    if (context->faulted) {
+        host_fault_resume(context);
+    }
     cpu->arch.in_user = true;
     if (context->entry != 0) {
         uint64_t entry = context->entry;

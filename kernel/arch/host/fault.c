@@ -2,12 +2,13 @@
 /*
  * Signals of the host are the machine's exceptions. One that comes while a program runs becomes
  * kernel_user_fault on the CPU's kernel stack; one that comes in the kernel is a bug of ours and
- * becomes kernel_fault. A program that faulted is not resumed: kernel_user_fault of this kernel
- * never returns, and arch_context has no room for all registers.
+ * becomes kernel_fault. A program that faulted is resumed by a signal of our own, whose handler
+ * returns to the registers of the fault.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <ucontext.h>
 
 #include "core/assert.h"
@@ -19,7 +20,11 @@ enum {
     ERROR_EXECUTE = 16,
 };
 
+_Static_assert(REG_R8 == 0 && REG_EFL + 1 == HOST_REGISTERS, "registers are one run of gregs");
+_Static_assert(sizeof(struct _libc_fpstate) == HOST_FLOAT_BYTES, "what FXSAVE leaves");
+
 static struct arch_fault pending_fault;
+static struct arch_context *resumed; /* by the signal under way; NULL: none is */
 
 static enum arch_fault_kind kind_of(int number)
 {
@@ -75,6 +80,34 @@ static void fault_enter(void *argument)
     cpu->context->pc = pending_fault.pc;
     host_switch_point(false);
     kernel_user_fault(cpu, &pending_fault);
+    arch_context_resume(cpu->context);
+}
+
+static void registers_save(struct arch_context *context, const ucontext_t *user)
+{
+    memcpy(context->registers, user->uc_mcontext.gregs, sizeof(context->registers));
+    memcpy(context->float_registers, user->uc_mcontext.fpregs, sizeof(context->float_registers));
+    context->faulted = true;
+}
+
+static void resume_handler(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *user = context;
+
+    (void)number;
+    (void)info;
+    ASSERT(resumed != NULL);
+    memcpy(user->uc_mcontext.gregs, resumed->registers, sizeof(resumed->registers));
+    memcpy(user->uc_mcontext.fpregs, resumed->float_registers, sizeof(resumed->float_registers));
+    resumed = NULL;
+    machine.current->arch.in_user = true;
+}
+
+void host_fault_resume(struct arch_context *context)
+{
+    context->faulted = false;
+    resumed = context;
+    (void)raise(SIGUSR2);
     host_fatal("a program cannot go on behind a fault here");
 }
 
@@ -95,6 +128,9 @@ static void handler(int number, siginfo_t *info, void *context)
         return;
     }
     fault_describe(&pending_fault, number, info, user);
+    if (cpu->arch.in_user && cpu->context != NULL) {
+        registers_save(cpu->context, user);
+    }
     registers[REG_RDI] = (greg_t)(uintptr_t)cpu->arch.stack_top;
     registers[REG_RDX] = (greg_t)(uintptr_t)cpu;
     registers[REG_RSI] = (greg_t)(uintptr_t)(cpu->arch.in_user ? fault_enter : kernel_enter);
@@ -109,11 +145,16 @@ void host_signals_init(void)
 {
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction resume = {.sa_sigaction = resume_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     stack_t stack = {.ss_sp = malloc(ALTERNATE_BYTES), .ss_size = ALTERNATE_BYTES};
 
     sigemptyset(&action.sa_mask);
     if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0) {
         host_fatal("no stack for signals");
+    }
+    sigemptyset(&resume.sa_mask);
+    if (sigaction(SIGUSR2, &resume, NULL) != 0) {
+        host_fatal("a signal cannot be handled");
     }
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         if (sigaction(numbers[i], &action, NULL) != 0) {

@@ -78,6 +78,9 @@ extern void *host_kernel_stack;
 
 void host_signals_init(void);
 
+/* Goes on with a program that faulted, where it was. The context is of this CPU. */
+NORETURN void host_fault_resume(struct arch_context *context);
+
 /* ---- memory.c, tables.c ---- */
 
 void host_memory_init(void);
