@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults of programs: one report that names process, thread, cause, address, registers and what to
- * do next; then the process ends as faulted. Everything else goes on.
+ * Faults of programs. The process's handler is asked what becomes of the thread, if it has one
+ * (kernel/ipc/fault_call.c). Without one, or by its word: one report that names process, thread,
+ * cause, address, registers and what to do next; then the process ends as faulted. Everything else
+ * goes on.
  */
 #include "kernel/fault.h"
 
+#include "core/string.h"
+#include "kernel/ipc/fault_call.h"
 #include "kernel/irq_probe.h"
 #include "kernel/log.h"
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
 
-const char *fault_kind_text(const struct arch_fault *fault)
+enum {
+    KIND_BYTES = 64, /* more than the words of any kind */
+};
+
+/* In the user's words. */
+static const char *fault_kind_text(const struct arch_fault *fault)
 {
     switch (fault->kind) {
     case ARCH_FAULT_PAGE:
@@ -93,17 +102,90 @@ static void fault_report(const struct thread *thread, const struct arch_fault *f
     log_report_end();
 }
 
+static enum process_fault_cause fault_cause(const struct arch_fault *fault)
+{
+    switch (fault->kind) {
+    case ARCH_FAULT_PAGE:
+        return PROCESS_FAULT_CAUSE_PAGE;
+    case ARCH_FAULT_PRIVILEGE:
+        return PROCESS_FAULT_CAUSE_PRIVILEGE;
+    case ARCH_FAULT_ADDRESS:
+        return PROCESS_FAULT_CAUSE_ADDRESS;
+    case ARCH_FAULT_DIVIDE:
+        return PROCESS_FAULT_CAUSE_DIVIDE;
+    case ARCH_FAULT_INSTRUCTION:
+        return PROCESS_FAULT_CAUSE_INSTRUCTION;
+    case ARCH_FAULT_ALIGNMENT:
+        return PROCESS_FAULT_CAUSE_ALIGNMENT;
+    case ARCH_FAULT_FLOAT:
+        return PROCESS_FAULT_CAUSE_FLOATING_POINT;
+    case ARCH_FAULT_BREAKPOINT:
+        return PROCESS_FAULT_CAUSE_BREAKPOINT;
+    case ARCH_FAULT_OTHER:
+        break;
+    }
+    return PROCESS_FAULT_CAUSE_OTHER;
+}
+
+static enum process_fault_access fault_access(const struct arch_fault *fault)
+{
+    if (fault->kind != ARCH_FAULT_PAGE) {
+        return PROCESS_FAULT_ACCESS_NONE;
+    }
+    if (fault->execute) {
+        return PROCESS_FAULT_ACCESS_EXECUTE;
+    }
+    return fault->write ? PROCESS_FAULT_ACCESS_WRITE : PROCESS_FAULT_ACCESS_READ;
+}
+
+void fault_report_build(struct process_fault_report_builder report, const struct arch_fault *fault,
+                        uint64_t thread_id)
+{
+    const char *kind = fault_kind_text(fault);
+
+    process_fault_report_set_kind(report,
+                                  (struct capn_text){kind, string_length(kind, KIND_BYTES)});
+    process_fault_report_set_vector(report, (uint16_t)fault->vector);
+    process_fault_report_set_address(report, fault->address);
+    process_fault_report_set_instruction_pointer(report, fault->pc);
+    process_fault_report_set_stack_pointer(report, fault->stack);
+    process_fault_report_set_thread_id(report, thread_id);
+    process_fault_report_set_cause(report, fault_cause(fault));
+    process_fault_report_set_access(report, fault_access(fault));
+    process_fault_report_set_mapped(report, fault->kind == ARCH_FAULT_PAGE && fault->present);
+}
+
+struct process_exit fault_exit(const struct thread *thread, const struct arch_fault *fault)
+{
+    return (struct process_exit){.kind = EXIT_KIND_FAULTED,
+                                 .code = FAULT_EXIT_CODE,
+                                 .fault = *fault,
+                                 .fault_thread = thread->id};
+}
+
+void fault_ends_thread(const struct thread *thread, const struct arch_fault *fault)
+{
+    fault_report(thread, fault);
+}
+
+void fault_ends_process(const struct thread *thread, const struct arch_fault *fault)
+{
+    struct process_exit exit = fault_exit(thread, fault);
+
+    fault_report(thread, fault);
+    process_kill(thread->process, &exit);
+}
+
 void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault)
 {
     struct thread *thread = cpu->current;
 
     irq_probe_begin(IRQ_STRETCH_FAULT);
+    if (thread->fault_desk != NULL && fault_call_send(thread, fault)) {
+        cpu_run(cpu);
+    }
     if (!process_is_dying(thread->process)) {
-        fault_report(thread, fault);
-        process_kill(thread->process, &(struct process_exit){.kind = EXIT_KIND_FAULTED,
-                                                             .code = -1,
-                                                             .fault = *fault,
-                                                             .fault_thread = thread->id});
+        fault_ends_process(thread, fault);
     }
     sched_requeue(cpu, thread);
     cpu_run(cpu);

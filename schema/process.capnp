@@ -59,7 +59,9 @@ struct SpawnRequest {
   # Of the first thread.
 
   faultEndpoint @7 :EndpointFile.Endpoint;
-  # Told about faults of the child's threads; null leaves them to end the process.
+  # Who decides about faults of the child's threads (FaultHandler in fault.capnp): an owner's edge
+  # with mint, or a client's of the interface FaultHandler, whose badge then tells whose faults they
+  # are. Null leaves faults to end the process.
 
   inheritDescriptors @8 :Bool;
   # True: the caller's slots 0 to 255 are inherited as well, each without the right to grant.
@@ -77,6 +79,29 @@ enum ExitKind {
   faulted @3; # by a processor exception
 }
 
+enum FaultCause {
+  # Why the processor refused to go on.
+
+  other @0;
+  page @1;          # memory that is not mapped, or not for this access
+  privilege @2;     # an instruction, segment or gate that is the kernel's alone
+  address @3;       # an address that no program can have
+  divide @4;        # by zero, or the quotient does not fit
+  instruction @5;   # none that the processor knows
+  alignment @6;
+  floatingPoint @7;
+  breakpoint @8;    # the instruction pointer is behind it
+}
+
+enum FaultAccess {
+  # What a thread tried to do with memory.
+
+  none @0; # the cause is another than page
+  read @1;
+  write @2;
+  execute @3;
+}
+
 struct FaultReport {
   # What the processor said when a thread faulted.
 
@@ -86,6 +111,9 @@ struct FaultReport {
   instructionPointer @3 :UInt64;
   stackPointer @4 :UInt64;
   threadId @5 :UInt64;
+  cause @6 :FaultCause;
+  access @7 :FaultAccess;
+  mapped @8 :Bool;             # for page faults: the page is there, without the right
 }
 
 struct ExitReport {
@@ -151,7 +179,8 @@ interface ProcessSpawner {
   # source); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);
   # permissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with
   # the right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,
-  # methodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);
+  # methodNotInFacet (image.object, faultEndpoint); notGrantable (faultEndpoint: a client's edge that
+  # may not be copied); limitExceeded (grants, arguments; faultEndpoint: its messages are too small);
   # quotaExceeded; outOfMemory.
   # Lifetime: the process lives until it ends or is killed; dropping the handle leaves it running.
   # Minted by: the manifest.

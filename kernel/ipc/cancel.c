@@ -11,6 +11,7 @@
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/fault_call.h"
 #include "kernel/ipc/park.h"
 #include "kernel/ipc/wait.h"
 #include "kernel/sched/process.h"
@@ -60,6 +61,7 @@ static bool cancel(struct operation *operation, bool completes)
     case OPERATION_CALL:
     case OPERATION_RECEIVE:
     case OPERATION_WATCH:
+    case OPERATION_FAULT:
         ended = endpoint_operation_cancel(endpoint, operation, completes);
         break;
     case OPERATION_WAIT:
@@ -89,13 +91,18 @@ bool operation_cancel(struct operation *operation)
 bool operations_cancel(struct thread *thread)
 {
     struct cpu *cpu = arch_cpu_this();
+    unsigned count = LIMIT_OPERATIONS + (thread->fault_desk != NULL);
     unsigned ended = 0;
 
     cpu->effects = 0;
-    while (cpu->effects < CANCELLED_BYTES && thread->cancelled < LIMIT_OPERATIONS &&
+    while (cpu->effects < CANCELLED_BYTES && thread->cancelled < count &&
            ended < CANCELLED_PER_STEP) {
-        ended += cancel(thread_operation(thread, thread->cancelled), false);
+        struct operation *operation = thread->cancelled < LIMIT_OPERATIONS
+                                          ? thread_operation(thread, thread->cancelled)
+                                          : &thread->fault_desk->operation;
+
+        ended += cancel(operation, false);
         thread->cancelled++;
     }
-    return thread->cancelled == LIMIT_OPERATIONS;
+    return thread->cancelled == count;
 }

@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
+#include "kernel/ipc/fault_call.h"
 #include "kernel/ipc/operation_pool.h"
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
@@ -142,6 +143,12 @@ void operation_release_locked(struct operation *operation)
     if (operation->counted) {
         calls_give(thread);
     }
+    if (UNLIKELY(operation->kind == OPERATION_FAULT)) {
+        operation->kind = OPERATION_FREE; /* and in no list */
+        operation->endpoint = NULL;
+        operation->receiver = NULL;
+        return;
+    }
     operation_push(thread, operation, operation->kind);
 }
 
@@ -170,6 +177,10 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
     struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
     uint32_t answer;
 
+    if (UNLIKELY(operation->kind == OPERATION_FAULT)) {
+        fault_call_complete(operation, result, flags);
+        return;
+    }
     if (refusal != NULL) {
         cqe.refusal = *refusal;
     }

@@ -28,6 +28,7 @@ enum operation_kind {
     OPERATION_JOB,      /* a job completes it */
     OPERATION_PARK,     /* at a word */
     OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
+    OPERATION_FAULT,    /* at an endpoint, by the kernel: kernel/ipc/fault_call.c */
 };
 
 struct operation {

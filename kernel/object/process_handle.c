@@ -23,14 +23,8 @@ static void exit_report_build(struct process_exit_report_builder report,
     process_exit_report_set_cpu_time_ns(report, process->cpu_time_ns);
     process_exit_report_set_peak_frames(report, exit->peak_frames);
     if (exit->kind == EXIT_KIND_FAULTED) {
-        struct process_fault_report_builder fault = process_exit_report_init_fault(report);
-
-        process_fault_report_set_kind(fault, text_of(fault_kind_text(&exit->fault)));
-        process_fault_report_set_vector(fault, (uint16_t)exit->fault.vector);
-        process_fault_report_set_address(fault, exit->fault.address);
-        process_fault_report_set_instruction_pointer(fault, exit->fault.pc);
-        process_fault_report_set_stack_pointer(fault, exit->fault.stack);
-        process_fault_report_set_thread_id(fault, exit->fault_thread);
+        fault_report_build(process_exit_report_init_fault(report), &exit->fault,
+                           exit->fault_thread);
     }
 }
 

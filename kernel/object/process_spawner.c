@@ -2,6 +2,7 @@
 /* ProcessSpawner: checks a SpawnRequest whole, then starts the job that carries it out. */
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
+#include "kernel/ipc/fault_call.h"
 #include "kernel/mem/account.h"
 #include "kernel/object/facet.h"
 #include "kernel/object/inherit.h"
@@ -202,6 +203,47 @@ static bool image_read(struct capn_request *request, struct process_spawn_reques
     return true;
 }
 
+/* What an edge that may not be told of faults is refused with. */
+static uint16_t fault_reason(enum transport_error error)
+{
+    switch (error) {
+    case TRANSPORT_NO_METHOD:
+        return EXCEPTION_REASON_METHOD_NOT_IN_FACET;
+    case TRANSPORT_NOT_GRANTABLE:
+        return EXCEPTION_REASON_NOT_GRANTABLE;
+    case TRANSPORT_TOO_LARGE:
+        return EXCEPTION_REASON_LIMIT_EXCEEDED;
+    default:
+        return EXCEPTION_REASON_WRONG_INTERFACE;
+    }
+}
+
+/* Who is told of the child's faults. The edge is the child's from here on. */
+static bool fault_read(struct capn_request *request, struct spawn *spawn,
+                       struct process_spawn_request_reader message)
+{
+    struct process *child = spawn->process;
+    enum transport_error error;
+    struct hold_edge named;
+    struct hold_edge told;
+
+    if (!process_spawn_request_has_fault_endpoint(message)) {
+        return true;
+    }
+    if (!call_argument(request, process_spawn_request_get_fault_endpoint(message), &named)) {
+        return false;
+    }
+    error = fault_edge_make(&named, &told);
+    edge_drop(&named);
+    if (error != TRANSPORT_OK) {
+        return refuse(request, fault_reason(error), "request.faultEndpoint", FAULT_MESSAGE_BYTES);
+    }
+    spinlock_lock(&child->lock);
+    child->fault_edge = told;
+    spinlock_unlock(&child->lock);
+    return true;
+}
+
 static struct ledger_amounts quotas_read(struct authority_quotas_reader from)
 {
     return (struct ledger_amounts){{
@@ -265,9 +307,6 @@ static bool plan_create(struct capn_request *request, struct process_spawn_reque
     if (!name_check(request, name, "request.name")) {
         return false;
     }
-    if (process_spawn_request_has_fault_endpoint(message)) {
-        return refuse(request, EXCEPTION_REASON_UNSUPPORTED, "request.faultEndpoint", 0);
-    }
     if (!image_read(request, message, &plan, &file)) {
         return false;
     }
@@ -327,7 +366,7 @@ static enum capn_dispatch spawner_spawn(void *object, struct capn_request *reque
         return CAPN_DISPATCH_REFUSED;
     }
     if (!descriptors_read(request, spawn, message) || !grants_read(request, spawn, message) ||
-        !arguments_read(request, spawn, message)) {
+        !fault_read(request, spawn, message) || !arguments_read(request, spawn, message)) {
         spawn_discard(spawn);
         return CAPN_DISPATCH_REFUSED;
     }

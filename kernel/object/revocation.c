@@ -76,7 +76,13 @@ static bool grace_is_over(struct revocation *revocation)
 static bool table_search(struct revocation *revocation)
 {
     struct process *process = revocation->at;
+    struct hold_edge told;
 
+    if (revocation->slot == 0 && process_fault_edge_take(process, revocation->step.above, &told)) {
+        edge_drop(&told);
+        revocation->edges++;
+        return true;
+    }
     for (unsigned i = 0; i < BURY_EDGES; i++) {
         struct hold_edge edge;
         bool found;

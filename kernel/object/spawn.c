@@ -333,6 +333,11 @@ static struct provenance grant_origin(const struct spawn *spawn, unsigned index)
 /* Whether none of the plan's edges was revoked since it was looked up. Child's lock held. */
 static bool edges_alive(struct spawn *spawn)
 {
+    struct hold_edge *told = &spawn->process->fault_edge;
+
+    if (told->object != NULL && !hold_edge_is_alive(told)) {
+        return false;
+    }
     for (unsigned i = 0; i < spawn->grant_count; i++) {
         if (!hold_edge_is_alive(&spawn->grant[i].edge)) {
             return false;

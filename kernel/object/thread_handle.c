@@ -122,7 +122,7 @@ void thread_record_open(struct thread_record *record, struct thread *thread)
 void thread_record_close(struct thread_record *record, struct thread *thread)
 {
     struct process *process = thread->process;
-    struct process_exit exit = {.kind = EXIT_KIND_EXITED, .code = thread->exit_code};
+    struct process_exit exit = thread_exit_of(thread);
 
     if (!thread->exiting) {
         spinlock_lock(&process->lock);

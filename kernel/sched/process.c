@@ -249,6 +249,31 @@ void process_kill(struct process *process, const struct process_exit *exit)
     spinlock_unlock(&process->lock);
 }
 
+bool process_tells_faults(struct process *process)
+{
+    bool tells;
+
+    spinlock_lock(&process->lock);
+    tells = process->fault_edge.object != NULL;
+    spinlock_unlock(&process->lock);
+    return tells;
+}
+
+bool process_fault_edge_take(struct process *process, const struct grant_node *above,
+                             struct hold_edge *edge)
+{
+    bool takes;
+
+    spinlock_lock(&process->lock);
+    *edge = process->fault_edge;
+    takes = edge->object != NULL && (above == NULL || grant_is_below(edge->grant, above));
+    if (takes) {
+        process->fault_edge = (struct hold_edge){.object = NULL};
+    }
+    spinlock_unlock(&process->lock);
+    return takes;
+}
+
 static bool teardown_step(struct job *job);
 
 static void teardown_start(struct process *process)
@@ -294,6 +319,12 @@ void process_abandon(struct process *process, enum exit_kind kind)
 /* Drops a few edges; false: none was left. */
 static bool teardown_edges(struct process *process)
 {
+    struct hold_edge told;
+
+    if (process_fault_edge_take(process, NULL, &told)) {
+        edge_drop(&told);
+        return true;
+    }
     for (unsigned i = 0; i < TEARDOWN_EDGES; i++) {
         struct hold_edge edge;
         bool found;

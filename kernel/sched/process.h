@@ -69,6 +69,7 @@ struct process {
     uint64_t next_thread_id;
     struct waitable waits[PROCESS_WAITS];
     struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
+    struct hold_edge fault_edge; /* who is told of faults of its threads; object NULL: nobody */
     struct process_exit exit;
     uint64_t cpu_time_ns; /* charged to the budgets of threads that have retired */
     /* atomic, grows only: */
@@ -125,6 +126,14 @@ static inline bool process_is_dying(const struct process *process)
 {
     return atomic_load_acquire_u32(&process->state) >= PROCESS_DYING;
 }
+
+/* Whether faults of its threads are told to anybody, as far as is known now. */
+bool process_tells_faults(struct process *process);
+
+/* Takes the edge that they are told through away if it is `above` or below it (NULL: in any case);
+ * it is the caller's to drop. False: there is none such. */
+bool process_fault_edge_take(struct process *process, const struct grant_node *above,
+                             struct hold_edge *edge) MUST_USE;
 
 /* A job works on the live process for one of its threads, whose call is under way: the teardown
  * waits for the process_thread_gone(process, NULL) that ends it. */

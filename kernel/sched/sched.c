@@ -15,7 +15,8 @@
  * Of each thread that was started and has not ended (sched_thread_check):
  *  5. It is current on its home CPU or on none.
  *  6. At most one of these is so: it is queued; it waits in cap_enter; it waits for its next
- * budget. At rest, when no CPU is in the middle of anything: exactly one, or it is current.
+ * budget; it is stopped by a fault. At rest, when no CPU is in the middle of anything: exactly one,
+ * or it is current.
  *  7. Its own time and its loans hold (core/sched_context.c): no time comes from nothing.
  *  5. A thread that is queued or runs lends to nobody (task_begin).
  *
@@ -533,7 +534,8 @@ unsigned sched_thread_check(const struct thread *thread, bool at_rest)
 {
     const struct cpu *home = thread->task.cpu;
     unsigned states = (thread->task.node.queued ? 1U : 0U) + (thread->waiting ? 1U : 0U) +
-                      (deadline_node_is_queued(&thread->time_timer.node) ? 1U : 0U);
+                      (deadline_node_is_queued(&thread->time_timer.node) ? 1U : 0U) +
+                      (thread->fault_state != FAULT_NONE ? 1U : 0U);
 
     for (unsigned i = 0; i < LIMIT_CPUS; i++) {
         if (cpus[i] != NULL && cpus[i] != home && cpus[i]->current == thread) {

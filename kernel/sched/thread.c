@@ -8,6 +8,8 @@
  *   RUNNING -> WAITING       cap_enter, under ring_lock: `waiting` is set
  *   WAITING -> READY         whoever clears `waiting` under ring_lock (a completion, a timeout, a
  *                            kill), exactly once
+ *   RUNNING -> STOPPED       a fault, under ring_lock, if a handler is told: `fault_state`
+ *   STOPPED -> READY         the answer's job, or a kill (kernel/ipc/fault_call.c)
  *   READY -> RETIRED         cpu_run of the home CPU when the process is dying, or exit
  *
  * A record (kernel/object/thread_handle.c) outlives its thread: it forgets the thread when that
@@ -28,6 +30,8 @@
 #include "core/string.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/fault_call.h"
+#include "kernel/fault.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/thread_handle.h"
@@ -126,13 +130,24 @@ static enum status thread_charge(struct thread *thread, enum ledger_line_name *l
             account_release(thread->account, LEDGER_THREADS, 1);
         }
     }
+    if (status == STATUS_OK && process_tells_faults(thread->process)) {
+        status = account_charge(thread->account, LEDGER_OUTSTANDING_CALLS, 1);
+        *line = LEDGER_OUTSTANDING_CALLS;
+        thread->fault_charged = status == STATUS_OK;
+        if (status != STATUS_OK) {
+            account_release(thread->account, LEDGER_RING_BYTES,
+                            thread_ring_bytes(&thread->plan.ring));
+            account_release(thread->account, LEDGER_THREADS, 1);
+        }
+    }
     return status;
 }
 
 static void thread_uncharge(struct thread *thread)
 {
     ASSERT(thread->calls_used == 0);
-    account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held);
+    account_release(thread->account, LEDGER_OUTSTANDING_CALLS,
+                    thread->calls_held + thread->fault_charged);
     account_release(thread->account, LEDGER_RING_BYTES, thread_ring_bytes(&thread->plan.ring));
     account_release(thread->account, LEDGER_THREADS, 1);
 }
@@ -203,6 +218,7 @@ static void thread_give_back(struct thread *thread)
 {
     ASSERT(!thread->task.node.queued && !deadline_node_is_queued(&thread->timer.node));
     operations_free(thread);
+    fault_desk_destroy(thread);
     answers_destroy(thread);
     for (unsigned i = 0; i < RING_PAGES_MAX; i++) {
         if (thread->ring_frame[i] != 0) {
@@ -335,6 +351,9 @@ static enum status parts_create(struct thread *thread)
     if (status == STATUS_OK) {
         status = answers_create(thread);
     }
+    if (status == STATUS_OK && thread->fault_charged) {
+        status = fault_desk_create(thread);
+    }
     return status;
 }
 
@@ -408,6 +427,9 @@ void thread_wake(struct thread *thread, bool timed_out)
     if (thread->waiting) {
         thread->waiting = false;
         thread->timed_out = timed_out;
+        sched_thread_ready(thread);
+    } else if (!timed_out && thread->fault_state == FAULT_STOPPED) {
+        thread->fault_state = FAULT_NONE;
         sched_thread_ready(thread);
     }
     spinlock_unlock(&thread->ring_lock);
@@ -532,6 +554,16 @@ void thread_exit(struct cpu *cpu, struct thread *thread, int32_t code)
     cpu_run(cpu);
 }
 
+struct process_exit thread_exit_of(const struct thread *thread)
+{
+    const struct fault_desk *desk = thread->fault_desk;
+
+    if (desk != NULL && desk->ends_thread) {
+        return fault_exit(thread, &desk->fault);
+    }
+    return (struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code};
+}
+
 void thread_retire(struct thread *thread)
 {
     struct process *process = thread->process;
@@ -559,8 +591,9 @@ void thread_retire(struct thread *thread)
     process->cpu_time_ns += thread->time.used_ns;
     spinlock_unlock(&process->lock);
     if (last) {
-        process_kill(process,
-                     &(struct process_exit){.kind = EXIT_KIND_EXITED, .code = thread->exit_code});
+        struct process_exit exit = thread_exit_of(thread);
+
+        process_kill(process, &exit);
     }
     if (thread->plan.record != NULL) {
         thread_record_close(thread->plan.record, thread);

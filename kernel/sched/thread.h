@@ -23,6 +23,7 @@
 #include "kernel/object/object.h"
 #include "kernel/sched/task.h"
 
+struct fault_desk;
 struct process;
 struct thread_record;
 
@@ -33,6 +34,13 @@ enum {
     ANSWER_FRAMES = 2, /* answers, and their capabilities */
     OPERATIONS_PER_FRAME = LIMIT_PAGE_BYTES / sizeof(struct operation),
     OPERATION_FRAMES = (LIMIT_OPERATIONS + OPERATIONS_PER_FRAME - 1) / OPERATIONS_PER_FRAME,
+};
+
+/* What becomes of a thread that faulted: kernel/ipc/fault_call.c. */
+enum fault_state {
+    FAULT_NONE,
+    FAULT_STOPPED,  /* until its handler answers; in no queue */
+    FAULT_ANSWERED, /* a job of its home CPU acts on that */
 };
 
 /* What a new thread is made of. */
@@ -69,8 +77,9 @@ struct thread {
     bool waiting;  /* in cap_enter until `wait_for` completions are there */
     bool entering; /* cap_enter goes on when the thread is next picked */
     bool timed_out;
-    bool interrupted; /* the next wait in cap_enter is over at once */
-    bool exiting;     /* home CPU: never runs again */
+    bool interrupted;    /* the next wait in cap_enter is over at once */
+    bool exiting;        /* home CPU: never runs again */
+    uint8_t fault_state; /* enum fault_state */
     int32_t exit_code;
     uint32_t wait_for;    /* completions */
     uint32_t wait_until;  /* waiting: where ring.cq_tail is enough, by the head that was believed */
@@ -93,14 +102,16 @@ struct thread {
     struct sched_share share;  /* on whose time it runs */
     struct timer time_timer;   /* its budget is used up: until the next one */
 
-    vaddr_t ring_address;                 /* in the process */
-    vaddr_t arena_address;                /* of the ring's arena, there */
-    uint8_t *arena_page[ARENA_PAGES_MAX]; /* where the kernel reaches it */
+    vaddr_t ring_address;                     /* in the process */
+    vaddr_t arena_address;                    /* of the ring's arena, there */
+    uint8_t *arena_page[ARENA_PAGES_MAX + 1]; /* where the kernel reaches it; last, fault_desk */
     paddr_t ring_frame[RING_PAGES_MAX];
     paddr_t operation_frame[OPERATION_FRAMES];
     paddr_t answer_frame[ANSWER_FRAMES];
     paddr_t transfer_frame;
-    unsigned cancelled; /* operations looked at by operations_cancel; home CPU */
+    struct fault_desk *fault_desk; /* for telling of its faults; NULL: they end its process */
+    bool fault_charged;            /* one of its process's outstanding calls is for that */
+    unsigned cancelled;            /* operations looked at by operations_cancel; home CPU */
 
     ALIGNED(64) struct arch_context context;
 };
@@ -146,7 +157,7 @@ static inline uint8_t *thread_arena(struct thread *thread, uint32_t offset, uint
     uint32_t page = offset / LIMIT_PAGE_BYTES;
     uint32_t within = offset % LIMIT_PAGE_BYTES;
 
-    ASSERT(page < ARENA_PAGES_MAX);
+    ASSERT(page <= ARENA_PAGES_MAX);
     *contiguous = LIMIT_PAGE_BYTES - within;
     return thread->arena_page[page] + within;
 }
@@ -190,11 +201,15 @@ static inline void thread_post(struct thread *thread, const struct cqe *cqe)
     spinlock_unlock(&thread->ring_lock);
 }
 
-/* Makes a waiting thread ready without a completion (kill, timeout). */
+/* Makes a waiting thread ready without a completion (kill, timeout); a kill, one that is stopped by
+ * a fault too. */
 void thread_wake(struct thread *thread, bool timed_out);
 
 /* Ends the thread's wait in cap_enter, or the next one; whether it waited. */
 bool thread_interrupt(struct thread *thread);
+
+/* How a thread that is exiting ends: exited, or faulted by its handler's word. */
+struct process_exit thread_exit_of(const struct thread *thread);
 
 /* Whether the thread waits in cap_enter now. */
 bool thread_is_blocked(struct thread *thread);

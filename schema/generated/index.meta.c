@@ -8,6 +8,7 @@
 #include "endpoint.capnp.h"
 #include "entropy.capnp.h"
 #include "exception.capnp.h"
+#include "fault.capnp.h"
 #include "file.capnp.h"
 #include "greeter.capnp.h"
 #include "log.capnp.h"
@@ -28,6 +29,7 @@ static const struct capn_meta_file *const files[] = {
     &endpoint_meta,
     &entropy_meta,
     &exception_meta,
+    &fault_meta,
     &file_meta,
     &greeter_meta,
     &log_meta,
@@ -41,4 +43,4 @@ static const struct capn_meta_file *const files[] = {
     &timer_meta,
 };
 
-const struct capn_meta_index capn_meta_index = {files, 18};
+const struct capn_meta_index capn_meta_index = {files, 19};

@@ -116,6 +116,36 @@ enum process_exit_kind {
 };
 #define PROCESS_EXIT_KIND_COUNT 4
 
+/* Why the processor refused to go on. */
+enum process_fault_cause {
+    PROCESS_FAULT_CAUSE_OTHER = 0,
+    /* memory that is not mapped, or not for this access */
+    PROCESS_FAULT_CAUSE_PAGE = 1,
+    /* an instruction, segment or gate that is the kernel's alone */
+    PROCESS_FAULT_CAUSE_PRIVILEGE = 2,
+    /* an address that no program can have */
+    PROCESS_FAULT_CAUSE_ADDRESS = 3,
+    /* by zero, or the quotient does not fit */
+    PROCESS_FAULT_CAUSE_DIVIDE = 4,
+    /* none that the processor knows */
+    PROCESS_FAULT_CAUSE_INSTRUCTION = 5,
+    PROCESS_FAULT_CAUSE_ALIGNMENT = 6,
+    PROCESS_FAULT_CAUSE_FLOATING_POINT = 7,
+    /* the instruction pointer is behind it */
+    PROCESS_FAULT_CAUSE_BREAKPOINT = 8,
+};
+#define PROCESS_FAULT_CAUSE_COUNT 9
+
+/* What a thread tried to do with memory. */
+enum process_fault_access {
+    /* the cause is another than page */
+    PROCESS_FAULT_ACCESS_NONE = 0,
+    PROCESS_FAULT_ACCESS_READ = 1,
+    PROCESS_FAULT_ACCESS_WRITE = 2,
+    PROCESS_FAULT_ACCESS_EXECUTE = 3,
+};
+#define PROCESS_FAULT_ACCESS_COUNT 4
+
 /* What the processor said when a thread faulted. */
 struct process_fault_report_reader {
     struct capn_struct raw;
@@ -401,7 +431,8 @@ enum process_spawner_method {
      * source); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);
      * permissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with
      * the right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,
-     * methodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);
+     * methodNotInFacet (image.object, faultEndpoint); notGrantable (faultEndpoint: a client's edge that
+     * may not be copied); limitExceeded (grants, arguments; faultEndpoint: its messages are too small);
      * quotaExceeded; outOfMemory.
      * Lifetime: the process lives until it ends or is killed; dropping the handle leaves it running.
      * Minted by: the manifest.
@@ -687,7 +718,11 @@ static inline struct scheduling_parameters_builder process_spawn_request_init_sc
     return scheduling_parameters_init(process_spawn_request_place_scheduling(b));
 }
 
-/* Told about faults of the child's threads; null leaves them to end the process. */
+/*
+ * Who decides about faults of the child's threads (FaultHandler in fault.capnp): an owner's edge
+ * with mint, or a client's of the interface FaultHandler, whose badge then tells whose faults they
+ * are. Null leaves faults to end the process.
+ */
 static inline struct capn_pointer process_spawn_request_at_fault_endpoint(struct process_spawn_request_reader r)
 {
     return capn_get_pointer(r.raw, 6);
@@ -847,6 +882,34 @@ static inline uint64_t process_fault_report_get_thread_id(struct process_fault_r
 static inline void process_fault_report_set_thread_id(struct process_fault_report_builder b, uint64_t value)
 {
     capn_set_u64(b.raw, 32, value, 0);
+}
+
+static inline uint16_t process_fault_report_get_cause(struct process_fault_report_reader r)
+{
+    return capn_get_u16(r.raw, 2, 0);
+}
+static inline void process_fault_report_set_cause(struct process_fault_report_builder b, enum process_fault_cause value)
+{
+    capn_set_u16(b.raw, 2, (uint16_t)value, 0);
+}
+
+static inline uint16_t process_fault_report_get_access(struct process_fault_report_reader r)
+{
+    return capn_get_u16(r.raw, 4, 0);
+}
+static inline void process_fault_report_set_access(struct process_fault_report_builder b, enum process_fault_access value)
+{
+    capn_set_u16(b.raw, 4, (uint16_t)value, 0);
+}
+
+/* for page faults: the page is there, without the right */
+static inline bool process_fault_report_get_mapped(struct process_fault_report_reader r)
+{
+    return capn_get_bool(r.raw, 48, false);
+}
+static inline void process_fault_report_set_mapped(struct process_fault_report_builder b, bool value)
+{
+    capn_set_bool(b.raw, 48, value, false);
 }
 
 /* ---- process.capnp:ExitReport ---- */

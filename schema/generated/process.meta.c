@@ -22,90 +22,117 @@ static const char text[] =
     "quotas" "\0" /* 407 */
     "Of the first thread.\n" "\0" /* 414 */
     "scheduling" "\0" /* 436 */
-    "Told about faults of the child's threads; null leaves them to end the process.\n" "\0" /* 447 */
-    "faultEndpoint" "\0" /* 527 */
-    "True: the caller's slots 0 to 255 are inherited as well, each without the right to grant.\n" "\0" /* 541 */
-    "inheritDescriptors" "\0" /* 632 */
-    "How often its supervisor has started this service before; shown in reports.\n" "\0" /* 651 */
-    "restartCount" "\0" /* 728 */
-    "All that a new process is made of.\n" "\0" /* 741 */
-    "SpawnRequest" "\0" /* 777 */
-    "timeoutNs" "\0" /* 790 */
-    "ProcessHandle.wait$Params" "\0" /* 800 */
-    "ProcessHandle.give$Results" "\0" /* 826 */
-    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with\nthe right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,\nmethodNotInFacet (image.object); unsupported (faultEndpoint); limitExceeded (grants, arguments);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 853 */
-    "spawn" "\0" /* 1647 */
-    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1653 */
-    "ProcessSpawner" "\0" /* 1836 */
-    "ProcessHandle.kill$Results" "\0" /* 1851 */
-    "pid" "\0" /* 1878 */
-    "kind" "\0" /* 1882 */
-    "threads" "\0" /* 1887 */
-    "slots" "\0" /* 1895 */
-    "frames" "\0" /* 1901 */
-    "ProcessHandle.info$Results" "\0" /* 1908 */
-    "ProcessHandle.give$Params" "\0" /* 1935 */
-    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the\nanswer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 1961 */
-    "wait" "\0" /* 2367 */
-    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped. CANCEL\nand a revocation end the waiting, not what was begun.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls: nothing was done), limitExceeded (room for the answer,\nas wait: nothing was done).\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2372 */
-    "kill" "\0" /* 2801 */
-    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2806 */
-    "info" "\0" /* 3042 */
-    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3047 */
-    "give" "\0" /* 3334 */
-    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3339 */
-    "ProcessHandle" "\0" /* 3551 */
-    "process" "\0" /* 3565 */
-    "ProcessSpawner.spawn$Results" "\0" /* 3573 */
-    "exit code; for killed, the code that kill was given\n" "\0" /* 3602 */
-    "code" "\0" /* 3655 */
-    "present when kind is faulted\n" "\0" /* 3660 */
-    "fault" "\0" /* 3690 */
-    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3696 */
-    "cpuTimeNs" "\0" /* 3749 */
-    "most frames it held at one time\n" "\0" /* 3759 */
-    "peakFrames" "\0" /* 3792 */
-    "The end of a process.\n" "\0" /* 3803 */
-    "ExitReport" "\0" /* 3826 */
-    "it has not\n" "\0" /* 3837 */
-    "running" "\0" /* 3849 */
-    "by exit(), or by returning from main\n" "\0" /* 3857 */
-    "exited" "\0" /* 3895 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 3902 */
-    "killed" "\0" /* 3968 */
-    "by a processor exception\n" "\0" /* 3975 */
-    "faulted" "\0" /* 4001 */
-    "How a process or thread ended.\n" "\0" /* 4009 */
-    "ExitKind" "\0" /* 4041 */
-    "ProcessHandle.kill$Params" "\0" /* 4050 */
-    "in words, like \"page fault\"\n" "\0" /* 4076 */
-    "the processor's number\n" "\0" /* 4105 */
-    "vector" "\0" /* 4129 */
-    "of the access, for page faults\n" "\0" /* 4136 */
-    "address" "\0" /* 4168 */
-    "instructionPointer" "\0" /* 4176 */
-    "stackPointer" "\0" /* 4195 */
-    "threadId" "\0" /* 4208 */
-    "What the processor said when a thread faulted.\n" "\0" /* 4217 */
-    "FaultReport" "\0" /* 4265 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4277 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 4353 */
-    "capability" "\0" /* 4406 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 4417 */
-    "facet" "\0" /* 4509 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 4515 */
-    "badge" "\0" /* 4602 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 4608 */
-    "transferMode" "\0" /* 4662 */
-    "Slot in the child's table, below 256: of the descriptor window, where nothing has the right to\ngrant. 0xffffffff takes any beyond the window.\n" "\0" /* 4675 */
-    "exactSlot" "\0" /* 4818 */
-    "One capability that the child starts with.\n" "\0" /* 4828 */
-    "SpawnGrant" "\0" /* 4872 */
-    "index in the boot package's binaries\n" "\0" /* 4883 */
-    "bootBinary" "\0" /* 4921 */
-    "an ELF image whose headers lie in its first page; the edge\nneeds MemoryObject.read\n" "\0" /* 4932 */
-    "object" "\0" /* 5016 */
-    "SpawnRequest.image" "\0" /* 5023 */;
+    "Who decides about faults of the child's threads (FaultHandler in fault.capnp): an owner's edge\nwith mint, or a client's of the interface FaultHandler, whose badge then tells whose faults they\nare. Null leaves faults to end the process.\n" "\0" /* 447 */
+    "faultEndpoint" "\0" /* 684 */
+    "True: the caller's slots 0 to 255 are inherited as well, each without the right to grant.\n" "\0" /* 698 */
+    "inheritDescriptors" "\0" /* 789 */
+    "How often its supervisor has started this service before; shown in reports.\n" "\0" /* 808 */
+    "restartCount" "\0" /* 885 */
+    "All that a new process is made of.\n" "\0" /* 898 */
+    "SpawnRequest" "\0" /* 934 */
+    "timeoutNs" "\0" /* 947 */
+    "ProcessHandle.wait$Params" "\0" /* 957 */
+    "ProcessHandle.give$Results" "\0" /* 983 */
+    "Starts one process, or changes nothing.\nUnits: see the fields of SpawnRequest.\nErrors: missingArgument (request, name, quotas); invalidName; alreadyExists (two grants of one\nname or slot); notFound (bootBinary); badImage; staleCapability, revokedCapability (a grant's\nsource); widerThanSource (facet, transfer mode, quotas, priority); notGrantable (a grant);\npermissionDenied (a descriptor that may not be inherited, or a grant at a slot of the window with\nthe right to grant); outOfRange (exactSlot, budget, a mask without a CPU); wrongInterface,\nmethodNotInFacet (image.object, faultEndpoint); notGrantable (faultEndpoint: a client's edge that\nmay not be copied); limitExceeded (grants, arguments; faultEndpoint: its messages are too small);\nquotaExceeded; outOfMemory.\nLifetime: the process lives until it ends or is killed; dropping the handle leaves it running.\nMinted by: the manifest.\n" "\0" /* 1010 */
+    "spawn" "\0" /* 1903 */
+    "Makes processes out of images and of capabilities that the caller holds.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 1909 */
+    "ProcessSpawner" "\0" /* 2092 */
+    "ProcessHandle.kill$Results" "\0" /* 2107 */
+    "pid" "\0" /* 2134 */
+    "kind" "\0" /* 2138 */
+    "threads" "\0" /* 2143 */
+    "slots" "\0" /* 2151 */
+    "frames" "\0" /* 2157 */
+    "ProcessHandle.info$Results" "\0" /* 2164 */
+    "ProcessHandle.give$Params" "\0" /* 2191 */
+    "Completes when the process has ended and its memory is back in the ledger.\nUnits: nanoseconds; 0 asks without waiting, the default waits for ever.\nErrors: wouldBlock; timedOut; quotaExceeded (outstandingCalls); limitExceeded (less room for the\nanswer than 512 bytes of the arena). CANCEL and a revocation end it.\nLifetime: the report may be asked for any number of times.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2217 */
+    "wait" "\0" /* 2623 */
+    "Ends the process; completes when no thread of it can run any more. Killing a process that is\nending changes nothing of how it ends; who asks is told when its threads have stopped. CANCEL\nand a revocation end the waiting, not what was begun.\nUnits: none.\nErrors: quotaExceeded (outstandingCalls: nothing was done), limitExceeded (room for the answer,\nas wait: nothing was done).\nLifetime: final.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 2628 */
+    "kill" "\0" /* 3057 */
+    "What the process is and uses now. The pid is for people: it is never reused and grants nothing.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3062 */
+    "info" "\0" /* 3298 */
+    "The right to put capabilities into the process's table. It is used through the opcode TRANSFER\nwith this handle as the target, never through CALL.\nUnits: none.\nErrors: opcodeOnly.\nLifetime: what was given stays with the process when the handle is gone.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3303 */
+    "give" "\0" /* 3590 */
+    "A process as seen by who supervises it. Holding it does not let one act as the process.\nLifetime: outlives the process, keeps its exit report, and costs one slot until released.\nMinted by: ProcessSpawner.spawn.\n" "\0" /* 3595 */
+    "ProcessHandle" "\0" /* 3807 */
+    "process" "\0" /* 3821 */
+    "ProcessSpawner.spawn$Results" "\0" /* 3829 */
+    "exit code; for killed, the code that kill was given\n" "\0" /* 3858 */
+    "code" "\0" /* 3911 */
+    "present when kind is faulted\n" "\0" /* 3916 */
+    "fault" "\0" /* 3946 */
+    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3952 */
+    "cpuTimeNs" "\0" /* 4005 */
+    "most frames it held at one time\n" "\0" /* 4015 */
+    "peakFrames" "\0" /* 4048 */
+    "The end of a process.\n" "\0" /* 4059 */
+    "ExitReport" "\0" /* 4082 */
+    "it has not\n" "\0" /* 4093 */
+    "running" "\0" /* 4105 */
+    "by exit(), or by returning from main\n" "\0" /* 4113 */
+    "exited" "\0" /* 4151 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 4158 */
+    "killed" "\0" /* 4224 */
+    "by a processor exception\n" "\0" /* 4231 */
+    "faulted" "\0" /* 4257 */
+    "How a process or thread ended.\n" "\0" /* 4265 */
+    "ExitKind" "\0" /* 4297 */
+    "other" "\0" /* 4306 */
+    "memory that is not mapped, or not for this access\n" "\0" /* 4312 */
+    "page" "\0" /* 4363 */
+    "an instruction, segment or gate that is the kernel's alone\n" "\0" /* 4368 */
+    "privilege" "\0" /* 4428 */
+    "an address that no program can have\n" "\0" /* 4438 */
+    "address" "\0" /* 4475 */
+    "by zero, or the quotient does not fit\n" "\0" /* 4483 */
+    "divide" "\0" /* 4522 */
+    "none that the processor knows\n" "\0" /* 4529 */
+    "instruction" "\0" /* 4560 */
+    "alignment" "\0" /* 4572 */
+    "floatingPoint" "\0" /* 4582 */
+    "the instruction pointer is behind it\n" "\0" /* 4596 */
+    "breakpoint" "\0" /* 4634 */
+    "Why the processor refused to go on.\n" "\0" /* 4645 */
+    "FaultCause" "\0" /* 4682 */
+    "ProcessHandle.kill$Params" "\0" /* 4693 */
+    "in words, like \"page fault\"\n" "\0" /* 4719 */
+    "the processor's number\n" "\0" /* 4748 */
+    "vector" "\0" /* 4772 */
+    "of the access, for page faults\n" "\0" /* 4779 */
+    "instructionPointer" "\0" /* 4811 */
+    "stackPointer" "\0" /* 4830 */
+    "threadId" "\0" /* 4843 */
+    "cause" "\0" /* 4852 */
+    "access" "\0" /* 4858 */
+    "for page faults: the page is there, without the right\n" "\0" /* 4865 */
+    "mapped" "\0" /* 4920 */
+    "What the processor said when a thread faulted.\n" "\0" /* 4927 */
+    "FaultReport" "\0" /* 4975 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4987 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 5063 */
+    "capability" "\0" /* 5116 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 5127 */
+    "facet" "\0" /* 5219 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 5225 */
+    "badge" "\0" /* 5312 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 5318 */
+    "transferMode" "\0" /* 5372 */
+    "Slot in the child's table, below 256: of the descriptor window, where nothing has the right to\ngrant. 0xffffffff takes any beyond the window.\n" "\0" /* 5385 */
+    "exactSlot" "\0" /* 5528 */
+    "One capability that the child starts with.\n" "\0" /* 5538 */
+    "SpawnGrant" "\0" /* 5582 */
+    "the cause is another than page\n" "\0" /* 5593 */
+    "none" "\0" /* 5625 */
+    "read" "\0" /* 5630 */
+    "write" "\0" /* 5635 */
+    "execute" "\0" /* 5641 */
+    "What a thread tried to do with memory.\n" "\0" /* 5649 */
+    "FaultAccess" "\0" /* 5689 */
+    "index in the boot package's binaries\n" "\0" /* 5701 */
+    "bootBinary" "\0" /* 5739 */
+    "an ELF image whose headers lie in its first page; the edge\nneeds MemoryObject.read\n" "\0" /* 5750 */
+    "object" "\0" /* 5834 */
+    "SpawnRequest.image" "\0" /* 5841 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -116,75 +143,93 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 362, 289, 3, 65535, 12, 1}, /* process.capnp:SpawnRequest.arguments */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 372, 4, 65535, 16, 0}, /* process.capnp:SpawnRequest.quotas */
     {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 436, 414, 5, 65535, 16, 0}, /* process.capnp:SpawnRequest.scheduling */
-    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 527, 447, 6, 65535, 17, 0}, /* process.capnp:SpawnRequest.faultEndpoint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 632, 541, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 651, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 790, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1878, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
+    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 684, 447, 6, 65535, 17, 0}, /* process.capnp:SpawnRequest.faultEndpoint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 789, 698, 48, 65535, 1, 0}, /* process.capnp:SpawnRequest.inheritDescriptors */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 885, 808, 2, 65535, 8, 0}, /* process.capnp:SpawnRequest.restartCount */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffffffffffff), NULL, 947, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.wait$Params.timeoutNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2134, 0, 0, 65535, 9, 0}, /* process.capnp:ProcessHandle.info$Results.pid */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 0, 0, 65535, 12, 0}, /* process.capnp:ProcessHandle.info$Results.name */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1882, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1887, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1895, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1901, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 728, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 2138, 0, 4, 65535, 15, 0}, /* process.capnp:ProcessHandle.info$Results.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2143, 0, 3, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.threads */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2151, 0, 4, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.slots */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2157, 0, 5, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.frames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 885, 0, 6, 65535, 8, 0}, /* process.capnp:ProcessHandle.info$Results.restartCount */
     {UINT64_C(0xc1bd7d374defc22c), UINT64_C(0x0), NULL, 407, 0, 1, 65535, 16, 0}, /* process.capnp:ProcessHandle.info$Results.quotas */
-    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3565, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
-    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 1882, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3655, 3602, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
-    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3690, 3660, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3749, 3696, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3792, 3759, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3655, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1882, 4076, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4129, 4105, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4168, 4136, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4176, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4195, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4208, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4277, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4406, 4353, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 4509, 4417, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4602, 4515, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 4662, 4608, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 4818, 4675, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4921, 4883, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 5016, 4932, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0xbcd6754ac880ca2b), UINT64_C(0x0), NULL, 3821, 0, 0, 65535, 17, 0}, /* process.capnp:ProcessSpawner.spawn$Results.process */
+    {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 2138, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3911, 3858, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
+    {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3946, 3916, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4005, 3952, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4048, 4015, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3911, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2138, 4719, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4772, 4748, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4475, 4779, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4811, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4830, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4843, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0xcf65c86461aa4a29), UINT64_C(0x0), NULL, 4852, 0, 1, 65535, 15, 0}, /* process.capnp:FaultReport.cause */
+    {UINT64_C(0xefd4caa5e863c516), UINT64_C(0x0), NULL, 4858, 0, 2, 65535, 15, 0}, /* process.capnp:FaultReport.access */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4920, 4865, 48, 65535, 1, 0}, /* process.capnp:FaultReport.mapped */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4987, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5116, 5063, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 5219, 5127, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5312, 5225, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 5372, 5318, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 5528, 5385, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5739, 5701, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 5834, 5750, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3849, 3837},
-    {3895, 3857},
-    {3968, 3902},
-    {4001, 3975},
+    {4105, 4093},
+    {4151, 4113},
+    {4224, 4158},
+    {4257, 4231},
+    {4306, 0},
+    {4363, 4312},
+    {4428, 4368},
+    {4475, 4438},
+    {4522, 4483},
+    {4560, 4529},
+    {4572, 0},
+    {4582, 0},
+    {4634, 4596},
+    {5625, 5593},
+    {5630, 0},
+    {5635, 0},
+    {5641, 0},
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1647, 853}, /* process.capnp:ProcessSpawner.spawn */
-    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2367, 1961}, /* process.capnp:ProcessHandle.wait */
-    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 2801, 2372}, /* process.capnp:ProcessHandle.kill */
-    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 3042, 2806}, /* process.capnp:ProcessHandle.info */
-    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3334, 3047}, /* process.capnp:ProcessHandle.give */
+    {UINT64_C(0x8e58ecada7c84d83), UINT64_C(0xc4005ec9225b1647), 1903, 1010}, /* process.capnp:ProcessSpawner.spawn */
+    {UINT64_C(0x9771925462bf676b), UINT64_C(0x90722b5a2b9fcc05), 2623, 2217}, /* process.capnp:ProcessHandle.wait */
+    {UINT64_C(0xcf96e64611a28d1d), UINT64_C(0xa6861aef469d0a29), 3057, 2628}, /* process.capnp:ProcessHandle.kill */
+    {UINT64_C(0x86a8bed3cc50c952), UINT64_C(0xae80ab905155e114), 3298, 3062}, /* process.capnp:ProcessHandle.info */
+    {UINT64_C(0xaf1891d48e105711), UINT64_C(0x990088041e15eb37), 3590, 3303}, /* process.capnp:ProcessHandle.give */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x86a8bed3cc50c952), 1, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.info$Params */
     {UINT64_C(0x8e58ecada7c84d83), 35, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Params */
     {UINT64_C(0x90722b5a2b9fcc05), 68, 0, 1, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessHandle.wait$Results */
-    {UINT64_C(0x9483f5d921d3923f), 777, 741, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
-    {UINT64_C(0x9771925462bf676b), 800, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
-    {UINT64_C(0x990088041e15eb37), 826, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Results */
-    {UINT64_C(0x9c95b3655906fd97), 1836, 1653, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
-    {UINT64_C(0xa6861aef469d0a29), 1851, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
-    {UINT64_C(0xae80ab905155e114), 1908, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
-    {UINT64_C(0xaf1891d48e105711), 1935, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
-    {UINT64_C(0xbcd6754ac880ca2b), 3551, 3339, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
-    {UINT64_C(0xc4005ec9225b1647), 3573, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 3826, 3803, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 4041, 4009, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf96e64611a28d1d), 4050, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 4265, 4217, 27, 6, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 4872, 4828, 33, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xf087aeebba52d765), 5023, 182, 39, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0x9483f5d921d3923f), 934, 898, 2, 9, 0, 0, 0, 0, {2, 7}, 1, false}, /* SpawnRequest */
+    {UINT64_C(0x9771925462bf676b), 957, 0, 11, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.wait$Params */
+    {UINT64_C(0x990088041e15eb37), 983, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Results */
+    {UINT64_C(0x9c95b3655906fd97), 2092, 1909, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessSpawner */
+    {UINT64_C(0xa6861aef469d0a29), 2107, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.kill$Results */
+    {UINT64_C(0xae80ab905155e114), 2164, 0, 12, 8, 0, 0, 0, 0, {4, 2}, 1, false}, /* ProcessHandle.info$Results */
+    {UINT64_C(0xaf1891d48e105711), 2191, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
+    {UINT64_C(0xbcd6754ac880ca2b), 3807, 3595, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
+    {UINT64_C(0xc4005ec9225b1647), 3829, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
+    {UINT64_C(0xcc58431cdf1af389), 4082, 4059, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 4297, 4265, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf65c86461aa4a29), 4682, 4645, 4, 9, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultCause */
+    {UINT64_C(0xcf96e64611a28d1d), 4693, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4975, 4927, 27, 9, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 5582, 5538, 36, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xefd4caa5e863c516), 5689, 5649, 13, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultAccess */
+    {UINT64_C(0xf087aeebba52d765), 5841, 182, 42, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {
@@ -202,6 +247,6 @@ const struct capn_meta_file process_meta = {
     .enumerants = enumerants,
     .methods = methods,
     .imports = imports,
-    .node_count = 18,
+    .node_count = 20,
     .import_count = 4,
 };

@@ -3,8 +3,9 @@
  * The races that seed 004 names, and those that reviews found, under many schedules of the host
  * kernel: crossing transfers; a revocation against drop, copy, move, transfer, spawn and new edges;
  * the last edge of an object against its use; a loan against who makes its lender ready; promised
- * calls against the end of their thread. The programs are those of the scenes "races" and
- * "delegation", which say what may come out; here the schedule is chosen, and repeats by its seed.
+ * calls against the end of their thread; a fault that is told against the ends of who is told. The
+ * programs are those of the scenes "races", "delegation" and "fault-endpoint", which say what may
+ * come out; here the schedule is chosen, and repeats by its seed.
  */
 #include "support.h"
 
@@ -71,6 +72,9 @@ int main(void)
         {.name = "delegation",
          .test_func = races_hold,
          .initial_state = (void *)(uintptr_t) "delegation"},
+        {.name = "fault-endpoint",
+         .test_func = races_hold,
+         .initial_state = (void *)(uintptr_t) "fault-endpoint"},
     };
 
     return cmocka_run_group_tests_name("machine_races", tests, NULL, NULL);

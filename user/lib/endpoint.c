@@ -48,3 +48,19 @@ int32_t endpoint_client_mint(struct rt *rt, struct endpoint_owner owner,
         answer_cap(&client, endpoint_mint_results_get_client(endpoint_mint_invoke(&client.call)));
     return client_close(&client);
 }
+
+int32_t endpoint_client_info(struct rt *rt, struct endpoint_owner owner, struct endpoint_seen *seen)
+{
+    struct endpoint_info_results_reader results;
+    struct client client;
+
+    client_open(&client, rt, owner.cap, CLIENT_ROOM_SMALL);
+    (void)endpoint_info_request(&client.call);
+    results = endpoint_info_invoke(&client.call);
+    *seen = (struct endpoint_seen){
+        .waiting_calls = endpoint_info_results_get_waiting_calls(results),
+        .waiting_receivers = endpoint_info_results_get_waiting_receivers(results),
+        .open_badges = endpoint_info_results_get_open_badges(results),
+    };
+    return client_close(&client);
+}

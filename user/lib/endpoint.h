@@ -28,7 +28,17 @@ struct endpoint_session {
 int32_t endpoint_client_create(struct rt *rt, struct endpoint_factory factory,
                                const struct manifest_export *limits, struct endpoint_owner *owner);
 
+/* A client's edge, which is the caller's. */
 int32_t endpoint_client_mint(struct rt *rt, struct endpoint_owner owner,
                              const struct endpoint_session *session, struct cap_id *session_cap);
+
+/* What waits at an endpoint now. */
+struct endpoint_seen {
+    uint32_t waiting_calls;
+    uint32_t waiting_receivers;
+    uint32_t open_badges;
+};
+int32_t endpoint_client_info(struct rt *rt, struct endpoint_owner owner,
+                             struct endpoint_seen *seen);
 
 #endif

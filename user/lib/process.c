@@ -65,6 +65,10 @@ static void request_set(struct client *client, const struct process_request *req
                                                client_pass(client, request->image, TRANSFER_COPY));
     }
     grants_set(client, builder, request);
+    if (request->fault_endpoint.raw != 0) {
+        process_spawn_request_set_fault_endpoint(
+            builder, client_pass(client, request->fault_endpoint, TRANSFER_COPY));
+    }
     arguments = process_spawn_request_init_arguments(builder, request->argument_count);
     for (uint32_t i = 0; i < request->argument_count; i++) {
         capn_list_set_text(arguments, i, request->arguments[i]);

@@ -36,6 +36,8 @@ struct process_request {
     struct manifest_quotas quotas;
     struct manifest_scheduling scheduling;
     uint32_t restart_count;
+    struct cap_id fault_endpoint; /* who decides about its faults (user/lib/fault.h); raw 0: they
+                                     end it */
     bool inherits_descriptors; /* the caller's slots 0 to 255, without the right to pass them on */
 };
 
