@@ -2,6 +2,8 @@
 /* The endpoint opcodes over the ring client. */
 #include "user/rt/call.h"
 
+#include "core/string.h"
+
 static uint64_t address_of(const void *pointer)
 {
     return (uint64_t)(uintptr_t)pointer;
@@ -12,20 +14,41 @@ static const struct received_cap *caps_behind(const uint8_t *message, uint64_t b
     return (const struct received_cap *)(const void *)(message + (bytes + 7) / 8 * 8);
 }
 
+/* Groups of fields that are one word in an entry or a completion, and are copied as one. */
+_Static_assert(offsetof(struct rt_call, method) == offsetof(struct rt_call, spare) + 2 &&
+                   offsetof(struct rt_call, transfers) == offsetof(struct rt_call, spare) + 3 &&
+                   offsetof(struct rt_call, message_bytes) == offsetof(struct rt_call, spare) + 4,
+               "as the first word of an entry");
+enum {
+    SAME_BYTES = 40, /* from the capability to the answer's id */
+};
+#define SAME_PLACE(field)                                                                          \
+    (offsetof(struct rt_call, field) == offsetof(struct sqe, field) - offsetof(struct sqe, cap))
+_Static_assert(SAME_PLACE(cap) && SAME_PLACE(interface_id) && SAME_PLACE(message) &&
+                   SAME_PLACE(result) && SAME_PLACE(result_bytes) && SAME_PLACE(answer) &&
+                   offsetof(struct sqe, spare) - offsetof(struct sqe, cap) == SAME_BYTES,
+               "as an entry's");
+_Static_assert(offsetof(struct rt_answer, status) == 0 &&
+                   offsetof(struct rt_answer, exception) == 4 &&
+                   offsetof(struct rt_answer, cap_count) == 4 + CQE_CAPS_SHIFT / 8 &&
+                   CQE_EXCEPTION == 1,
+               "as result and flags of a completion");
+
+static inline uint64_t word_of(const void *base, size_t offset)
+{
+    uint64_t word;
+
+    memcpy(&word, (const uint8_t *)base + offset, sizeof(word));
+    return word;
+}
+
 /* Writes all of the entry but user_data, in place or not. */
 static inline void call_write(struct sqe *entry, const struct rt_call *call)
 {
-    entry->opcode = OPCODE_CALL;
-    entry->flags = 0;
-    entry->method = (uint8_t)call->method;
-    entry->transfers = (uint8_t)call->transfers;
-    entry->message_bytes = call->message_bytes;
-    entry->cap = call->cap;
-    entry->interface_id = call->interface_id;
-    entry->message = address_of(call->message);
-    entry->result = address_of(call->result);
-    entry->result_bytes = call->result_bytes;
-    entry->answer = call->answer.raw;
+    uint64_t first = word_of(call, offsetof(struct rt_call, spare)) & ~UINT64_C(0xffff);
+
+    rt_ring_first_word(entry, first | OPCODE_CALL);
+    memcpy((uint8_t *)entry + offsetof(struct sqe, cap), call, SAME_BYTES);
     entry->spare = 0;
     if (UNLIKELY(call->promise.answer != 0)) {
         entry->flags = SQE_PROMISED;
@@ -35,9 +58,10 @@ static inline void call_write(struct sqe *entry, const struct rt_call *call)
 
 struct sqe rt_call_entry(const struct rt_call *call)
 {
-    struct sqe entry = {.user_data = 0};
+    struct sqe entry;
 
     call_write(&entry, call);
+    entry.user_data = 0;
     return entry;
 }
 
@@ -46,23 +70,29 @@ struct promise rt_promised(struct rt_answer_id answer, struct answer_path path)
     return (struct promise){.answer = answer.raw, .path = path};
 }
 
+static inline void answer_read(struct rt_answer *answer, const struct rt_call *call,
+                               const struct cqe *completion)
+{
+    uint64_t word = word_of(completion, offsetof(struct cqe, result));
+
+    memcpy(answer, &word, sizeof(word));
+    answer->caps = NULL;
+    answer->refusal = completion->refusal;
+    if (UNLIKELY(completion->flags >> CQE_CAPS_SHIFT != 0) && completion->result >= 0) {
+        answer->caps = caps_behind(call->result, (uint64_t)completion->result);
+    }
+}
+
 struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *completion)
 {
-    struct rt_answer answer = {
-        .status = completion->result,
-        .exception = (completion->flags & CQE_EXCEPTION) != 0,
-        .cap_count = (uint16_t)(completion->flags >> CQE_CAPS_SHIFT),
-        .refusal = completion->refusal,
-    };
+    struct rt_answer answer;
 
-    if (completion->result >= 0 && answer.cap_count != 0) {
-        answer.caps = caps_behind(call->result, (uint64_t)completion->result);
-    }
+    answer_read(&answer, call, completion);
     return answer;
 }
 
 /* rt_call by a slot. */
-static COLD struct rt_answer call_watched(struct rt_ring *ring, const struct rt_call *call)
+static NOINLINE COLD struct rt_answer call_watched(struct rt_ring *ring, const struct rt_call *call)
 {
     struct sqe entry = rt_call_entry(call);
     struct cqe completion;
@@ -72,35 +102,46 @@ static COLD struct rt_answer call_watched(struct rt_ring *ring, const struct rt_
                                   : rt_call_answer(call, &completion);
 }
 
-struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
+/* rt_call once other completions came before its own. */
+static NOINLINE COLD struct rt_answer call_wait(struct rt_ring *ring, const struct rt_call *call)
 {
-    struct sqe *place = rt_ring_place(ring, 0);
     struct cqe completion;
-    int32_t status;
+    int32_t status = rt_ring_lone_wait(ring, &completion);
 
-    if (UNLIKELY(ring->checks || !rt_ring_has_place(ring))) {
-        return call_watched(ring, call);
+    return status != TRANSPORT_OK ? (struct rt_answer){.status = status}
+                                  : rt_call_answer(call, &completion);
+}
+
+void rt_call_into(struct rt_ring *ring, const struct rt_call *call, struct rt_answer *answer)
+{
+    const struct cqe *next;
+    struct rt_lone lone;
+
+    if (!rt_ring_lone_begin(ring, &lone)) {
+        *answer = call_watched(ring, call);
+        return;
     }
-    call_write(place, call);
-    place->user_data = RT_RING_LONE;
-    status = rt_ring_lone(ring, &completion);
-    return UNLIKELY(status != TRANSPORT_OK) ? (struct rt_answer){.status = status}
-                                            : rt_call_answer(call, &completion);
+    lone.place->user_data = RT_RING_LONE;
+    call_write(lone.place, call);
+    next = rt_ring_lone_send(ring, &lone);
+    if (UNLIKELY(next == NULL)) {
+        *answer = call_wait(ring, call);
+        return;
+    }
+    answer_read(answer, call, next);
+    rt_ring_taken(ring, 1);
 }
 
 /* What a completion that announces a call in `buffer` says. */
-static inline struct rt_request request_of(int32_t status, const struct cqe *completion,
-                                           struct rt_buffer buffer)
+static inline struct rt_request request_of(const struct cqe *completion, struct rt_buffer buffer)
 {
     const struct endpoint_message *head =
         (const struct endpoint_message *)(const void *)buffer.bytes;
     struct rt_request request;
 
-    request.status = status != TRANSPORT_OK ? status : completion->result;
+    request.status = completion->result;
     if (UNLIKELY(request.status < 0)) {
-        return (struct rt_request){.status = request.status,
-                                   .refusal = status != TRANSPORT_OK ? (struct refusal){0}
-                                                                     : completion->refusal};
+        return (struct rt_request){.status = request.status, .refusal = completion->refusal};
     }
     request.head = head;
     request.message = buffer.bytes + sizeof(*head);
@@ -116,7 +157,18 @@ static struct rt_request receive_by(struct rt_ring *ring, const struct sqe *entr
     struct cqe completion;
     int32_t status = rt_ring_do(ring, entry, &completion);
 
-    return request_of(status, &completion, buffer);
+    return status != TRANSPORT_OK ? (struct rt_request){.status = status}
+                                  : request_of(&completion, buffer);
+}
+
+/* receive_by once the entry was sent and other completions came before its own. */
+static COLD struct rt_request receive_wait(struct rt_ring *ring, struct rt_buffer buffer)
+{
+    struct cqe completion;
+    int32_t status = rt_ring_lone_wait(ring, &completion);
+
+    return status != TRANSPORT_OK ? (struct rt_request){.status = status}
+                                  : request_of(&completion, buffer);
 }
 
 struct rt_request rt_receive(struct rt_ring *ring, struct cap_id endpoint, struct rt_buffer buffer)
@@ -170,32 +222,36 @@ struct sqe rt_watch_entry(struct cap_id endpoint, uint64_t token)
 struct rt_request rt_return_receive(struct rt_ring *ring, const struct rt_reply *reply,
                                     struct rt_buffer buffer)
 {
-    struct sqe *place = rt_ring_place(ring, 0);
-    struct cqe completion;
-    int32_t status;
+    struct rt_request request;
+    const struct cqe *next;
+    struct rt_lone lone;
+    struct sqe *place;
 
-    if (UNLIKELY(ring->checks || !rt_ring_has_place(ring))) {
+    if (!rt_ring_lone_begin(ring, &lone)) {
         struct sqe entry = return_entry(reply, OPCODE_RETURN_RECV);
 
         entry.result = address_of(buffer.bytes);
         entry.result_bytes = buffer.size;
         return receive_by(ring, &entry, buffer);
     }
-    place->opcode = OPCODE_RETURN_RECV;
-    place->flags = reply->exception ? SQE_EXCEPTION : 0;
-    place->method = 0;
-    place->transfers = reply->transfers;
-    place->message_bytes = reply->message_bytes;
+    place = lone.place;
+    rt_ring_first_word(place, OPCODE_RETURN_RECV | (reply->exception ? SQE_EXCEPTION << 8 : 0) |
+                                  (uint64_t)reply->transfers << 24 |
+                                  (uint64_t)reply->message_bytes << 32);
     place->user_data = RT_RING_LONE;
     place->cap = reply->endpoint;
     place->token = reply->token;
     place->message = address_of(reply->message);
     place->result = address_of(buffer.bytes);
-    place->result_bytes = buffer.size;
-    place->answer = 0;
+    rt_ring_room_word(place, buffer.size);
     place->spare = 0;
-    status = rt_ring_lone(ring, &completion);
-    return request_of(status, &completion, buffer);
+    next = rt_ring_lone_send(ring, &lone);
+    if (UNLIKELY(next == NULL)) {
+        return receive_wait(ring, buffer);
+    }
+    request = request_of(next, buffer);
+    rt_ring_taken(ring, 1);
+    return request;
 }
 
 struct sqe rt_finish_entry(struct rt_answer_id id)
@@ -224,7 +280,7 @@ int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation)
 
 int32_t rt_release(struct rt_ring *ring, struct cap_id cap)
 {
-    return (int32_t)rt_ring_do_short(ring, OPCODE_RELEASE, cap, 0).result;
+    return rt_ring_do_short(ring, OPCODE_RELEASE, cap, 0).result;
 }
 
 int32_t rt_park(struct rt_ring *ring, const uint32_t *word, uint32_t expected, uint64_t timeout_ns)

@@ -9,17 +9,19 @@
 
 #include "user/rt/rt_ring.h"
 
-/* One CALL. Message and result buffers belong to the kernel until rt_call returns. */
+/* One CALL, its fields grouped as the words of an entry. Message and result buffers belong to the
+ * kernel until rt_call returns. */
 struct rt_call {
     struct cap_id cap;
     uint64_t interface_id;
-    uint8_t method;
-    uint8_t transfers; /* struct transfer records behind the message */
     const void *message;
-    uint32_t message_bytes; /* a multiple of 8 */
-    uint32_t result_bytes;  /* room at `result` */
     void *result;
+    uint32_t result_bytes;      /* room at `result` */
     struct rt_answer_id answer; /* kept under this id until rt_finish; raw 0: not kept */
+    uint16_t spare;             /* not looked at */
+    uint8_t method;
+    uint8_t transfers;      /* struct transfer records behind the message */
+    uint32_t message_bytes; /* a multiple of 8 */
     struct promise promise; /* the target instead of `cap`, by rt_promised; answer 0: `cap` is */
 };
 
@@ -70,7 +72,16 @@ struct sqe rt_finish_entry(struct rt_answer_id id);
 MUST_USE int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation);
 
 /* Makes the call and waits for its end. */
-struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call);
+void rt_call_into(struct rt_ring *ring, const struct rt_call *call, struct rt_answer *answer);
+
+/* The same, for those who like a value. */
+static inline struct rt_answer rt_call(struct rt_ring *ring, const struct rt_call *call)
+{
+    struct rt_answer answer;
+
+    rt_call_into(ring, call, &answer);
+    return answer;
+}
 
 /* A call that has arrived, in the buffer given to rt_receive. */
 struct rt_request {

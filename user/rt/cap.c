@@ -40,7 +40,7 @@ int32_t rt_duplicate_same(struct rt_ring *ring, struct cap_id cap, struct cap_id
     struct rt_outcome outcome = rt_ring_do_short(ring, OPCODE_DUP, cap, RT_FACET_SAME);
 
     copy->raw = LIKELY(outcome.result >= 0) ? outcome.cap.raw : 0;
-    return (int32_t)outcome.result;
+    return outcome.result;
 }
 
 int32_t rt_token(struct rt_ring *ring, uint32_t slot, uint64_t interface_id, struct cap_id *cap)

@@ -27,6 +27,8 @@ enum {
     SLOT_MASK = (1 << SLOT_BITS) - 1,
 };
 _Static_assert(RT_RING_OPERATIONS == 1 << SLOT_BITS, "a slot number fits its bits");
+_Static_assert((int)RT_RING_LONE < (int)RT_RING_OPERATIONS,
+               "generations begin at 1: no id is so low");
 _Static_assert(RT_RING_BLOCKS % 64 == 0, "blocks fill whole words");
 
 /* ---- blocks ------------------------------------------------------------------------------------
@@ -437,13 +439,27 @@ int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entry, struct
     return rt_ring_wait(ring, operation, TIMEOUT_NONE, completion);
 }
 
-struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, const struct sqe *entry, bool pushed)
+static struct rt_outcome outcome_of(int32_t status, const struct cqe *completion)
 {
-    struct cqe completion;
-    int32_t status = pushed ? rt_ring_lone_wait(ring, &completion)
-                            : rt_ring_do_watched(ring, entry, &completion);
-
     return status != TRANSPORT_OK
                ? (struct rt_outcome){.result = status}
-               : (struct rt_outcome){.result = completion.result, .cap = completion.cap[0]};
+               : (struct rt_outcome){.result = completion->result, .cap = completion->cap[0]};
+}
+
+struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, enum opcode opcode, struct cap_id cap,
+                                        uint64_t second)
+{
+    const struct sqe entry = {.opcode = (uint8_t)opcode, .cap = cap, .interface_id = second};
+    struct cqe completion;
+    int32_t status = rt_ring_do_watched(ring, &entry, &completion);
+
+    return outcome_of(status, &completion);
+}
+
+struct rt_outcome rt_ring_short_wait(struct rt_ring *ring)
+{
+    struct cqe completion;
+    int32_t status = rt_ring_lone_wait(ring, &completion);
+
+    return outcome_of(status, &completion);
 }

@@ -12,6 +12,7 @@
 
 #include "abi/ring.h"
 #include "abi/syscall.h"
+#include "core/string.h"
 #include "user/rt/syscall.h"
 
 enum {
@@ -70,7 +71,7 @@ struct rt_ring {
     uint64_t strays;    /* completions that answered nothing of ours: the kernel's mistake */
     uint64_t clock_hertz;
     bool checks;
-    bool lone_done; /* the completion of rt_ring_lone came before it was waited for */
+    bool lone_done; /* the lone completion came before it was waited for */
     struct cqe lone;
     uint64_t answers;           /* bit n: answer slot n is in use */
     uint32_t answer_generation; /* of the answer id taken last */
@@ -125,25 +126,29 @@ MUST_USE int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operatio
  */
 
 enum {
-    RT_RING_LONE_SHIFT = 62,
+    RT_RING_LONE = 127, /* user_data of the entry of a struct rt_lone; below every operation's id */
     RT_RING_OWN_SHIFT = 63,
 };
-/* user_data of the one entry of rt_ring_lone. */
-#define RT_RING_LONE (UINT64_C(1) << RT_RING_LONE_SHIFT)
 /* A bit that is set in the user_data of every entry that goes by rt_ring_push. */
 #define RT_RING_OWN (UINT64_C(1) << RT_RING_OWN_SHIFT)
 
-/* Whether an entry may be written in place now: the queue has room. */
-static inline bool rt_ring_has_place(const struct rt_ring *ring)
-{
-    return ring->tail - ring_load_peer(&ring->header->sq_head) <= ring->sq_mask;
-}
-
-/* The place of the entry `ahead` of the next one, all of which is to be written; then rt_ring_push
- * or rt_ring_lone. */
+/* The place of the entry `ahead` of the next one, all of which is to be written; then
+ * rt_ring_push. */
 static inline struct sqe *rt_ring_place(struct rt_ring *ring, uint32_t ahead)
 {
     return &ring->submissions[(ring->tail + ahead) & ring->sq_mask];
+}
+
+/* The first word of an entry, `opcode` to `message_bytes`, in one store. */
+static inline void rt_ring_first_word(struct sqe *place, uint64_t word)
+{
+    memcpy(place, &word, sizeof(word));
+}
+
+/* Its seventh, result_bytes and `answer`. */
+static inline void rt_ring_room_word(struct sqe *place, uint64_t word)
+{
+    memcpy((uint8_t *)place + offsetof(struct sqe, result_bytes), &word, sizeof(word));
 }
 
 /* Shows `count` entries, whose user_data have RT_RING_OWN set, to the kernel at the next enter. */
@@ -173,22 +178,40 @@ static inline void rt_ring_taken(struct rt_ring *ring, uint32_t count)
     ring_publish(&ring->header->cq_head, ring->head);
 }
 
-/* Waits until the lone entry is done while other completions come. Errors as rt_ring_lone. */
+/* Waits until the lone entry is done while other completions come. Errors: RING_CORRUPT. */
 MUST_USE int32_t rt_ring_lone_wait(struct rt_ring *ring, struct cqe *completion);
 
-/* Submits the entry in place, whose user_data is RT_RING_LONE, and waits for ever for its
- * completion. Errors: RING_CORRUPT. */
-MUST_USE static inline int32_t rt_ring_lone(struct rt_ring *ring, struct cqe *completion)
-{
-    const struct cqe *next = rt_ring_completion(ring, 0);
+/* An entry that is written in place and sent alone, with what it takes of its ring. */
+struct rt_lone {
+    struct ring_header *header;
+    struct sqe *place; /* all of it is to be written, user_data with RT_RING_LONE */
+    uint32_t tail;
+};
 
-    rt_ring_push(ring, 1);
-    if (LIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) > 0 && next->user_data == RT_RING_LONE)) {
-        *completion = *next;
-        rt_ring_taken(ring, 1);
-        return TRANSPORT_OK;
+/* Whether an entry may be sent alone now: nothing was submitted that the kernel has not taken. */
+MUST_USE static inline bool rt_ring_lone_begin(struct rt_ring *ring, struct rt_lone *lone)
+{
+    lone->header = ring->header;
+    lone->tail = ring->tail;
+    lone->place = &ring->submissions[lone->tail & ring->sq_mask];
+    return LIKELY(!ring->checks && ring_load_peer(&lone->header->sq_head) == lone->tail);
+}
+
+/* Sends it and waits. Its completion, where the kernel wrote it, to be read before
+ * rt_ring_taken(ring, 1); NULL: others came first, or the kernel has an error to tell, and
+ * rt_ring_lone_wait goes on. */
+MUST_USE static inline const struct cqe *rt_ring_lone_send(struct rt_ring *ring,
+                                                           const struct rt_lone *lone)
+{
+    const struct cqe *next;
+
+    ring->tail = lone->tail + 1;
+    ring_publish(&lone->header->sq_tail, lone->tail + 1);
+    if (UNLIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) <= 0)) {
+        return NULL;
     }
-    return rt_ring_lone_wait(ring, completion);
+    next = rt_ring_completion(ring, 0);
+    return LIKELY(next->user_data == RT_RING_LONE) ? next : NULL;
 }
 
 /* rt_ring_do by a slot. */
@@ -199,53 +222,66 @@ MUST_USE int32_t rt_ring_do_watched(struct rt_ring *ring, const struct sqe *entr
 MUST_USE static inline int32_t rt_ring_do(struct rt_ring *ring, const struct sqe *entry,
                                           struct cqe *completion)
 {
-    struct sqe *place = rt_ring_place(ring, 0);
+    const struct cqe *next;
+    struct rt_lone lone;
 
-    if (ring->checks || !rt_ring_has_place(ring)) {
+    if (!rt_ring_lone_begin(ring, &lone)) {
         return rt_ring_do_watched(ring, entry, completion);
     }
-    *place = *entry;
-    place->user_data = RT_RING_LONE;
-    return rt_ring_lone(ring, completion);
+    *lone.place = *entry;
+    lone.place->user_data = RT_RING_LONE;
+    next = rt_ring_lone_send(ring, &lone);
+    if (UNLIKELY(next == NULL)) {
+        return rt_ring_lone_wait(ring, completion);
+    }
+    *completion = *next;
+    rt_ring_taken(ring, 1);
+    return TRANSPORT_OK;
 }
 
 /* The two words of a completion that matter to whom asks for little. */
 struct rt_outcome {
-    int64_t result; /* the completion's, or the status of rt_ring_do */
+    int32_t result; /* the completion's, or the status of rt_ring_do */
     struct cap_id cap;
 };
 
-/* rt_ring_do_short by a slot, or once other completions have come before its own (`pushed`). */
-COLD struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, const struct sqe *entry,
-                                             bool pushed);
+/* rt_ring_do_short by a slot. */
+COLD struct rt_outcome rt_ring_short_watched(struct rt_ring *ring, enum opcode opcode,
+                                             struct cap_id cap, uint64_t second);
+
+/* The same once it was sent and other completions came before its own. */
+COLD struct rt_outcome rt_ring_short_wait(struct rt_ring *ring);
 
 /* Submits an entry that says no more than its opcode, a capability and the word behind it (facet,
  * interface, ...), written in place, and waits for ever. */
 MUST_USE static inline struct rt_outcome rt_ring_do_short(struct rt_ring *ring, enum opcode opcode,
                                                           struct cap_id cap, uint64_t second)
 {
-    struct sqe *place = rt_ring_place(ring, 0);
-    const struct cqe *next = rt_ring_completion(ring, 0);
     struct rt_outcome outcome;
-    bool pushed = false;
+    const struct cqe *next;
+    struct rt_lone lone;
+    struct sqe *place;
 
-    if (LIKELY(!ring->checks && rt_ring_has_place(ring))) {
-        *place = (struct sqe){.opcode = (uint8_t)opcode,
-                              .user_data = RT_RING_LONE,
-                              .cap = cap,
-                              .interface_id = second};
-        rt_ring_push(ring, 1);
-        if (LIKELY(rt_syscall_cap_enter(1, TIMEOUT_NONE) > 0 && next->user_data == RT_RING_LONE)) {
-            outcome.result = next->result;
-            outcome.cap = next->cap[0];
-            rt_ring_taken(ring, 1);
-            return outcome;
-        }
-        pushed = true;
+    if (!rt_ring_lone_begin(ring, &lone)) {
+        return rt_ring_short_watched(ring, opcode, cap, second);
     }
-    return rt_ring_short_watched(
-        ring, &(const struct sqe){.opcode = (uint8_t)opcode, .cap = cap, .interface_id = second},
-        pushed);
+    place = lone.place;
+    rt_ring_first_word(place, opcode);
+    place->user_data = RT_RING_LONE;
+    place->cap = cap;
+    place->interface_id = second;
+    place->message = 0;
+    place->result = 0;
+    rt_ring_room_word(place, 0);
+    place->spare = 0;
+    next = rt_ring_lone_send(ring, &lone);
+    if (UNLIKELY(next == NULL)) {
+        return rt_ring_short_wait(ring);
+    }
+    outcome.result = next->result;
+    outcome.cap = next->cap[0];
+    rt_ring_taken(ring, 1);
+    return outcome;
 }
 
 /* An id for an answer to keep, never one that was used lately; raw 0: LIMIT_ANSWERS are in use. It
