@@ -102,6 +102,23 @@ enum transport_error answer_open(struct answer_table *table, uint32_t id, struct
     return TRANSPORT_OK;
 }
 
+static void answer_free(struct answer_table *table, struct answer *answer)
+{
+    ASSERT(list_is_empty(&answer->waiting) && !answer->has_work);
+    ASSERT(table->used > 0);
+    answer->id = 0;
+    answer->held = 0;
+    answer->state = ANSWER_FREE;
+    answer->finished = false;
+    table->used--;
+}
+
+void answer_withdraw(struct answer_table *table, struct answer *answer)
+{
+    ASSERT(answer->state == ANSWER_PENDING && answer->held == 0);
+    answer_free(table, answer);
+}
+
 struct answer *answer_opened(const struct answer_table *table, uint32_t id)
 {
     struct answer *answer;
@@ -122,17 +139,6 @@ void answer_add(struct answer_table *table, struct answer *answer, struct answer
     }
     results_of(table, answer)[answer->held] = (struct answer_result){.cap = cap, .path = path};
     answer->held++;
-}
-
-static void answer_free(struct answer_table *table, struct answer *answer)
-{
-    ASSERT(list_is_empty(&answer->waiting) && !answer->has_work);
-    ASSERT(table->used > 0);
-    answer->id = 0;
-    answer->held = 0;
-    answer->state = ANSWER_FREE;
-    answer->finished = false;
-    table->used--;
 }
 
 static void work_push(struct answer_table *table, struct answer *answer)
@@ -180,23 +186,67 @@ bool answer_decide(struct answer_table *table, struct answer *answer, const stru
     return true;
 }
 
+/* The capability that `answer` has at `path`; NULL: none. */
+static const struct answer_result *result_at(const struct answer_table *table,
+                                             const struct answer *answer, struct answer_path path)
+{
+    const struct answer_result *result = results_of(table, answer);
+
+    for (unsigned i = 0; i < answer->held; i++) {
+        if (answer_path_equal(result[i].path, path)) {
+            return &result[i];
+        }
+    }
+    return NULL;
+}
+
 /* What a decided answer has at `path`. */
 static enum answer_target target_at(const struct answer_table *table, const struct answer *answer,
                                     struct answer_path path, struct cap_id *cap)
 {
-    const struct answer_result *result = results_of(table, answer);
+    const struct answer_result *result = result_at(table, answer, path);
 
     ASSERT(answer->state == ANSWER_ANSWERED || answer->state == ANSWER_BROKEN);
     if (answer->state == ANSWER_BROKEN) {
         return ANSWER_TARGET_BROKEN;
     }
-    for (unsigned i = 0; i < answer->held; i++) {
-        if (answer_path_equal(result[i].path, path)) {
-            *cap = result[i].cap;
-            return ANSWER_TARGET_CAP;
-        }
+    if (result == NULL) {
+        return ANSWER_TARGET_NO_PATH;
     }
-    return ANSWER_TARGET_NO_PATH;
+    *cap = result->cap;
+    return ANSWER_TARGET_CAP;
+}
+
+struct answer_call *answer_sole(const struct answer_table *table, const struct answer *answer,
+                                struct cap_id *cap)
+{
+    struct list_node *node = list_first(&answer->waiting);
+    const struct answer_result *result;
+    struct answer_call *call;
+
+    ASSERT(answer->state == ANSWER_PENDING);
+    if (node == NULL || node != list_last(&answer->waiting) || table->work_count != 0) {
+        return NULL;
+    }
+    call = CONTAINER_OF(node, struct answer_call, node);
+    result = result_at(table, answer, call->path);
+    if (result == NULL) {
+        return NULL;
+    }
+    *cap = result->cap;
+    return call;
+}
+
+void answer_settle(struct answer_table *table, struct answer *answer)
+{
+    struct list_node *node = list_first(&answer->waiting);
+
+    ASSERT(answer->state == ANSWER_PENDING && node == list_last(&answer->waiting));
+    answer_call_remove(table, CONTAINER_OF(node, struct answer_call, node));
+    answer->state = ANSWER_ANSWERED;
+    if (answer->finished) {
+        answer_free(table, answer);
+    }
 }
 
 enum answer_target answer_target_find(const struct answer_table *table,

@@ -68,6 +68,9 @@ void answer_table_init(struct answer_table *table, struct answer_memory memory);
 MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t id,
                                           struct answer **answer);
 
+/* Takes back an answer_open of which nobody was told: FREE as before. */
+void answer_withdraw(struct answer_table *table, struct answer *answer);
+
 /* The answer opened under `id`, kept or finished; it is not FREE. */
 struct answer *answer_opened(const struct answer_table *table, uint32_t id);
 
@@ -84,6 +87,17 @@ void answer_add(struct answer_table *table, struct answer *answer, struct answer
  */
 MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer,
                             const struct cqe *completion);
+
+/*
+ * The short way of an answer for which one call waits: the one that waits for this PENDING answer,
+ * when its promise names a capability that the answer has, *cap, and no other answer has work;
+ * nothing changes. NULL: else. Then, if the answer is to be ANSWERED, answer_settle does what
+ * answer_decide and answer_next would: the call is nowhere, to be sent to *cap, and the answer is
+ * settled, its completion the caller's to post once the call was sent.
+ */
+MUST_USE struct answer_call *answer_sole(const struct answer_table *table,
+                                         const struct answer *answer, struct cap_id *cap);
+void answer_settle(struct answer_table *table, struct answer *answer);
 
 /* What a promise stands for at this moment. */
 enum answer_target {

@@ -334,6 +334,17 @@ struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct ho
     return slot_fill(table, free_take(table), edge, origin);
 }
 
+struct cap_id cap_table_insert_over(struct cap_table *table, const struct hold_edge *edge,
+                                    const struct provenance *origin, uint32_t *reserved)
+{
+    ASSERT(*reserved > 0 && table->reserved >= *reserved);
+    if (UNLIKELY(!room_is_there(table))) {
+        table->reserved--;
+        --*reserved;
+    }
+    return slot_fill(table, free_take(table), edge, origin);
+}
+
 enum transport_error cap_table_insert(struct cap_table *table, const struct hold_edge *edge,
                                       const struct provenance *origin, struct cap_id *id)
 {

@@ -167,6 +167,14 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count);
 struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
                                         const struct provenance *origin);
 
+/*
+ * The same, into a slot that nobody reserved if one is there that needs no other page: then
+ * *reserved, of which there is at least 1, stays as it is, so that who reserved it need not do so
+ * again; else it is one less.
+ */
+struct cap_id cap_table_insert_over(struct cap_table *table, const struct hold_edge *edge,
+                                    const struct provenance *origin, uint32_t *reserved);
+
 /* Reserve and insert in one. */
 MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
                                                const struct hold_edge *edge,

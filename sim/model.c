@@ -150,6 +150,17 @@ void model_dispatched(uint64_t submission)
     found->dispatched = model_now;
 }
 
+void model_taken_short(uint64_t submission)
+{
+    struct model_submission *found = model_find(submission);
+
+    if (found != NULL && found->state == MODEL_TAKEN && found->sqe.opcode == OPCODE_CALL) {
+        model_call_dispatching(submission, found);
+        model_call_dispatched(found);
+        found->dispatched = model_now;
+    }
+}
+
 void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t since)
 {
     struct model_submission *found = model_find(sqe->user_data);

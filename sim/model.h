@@ -171,6 +171,8 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
 /* A submission that was accepted is looked at from now on, and not any more. */
 void model_dispatching(uint64_t submission);
 void model_dispatched(uint64_t submission);
+/* It was taken by the short way, which had looked at it before. */
+void model_taken_short(uint64_t submission);
 /* A promised call goes to the capability `cap` of its caller. */
 void model_sent(uint64_t submission, uint64_t cap);
 /* It is refused because of its answer. */

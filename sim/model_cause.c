@@ -174,8 +174,7 @@ bool model_names_call(const struct model_submission *by, const struct model_subm
     return owner.held != NULL && owner.held->edge.object == call->endpoint;
 }
 
-/* The call under way that a RETURN names. */
-static uint64_t call_returned(const struct model_submission *by)
+uint64_t model_call_returned(const struct model_submission *by)
 {
     for (uint32_t i = 0; i < model_open.count; i++) {
         const struct model_submission *call = model_find(model_open.name[i]);
@@ -196,7 +195,7 @@ static bool returns(struct model_submission *by, uint64_t pid, const struct mode
     if (by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV) {
         return false;
     }
-    for (call = call_returned(by); call != 0 && model_find(call)->pid == pid;) {
+    for (call = model_call_returned(by); call != 0 && model_find(call)->pid == pid;) {
         grant = carries(by, edge);
         if (grant != NULL) {
             model_arrived(call, edge->id, grant->path);

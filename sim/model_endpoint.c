@@ -137,6 +137,20 @@ static void call_completed(const struct model_actor *actor, uint64_t name,
     }
 }
 
+/* The short way gives an answer and takes the next call in one section of the lock: the completion
+ * of a call whose answer is kept may come later, when what waits for the answer was sent. */
+static void kept_returned(uint64_t name, struct model_submission *by)
+{
+    uint64_t returned = model_call_returned(by);
+    struct model_submission *call = model_find(returned);
+
+    if (call != NULL && call->state == MODEL_TAKEN && call->keeps) {
+        call->unposted = true;
+        call->answered_by = name;
+        by->returned = returned;
+    }
+}
+
 void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
                                  struct model_submission *submission, const struct cqe *cqe)
 {
@@ -146,6 +160,9 @@ void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
     if (submission->sqe.opcode == OPCODE_CALL) {
         call_completed(actor, name, submission, cqe);
         return;
+    }
+    if (returns && cqe->result >= 0 && submission->returned == 0) {
+        kept_returned(name, submission);
     }
     if (returns && cqe->result >= 0 && submission->returned == 0) {
         model_disagree("submission %llu returned nothing and says it did",

@@ -67,6 +67,8 @@ uint64_t model_cause(const struct model_actor *actor, uint64_t pid, const struct
 bool model_leaves(uint64_t pid, uint64_t id);
 /* Whether a RETURN names this call: its endpoint and its token. */
 bool model_names_call(const struct model_submission *by, const struct model_submission *call);
+/* The call under way that a RETURN names; 0: none. */
+uint64_t model_call_returned(const struct model_submission *by);
 
 /* model_verdict.c: what the completion `cqe` says of the submission, and whether it may. */
 void model_verdict(const struct model_actor *actor, uint64_t name,

@@ -27,6 +27,7 @@
 #include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/quick_table.h"
 #include "kernel/ipc/handoff.h"
+#include "kernel/ipc/handoff_promise.h"
 
 /* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
  * (encoding, "Structs": the offset of a zero-sized one is -1). */
@@ -182,9 +183,10 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
     const uint8_t *entry = ring_peek(&thread->ring, thread->ring.sq_head);
 
     /* Which way to look: whoever goes it reads the word once more, and believes that alone. */
-    unsigned opcode = quick_word(entry, 0) & UINT8_MAX;
+    uint64_t first = quick_word(entry, 0);
+    unsigned opcode = first & UINT8_MAX;
 
-    if (opcode == OPCODE_CALL) {
+    if ((first & UINT16_MAX) == OPCODE_CALL) { /* without flags */
         return call_submission(cpu, thread, entry, left, next);
     }
     if (opcode == OPCODE_RETURN_RECV) {
@@ -195,6 +197,9 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
         return quick_duplicate(thread, entry);
     case OPCODE_RELEASE:
         return quick_release(thread, entry);
+    case OPCODE_CALL:
+    case OPCODE_FINISH:
+        return handoff_promise(cpu, thread);
     case OPCODE_UNPARK: /* mostly with the PARK behind it */
         return left == 2 && next != NULL ? quick_wake_and_wait(cpu, thread, next) : QUICK_NONE;
     default:

@@ -7,7 +7,9 @@
  * caller's job is started: it sends each waiting call exactly as if the caller submitted it now,
  * then posts the completion. The job runs on the caller's home CPU at the caller's priority: the
  * caller pays, nothing is sent from under somebody else's locks, however many answers one end
- * decides, and the thread's submissions, its job and its retirement never run at the same time.
+ * decides, and the thread's submissions, its job and its retirement never run at the same time. One
+ * call that waits for the endpoint that answers, on the caller's CPU, is sent where it is answered
+ * instead (handoff_promise.c).
  *
  * A promised call that waits is an operation with a private copy of its submission. Its buffers lie
  * in the caller's arena, so sending it needs no address space. Its descriptors are read once, when

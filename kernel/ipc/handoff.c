@@ -7,7 +7,8 @@
  *   server: RETURN_RECV --> the client's call completes --> the CPU goes to the client
  *
  * Usual means: no capabilities, no answer kept, no delegation on the edges, both buffers in the
- * arenas, and the server's next call, if one waits, as usual itself. Whatever differs leaves
+ * arenas, and the server's next call, if one waits, as usual itself. What differs in the first two
+ * alone has a short way of its own (handoff_promise.c); whatever else differs leaves
  * everything as it was, and the long way (calls.c, delivery.c) looks at the entry afresh and has
  * the words for a refusal. So the short way does what the long way would, in the same order and
  * under the same locks, and refuses nothing.
@@ -31,6 +32,7 @@
  * here.
  */
 #include "kernel/ipc/handoff_inside.h"
+#include "kernel/ipc/handoff_promise.h"
 
 /* The first word of a usual CALL: opcode, method, no transfers, message_bytes a multiple of 8 below
  * 32 KiB. */
@@ -201,30 +203,51 @@ static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uin
 /* ---- one capability beside a CALL --------------------------------------------------------------
  */
 
+struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed *passed)
+{
+    struct provenance origin = {.method = arrival->call->method,
+                                .origin = arrival->origin,
+                                .from_cap = passed->from,
+                                .detail = arrival->call->interface_id,
+                                .at_ns = arch_clock_ns()};
+    struct process *to = arrival->to;
+    struct cap_id cap;
+
+    provenance_from(&origin, arrival->from->pid, arrival->from->name);
+    spinlock_lock(&to->lock);
+    cap = cap_table_insert_over(&to->table, &passed->edge, &origin, arrival->slots);
+    spinlock_unlock(&to->lock);
+    return cap;
+}
+
+void handoff_record(struct thread *thread, uint32_t offset, const struct received_cap *record)
+{
+    uint32_t within = offset % LIMIT_PAGE_BYTES;
+
+    if (LIKELY(within <= LIMIT_PAGE_BYTES - sizeof(*record))) {
+        memcpy(thread->arena_page[offset / LIMIT_PAGE_BYTES] + within, record, sizeof(*record));
+    } else {
+        thread_arena_write(thread, offset, record, sizeof(*record));
+    }
+}
+
 void handoff_pass(const struct operation *call, struct operation *receive,
                   const struct passed *passed)
 {
-    const struct process *from = call->owner->process;
-    struct process *to = receive->owner->process;
-    struct provenance origin = {.method = call->method,
-                                .origin = EDGE_ORIGIN_TRANSFER,
-                                .from_cap = passed->from,
-                                .detail = call->interface_id,
-                                .at_ns = arch_clock_ns()};
     struct received_cap record = {.interface_id = passed->edge.interface_id,
                                   .facet = passed->edge.facet,
                                   .badge = passed->edge.badge};
+    const struct arrival arrival = {.call = call,
+                                    .from = call->owner->process,
+                                    .to = receive->owner->process,
+                                    .slots = &receive->slots,
+                                    .origin = EDGE_ORIGIN_TRANSFER};
 
-    provenance_from(&origin, from->pid, from->name);
-    ASSERT(receive->slots > 0);
-    receive->slots--;
-    spinlock_lock(&to->lock);
-    record.cap = cap_table_insert_reserved(&to->table, &passed->edge, &origin);
-    spinlock_unlock(&to->lock);
-    thread_arena_write(receive->owner,
-                       receive->result_offset + (uint32_t)sizeof(struct endpoint_message) +
-                           call->message_bytes,
-                       &record, sizeof(record));
+    record.cap = handoff_arrive(&arrival, passed);
+    handoff_record(receive->owner,
+                   receive->result_offset + (uint32_t)sizeof(struct endpoint_message) +
+                       call->message_bytes,
+                   &record);
 }
 
 /* Reads the one descriptor, behind the message; false: it is no plain copy, or lies across pages.
@@ -247,9 +270,7 @@ static inline bool descriptor_read(const struct thread *thread, const struct buf
 _Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8,
                "a plain descriptor is two words, the second of which is its mode");
 
-/* What the descriptor passes, with references of its own; false: it is not usual. The process's
- * lock is held. */
-static inline bool passed_make(struct process *process, struct passed *passed)
+bool handoff_passed(struct process *process, struct passed *passed)
 {
     static const struct edge_passing copy = {.facet = CAP_FACET_ALL};
     const struct hold_edge *edge;
@@ -279,8 +300,8 @@ static ALWAYS_INLINE bool calling_make(const struct hold_edge *edge, const uint8
                   buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes);
 }
 
-/* A CALL with one capability, which a receiver waits for. `first` is the entry's first word. The
- * process's lock is held, and given back. */
+/* A CALL with one capability, which a receiver waits for, or one that keeps its answer. `first` is
+ * the entry's first word. The process's lock is held, and given back. */
 static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
                                         const uint8_t *shared, uint64_t first,
                                         const struct hold_edge *edge, struct thread **next)
@@ -294,14 +315,14 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
         (first & CALL_FIXED) == CALL_PASSING && buffers_read(thread, shared, first, &buffers) &&
         descriptor_read(thread, &buffers, &passed.from) && thread->transfers.free_count != 0 &&
         calling_make(edge, shared, &buffers, &calling) &&
-        calling.endpoint->queues.limits.capabilities != 0 && passed_make(process, &passed);
+        calling.endpoint->queues.limits.capabilities != 0 && handoff_passed(process, &passed);
 
     if (usual) {
         object_ref(calling.target);
     }
     spinlock_unlock(&process->lock);
     if (!usual) {
-        return QUICK_NONE;
+        return handoff_promise(cpu, thread);
     }
     spinlock_lock(&calling.endpoint->lock);
     quick =

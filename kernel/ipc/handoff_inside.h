@@ -128,10 +128,33 @@ struct passed {
     struct cap_id from; /* in the caller's table */
 };
 
+/* What passed->from names, if it is usual: a copy with references of its own, which the other
+ * side's table gets. The process's lock is held. */
+MUST_USE bool handoff_passed(struct process *process, struct passed *passed);
+
 /* It arrives in a slot that `receive` has, with its record behind the message. The call is in
  * flight. Endpoint lock held. */
 void handoff_pass(const struct operation *call, struct operation *receive,
                   const struct passed *passed);
+
+/* Where what is passed comes from and goes to. */
+struct arrival {
+    const struct operation *call; /* that carries it, or the answer to it */
+    struct process *from;
+    struct process *to;
+    uint32_t *slots; /* reserved in the table of `to`, one at least */
+    enum edge_origin origin;
+};
+
+/* It arrives in the table of arrival->to; its id there. No process or ring lock is held. */
+struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed *passed);
+
+/* Writes a record of what arrived to the arena. */
+void handoff_record(struct thread *thread, uint32_t offset, const struct received_cap *record);
+
+/* A call was the last of its session: whoever receives is told, perhaps this thread. Gives the
+ * endpoint's lock back. */
+void handoff_closed(struct endpoint *endpoint);
 
 /* `call`, in flight, goes to the server of `receive`, which completes, with what is `passed` (NULL:
  * nothing); wait_end's result. Endpoint lock held. */

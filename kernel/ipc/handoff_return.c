@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The short way of RETURN_RECV. Theory in handoff.c. */
 #include "kernel/ipc/handoff_inside.h"
+#include "kernel/ipc/handoff_promise.h"
 
 /* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, no transfers, message_bytes
  * a multiple of 8 below 32 KiB. */
 #define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
 #define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
+/* Where it says how many transfers there are. */
+#define RETURN_TRANSFERS UINT64_C(0xff000000)
 
 /* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
  * held. */
@@ -38,9 +41,7 @@ static ALWAYS_INLINE bool receive_is_usual(const struct endpoint_queues *queues,
              operation_of(waiting)->grant == NULL));
 }
 
-/* The call was the last of its session: whoever receives is told, perhaps this thread. Gives the
- * endpoint's lock back. */
-static COLD NOINLINE void closed_deliver(struct endpoint *endpoint)
+COLD void handoff_closed(struct endpoint *endpoint)
 {
     struct settling settling;
 
@@ -271,6 +272,9 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
     struct endpoint *endpoint;
     enum quick quick = QUICK_NONE;
 
+    if (UNLIKELY((quick_word(shared, 0) & RETURN_TRANSFERS) != 0)) {
+        return handoff_answer(cpu, thread, left, next);
+    }
     endpoint = owned_endpoint(thread->process, cap, &returning.epoch);
     if (UNLIKELY(endpoint == NULL)) {
         return QUICK_NONE;
@@ -292,12 +296,12 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
         returning.pin = true;
     }
     if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues))) {
-        closed_deliver(endpoint);
+        handoff_closed(endpoint);
     } else {
         spinlock_unlock(&endpoint->lock);
     }
     if (returning.pin) {
         object_unref(&endpoint->object);
     }
-    return quick;
+    return LIKELY(quick != QUICK_NONE) ? quick : handoff_answer(cpu, thread, left, next);
 }

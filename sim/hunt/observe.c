@@ -13,6 +13,7 @@
 
 #include "kernel/arch/host/machine.h"
 #include "kernel/dispatch/quick.h"
+#include "kernel/ipc/handoff_promise.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
@@ -67,6 +68,8 @@ void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
                                    enum answer_target target);
 void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
                                    enum answer_target target);
+void __real_promised_begin(const struct promised *promised);
+void __wrap_promised_begin(const struct promised *promised);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_lock_check_release(const struct spinlock *lock);
@@ -182,6 +185,14 @@ void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
     __real_submission_call_broken(thread, sqe, target);
 }
 
+/* The same at once, by who answers. */
+void __wrap_promised_begin(const struct promised *promised)
+{
+    model_sent(promised->operation->user_data, promised->cap.raw);
+    judge();
+    __real_promised_begin(promised);
+}
+
 /* ---- the short ways -------------------------------------------------------------------------- */
 
 static bool way_is_long(void)
@@ -285,6 +296,7 @@ static void submission_taken(const struct thread *thread, const struct sqe *sqe)
         doing_here()->accepted = (struct model_actor){.submission = sqe->user_data,
                                                       .pid = thread->process->pid,
                                                       .thread = look_thread_name(thread)};
+        model_taken_short(sqe->user_data);
     }
 }
 

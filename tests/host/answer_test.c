@@ -312,6 +312,77 @@ static void test_misuse(void **state)
     assert_true(test_asserts(remove_call, &calls[0]));
 }
 
+static void settle(void *answer)
+{
+    answer_settle(&table, answer);
+}
+
+static void withdraw(void *answer)
+{
+    answer_withdraw(&table, answer);
+}
+
+/* The short way: the one call that waits for an answer that is about to come. */
+static void test_sole(void **state)
+{
+    uint32_t id = id_make(5, 9);
+    struct answer *answer = opened(id);
+    struct answer *other = opened(id_make(6, 1));
+    struct cap_id cap = {.raw = 0};
+
+    (void)state;
+    assert_null(answer_sole(&table, answer, &cap)); /* nobody waits */
+    wait_for(id, 1, &calls[0]);
+    assert_null(answer_sole(&table, answer, &cap)); /* nothing is at its path */
+    answer_add(&table, answer, path_make(2, 0), (struct cap_id){.raw = 12});
+    assert_null(answer_sole(&table, answer, &cap));
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 11});
+    assert_ptr_equal(answer_sole(&table, answer, &cap), &calls[0]);
+    assert_int_equal(cap.raw, 11);
+    wait_for(id, 2, &calls[1]);
+    assert_null(answer_sole(&table, answer, &cap)); /* two wait */
+    assert_true(test_asserts(settle, answer));
+    answer_call_remove(&table, &calls[1]);
+    wait_for(id_make(6, 1), 1, &calls[2]);
+    assert_false(answer_decide(&table, other, &bad));
+    assert_null(answer_sole(&table, answer, &cap)); /* another was decided before */
+    answer_call_remove(&table, &calls[2]);
+    assert_int_equal(answer_next(&table, &(struct answer_work){0}), ANSWER_STEP_SETTLED);
+    assert_ptr_equal(answer_sole(&table, answer, &cap), &calls[0]);
+    answer_settle(&table, answer);
+    assert_int_equal(answer_check(&table), 0);
+    assert_null(calls[0].answer);
+    assert_int_equal(target_of(id, 1, 0, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(answer_next(&table, &(struct answer_work){0}), ANSWER_STEP_NONE);
+    assert_true(test_asserts(settle, answer)); /* decided */
+    assert_int_equal(answer_finish(&table, id), TRANSPORT_OK);
+    assert_int_equal(answer_state_of(&table, id), ANSWER_FREE);
+}
+
+/* The same of an answer that was finished meanwhile: it is gone. */
+static void test_sole_finished(void **state)
+{
+    uint32_t id = id_make(5, 9);
+    struct answer *answer = opened(id);
+    struct cap_id cap = {.raw = 0};
+
+    (void)state;
+    wait_for(id, 1, &calls[0]);
+    assert_int_equal(answer_finish(&table, id), TRANSPORT_OK);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 11});
+    assert_ptr_equal(answer_sole(&table, answer, &cap), &calls[0]);
+    answer_settle(&table, answer);
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(table.used, 0);
+    assert_true(test_asserts(withdraw, answer));
+    answer = opened(id);
+    answer_withdraw(&table, answer);
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(table.used, 0);
+    answer_add(&table, opened(id), path_make(1, 0), (struct cap_id){.raw = 11});
+    assert_true(test_asserts(withdraw, answer));
+}
+
 /* The check sees each kind of damage. */
 static void test_check(void **state)
 {
@@ -580,6 +651,8 @@ int main(void)
         cmocka_unit_test_setup(test_remove, setup),
         cmocka_unit_test_setup(test_chain_breaks, setup),
         cmocka_unit_test_setup(test_misuse, setup),
+        cmocka_unit_test_setup(test_sole, setup),
+        cmocka_unit_test_setup(test_sole_finished, setup),
         cmocka_unit_test_setup(test_check, setup),
         cmocka_unit_test(test_walk),
     };

@@ -206,6 +206,41 @@ static void test_duplicate_and_vacate(void **state)
     teardown();
 }
 
+/* What arrives leaves the reservation to who made it as long as there is other room. */
+static void test_insert_over(void **state)
+{
+    const struct hold_edge edge = {
+        .object = &object, .interface_id = 7, .facet = 5, .mode = EDGE_MODE_NONE};
+    const struct provenance origin = {.origin = EDGE_ORIGIN_RESULT, .detail = 9};
+    const struct hold_edge *found;
+    uint32_t reserved = 2;
+    struct cap_id id;
+
+    (void)state;
+    setup(3, 2 * CAP_TABLE_PAGES);
+    assert_int_equal(cap_table_reserve(&table, 2), TRANSPORT_OK);
+    id = cap_table_insert_over(&table, &edge, &origin, &reserved);
+    assert_int_equal(reserved, 2);
+    assert_int_equal(table.reserved, 2);
+    assert_int_equal(cap_table_lookup(&table, id, &found), TRANSPORT_OK);
+    assert_memory_equal(found, &edge, sizeof(edge));
+    assert_memory_equal(cap_table_origin(&table, id), &origin, sizeof(origin));
+    (void)cap_table_insert_over(&table, &edge, &origin, &reserved); /* the quota */
+    assert_int_equal(reserved, 1);
+    assert_int_equal(table.reserved, 1);
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+    setup(QUOTA, 2);
+    assert_int_equal(cap_table_reserve(&table, CAP_TABLE_PAGE_SLOTS), TRANSPORT_OK);
+    reserved = CAP_TABLE_PAGE_SLOTS;
+    (void)cap_table_insert_over(&table, &edge, &origin, &reserved); /* no page is there */
+    assert_int_equal(reserved, CAP_TABLE_PAGE_SLOTS - 1);
+    assert_int_equal(table.reserved, CAP_TABLE_PAGE_SLOTS - 1);
+    assert_int_equal(cap_table_check(&table), 0);
+    cap_table_unreserve(&table, reserved);
+    teardown();
+}
+
 /* What lies in the window goes one hop, and so does what is made of it. */
 static void test_descriptors_are_not_grantable(void **state)
 {
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_ids_never_given),
         cmocka_unit_test(test_quota_and_memory),
         cmocka_unit_test(test_duplicate_and_vacate),
+        cmocka_unit_test(test_insert_over),
         cmocka_unit_test(test_descriptors_are_not_grantable),
         cmocka_unit_test(test_slot_retires),
         cmocka_unit_test(test_reuse_is_first_in_first_out),

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* The short way of a RETURN_RECV that carries a capability, or that answers a call whose answer is
+ * kept. Theory in handoff_promise.c. */
+#include "kernel/ipc/answers.h"
+#include "kernel/ipc/handoff_inside.h"
+#include "kernel/ipc/handoff_promise.h"
+
+/* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, at most one transfer,
+ * message_bytes a multiple of 8 below 32 KiB. */
+#define RETURN_FIXED UINT64_C(0xffff8007fefffeff)
+#define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
+
+/* What one is about. */
+struct answering {
+    struct endpoint *endpoint; /* locked and pinned */
+    uint64_t epoch;            /* of the owner's edge */
+    const uint8_t *shared;
+    uint64_t first; /* word of the entry */
+    struct buffers buffers;
+    bool passes;             /* a capability: */
+    struct passed passed;    /* with references of its own */
+    struct answer_path path; /* where the message points at it */
+    struct operation *call;  /* that is answered */
+};
+
+/* Reads the one descriptor, behind the message; false: it is no plain copy with a path of at most
+ * one step, or lies across pages. */
+static inline bool descriptor_read(const struct thread *thread, struct answering *answering)
+{
+    uint32_t at = answering->buffers.message + answering->buffers.message_bytes;
+    const uint8_t *descriptor;
+    uint64_t rest;
+
+    if (at % sizeof(uint64_t) != 0 ||
+        at + sizeof(struct transfer) > thread->plan.ring.arena_bytes ||
+        at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer)) {
+        return false;
+    }
+    descriptor = thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
+    answering->passed.from.raw = quick_word(descriptor, offsetof(struct transfer, cap));
+    rest = quick_word(descriptor, offsetof(struct transfer, mode));
+    answering->path = (struct answer_path){.step = {rest >> 16 & UINT8_MAX}};
+    return (rest & ~UINT64_C(0xff0000)) == TRANSFER_COPY;
+}
+_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8 &&
+                   offsetof(struct transfer, path) == 10,
+               "a descriptor is two words, the second of which begins with mode, flags and path");
+
+/* What the entry says of the thread's own table: the endpoint, pinned, and what it passes, with
+ * references. False: something is not usual, and nothing is pinned. */
+static inline bool edges_find(struct process *process, struct cap_id cap,
+                              struct answering *answering)
+{
+    const struct hold_edge *edge;
+    bool found = false;
+
+    spinlock_lock(&process->lock);
+    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
+               ((const struct object *)edge->object)->type == &endpoint_owner_type &&
+               edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == CAP_FACET_ALL &&
+               edge->grant == NULL)) {
+        answering->endpoint = endpoint_of_owner(edge->object);
+        answering->epoch = edge->epoch;
+        found = !answering->passes || handoff_passed(process, &answering->passed);
+    }
+    if (found) {
+        object_ref(&answering->endpoint->object);
+    }
+    spinlock_unlock(&process->lock);
+    return found;
+}
+
+/* The call in flight under `token` if this answer to it has nothing unusual; NULL: it has. Endpoint
+ * lock held. */
+static inline struct operation *call_find(const struct thread *server,
+                                          const struct answering *answering, uint64_t token)
+{
+    const struct endpoint *endpoint = answering->endpoint;
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+    uint32_t records = answering->passes * (uint32_t)sizeof(struct received_cap);
+    struct operation *call;
+
+    if (UNLIKELY(record == NULL || endpoint->closed)) {
+        return NULL;
+    }
+    call = operation_of(record);
+    return LIKELY(call->receiver == server && call->grant == NULL && call->taken_grant == NULL &&
+                  answering->buffers.message_bytes + records <= call->result_bytes &&
+                  call->slots >= answering->passes &&
+                  endpoint->queues.token[record->token_slot].watch == NULL)
+               ? call
+               : NULL;
+}
+
+/* The receive that comes with the answer, when nobody's call waits; NULL: the thread has too little
+ * over. Endpoint lock held. */
+static inline struct operation *
+receive_take(struct thread *thread, const struct answering *answering, bool last, bool *waits)
+{
+    uint32_t slots = answering->endpoint->queues.limits.capabilities;
+    struct operation *receive = NULL;
+
+    spinlock_lock(&thread->ring_lock);
+    if (LIKELY(thread->slots_over >= slots && operation_may_receive(thread))) {
+        receive = operation_pop(thread, OPERATION_RECEIVE, false);
+    }
+    if (LIKELY(receive != NULL)) {
+        receive->slots = slots;
+        thread->slots_over -= slots;
+        list_remove(&answering->call->received_node);
+        *waits = last && wait_begin(thread);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return receive;
+}
+
+static inline void receive_queue(struct operation *receive, const struct answering *answering)
+{
+    struct endpoint *endpoint = answering->endpoint;
+
+    receive->user_data = quick_word(answering->shared, offsetof(struct sqe, user_data));
+    receive->endpoint = endpoint;
+    receive->target = &endpoint->object;
+    object_ref(&endpoint->object);
+    receive->epoch = answering->epoch;
+    receive->result_offset = answering->buffers.result;
+    receive->result_bytes = answering->buffers.result_bytes;
+    if (!endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
+        ASSERT(false); /* endpoint_only_calls */
+    }
+}
+
+/* The capability arrives in the caller's table, its record behind the message; its id. */
+static inline struct cap_id answer_pass(const struct thread *server,
+                                        const struct answering *answering)
+{
+    struct operation *call = answering->call;
+    const struct arrival arrival = {.call = call,
+                                    .from = server->process,
+                                    .to = call->owner->process,
+                                    .slots = &call->slots,
+                                    .origin = EDGE_ORIGIN_RESULT};
+    struct received_cap record = {.interface_id = answering->passed.edge.interface_id,
+                                  .facet = answering->passed.edge.facet,
+                                  .badge = answering->passed.edge.badge};
+
+    record.cap = handoff_arrive(&arrival, &answering->passed);
+    handoff_record(call->owner, call->result_offset + answering->buffers.message_bytes, &record);
+    return record.cap;
+}
+
+/* The operation of the call that is answered holds nothing any more. Its thread keeps what it has
+ * drawn for calls as long as it has more than it would give back. Its ring is locked. */
+static inline void call_release(struct thread *client, struct operation *call)
+{
+    if (UNLIKELY(client->calls_used == 1 && client->calls_held > 1)) {
+        operation_release_locked(call);
+    } else {
+        call->answer = 0;
+        client->calls_used--;
+        operation_push(client, call, OPERATION_CALL);
+    }
+}
+
+/* Whether what waits for `answer`, which is decided now, may be sent here: one call, by a thread of
+ * this CPU, with the endpoint as its target and as usual. Its thread's ring and its process are
+ * locked. */
+static inline bool promised_find(const struct cpu *cpu, struct thread *client,
+                                 struct endpoint *endpoint, const struct answer *answer,
+                                 struct promised *promised)
+{
+    struct answer_call *waiting = answer_sole(&client->answers, answer, &promised->cap);
+    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
+    const struct sqe *sqe;
+
+    if (waiting == NULL || record == NULL || client->task.cpu != cpu || client->answers_running ||
+        client->exiting || process_is_dying(client->process)) {
+        return false;
+    }
+    promised->operation = CONTAINER_OF(waiting, struct operation, promised);
+    promised->endpoint = endpoint;
+    sqe = &promised->operation->sqe;
+    return cap_table_lookup(&client->process->table, promised->cap, &promised->edge) ==
+               TRANSPORT_OK &&
+           endpoint_of_client(promised->edge->object) == endpoint &&
+           promised->edge->interface_id == sqe->interface_id &&
+           promised->edge->facet == CAP_FACET_ALL && promised->edge->grant == NULL &&
+           sqe->transfers == 0 && sqe->message_bytes <= endpoint->queues.limits.message_bytes &&
+           promised_fits(client, endpoint, sqe) && operation_of(record)->grant == NULL &&
+           endpoint_can_meet(&endpoint->queues);
+}
+
+/* The kept answer of the call comes, with `cap` if one came beside it: the call completes, or waits
+ * with its completion for what was promised from it. What may be sent at once is `promised` (true).
+ * Endpoint lock held. */
+static inline bool kept_answer(struct cpu *cpu, const struct answering *answering,
+                               struct cap_id cap, struct promised *promised)
+{
+    struct operation *call = answering->call;
+    struct thread *client = call->owner;
+    uint32_t id = call->answer;
+    struct cqe cqe = {.user_data = call->user_data,
+                      .result = (int32_t)answering->buffers.message_bytes,
+                      .flags = ((answering->first >> 8 & SQE_EXCEPTION) != 0 ? CQE_EXCEPTION : 0U) |
+                               (uint32_t)answering->passes << CQE_CAPS_SHIFT};
+    struct answer *answer;
+    bool sends;
+
+    spinlock_lock(&client->process->lock);
+    spinlock_lock(&client->ring_lock);
+    answer = answer_opened(&client->answers, id);
+    if (answering->passes) {
+        answer_add(&client->answers, answer, answering->path, cap);
+    }
+    call_release(client, call);
+    sends = (cqe.flags & CQE_EXCEPTION) == 0 &&
+            promised_find(cpu, client, answering->endpoint, answer, promised);
+    if (sends) {
+        promised_begin(promised);
+        ring_post(&client->ring, &cqe);
+        (void)wait_end(cpu, client, NULL, false);
+    } else {
+        answers_complete_locked(client, id, &cqe);
+    }
+    spinlock_unlock(&client->ring_lock);
+    spinlock_unlock(&client->process->lock);
+    return sends;
+}
+
+/* The promised call meets the oldest receiver. Endpoint lock held. */
+static inline void promised_send(struct cpu *cpu, const struct promised *promised)
+{
+    struct endpoint_queues *queues = &promised->endpoint->queues;
+    struct operation *call = promised->operation;
+    struct operation *receive = operation_of(endpoint_next_receiver(queues));
+
+    cpu->effects += call->message_bytes;
+    call->token = endpoint_fly(queues, &call->endpoint_record);
+    (void)endpoint_take_receiver(queues);
+    (void)call_give(cpu, promised->endpoint, call, receive, NULL, NULL);
+}
+
+/* The submission is accepted, the receive that came with it waits: the answer goes to its caller.
+ * wait_end's result. Endpoint lock held. */
+static inline bool answer_give(struct cpu *cpu, struct thread *thread,
+                               const struct answering *answering, const struct thread *waits)
+{
+    struct operation *call = answering->call;
+    struct thread *client = call->owner;
+    uint32_t bytes = answering->buffers.message_bytes;
+    struct cap_id cap = {0};
+    struct promised promised;
+    bool straight;
+
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    cpu->effects += bytes;
+    message_copy(client, call->result_offset, thread, answering->buffers.message, bytes);
+    if (answering->passes) {
+        cap = answer_pass(thread, answering);
+    }
+    (void)endpoint_retire(&answering->endpoint->queues, call->endpoint_record.token_slot);
+    operation_let_go(answering->endpoint, call);
+    if (call->answer != 0) {
+        if (kept_answer(cpu, answering, cap, &promised)) {
+            promised_send(cpu, &promised);
+        }
+        return false;
+    }
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, (int32_t)bytes,
+                     ((answering->first >> 8 & SQE_EXCEPTION) != 0 ? CQE_EXCEPTION : 0U) |
+                         (uint32_t)answering->passes << CQE_CAPS_SHIFT);
+    call_release(client, call);
+    straight = wait_end(cpu, client, waits, false);
+    spinlock_unlock(&client->ring_lock);
+    return straight;
+}
+
+/* The endpoint is locked and pinned. */
+static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
+                                    struct answering *answering, struct thread **next)
+{
+    const struct endpoint_queues *queues = &answering->endpoint->queues;
+    struct operation *receive;
+    struct thread *client;
+    bool waits = false;
+
+    if (answering->buffers.result % 8 != 0 ||
+        answering->buffers.result_bytes < answering->endpoint->receive_bytes ||
+        answering->passes > queues->limits.capabilities || !endpoint_only_calls(queues) ||
+        endpoint_waiting_call(queues) != NULL) {
+        return QUICK_NONE;
+    }
+    answering->call =
+        call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
+    if (UNLIKELY(answering->call == NULL)) {
+        return QUICK_NONE;
+    }
+    /* What is promised from a kept answer may be for this thread: it does not wait yet. */
+    receive = receive_take(thread, answering, next != NULL && answering->call->answer == 0, &waits);
+    if (UNLIKELY(receive == NULL)) {
+        return QUICK_NONE;
+    }
+    client = answering->call->owner;
+    receive_queue(receive, answering);
+    if (answer_give(cpu, thread, answering, waits ? thread : NULL)) {
+        *next = client;
+        return QUICK_SWITCH;
+    }
+    return waits ? QUICK_WAIT : QUICK_DONE;
+}
+
+enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
+                          struct thread **next)
+{
+    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
+    struct answering answering;
+    enum quick quick;
+
+    answering.shared = shared;
+    answering.first = quick_word(shared, 0);
+    answering.passes = (answering.first >> 24 & 1) != 0;
+    if ((answering.first & RETURN_FIXED) != RETURN_USUAL ||
+        !buffers_read(thread, shared, answering.first, &answering.buffers) ||
+        (answering.passes && !descriptor_read(thread, &answering)) ||
+        !edges_find(thread->process, cap, &answering)) {
+        return QUICK_NONE;
+    }
+    spinlock_lock(&answering.endpoint->lock);
+    quick = answer_one(cpu, thread, &answering, left == 1 ? next : NULL);
+    if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&answering.endpoint->queues))) {
+        handoff_closed(answering.endpoint);
+    } else {
+        spinlock_unlock(&answering.endpoint->lock);
+    }
+    if (quick == QUICK_NONE && answering.passes) {
+        object_unref(answering.passed.edge.object);
+    }
+    object_unref(&answering.endpoint->object);
+    return quick;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The short ways of promises and of answers that are kept or carry a capability. Theory in
+ * handoff_promise.c. */
+#ifndef KERNEL_IPC_HANDOFF_PROMISE_H
+#define KERNEL_IPC_HANDOFF_PROMISE_H
+
+#include "kernel/dispatch/quick.h"
+
+struct endpoint;
+struct operation;
+
+/* quick_submission of a CALL that keeps its answer or is promised, and of FINISH. */
+MUST_USE enum quick handoff_promise(struct cpu *cpu, struct thread *thread);
+
+/* quick_submission of a RETURN_RECV that carries a capability, or that answers a call whose answer
+ * is kept. */
+MUST_USE enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                   struct thread **next);
+
+/* A promised call whose target is known now. */
+struct promised {
+    struct operation *operation; /* PROMISED, waiting for the answer */
+    struct cap_id cap;           /* in the table of its thread's process */
+    const struct hold_edge *edge;
+    struct endpoint *endpoint; /* at which calls through `edge` queue; locked */
+};
+
+/* Whether its thread has over what the answer of the call in `sqe` needs. Its ring_lock is held. */
+MUST_USE bool promised_fits(const struct thread *thread, const struct endpoint *endpoint,
+                            const struct sqe *sqe);
+
+/* It becomes a call at the endpoint, which is nowhere, with references of its own; the answer it
+ * waited for is settled. Its process's lock and its thread's ring_lock are held. */
+void promised_begin(const struct promised *promised);
+
+#endif
