@@ -84,7 +84,8 @@ static inline struct operation *call_find(const struct thread *server,
         return NULL;
     }
     call = operation_of(record);
-    return LIKELY(call->receiver == server && call->grant == NULL && call->taken_grant == NULL &&
+    return LIKELY(call->kind == OPERATION_CALL && call->receiver == server && call->grant == NULL &&
+                  call->taken_grant == NULL &&
                   answering->buffers.message_bytes + records <= call->result_bytes &&
                   call->slots >= answering->passes &&
                   endpoint->queues.token[record->token_slot].watch == NULL)
