@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transfers that do not arrive: what a sender takes back is as it was.
+ * Transfers: all or nothing, and each capability exactly once.
  *
- * From any sender's table that the invariants allow, with any bundle under way (bundle_holds),
- * whatever was revoked or buried since: transfer_cancel gives every id that moved back its edge,
- * changes no other, and every copy is dropped once; counts and invariants hold. Items of a pool are
- * taken all or none, are in one chain only, and come back.
+ * From any sender's table that the invariants allow and any descriptors, transfer_begin either
+ * refuses with the reason and the index that its page says, and nothing has changed; or what was
+ * named, and nothing else, is a bundle under way (bundle_holds). From any bundle under way,
+ * whatever was revoked or buried since, and any receiver's table with so many slots reserved,
+ * transfer_commit ends the id of each edge that moves, for ever, makes one edge of the receiver of
+ * each that is alive and drops each that is not, and changes no other id of either table.
+ * transfer_cancel gives every id that moved back its edge, changes no other, and every copy is
+ * dropped once. Counts and invariants hold. Items of a pool are taken all or none, are in one chain
+ * only, and come back.
  *
- * bound: a table of 4 slots, 1 of them the window; bundles of up to 2; pools of 3; one delegation
+ * bound: tables of 4 slots, 1 of them the window; bundles of up to 2; pools of 3; one delegation
  * cbmc: core/cap_table.c core/transfer.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
- * prove: prove_pool prove_cancel
+ * prove: prove_pool prove_begin prove_commit prove_cancel
  * quick: prove_pool
  * twin: prove_pool | core/transfer.c
  *     | pool->free_count -= count;
@@ -18,6 +23,18 @@
  * twin: prove_pool | core/transfer.c
  *     | last->next = NULL;
  *     | ;
+ * twin: prove_begin | core/transfer.c
+ *     | moves_undo(from, bundle, item);
+ *     | ;
+ * twin: prove_begin | core/transfer.c
+ *     | descriptor->spare == 0 && path_is_whole(descriptor->path);
+ *     | descriptor->spare == 0;
+ * twin: prove_commit | core/transfer.c
+ *     | if (!hold_edge_is_alive(edge)) {
+ *     | if (false) {
+ * twin: prove_commit | core/transfer.c
+ *     | error = edge_travels(&left, true, edge);
+ *     | error = edge_travels(&left, true, &left);
  * twin: prove_cancel | core/transfer.c
  *     | drop_add(drops, &item->edge);
  *     | ;
@@ -38,10 +55,14 @@ static void *any_zero(void *to, int value, size_t length);
 enum { POOL_ITEMS = 3 };
 
 void prove_pool(void);
+void prove_begin(void);
+void prove_commit(void);
 void prove_cancel(void);
 
 static struct cap_table sender;
+static struct cap_table receiver;
 PAGES(sender);
+PAGES(receiver);
 static unsigned pages_given;
 
 /* Each an object of its own, as the pages. */
@@ -208,6 +229,208 @@ void prove_pool(void)
         length++;
     }
     __CPROVER_assert(length == has && pool.free_count == has, "all are back");
+}
+
+/* What descriptor `index` is refused for by itself, by the page of the opcodes. */
+static enum transport_error refusal_of(const struct transfer *descriptor, bool answers)
+{
+    const uint8_t *step = descriptor->path.step;
+    struct hold_edge edge = edge_in(&sender, cap_id_slot(descriptor->cap));
+    bool path_is_good = answers
+                            ? (step[0] != 0 || step[1] == 0) && (step[1] != 0 || step[2] == 0) &&
+                                  (step[2] != 0 || step[3] == 0)
+                            : (step[0] == 0 && step[1] == 0 && step[2] == 0 && step[3] == 0);
+
+    if ((descriptor->mode != TRANSFER_COPY && descriptor->mode != TRANSFER_MOVE) ||
+        descriptor->flags != 0 || descriptor->spare != 0 || !path_is_good) {
+        return TRANSPORT_BAD_FIELD;
+    }
+    switch (id_state(&sender, descriptor->cap)) {
+    case ID_NEVER:
+        return TRANSPORT_BAD_CAP;
+    case ID_STALE:
+    case ID_MOVING:
+        return TRANSPORT_STALE_CAP;
+    case ID_HELD:
+        break;
+    }
+    if (edge_is_revoked(&edge)) {
+        return TRANSPORT_REVOKED;
+    }
+    return may_pass(&edge, descriptor->mode == TRANSFER_MOVE) ? TRANSPORT_OK
+                                                              : TRANSPORT_NOT_GRANTABLE;
+}
+
+/* What a receiver gets of an edge: neither the right to pass it on nor flags. */
+static struct hold_edge passed(struct hold_edge edge)
+{
+    edge.mode = 0;
+    edge.grantable = 0;
+    edge.flags = 0;
+    return edge;
+}
+
+/* All descriptors or none; each refusal for its reason, of the first that has one. */
+void prove_begin(void)
+{
+    struct transfer descriptor[LIMIT_TRANSFERS];
+    struct transfer_request request = {.descriptor = descriptor, .answers = nondet_bool()};
+    struct hold_edge source[LIMIT_TRANSFERS];
+    enum transport_error wanted = TRANSPORT_OK;
+    enum transport_error error;
+    uint32_t wanted_index = 0;
+    uint32_t refused = 0;
+    struct watched before;
+
+    any_sender();
+    for (uint32_t i = 0; i < LIMIT_TRANSFERS; i++) {
+        descriptor[i] = (struct transfer){
+            .cap = {nondet_u64()},
+            .mode = nondet_u8(),
+            .flags = nondet_u8(),
+            .path = {{nondet_u8(), nondet_u8(), nondet_u8(), nondet_u8()}},
+            .spare = nondet_u16(),
+        };
+        source[i] = edge_in(&sender, cap_id_slot(descriptor[i].cap));
+        if (i < bundle.count && wanted == TRANSPORT_OK) {
+            wanted = refusal_of(&descriptor[i], request.answers);
+            wanted_index = i;
+        }
+    }
+    if (wanted == TRANSPORT_OK && bundle.count == 2 && descriptor[0].mode == TRANSFER_MOVE &&
+        descriptor[1].mode == TRANSFER_MOVE && descriptor[0].cap.raw == descriptor[1].cap.raw) {
+        wanted = TRANSPORT_STALE_CAP;
+    }
+    before = watch(&sender);
+    error = transfer_begin(&sender, &request, &bundle, &refused);
+    __CPROVER_assert(error == wanted, "its reason");
+    slots_assert(&sender, &before);
+    if (error != TRANSPORT_OK) {
+        __CPROVER_assert(refused == wanted_index, "its index");
+        __CPROVER_assert(sender.moving == before.moving, "none is on the move");
+        state_assert(&sender, &before, before.state);
+        return;
+    }
+    __CPROVER_assert(sender.moving == before.moving + moves_count(), "so many are on the move");
+    state_assert(&sender, &before, is_moved(before.id) ? ID_MOVING : before.state);
+    __CPROVER_assert(!is_moved(before.id) || cap_table_resolve(&sender, before.id) == NULL,
+                     "what moves resolves no more");
+    __CPROVER_assert(bundle_holds(), "a bundle under way");
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        struct hold_edge edge = passed(source[i]);
+
+        __CPROVER_assert(items[i]->from.raw == descriptor[i].cap.raw &&
+                             items[i]->moves == (descriptor[i].mode == TRANSFER_MOVE),
+                         "as asked");
+        __CPROVER_assert(edges_equal(&items[i]->edge, &edge), "of the edge that was named");
+    }
+}
+
+/* What each item has become: it arrived, or its references are to be dropped, or it was buried. */
+struct arrivals {
+    struct hold_edge edge[LIMIT_TRANSFERS];
+    bool alive[LIMIT_TRANSFERS];
+    uint32_t alive_count;
+    uint32_t dead_count; /* of those that have an object */
+};
+
+static struct arrivals arrivals_of(const struct cap_table *from)
+{
+    struct arrivals arrivals = {0};
+
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        arrivals.edge[i] =
+            items[i]->moves ? passed(edge_in(from, cap_id_slot(items[i]->from))) : items[i]->edge;
+        arrivals.alive[i] = !edge_is_revoked(&arrivals.edge[i]);
+        arrivals.alive_count += arrivals.alive[i];
+        arrivals.dead_count += !arrivals.alive[i] && arrivals.edge[i].object != NULL;
+    }
+    return arrivals;
+}
+
+/* The records and the drops say what arrived and what did not. */
+static void arrivals_assert(const struct arrivals *arrivals, const struct received_cap *records,
+                            uint32_t filled)
+{
+    uint32_t dropped = 0;
+
+    __CPROVER_assert(filled == arrivals->alive_count, "each that is alive arrives once");
+    __CPROVER_assert(drops.count == arrivals->dead_count, "each that is dead is dropped once");
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        const struct hold_edge *edge = &arrivals->edge[i];
+
+        if (arrivals->alive[i]) {
+            __CPROVER_assert(records[i].cap.raw != 0 &&
+                                 records[i].interface_id == edge->interface_id &&
+                                 records[i].facet == edge->facet && records[i].badge == edge->badge,
+                             "the record says what arrived");
+        } else {
+            __CPROVER_assert(records[i].cap.raw == 0, "the record says that nothing arrived");
+            if (edge->object != NULL) {
+                __CPROVER_assert(edges_equal(&drops.edge[dropped], edge), "that edge is dropped");
+                dropped++;
+            }
+        }
+    }
+    __CPROVER_assert(bundle.count < 2 || records[0].cap.raw == 0 ||
+                         records[0].cap.raw != records[1].cap.raw,
+                     "each has its own id");
+}
+
+/* The id watched in the receiver's table: one of the arrivals, or `otherwise`. */
+static void received_assert(const struct cap_table *table, const struct watched *before,
+                            const struct arrivals *arrivals, const struct received_cap *records,
+                            enum id_state otherwise)
+{
+    bool is_new = false;
+    struct hold_edge now = edge_in(table, cap_id_slot(before->id));
+
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        if (records[i].cap.raw != 0 && records[i].cap.raw == before->id.raw) {
+            is_new = true;
+            __CPROVER_assert(edges_equal(&now, &arrivals->edge[i]), "the edge that was sent");
+        }
+    }
+    __CPROVER_assert(!is_new || before->state == ID_NEVER, "no id is given out twice");
+    if (!is_new) {
+        state_assert(table, before, otherwise);
+        return;
+    }
+    __CPROVER_assert(table_holds(table), "the invariants hold");
+    __CPROVER_assert(id_state(table, before->id) == ID_HELD, "what arrived is held");
+}
+
+/* What is under way leaves the sender and arrives at the receiver, each capability exactly once. */
+void prove_commit(void)
+{
+    const struct transfer_ends ends = {.from = &sender, .to = &receiver};
+    struct provenance origin = {0};
+    struct received_cap records[LIMIT_TRANSFERS];
+    struct arrivals arrivals;
+    struct watched sent;
+    struct watched received;
+    uint32_t filled;
+
+    any_bundle();
+    any_table(&receiver, (struct table_pages){receiver_slots, receiver_colds}, &pages_given);
+    __CPROVER_assume(receiver.reserved >= bundle.count);
+    arrivals = arrivals_of(&sender);
+    sent = watch(&sender);
+    received = watch(&receiver);
+    filled = transfer_commit(&ends, &bundle, &origin, records, &drops);
+    arrivals_assert(&arrivals, records, filled);
+    state_assert(&sender, &sent, is_moved(sent.id) ? ID_STALE : sent.state);
+    __CPROVER_assert(!is_moved(sent.id) || cap_table_resolve(&sender, sent.id) == NULL,
+                     "what has moved resolves no more");
+    __CPROVER_assert(sender.used == sent.used - moves_count() &&
+                         sender.moving == sent.moving - moves_count() &&
+                         sender.reserved == sent.reserved,
+                     "so many have left");
+    received_assert(&receiver, &received, &arrivals, records, received.state);
+    __CPROVER_assert(receiver.used == received.used + filled &&
+                         receiver.reserved == received.reserved - filled &&
+                         receiver.moving == received.moving && receiver.buried == received.buried,
+                     "so many have arrived");
 }
 
 void prove_cancel(void)
