@@ -66,12 +66,12 @@ sim-smoke: ## run the simulator for a fixed budget; part of make test
 	@$(SIM_DIR)/hunt --twin --steps 40 --runs $(SIM_TWIN_RUNS)
 	@$(SIM_DIR)/hunt --steps 0 --operations $(SIM_SMOKE_OPERATIONS)
 
-sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG=name for one)
+sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG=name for one, SEED=n for the first seed)
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(PYTHON) tools/sim_bugs.py $(result) --out $(OUT) --compiler '$(CC)' --flags '$(SIM_FLAGS)' \
 	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
-	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_BUG_TWIN_RUNS) $(BUG)
+	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_BUG_TWIN_RUNS) --seed $(SEED) $(BUG)
 .PHONY: sim-bench
 sim-bench: ## how many operations a minute the simulator does on two processors, all checks on
 	$(call setup,build)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Plant each bug of sim/bugs in a copy of the source and see whether the simulator finds it.
 
-  sim_bugs.py [--result FILE] [--make MAKE] [--out OUT] [--operations N] [BUG...]
+  sim_bugs.py [--result FILE] [--out OUT] [--operations N] [--seed FIRST] [BUG...]
 
 A bug is a file: its story, then one change or more, each `--- FILE`, the text to be found there
 once, `+++`, the text to stand there instead. The tree itself is never changed: the changed files lie
@@ -105,7 +105,7 @@ def hunt(program, options):
     """Status and output of the first that fails: the twins, which are soon over, or the hunt."""
     for words in (["--twin", "--steps", "40", "--runs", str(options.twins)],
                   ["--steps", "0", "--operations", str(options.operations), "--shrink-runs", "60"]):
-        done = subprocess.run([program] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run([program, "--seed", str(options.seed)] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="replace", timeout=300)
         if done.returncode != 0:
             break
@@ -143,6 +143,7 @@ def main():
     parser.add_argument("--objects", required=True)
     parser.add_argument("--rest", required=True, help="archives and libraries")
     parser.add_argument("--operations", type=int, default=200000)
+    parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--twins", type=int, default=60, help="runs of twins before that")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("bugs", nargs="*")
