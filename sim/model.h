@@ -19,8 +19,9 @@ enum {
     MODEL_SUBMISSIONS = 32768,
     MODEL_EDGES = 65536, /* ever made in one run */
     MODEL_ENDPOINTS = 2048,
-    MODEL_GRANTS = 24, /* of one spawn */
-    MODEL_VIEW = 256,  /* records of one kind at one endpoint */
+    MODEL_GRANTS = 24,                         /* of one spawn */
+    MODEL_VIEW = 256,                          /* records of one kind at one endpoint */
+    MODEL_OBJECT_BYTES = 2 * LIMIT_PAGE_BYTES, /* of each memory object; nobody writes into it */
 };
 
 enum model_edge_state {
@@ -43,13 +44,14 @@ struct model_edge {
 
 /* What a CALL's message asks of a kernel object, as its sender meant it. */
 enum model_ask {
-    MODEL_ASK_NOTHING, /* yields no capability: what goes to servers, with `grant` beside it */
-    MODEL_ASK_OBJECT,  /* the same of a kernel object */
-    MODEL_ASK_CREATE,  /* an endpoint: its owner's edge */
-    MODEL_ASK_MINT,    /* a client's edge: interface_id, facet, badge, transfer */
-    MODEL_ASK_SPAWN,   /* a process: its handle; and the grants, into the child */
-    MODEL_ASK_THREAD,  /* a thread: its handle */
-    MODEL_ASK_WAIT,    /* nothing, perhaps much later */
+    MODEL_ASK_NOTHING,  /* yields no capability: what goes to servers, with `grant` beside it */
+    MODEL_ASK_OBJECT,   /* the same of a kernel object */
+    MODEL_ASK_CREATE,   /* an endpoint: its owner's edge */
+    MODEL_ASK_MINT,     /* a client's edge: interface_id, facet, badge, transfer */
+    MODEL_ASK_SPAWN,    /* a process: its handle; and the grants, into the child */
+    MODEL_ASK_THREAD,   /* a thread: its handle */
+    MODEL_ASK_ALLOCATE, /* a memory object of MODEL_OBJECT_BYTES */
+    MODEL_ASK_WAIT,     /* nothing, perhaps much later */
 };
 
 struct model_grant {
@@ -112,6 +114,8 @@ struct model_submission {
     uint64_t cancelled_by; /* the CANCEL that took it back; 0: none */
     bool unposted;         /* CALL: it has left its endpoint, and its completion is to come */
     uint32_t woken;        /* UNPARK: how many */
+    uint64_t
+        word_object; /* PARK, UNPARK: the memory object, once it is known; 0: the program's own */
     /* CALL, and answers: */
     bool keeps;             /* its answer, under sqe.answer */
     bool exception;         /* once DONE */
@@ -210,6 +214,8 @@ uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room);
 /* The tokens of calls that threads of `pid` took and have not returned. */
 uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room);
 bool model_is_alive(uint64_t pid);
+/* Whether a revoke through the delegation's handle ends edges that came through `grant`. */
+bool model_is_below(uint64_t handle, uint64_t grant);
 
 /* The verdict on the form of a submission, by the rules of abi/ring.h: 0 or a transport error. */
 int32_t model_wire(const struct sqe *sqe);

@@ -12,6 +12,7 @@
 
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/memory.capnp.h"
 #include "schema/generated/process.capnp.h"
 #include "schema/generated/thread.capnp.h"
 
@@ -101,6 +102,9 @@ static bool asks_for(struct model_submission *submission, const struct model_edg
     case MODEL_ASK_CREATE:
         return edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == UINT64_MAX &&
                edge->badge == 0;
+    case MODEL_ASK_ALLOCATE:
+        return edge->interface_id == MEMORY_OBJECT_INTERFACE_ID && edge->badge == 0 &&
+               edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0;
     case MODEL_ASK_MINT:
         return edge->object == target.held->edge.object &&
                edge->interface_id == intent->interface_id && edge->facet == intent->facet &&

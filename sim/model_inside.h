@@ -70,7 +70,12 @@ bool model_names_call(const struct model_submission *by, const struct model_subm
 /* The call under way that a RETURN names; 0: none. */
 uint64_t model_call_returned(const struct model_submission *by);
 
-/* model_verdict.c: what the completion `cqe` says of the submission, and whether it may. */
+/* model_verdict.c */
+
+/* Whether the completion speaks rightly of the capability; true: and the rest is to be judged. */
+bool model_cap_verdict(uint64_t name, const struct model_submission *submission, int32_t result,
+                       struct model_history *history);
+/* What the completion `cqe` says of the submission, and whether it may. */
 void model_verdict(const struct model_actor *actor, uint64_t name,
                    struct model_submission *submission, const struct cqe *cqe);
 /* An edge came to `call`'s process with its answer, at `path`. */
@@ -96,9 +101,10 @@ void model_cancelled(const struct model_actor *actor, uint64_t name,
 /* model_park.c */
 void model_park_dispatched(uint64_t name, struct model_submission *park);
 void model_park_verdict(const struct model_actor *actor, uint64_t name,
-                        const struct model_submission *park, const struct cqe *cqe);
-void model_unpark_verdict(uint64_t name, const struct model_submission *unpark,
-                          const struct cqe *cqe);
+                        struct model_submission *park, const struct cqe *cqe);
+void model_unpark_verdict(uint64_t name, struct model_submission *unpark, const struct cqe *cqe);
+/* A REVOKE through `handle` is complete: nobody waits who began before it. */
+void model_park_revoked(uint64_t name, const struct model_submission *revoke, uint64_t handle);
 bool model_park_rests(const struct model_submission *park);
 
 /* The RETURN under way that names the token of `call`; 0: none. */

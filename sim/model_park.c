@@ -6,8 +6,14 @@
  * that waits found its value there at some moment of its dispatch; one that is told CHANGED did not
  * at some moment. Who waits is woken by an UNPARK of the same word, those that wait longest first;
  * an UNPARK says how many, and leaves nobody who waited before it while it had one left to wake.
+ *
+ * A word of a memory object is the object's, whoever names it: all who hold an edge of it meet
+ * there. Nobody writes into one, so that it is 0; its page may be missing while nobody has found
+ * it.
  */
 #include "sim/model_inside.h"
+
+#include "schema/generated/memory.capnp.h"
 
 enum {
     WRITES = 1 << 13, /* of words in one run */
@@ -36,12 +42,33 @@ void model_word(uint64_t pid, uint64_t address, uint32_t value)
     writes[write_count++] = (struct write){pid, address, value, model_now};
 }
 
+/* The memory object whose word it names, by what its id is or was; 0: none, or it is not known. */
+static uint64_t word_object(struct model_submission *submission)
+{
+    if (submission->word_object == 0 && submission->sqe.cap.raw != 0) {
+        struct model_history history =
+            model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
+
+        submission->word_object = history.held == NULL ? 0 : history.held->edge.object;
+    }
+    return submission->word_object;
+}
+
+static bool is_in_object(uint64_t address)
+{
+    return address % sizeof(uint32_t) == 0 && address < MODEL_OBJECT_BYTES;
+}
+
 /* Whether the word held (or, with `other`, did not hold) `value` at some moment since `since`.
  * *known: the word is one of those that programs park at. */
 static bool word_was(const struct model_submission *park, uint32_t value, bool other, bool *known)
 {
     bool found = false;
 
+    if (park->sqe.cap.raw != 0) {
+        *known = is_in_object(park->sqe.address);
+        return *known && (value == 0) != other;
+    }
     *known = false;
     for (uint32_t i = write_count; i > 0; i--) {
         const struct write *write = &writes[i - 1];
@@ -62,6 +89,9 @@ static uint64_t word_held_until(const struct model_submission *park)
 {
     uint64_t until = UINT64_MAX;
 
+    if (park->sqe.cap.raw != 0) {
+        return until;
+    }
     for (uint32_t i = write_count; i > 0; i--) {
         const struct write *write = &writes[i - 1];
 
@@ -75,17 +105,35 @@ static uint64_t word_held_until(const struct model_submission *park)
     return until;
 }
 
-static bool same_word(const struct model_submission *a, const struct model_submission *b)
+static bool same_word(struct model_submission *a, struct model_submission *b)
 {
-    return a->pid == b->pid && a->sqe.address == b->sqe.address && a->sqe.cap.raw == 0 &&
-           b->sqe.cap.raw == 0;
+    if (a->sqe.address != b->sqe.address || (a->sqe.cap.raw == 0) != (b->sqe.cap.raw == 0)) {
+        return false;
+    }
+    return a->sqe.cap.raw == 0 ? a->pid == b->pid
+                               : word_object(a) != 0 && word_object(a) == word_object(b);
+}
+
+/* Whether somebody found the page of the object's word before this began. */
+static bool page_was_there(struct model_submission *park)
+{
+    for (uint32_t i = 0; i < parked_count; i++) {
+        struct model_submission *other = model_find(parked[i]);
+
+        if (other != park && other->sqe.cap.raw != 0 && other->dispatched < park->begun &&
+            other->sqe.address / LIMIT_PAGE_BYTES == park->sqe.address / LIMIT_PAGE_BYTES &&
+            word_object(other) == word_object(park)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void model_park_dispatched(uint64_t name, struct model_submission *park)
 {
     bool known;
 
-    if (park->wire != TRANSPORT_OK || park->state != MODEL_TAKEN || park->sqe.cap.raw != 0) {
+    if (park->wire != TRANSPORT_OK || park->state != MODEL_TAKEN) {
         return;
     }
     if (!word_was(park, park->sqe.value, false, &known)) {
@@ -93,7 +141,7 @@ void model_park_dispatched(uint64_t name, struct model_submission *park)
                        (unsigned long long)name, known ? "" : " nobody wrote and");
     }
     for (uint32_t i = unpark_count; i > 0; i--) {
-        const struct model_submission *unpark = model_find(unparks[i - 1]);
+        struct model_submission *unpark = model_find(unparks[i - 1]);
 
         if (same_word(unpark, park) && unpark->begun > park->begun &&
             unpark->begun > word_held_until(park) && unpark->woken < unpark->sqe.value &&
@@ -114,7 +162,7 @@ void model_park_dispatched(uint64_t name, struct model_submission *park)
 }
 
 static void woken_verdict(const struct model_actor *actor, uint64_t name,
-                          const struct model_submission *park)
+                          struct model_submission *park)
 {
     struct model_submission *by = model_find(actor->submission);
 
@@ -125,7 +173,7 @@ static void woken_verdict(const struct model_actor *actor, uint64_t name,
     }
     by->woken++;
     for (uint32_t i = 0; i < parked_count; i++) {
-        const struct model_submission *other = model_find(parked[i]);
+        struct model_submission *other = model_find(parked[i]);
 
         if (parked[i] != name && other->state == MODEL_TAKEN && same_word(other, park) &&
             other->dispatched != 0 && other->dispatched < park->begun) {
@@ -135,14 +183,38 @@ static void woken_verdict(const struct model_actor *actor, uint64_t name,
     }
 }
 
+/* What is said of the capability of a PARK or UNPARK; true: the rest is to be judged. `method` is
+ * the one of MemoryObject that its edge has to allow. */
+static bool object_verdict(uint64_t name, struct model_submission *submission, unsigned method,
+                           int32_t result)
+{
+    struct model_history history;
+    int32_t permitted;
+
+    if (submission->sqe.cap.raw == 0) {
+        return true;
+    }
+    if (!model_cap_verdict(name, submission, result, &history)) {
+        return false;
+    }
+    permitted = model_permits(&history.held->edge, MEMORY_OBJECT_INTERFACE_ID, method);
+    if ((result == TRANSPORT_WRONG_INTERFACE || result == TRANSPORT_NO_METHOD
+             ? result
+             : TRANSPORT_OK) != permitted) {
+        model_disagree("submission %llu: result %d where the edge says %d",
+                       (unsigned long long)name, result, permitted);
+    }
+    return permitted == TRANSPORT_OK;
+}
+
 void model_park_verdict(const struct model_actor *actor, uint64_t name,
-                        const struct model_submission *park, const struct cqe *cqe)
+                        struct model_submission *park, const struct cqe *cqe)
 {
     bool known;
     bool was;
 
-    if (park->sqe.cap.raw != 0) {
-        return; /* at a memory object, which programs of the hunt do not have */
+    if (!object_verdict(name, park, MEMORY_OBJECT_METHOD_READ, cqe->result)) {
+        return;
     }
     was = word_was(park, (uint32_t)cqe->refusal.amount, false, &known);
     switch (cqe->result) {
@@ -161,7 +233,7 @@ void model_park_verdict(const struct model_actor *actor, uint64_t name,
         }
         break;
     case TRANSPORT_BAD_BUFFER:
-        if (known) {
+        if (known && (park->sqe.cap.raw == 0 || page_was_there(park))) {
             model_disagree("submission %llu: BAD_BUFFER for a word that is there",
                            (unsigned long long)name);
         }
@@ -175,11 +247,10 @@ void model_park_verdict(const struct model_actor *actor, uint64_t name,
     }
 }
 
-void model_unpark_verdict(uint64_t name, const struct model_submission *unpark,
-                          const struct cqe *cqe)
+void model_unpark_verdict(uint64_t name, struct model_submission *unpark, const struct cqe *cqe)
 {
-    if (unpark->sqe.cap.raw != 0 || cqe->result < 0) {
-        if (unpark->sqe.cap.raw == 0 &&
+    if (!object_verdict(name, unpark, MEMORY_OBJECT_METHOD_WRITE, cqe->result) || cqe->result < 0) {
+        if ((unpark->sqe.cap.raw == 0 || cqe->result == TRANSPORT_BAD_BUFFER) &&
             (cqe->result != TRANSPORT_BAD_BUFFER || unpark->sqe.address % sizeof(uint32_t) == 0)) {
             model_disagree("submission %llu: UNPARK answered %d", (unsigned long long)name,
                            cqe->result);
@@ -196,11 +267,29 @@ void model_unpark_verdict(uint64_t name, const struct model_submission *unpark,
     for (uint32_t i = 0;
          unpark->woken < unpark->sqe.value && unpark->woken < LIMIT_UNPARK && i < parked_count;
          i++) {
-        const struct model_submission *other = model_find(parked[i]);
+        struct model_submission *other = model_find(parked[i]);
 
         if (other->state == MODEL_TAKEN && same_word(other, unpark) && other->dispatched != 0 &&
             other->dispatched < unpark->begun) {
             model_disagree("submission %llu: UNPARK left %llu, which waited before it",
+                           (unsigned long long)name, (unsigned long long)parked[i]);
+        }
+    }
+}
+
+void model_park_revoked(uint64_t name, const struct model_submission *revoke, uint64_t handle)
+{
+    for (uint32_t i = 0; i < parked_count; i++) {
+        const struct model_submission *park = model_find(parked[i]);
+        struct model_history history;
+
+        if (park->state != MODEL_TAKEN || park->sqe.cap.raw == 0 ||
+            park->dispatched >= revoke->begun) {
+            continue;
+        }
+        history = model_history(park->pid, park->sqe.cap.raw, park->begun, model_now);
+        if (history.held != NULL && model_is_below(handle, history.held->edge.grant)) {
+            model_disagree("submission %llu: REVOKE is over, and %llu waits through what it took",
                            (unsigned long long)name, (unsigned long long)parked[i]);
         }
     }

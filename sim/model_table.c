@@ -195,6 +195,16 @@ bool model_grant_is_dead(uint64_t grant, uint64_t time)
     return false;
 }
 
+bool model_is_below(uint64_t handle, uint64_t grant)
+{
+    const struct delegation *delegation = delegation_find(grant);
+
+    while (delegation != NULL && delegation->handle != handle) {
+        delegation = delegation_find(delegation->parent);
+    }
+    return delegation != NULL;
+}
+
 void model_revoked(uint64_t handle)
 {
     for (uint32_t i = 0; i < delegation_count; i++) {

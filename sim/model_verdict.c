@@ -10,9 +10,8 @@
 
 #include "schema/generated/endpoint.capnp.h"
 
-/* Whether the completion speaks rightly of the capability; true: and the rest is to be judged. */
-static bool cap_verdict(uint64_t name, const struct model_submission *submission, int32_t result,
-                        struct model_history *history)
+bool model_cap_verdict(uint64_t name, const struct model_submission *submission, int32_t result,
+                       struct model_history *history)
 {
     *history =
         model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
@@ -86,7 +85,7 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
         (submission->sqe.transfers != 0 &&
          (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
           cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
-        !cap_verdict(name, submission, cqe->result, &history)) {
+        !model_cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
     if (model_is_spawn(submission) && submission->yielded < caps) {
@@ -119,7 +118,7 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
     if ((submission->sqe.transfers != 0 &&
          (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
           cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
-        !cap_verdict(name, submission, cqe->result, &history)) {
+        !model_cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
     if (opcode == OPCODE_WATCH) {
@@ -185,7 +184,8 @@ static void maker_verdict(uint64_t name, const struct model_submission *submissi
         model_history(submission->pid, submission->sqe.target.raw, submission->begun, model_now);
     if (submission->sqe.opcode != OPCODE_TRANSFER ||
         (history.held != NULL && history.throughout && history.held->edge.grant == 0)) {
-        (void)cap_verdict(name, submission, cqe->result, &history); /* the target is not meant */
+        (void)model_cap_verdict(name, submission, cqe->result,
+                                &history); /* the target is not meant */
     }
     if (submission->yielded != (cqe->result >= 0 ? wanted : 0) ||
         submission->removed != (cqe->result >= 0 && moves ? 1 : 0)) {
@@ -199,13 +199,15 @@ static void maker_verdict(uint64_t name, const struct model_submission *submissi
 }
 
 /* A REVOKE has completed. */
-static void revoke_verdict(const struct model_submission *submission, const struct cqe *cqe)
+static void revoke_verdict(uint64_t name, const struct model_submission *submission,
+                           const struct cqe *cqe)
 {
     struct model_history history =
         model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
 
     if (cqe->result >= 0 && history.held != NULL) {
         model_revoked(history.held->edge.object);
+        model_park_revoked(name, submission, history.held->edge.object);
     }
 }
 
@@ -234,7 +236,7 @@ void model_verdict(const struct model_actor *actor, uint64_t name,
         }
         break;
     case OPCODE_RELEASE:
-        if (cap_verdict(name, submission, cqe->result, &history) && cqe->result != 0) {
+        if (model_cap_verdict(name, submission, cqe->result, &history) && cqe->result != 0) {
             model_disagree("submission %llu: RELEASE answered %d", (unsigned long long)name,
                            cqe->result);
         }
@@ -258,7 +260,7 @@ void model_verdict(const struct model_actor *actor, uint64_t name,
         maker_verdict(name, submission, cqe);
         break;
     case OPCODE_REVOKE:
-        revoke_verdict(submission, cqe);
+        revoke_verdict(name, submission, cqe);
         break;
     case OPCODE_TOKEN:
         token_verdict(name, submission, cqe);

@@ -13,7 +13,12 @@ static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
 
 void act_enter_some(struct actor *actor)
 {
-    uint64_t way = actor_below(actor, 10);
+    uint64_t way;
+
+    if (actor->gathers) {
+        return;
+    }
+    way = actor_below(actor, 10);
 
     /* As most programs wait, which is what the kernel's short ways are for. The first thread of all
      * must not wait for ever. */
@@ -181,12 +186,14 @@ const struct act acts[] = {
     {"spawn a thread", 4, act_thread},
     {"use a thread's handle", 3, act_thread_handle},
     {"map or unmap", 3, act_memory},
+    {"allocate memory", 2, act_allocate},
     {"call a server", 16, act_call},
     {"receive", 16, act_receive},
     {"return", 16, act_return},
     {"converse", 6, act_converse},
     {"release", 6, act_release},
     {"duplicate, delegate, transfer, revoke", 10, act_table},
+    {"use, revoke, use again", 4, act_revoke},
     {"release twice", 2, act_release_race},
     {"promise", 10, act_promise},
     {"finish an answer", 3, act_finish},

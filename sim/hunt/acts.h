@@ -24,6 +24,7 @@ extern const unsigned act_count;
 
 /* ---- acts.c: shared ---- */
 
+/* Enters the kernel, mostly; or never, where many acts are to be one batch (actor->gathers). */
 void act_enter_some(struct actor *actor);
 uint64_t act_draw_id(struct actor *actor);
 uint64_t act_draw_facet(struct actor *actor);
@@ -40,10 +41,13 @@ void act_create(struct actor *actor);
 void act_mint(struct actor *actor);
 void act_endpoint_info(struct actor *actor);
 void act_spawn(struct actor *actor);
+/* Through this spawner, a process of a lower priority mostly. */
+void act_spawn_below(struct actor *actor, uint64_t spawner);
 void act_handle(struct actor *actor);
 void act_thread(struct actor *actor);
 void act_thread_handle(struct actor *actor);
 void act_memory(struct actor *actor);
+void act_allocate(struct actor *actor);
 
 /* ---- acts_endpoint.c: calls of servers, and what servers do ---- */
 
@@ -66,6 +70,10 @@ void act_cancel(struct actor *actor);
 void act_release(struct actor *actor);
 void act_table(struct actor *actor);
 void act_release_race(struct actor *actor);
+
+/* ---- acts_revoke.c ---- */
+
+void act_revoke(struct actor *actor);
 
 /* ---- acts_park.c ---- */
 

@@ -182,22 +182,25 @@ static void spawn_quotas(struct actor *actor, struct authority_quotas_builder qu
 }
 
 /* Mostly the priority of all, now and then less; and a budget, now and then a wrong one. */
-static void spawn_scheduling(struct actor *actor, struct scheduling_parameters_builder parameters)
+static void spawn_scheduling(struct actor *actor, struct scheduling_parameters_builder parameters,
+                             bool below)
 {
     uint64_t budget_ns = 80 * 1000 + actor_below(actor, 400 * 1000);
 
-    scheduling_parameters_set_priority(
-        parameters, (uint8_t)(actor_below(actor, 4) == 0 ? actor_below(actor, 10) : 8));
+    scheduling_parameters_set_priority(parameters, (uint8_t)(below ? actor_below(actor, 8)
+                                                             : actor_below(actor, 4) == 0
+                                                                 ? actor_below(actor, 10)
+                                                                 : 8));
     if (actor_below(actor, 2) == 0) {
         scheduling_parameters_set_budget_ns(parameters, budget_ns);
         scheduling_parameters_set_period_ns(parameters, budget_ns * (1 + actor_below(actor, 4)));
     }
 }
 
-void act_spawn(struct actor *actor)
+/* `below`: of a lower priority than this process has, mostly. */
+static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
 {
-    struct target target = {actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id,
-                            PROCESS_SPAWNER_INTERFACE_ID, PROCESS_SPAWNER_METHOD_SPAWN};
+    struct target target = {spawner, PROCESS_SPAWNER_INTERFACE_ID, PROCESS_SPAWNER_METHOD_SPAWN};
     struct model_intent intent = {.ask = MODEL_ASK_SPAWN};
     uint64_t transfers[SPAWN_GRANTS_MAX];
     struct process_spawn_request_builder request;
@@ -218,11 +221,21 @@ void act_spawn(struct actor *actor)
     if (actor_below(actor, 32) != 0) {
         spawn_quotas(actor, process_spawn_request_init_quotas(request));
     }
-    if (actor_below(actor, 3) == 0) {
-        spawn_scheduling(actor, process_spawn_request_init_scheduling(request));
+    if (below || actor_below(actor, 3) == 0) {
+        spawn_scheduling(actor, process_spawn_request_init_scheduling(request), below);
     }
     count = spawn_grants(actor, request, &intent, transfers);
     call_object(actor, target, &draft, &intent, transfers, count);
+}
+
+void act_spawn(struct actor *actor)
+{
+    spawn_through(actor, actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id, false);
+}
+
+void act_spawn_below(struct actor *actor, uint64_t spawner)
+{
+    spawn_through(actor, spawner, true);
 }
 
 void act_handle(struct actor *actor)
@@ -276,7 +289,7 @@ void act_thread_handle(struct actor *actor)
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
     struct scheduling_parameters_builder terms;
 
-    switch (actor_below(actor, 3)) {
+    switch (actor_below(actor, 4)) {
     case 0:
         target.method = THREAD_HANDLE_METHOD_WAIT;
         intent.ask = MODEL_ASK_WAIT;
@@ -288,10 +301,27 @@ void act_thread_handle(struct actor *actor)
             thread_handle_set_scheduling_params_init(root));
         scheduling_parameters_set_priority(terms, (uint8_t)actor_below(actor, 12));
         break;
+    case 2: /* a wait without a time limit may end with nothing now */
+        target.method = THREAD_HANDLE_METHOD_INTERRUPT;
+        (void)thread_handle_interrupt_params_init(root);
+        break;
     default:
         (void)thread_handle_info_params_init(root);
         break;
     }
+    call_object(actor, target, &draft, &intent, NULL, 0);
+}
+
+void act_allocate(struct actor *actor)
+{
+    struct target target = {actor_cap(actor, FRAME_ALLOCATOR_INTERFACE_ID).id,
+                            FRAME_ALLOCATOR_INTERFACE_ID, FRAME_ALLOCATOR_METHOD_ALLOCATE};
+    struct model_intent intent = {.ask = MODEL_ASK_ALLOCATE};
+    struct frame_allocator_allocate_params_builder params;
+    struct draft draft;
+
+    params = frame_allocator_allocate_params_init(draft_begin(&draft, piece_small(actor)));
+    frame_allocator_allocate_params_set_size_bytes(params, MODEL_OBJECT_BYTES);
     call_object(actor, target, &draft, &intent, NULL, 0);
 }
 

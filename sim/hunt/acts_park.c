@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program of the hunt may do: wait at words, write them, wake who waits. */
+/*
+ * What a program of the hunt may do: wait at words, write them, wake who waits; at words of its
+ * own, and at those of memory objects, which nobody writes.
+ */
 #include <string.h>
 
+#include "schema/generated/memory.capnp.h"
 #include "sim/hunt/acts.h"
 
 enum {
@@ -27,13 +31,46 @@ static uint32_t *word_of(struct actor *actor)
     return (uint32_t *)(void *)first[place] + actor_below(actor, WORDS);
 }
 
+/* A word of a memory object, mostly; few of them, in either page, or none. */
+static uint64_t offset_draw(struct actor *actor)
+{
+    if (actor_below(actor, 16) == 0) {
+        return actor_draw(actor) >> actor_below(actor, 64);
+    }
+    return actor_below(actor, 2) * LIMIT_PAGE_BYTES + actor_below(actor, 2) * sizeof(uint32_t);
+}
+
+static uint64_t timeout_draw(struct actor *actor)
+{
+    return actor_below(actor, 3) == 0 ? TIMEOUT_NONE : actor_below(actor, 200 * 1000);
+}
+
+static void park_at_object(struct actor *actor, uint64_t object)
+{
+    uint64_t times = 1 + actor_below(actor, 2);
+
+    for (uint64_t i = 0; i < times; i++) {
+        struct sqe sqe = {.cap = {actor_below(actor, 12) == 0 ? act_draw_id(actor) : object},
+                          .address = offset_draw(actor)};
+
+        if (actor_below(actor, 2) == 0) {
+            sqe.opcode = OPCODE_PARK;
+            sqe.value = actor_below(actor, 8) == 0;
+            sqe.timeout_ns = timeout_draw(actor);
+        } else {
+            sqe.opcode = OPCODE_UNPARK;
+            sqe.value = (uint32_t)actor_below(actor, 4);
+        }
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    }
+}
+
 static void submit_park(struct actor *actor, uint32_t *word)
 {
     struct sqe sqe = {.opcode = OPCODE_PARK,
                       .address = (uintptr_t)word,
                       .value = *word,
-                      .timeout_ns = actor_below(actor, 3) == 0 ? TIMEOUT_NONE
-                                                               : actor_below(actor, 200 * 1000)};
+                      .timeout_ns = timeout_draw(actor)};
 
     if (actor_below(actor, 6) == 0) {
         sqe.value = (uint32_t)actor_below(actor, WORD_VALUES);
@@ -66,7 +103,13 @@ void act_park(struct actor *actor)
 {
     uint32_t *word = word_of(actor);
     uint64_t times = 1 + (actor_below(actor, 3) == 0);
+    uint64_t object = actor_cap(actor, MEMORY_OBJECT_INTERFACE_ID).id;
 
+    if (object != 0 && actor_below(actor, 2) == 0) {
+        park_at_object(actor, object);
+        act_enter_some(actor);
+        return;
+    }
     for (uint64_t i = 0; i < times; i++) {
         switch (actor_below(actor, 6)) {
         case 5:

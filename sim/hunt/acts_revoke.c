@@ -6,6 +6,7 @@
  */
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/memory.capnp.h"
 #include "schema/generated/process.capnp.h"
 #include "sim/hunt/acts.h"
 
@@ -64,6 +65,8 @@ static void delegate_something(struct actor *actor)
         sqe.cap.raw = actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id;
     } else if (actor_below(actor, 3) == 0) {
         sqe.cap.raw = actor_cap(actor, ENDPOINT_INTERFACE_ID).id;
+    } else if (actor_below(actor, 4) == 0) {
+        sqe.cap.raw = actor_cap(actor, MEMORY_OBJECT_INTERFACE_ID).id;
     } else {
         sqe.cap.raw = act_draw_client(actor).id;
     }
@@ -121,6 +124,10 @@ static void use(struct actor *actor, const struct model_edge *edge)
         call_through(actor, edge);
     } else if (way < 5 && edge->interface_id == ENDPOINT_INTERFACE_ID) {
         receive_through(actor, edge->id);
+    } else if (way < 5 && edge->interface_id == MEMORY_OBJECT_INTERFACE_ID) {
+        (void)one(actor,
+                  (struct sqe){.opcode = actor_below(actor, 3) == 0 ? OPCODE_UNPARK : OPCODE_PARK,
+                               .cap = {edge->id}});
     } else {
         (void)one(actor,
                   (struct sqe){.opcode = OPCODE_DUP, .cap = {edge->id}, .facet = UINT64_MAX});
