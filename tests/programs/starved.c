@@ -102,6 +102,107 @@ static int32_t round_step(struct things *things)
     return status;
 }
 
+/* Takes the oldest call and answers it, with `transfers` of what the buffer begins with. */
+static int32_t serve(struct things *things, uint8_t transfers)
+{
+    struct rt_ring *ring = &things->check->rt->ring;
+    struct rt_request request = rt_receive(ring, things->owner.cap, things->inbox);
+
+    if (request.status < 0) {
+        return request.status;
+    }
+    return rt_return(ring, &(struct rt_reply){.endpoint = things->owner.cap,
+                                              .token = request.head->token,
+                                              .message = things->buffer.bytes,
+                                              .transfers = transfers});
+}
+
+/* A call, and one promised from its answer, which brings an edge; both answers are kept. */
+static int32_t promise_step(struct things *things)
+{
+    struct check *check = things->check;
+    struct rt_ring *ring = &check->rt->ring;
+    struct transfer *given = (struct transfer *)(void *)things->buffer.bytes;
+    struct rt_call call = {.cap = things->client,
+                           .interface_id = NULL_OBJECT_INTERFACE_ID,
+                           .message = things->buffer.bytes,
+                           .result = things->buffer.bytes + MESSAGE_BYTES,
+                           .result_bytes = MESSAGE_BYTES,
+                           .answer = rt_answer_take(ring)};
+    struct rt_call promised = call;
+    struct sqe entry = rt_call_entry(&call);
+    struct rt_operation operation[2];
+    struct cqe cqe[2];
+    struct rt_answer answer;
+    int32_t status;
+
+    *given = (struct transfer){.cap = things->client, .mode = TRANSFER_COPY, .path = {{1}}};
+    operation[0] = check_submit(check, ring, &entry);
+    promised.cap = (struct cap_id){0};
+    promised.answer = rt_answer_take(ring);
+    promised.promise = rt_promised(call.answer, (struct answer_path){{1}});
+    promised.result = things->buffer.bytes + 2 * MESSAGE_BYTES;
+    entry = rt_call_entry(&promised);
+    operation[1] = check_submit(check, ring, &entry);
+    status = serve(things, 1);
+    status = status == TRANSPORT_OK ? serve(things, 0) : status;
+    for (unsigned i = 0; i < 2; i++) {
+        if (status != TRANSPORT_OK) { /* or it has ended, with the other */
+            (void)!rt_cancel(ring, operation[i]);
+        }
+        cqe[i] = check_completion(check, ring, operation[i]);
+        status = status == TRANSPORT_OK && cqe[i].result < 0 ? cqe[i].result : status;
+    }
+    answer = rt_call_answer(&call, &cqe[0]);
+    if (answer.cap_count == 1) {
+        CHECK_EQUAL(check, rt_release(ring, answer.caps[0].cap), TRANSPORT_OK);
+    }
+    CHECK_EQUAL(check, rt_finish(ring, call.answer), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_finish(ring, promised.answer), TRANSPORT_OK);
+    return status;
+}
+
+/* A call that its server watches is taken back by its caller. */
+static int32_t watch_step(struct things *things)
+{
+    struct check *check = things->check;
+    struct rt_ring *ring = &check->rt->ring;
+    const struct rt_call call = {.cap = things->client,
+                                 .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                 .message = things->buffer.bytes,
+                                 .result = things->buffer.bytes + MESSAGE_BYTES,
+                                 .result_bytes = MESSAGE_BYTES};
+    struct sqe entry = rt_call_entry(&call);
+    struct rt_operation operation = check_submit(check, ring, &entry);
+    struct rt_request request = rt_receive(ring, things->owner.cap, things->inbox);
+    struct rt_operation watch;
+    int32_t status = request.status < 0 ? request.status : TRANSPORT_OK;
+
+    if (status == TRANSPORT_OK) {
+        entry = (struct sqe){
+            .opcode = OPCODE_WATCH, .cap = things->owner.cap, .token = request.head->token};
+        watch = check_submit(check, ring, &entry);
+    }
+    CHECK_EQUAL(check, rt_cancel(ring, operation), TRANSPORT_OK);
+    CHECK_EQUAL(check, check_completion(check, ring, operation).result, TRANSPORT_CANCELLED);
+    if (status == TRANSPORT_OK) {
+        status = check_completion(check, ring, watch).result;
+        status = status == WATCH_CANCELLED ? TRANSPORT_OK : status;
+    }
+    return status;
+}
+
+/* The id of an edge by its place. */
+static int32_t token_step(struct things *things)
+{
+    struct cap_id cap = {0};
+    int32_t status = rt_token(&things->check->rt->ring, cap_id_slot(things->client),
+                              NULL_OBJECT_INTERFACE_ID, &cap);
+
+    CHECK(things->check, status != TRANSPORT_OK || cap.raw == things->client.raw);
+    return status;
+}
+
 static int32_t copies_step(struct things *things)
 {
     struct rt_ring *ring = &things->check->rt->ring;
@@ -233,10 +334,10 @@ static void things_end(struct things *things)
 
 int main(struct rt *rt)
 {
-    static const step_function steps[] = {endpoint_step, mint_step,   round_step,    copies_step,
-                                          delegate_step, revoke_step, allocate_step, map_step,
-                                          park_step,     unmap_step,  thread_step,   spawn_step,
-                                          transfer_step};
+    static const step_function steps[] = {endpoint_step, mint_step,     round_step,  promise_step,
+                                          watch_step,    token_step,    copies_step, delegate_step,
+                                          revoke_step,   allocate_step, map_step,    park_step,
+                                          unmap_step,    thread_step,   spawn_step,  transfer_step};
     struct check check = {.rt = rt};
     struct things things = {.check = &check};
 
@@ -244,7 +345,7 @@ int main(struct rt *rt)
         rt_sleep(rt, UINT64_C(1000000000));
     }
     rt->ring.checks = false;
-    things.buffer = rt_buffer_alloc(&rt->ring, 2 * MESSAGE_BYTES);
+    things.buffer = rt_buffer_alloc(&rt->ring, 3 * MESSAGE_BYTES);
     things.inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
         step(&things, steps[i]);
