@@ -6,11 +6,14 @@
  *              with; when REVOKE is over, no edge of it works anywhere
  *   taker      that process; "idle" and "quiet" are those it starts
  *   sources    two threads: one revokes while the other makes new edges of the revoked one and
- * keeps them: all are dead afterwards pinned     two threads: one releases the last edge of an
- * object while the other is using it loans      a caller that a third thread makes ready in the
- * moment in which it lends its time askers     calls promised from an answer of another process:
- * one without a message, and those of a thread that ends while they are sent asker      that
- * thread's process
+ *              keeps them: all are dead afterwards
+ *   pinned     two threads: one releases the last edge of an object while the other is using it
+ *   loans      a caller that a third thread makes ready in the moment in which it lends its time
+ *   askers     calls promised from an answer of another process: one without a message, and those
+ *              of a thread that ends while they are sent
+ *   asker      that thread's process
+ *   leavers    a thread ends between two of its promised calls: none is sent after that
+ *   watchers   asks what a process uses in every moment of its end
  *
  * Scene "races" on one CPU, two and four; tests/host/machine_races_test.c under many schedules.
  * Needs "null", "process-spawner", "endpoint-factory", "thread-spawner", "frame-allocator".
@@ -39,6 +42,9 @@ enum {
     LOANS = 150,
     ASKERS = 12,
     PROMISED = 24,
+    WATCHED = 4,
+    LEFT = 32,      /* calls promised by who leaves */
+    LEFT_SENT = 12, /* of these, what two steps of sending them come to */
     MESSAGE_BYTES = 64,
     ROOM_BYTES = 512,
     NO_ADDRESS = 8, /* of nothing that any program has */
@@ -568,6 +574,123 @@ static void asker(struct check *check, bool ends)
     CHECK_EQUAL(check, rt_finish(ring, id), TRANSPORT_OK);
 }
 
+/* ---- leavers --------------------------------------------------------------------------------- */
+
+static struct {
+    struct client ask;
+    struct client write[LEFT]; /* byte i of the object */
+    struct cap_id gate;
+    uint64_t promised; /* all are */
+    struct rt_thread_start begin;
+} leave;
+
+static int leave_thread(struct rt *rt, void *argument)
+{
+    static const uint8_t mark = 1;
+
+    (void)argument;
+    rt->ring.checks = false;
+    client_open(&leave.ask, rt, leave.gate, CLIENT_ROOM_SMALL);
+    if (!client_keep(&leave.ask)) {
+        return 1;
+    }
+    (void)null_object_nothing_request(&leave.ask.call);
+    (void)client_submit(&leave.ask);
+    for (unsigned i = 0; i < LEFT; i++) {
+        struct memory_object_write_params_builder params;
+
+        client_open_promised(&leave.write[i], &leave.ask, first_path, CLIENT_ROOM_SMALL);
+        params = memory_object_write_request(&leave.write[i].call);
+        memory_object_write_params_set_offset(params, i);
+        memory_object_write_params_set_bytes(params, (struct capn_data){&mark, 1});
+        (void)client_submit(&leave.write[i]);
+    }
+    (void)!rt_ring_enter(&rt->ring, 0, 0);
+    atomic_store_release_u64(&leave.promised, 1);
+    (void)!rt_ring_enter(&rt->ring, 1, TIMEOUT_NONE);
+    rt_thread_exit(0);
+}
+
+/* The job that sends promised calls is at home on their thread's CPU, so between two of its steps
+ * the thread ends: what it has not sent by then, it does not send. */
+static void leavers(struct check *check)
+{
+    struct frame_allocator frames = {check_held(check, "frame-allocator")};
+    struct thread_spawner threads = {check_held(check, "thread-spawner")};
+    struct gate gate = gate_make(check);
+    struct transfer *given = (struct transfer *)(void *)(gate.reply.bytes + 8);
+    struct memory_object object = {.cap = {.raw = 0}};
+    struct thread_make make = {.begin = &leave.begin};
+    struct thread_handle handle;
+    struct thread_end end;
+    uint8_t bytes[LEFT];
+    uint64_t sent = 0;
+    uint64_t token;
+
+    CHECK_EQUAL(check, memory_client_allocate(check->rt, frames, LIMIT_PAGE_BYTES, &object),
+                TRANSPORT_OK);
+    leave.begin.function = leave_thread;
+    leave.gate = gate.client;
+    CHECK_EQUAL(check, thread_client_make(check->rt, threads, &make, &handle), TRANSPORT_OK);
+    token = gate_take(check, &gate);
+    wait_until(check->rt, &leave.promised, 1);
+    *(uint64_t *)(void *)gate.reply.bytes = 0;
+    *given =
+        (struct transfer){.cap = object.cap, .mode = TRANSFER_COPY, .path = RT_PATH(first_path)};
+    CHECK_EQUAL(check,
+                rt_return(&check->rt->ring, &(struct rt_reply){.endpoint = gate.owner.cap,
+                                                               .token = token,
+                                                               .message = gate.reply.bytes,
+                                                               .message_bytes = 8,
+                                                               .transfers = 1}),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, thread_client_wait(check->rt, handle, TIMEOUT_NONE, &end), TRANSPORT_OK);
+    CHECK_EQUAL(check, end.code, 0);
+    CHECK_EQUAL(check, memory_client_read(check->rt, object, 0, bytes, LEFT), TRANSPORT_OK);
+    for (unsigned i = 0; i < LEFT; i++) {
+        sent += bytes[i];
+        CHECK(check, bytes[i] <= (i == 0 ? 1 : bytes[i - 1])); /* in order */
+    }
+    /* One step's, or a second one's if a tick comes between the first completion and the end. */
+    CHECK(check, sent != 0 && sent <= LEFT_SENT);
+    giving_release(check, object.cap);
+    giving_release(check, handle.cap);
+    gate_end(check, &gate);
+}
+
+/* ---- watchers -------------------------------------------------------------------------------- */
+
+/* What a process has goes back while somebody counts it: each answer is of one moment, and the last
+ * one is that it has nothing. */
+static void watchers(struct check *check)
+{
+    struct cap_id spawner = check_held(check, "process-spawner");
+
+    for (unsigned round = 0; round < WATCHED; round++) {
+        struct process_handle child;
+        struct process_info info = {.frames = 1};
+        struct process_end end;
+        int32_t outcome;
+
+        if (!CHECK_EQUAL(check, spawn(check->rt, spawner, "quiet", 1, NULL, 0, &child),
+                         TRANSPORT_OK)) {
+            return;
+        }
+        outcome = TRANSPORT_OK;
+        for (unsigned i = 1; outcome == TRANSPORT_OK && (info.threads | info.frames) != 0; i++) {
+            outcome = process_client_info(check->rt, child, &info);
+            CHECK(check, info.frames <= 160);
+            if (i % 16 == 0) {
+                rt_sleep(check->rt, 1000); /* it may be at home on this CPU, and less urgent */
+            }
+        }
+        CHECK_EQUAL(check, outcome, TRANSPORT_OK);
+        CHECK_EQUAL(check, process_client_wait(check->rt, child, &end), TRANSPORT_OK);
+        CHECK_EQUAL(check, end.code, 0);
+        giving_release(check, child.cap);
+    }
+}
+
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
@@ -594,6 +717,10 @@ int main(struct rt *rt)
         pinned(&check);
     } else if (rt_name_is(rt, "loans")) {
         loans(&check);
+    } else if (rt_name_is(rt, "leavers")) {
+        leavers(&check);
+    } else if (rt_name_is(rt, "watchers")) {
+        watchers(&check);
     } else {
         askers(&check);
     }
