@@ -44,11 +44,13 @@ interface MemoryObject {
   # A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder
   # may do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an
   # argument of VirtualMemory.map.
+  # An edge may be for a slice: then sizes and offsets, in every method and wherever else the object
+  # is named by that edge, are those of the slice.
   # Lifetime: lives while an edge, a mapping or a registered ring arena uses it.
   # Minted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.
 
   info @0 () -> (sizeBytes :UInt64, contiguous :Bool, mappings :UInt32);
-  # Size, layout, and how many mappings there are now.
+  # Size, layout, and how many mappings there are now that show a page of it.
   # Units: bytes.
   # Errors: none beyond those of every call.
   # Lifetime: the answer is a snapshot.
@@ -90,10 +92,13 @@ interface MemoryObject {
   # Minted by: whoever minted the object.
 
   slice @6 (offset :UInt64, sizeBytes :UInt64) -> (object :MemoryObject);
-  # A narrower object over the same frames, with the facet of the edge it was made through.
+  # An edge for a part of what this edge is for, over the same frames and with the same facet, right
+  # to grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says
+  # which pages of the whole object it is for: the first in the upper 32 bits, how many below.
   # Units: bytes, multiples of 4096.
-  # Errors: misaligned; outOfRange; quotaExceeded (slots).
-  # Lifetime: keeps the frames of the whole object alive.
+  # Errors: misaligned; outOfRange (sizeBytes 0, or beyond the end).
+  # Lifetime: ends with the delegation of the edge it was made through; keeps the frames of the
+  # whole object alive, and charged to whoever allocated it.
   # Minted by: whoever minted the object.
 }
 
@@ -105,7 +110,7 @@ struct MemoryRegion {
   protection @2 :Protection;
   committed @3 :Bool;     # false: reserved only, a touch is a fault
   shared @4 :Bool;        # true: backed by a MemoryObject; false: private and anonymous
-  objectOffset @5 :UInt64; # offset of the first byte in the object, bytes; 0 when not shared
+  objectOffset @5 :UInt64; # offset of the first byte in what was mapped, bytes; 0 when not shared
 }
 
 interface VirtualMemory $C.name("virtual_memory") {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Submissions that wait at a word and wake who waits there: PARK, UNPARK. */
+#include "core/slice.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/ipc/park.h"
 #include "kernel/object/object.h"
@@ -40,7 +41,8 @@ static enum transport_error word_find(struct thread *thread, const struct sqe *s
         word->grant = edge->grant;
         word->key.space = (uint64_t)(uintptr_t)object; /* no pid is that large */
     }
-    if (sqe->address % WORD_BYTES != 0) {
+    if (sqe->address % WORD_BYTES != 0 ||
+        (word->object != NULL && !slice_reach(edge->badge, &word->key.address))) {
         refusal->argument = ARGUMENT_ADDRESS;
         refusal->amount = sqe->address;
         if (word->object != NULL) {
@@ -68,7 +70,7 @@ enum transport_error submission_park(struct cpu *cpu, struct thread *thread, con
     }
     if (word.object != NULL) {
         memory_permit_begin(); /* a page */
-        word.shared = word.object->type->word(word.object, sqe->address);
+        word.shared = word.object->type->word(word.object, word.key.address);
         memory_permit_end();
     }
     error = park_begin(thread, &word, &wait, &found);

@@ -4,7 +4,8 @@
  * one's own, in one submission, before a wait without a time limit.
  *
  * Usual means: one thread to wake, no time limit of the PARK's own, two different words, each in
- * the process's own memory or in a memory object, by a whole edge that was never delegated.
+ * the process's own memory or in a memory object, by an edge for the whole of it, with all methods,
+ * that was never delegated.
  * Whatever differs, a word that has changed among it, leaves everything as it was, and the long way
  * (park_ops.c) looks at the entries afresh and has the words for a refusal.
  *
@@ -36,8 +37,8 @@ static inline struct park_key key_own(const struct thread *thread, const uint8_t
                              quick_word(entry, offsetof(struct sqe, address))};
 }
 
-/* The memory object of the edge `id` if all its methods are allowed, as long as the lock is held;
- * NULL: it is not usual. Process lock held. */
+/* The memory object of the edge `id` if all its methods and pages are allowed, as long as the lock
+ * is held; NULL: it is not usual. Process lock held. */
 static inline struct object *memory_find(struct process *process, struct cap_id id)
 {
     const struct hold_edge *edge;
@@ -47,7 +48,7 @@ static inline struct object *memory_find(struct process *process, struct cap_id 
         return NULL;
     }
     object = edge->object;
-    if (UNLIKELY(edge->grant != NULL || edge->facet != CAP_FACET_ALL ||
+    if (UNLIKELY(((uintptr_t)edge->grant | edge->badge) != 0 || edge->facet != CAP_FACET_ALL ||
                  edge->interface_id != MEMORY_OBJECT_INTERFACE_ID ||
                  object->type != &memory_object_type)) {
         return NULL;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* MemoryObject's methods, and the words of an object that threads wait at. */
+/*
+ * MemoryObject's methods, and the words of an object that threads wait at. Offsets and sizes of a
+ * call are those of the slice that its edge is for.
+ */
 #include "core/assert.h"
 #include "core/checked.h"
+#include "core/slice.h"
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/frames.h"
@@ -29,14 +33,12 @@ static enum capn_dispatch memory_info(void *object, struct capn_request *request
                                       struct memory_object_info_results_builder results)
 {
     struct memory_object *memory = memory_object_of(object);
+    struct slice slice = slice_of(call_of(request)->edge->badge, memory->pages);
 
-    (void)request;
     (void)params;
-    memory_object_info_results_set_size_bytes(results, memory->pages * LIMIT_PAGE_BYTES);
-    memory_object_info_results_set_contiguous(results, memory->pages == 1);
-    spinlock_lock(&memory->lock);
-    memory_object_info_results_set_mappings(results, memory->mapping_count);
-    spinlock_unlock(&memory->lock);
+    memory_object_info_results_set_size_bytes(results, slice.pages * LIMIT_PAGE_BYTES);
+    memory_object_info_results_set_contiguous(results, slice.pages == 1);
+    memory_object_info_results_set_mappings(results, memory_object_mappings(memory, slice));
     return CAPN_DISPATCH_ANSWERED;
 }
 
@@ -80,22 +82,32 @@ static enum status memory_copy(struct memory_object *memory, struct memory_copy 
     return STATUS_OK;
 }
 
-enum status memory_object_read(struct memory_object *memory, uint64_t offset, uint8_t *to,
-                               uint64_t bytes)
+uint64_t memory_edge_bytes(const struct hold_edge *edge)
 {
-    return memory_copy(memory, (struct memory_copy){.to = to, .offset = offset, .bytes = bytes});
+    return slice_of(edge->badge, memory_object_of(edge->object)->pages).pages * LIMIT_PAGE_BYTES;
+}
+
+enum status memory_edge_read(const struct hold_edge *edge, uint64_t offset, uint8_t *to,
+                             uint64_t bytes)
+{
+    bool reached = slice_reach(edge->badge, &offset);
+
+    ASSERT(reached || bytes == 0);
+    return memory_copy(memory_object_of(edge->object),
+                       (struct memory_copy){.to = to, .offset = offset, .bytes = bytes});
 }
 
 static enum capn_dispatch memory_read(void *object, struct capn_request *request,
                                       struct memory_object_read_params_reader params,
                                       struct memory_object_read_results_builder results)
 {
-    struct memory_object *memory = memory_object_of(object);
-    uint64_t size = memory->pages * LIMIT_PAGE_BYTES;
+    const struct hold_edge *edge = call_of(request)->edge;
+    uint64_t size = memory_edge_bytes(edge);
     uint64_t offset = memory_object_read_params_get_offset(params);
     uint64_t bytes = memory_object_read_params_get_max_bytes(params);
     uint8_t *to;
 
+    (void)object;
     if (offset > size) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, size, offset);
     }
@@ -107,9 +119,7 @@ static enum capn_dispatch memory_read(void *object, struct capn_request *request
     if (to == NULL && bytes != 0) {
         return CAPN_DISPATCH_BAD_RESULTS;
     }
-    if (bytes != 0 &&
-        memory_copy(memory, (struct memory_copy){.to = to, .offset = offset, .bytes = bytes}) !=
-            STATUS_OK) {
+    if (memory_edge_read(edge, offset, to, bytes) != STATUS_OK) {
         return call_refuse(request, EXCEPTION_REASON_OUT_OF_MEMORY, 0, bytes);
     }
     return CAPN_DISPATCH_ANSWERED;
@@ -120,7 +130,8 @@ static enum capn_dispatch memory_write(void *object, struct capn_request *reques
                                        struct memory_object_write_results_builder results)
 {
     struct memory_object *memory = memory_object_of(object);
-    uint64_t size = memory->pages * LIMIT_PAGE_BYTES;
+    const struct hold_edge *edge = call_of(request)->edge;
+    uint64_t size = memory_edge_bytes(edge);
     uint64_t offset = memory_object_write_params_get_offset(params);
     struct capn_data bytes = memory_object_write_params_get_bytes(params);
 
@@ -133,6 +144,9 @@ static enum capn_dispatch memory_write(void *object, struct capn_request *reques
     }
     if (capn_request_is_malformed(request)) {
         return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    if (bytes.length != 0 && !slice_reach(edge->badge, &offset)) {
+        ASSERT(false); /* the range lies in the slice */
     }
     if (memory_copy(memory, (struct memory_copy){.from = bytes.bytes,
                                                  .offset = offset,
@@ -173,16 +187,45 @@ memory_map_execute(void *object, struct capn_request *request,
     return call_refuse(request, EXCEPTION_REASON_OPCODE_ONLY, 0, 0);
 }
 
-/* Refused: a slice would be an object with a tree of delegations of its own, out of reach of a
- * revocation of the edge that it was cut through. */
+static enum capn_dispatch slice_refuse(struct capn_request *request, uint16_t reason,
+                                       uint64_t limit, struct slice_range range)
+{
+    bool offset = reason == EXCEPTION_REASON_MISALIGNED ? range.offset % LIMIT_PAGE_BYTES != 0
+                                                        : range.offset >= limit;
+
+    return capn_request_refuse(
+        request, (struct capn_refuse_reason){.reason = reason,
+                                             .argument = offset ? 0 : 1,
+                                             .argument_name = offset ? "offset" : "sizeBytes",
+                                             .limit = limit,
+                                             .amount = offset ? range.offset : range.bytes});
+}
+
 static enum capn_dispatch memory_slice(void *object, struct capn_request *request,
                                        struct memory_object_slice_params_reader params,
                                        struct memory_object_slice_results_builder results)
 {
-    (void)object;
-    (void)params;
-    (void)results;
-    return call_refuse(request, EXCEPTION_REASON_UNSUPPORTED, 0, 0);
+    const struct hold_edge *from = call_of(request)->edge;
+    struct slice_range range = {.offset = memory_object_slice_params_get_offset(params),
+                                .bytes = memory_object_slice_params_get_size_bytes(params)};
+    struct hold_edge edge;
+
+    switch (slice_edge(from, memory_object_of(object)->pages, range, &edge)) {
+    case STATUS_OK:
+        break;
+    case STATUS_MISALIGNED:
+        return slice_refuse(request, EXCEPTION_REASON_MISALIGNED, LIMIT_PAGE_BYTES, range);
+    default:
+        return slice_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, memory_edge_bytes(from), range);
+    }
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    edge_ref(&edge);
+    edge_adopt(&edge);
+    memory_object_slice_results_set_object(
+        results, call_result_cap(call_of(request), &edge, MEMORY_OBJECT_SLICE_PATH_OBJECT));
+    return CAPN_DISPATCH_ANSWERED;
 }
 
 static enum capn_dispatch memory_call(struct object *object, struct capn_request *request)
@@ -222,8 +265,8 @@ const struct object_type memory_object_type = {
     .makes = UINT64_C(1) << MEMORY_OBJECT_METHOD_READ | UINT64_C(1) << MEMORY_OBJECT_METHOD_WRITE |
              UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_READ |
              UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_WRITE |
-             UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_EXECUTE |
-             UINT64_C(1) << MEMORY_OBJECT_METHOD_SLICE,
+             UINT64_C(1) << MEMORY_OBJECT_METHOD_MAP_EXECUTE,
+    .gives = UINT64_C(1) << MEMORY_OBJECT_METHOD_SLICE,
     .word = memory_word,
     .waits = memory_waits,
     .revoke = memory_object_revoke,

@@ -114,6 +114,22 @@ bool mapping_leave(struct mapping *mapping)
     return left;
 }
 
+uint32_t memory_object_mappings(struct memory_object *memory, struct slice slice)
+{
+    uint32_t count = 0;
+
+    spinlock_lock(&memory->lock);
+    for (struct list_node *node = list_first(&memory->mappings); node != NULL;
+         node = list_next(&memory->mappings, node)) {
+        const struct mapping *mapping = CONTAINER_OF(node, struct mapping, node);
+
+        count += mapping->object_page < slice.first + slice.pages &&
+                 slice.first < mapping->object_page + mapping->pages;
+    }
+    spinlock_unlock(&memory->lock);
+    return count;
+}
+
 /* Every CPU has dropped the pages of one step of a revocation. */
 static void mapping_left(struct unmap *unmap)
 {

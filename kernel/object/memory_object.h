@@ -3,6 +3,7 @@
 #ifndef KERNEL_OBJECT_MEMORY_OBJECT_H
 #define KERNEL_OBJECT_MEMORY_OBJECT_H
 
+#include "core/slice.h"
 #include "kernel/ipc/park_waits.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/shootdown.h"
@@ -42,7 +43,7 @@ struct mapping {
     struct vspace *vspace;       /* while it is linked */
     uint64_t address;            /* user address of its first page */
     uint64_t pages;
-    uint64_t object_page; /* of the first page */
+    uint64_t object_page; /* of the first page, in the whole object */
     /* lock of the object: */
     struct list_node node; /* linked while any page of it may be in the tables */
     bool changing;         /* a change of its address space is at work on it */
@@ -96,6 +97,9 @@ bool mapping_is_revoked(struct mapping *mapping);
  * held. */
 bool mapping_leave(struct mapping *mapping) MUST_USE;
 
+/* How many mappings show a page of the slice. At most LIMIT_MAPPINGS are looked at. */
+uint32_t memory_object_mappings(struct memory_object *memory, struct slice slice);
+
 /* Whether the facet of this very edge allows a mapping of this protection: a MemoryObject method
  * stands for each kind of access. */
 bool memory_edge_permits(const struct hold_edge *edge, enum memory_protection protection) MUST_USE;
@@ -117,9 +121,12 @@ static inline paddr_t memory_object_frame_there(const struct memory_object *memo
 enum status memory_object_frame(struct memory_object *memory, uint64_t page,
                                 paddr_t *frame) MUST_USE;
 
-/* Copies `bytes` from `offset` on out of the object, which reach no further than its end.
+/* Bytes of the slice that `edge`, of a memory object, is for. */
+uint64_t memory_edge_bytes(const struct hold_edge *edge);
+
+/* Copies `bytes` from `offset` of that slice on, which reach no further than its end.
  * STATUS_NO_MEMORY: a page that nobody has touched could not be made; nothing was copied. */
-enum status memory_object_read(struct memory_object *memory, uint64_t offset, uint8_t *to,
-                               uint64_t bytes) MUST_USE;
+enum status memory_edge_read(const struct hold_edge *edge, uint64_t offset, uint8_t *to,
+                             uint64_t bytes) MUST_USE;
 
 #endif

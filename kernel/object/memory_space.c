@@ -173,7 +173,11 @@ bool memory_space_query(struct memory_space *space, uint64_t page, struct memory
             .committed = region->committed && (memory_region_is_private(region) ||
                                                !mapping_is_revoked(&region->mapping)),
             .shared = !memory_region_is_private(region),
-            .object_page = memory_region_is_private(region) ? 0 : region->mapping.object_page};
+            .object_page =
+                memory_region_is_private(region)
+                    ? 0
+                    : region->mapping.object_page -
+                          slice_of(region->mapping.edge.badge, LIMIT_OBJECT_PAGES).first};
     }
     spinlock_unlock(&space->lock);
     return region != NULL;

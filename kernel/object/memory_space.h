@@ -73,7 +73,7 @@ struct memory_view {
     enum memory_protection protection;
     bool committed;
     bool shared;
-    uint64_t object_page;
+    uint64_t object_page; /* of the slice that was mapped */
 };
 bool memory_space_query(struct memory_space *space, uint64_t page,
                         struct memory_view *view) MUST_USE;

@@ -121,10 +121,8 @@ static enum status program_read(struct spawn *spawn, const struct arch_program *
  * page, which has to hold the headers. */
 static enum status file_read(struct spawn *spawn, const char **why)
 {
-    struct memory_object *memory =
-        CONTAINER_OF((struct object *)spawn->file.object, struct memory_object, object);
     struct arch_program program = {.have = LIMIT_PAGE_BYTES,
-                                   .length = memory->pages * LIMIT_PAGE_BYTES};
+                                   .length = memory_edge_bytes(&spawn->file)};
     enum status status;
     paddr_t frame;
 
@@ -132,7 +130,7 @@ static enum status file_read(struct spawn *spawn, const char **why)
         return STATUS_NO_MEMORY;
     }
     program.bytes = arch_frame_pointer(frame);
-    status = memory_object_read(memory, 0, arch_frame_pointer(frame), LIMIT_PAGE_BYTES);
+    status = memory_edge_read(&spawn->file, 0, arch_frame_pointer(frame), LIMIT_PAGE_BYTES);
     if (status == STATUS_OK && !elf_headers_within(program.bytes, program.have)) {
         *why = "the program headers lie outside the first page";
         status = STATUS_CORRUPT;
@@ -274,9 +272,7 @@ static enum status segment_copy(struct spawn *spawn, const struct elf_segment *s
     if (!hold_edge_is_alive(&spawn->file)) {
         return STATUS_REVOKED;
     }
-    return memory_object_read(
-        CONTAINER_OF((struct object *)spawn->file.object, struct memory_object, object), offset,
-        target + (start - page), end - start);
+    return memory_edge_read(&spawn->file, offset, target + (start - page), end - start);
 }
 
 /* Maps the next pages of the image; *done: that was the last. */

@@ -3,6 +3,7 @@
  * VirtualMemory: the caller's own address space. The handlers check what a message says on its own;
  * what the space says of it, and the work, is kernel/object/memory_space.c's.
  */
+#include "core/checked.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/object/kernel_objects.h"
 #include "kernel/object/memory_space.h"
@@ -80,7 +81,7 @@ static bool object_argument(struct capn_request *request,
                             struct change_request *change, struct hold_edge *edge)
 {
     uint64_t offset = virtual_memory_map_params_get_object_offset(params);
-    const struct memory_object *memory;
+    struct slice slice;
     uint16_t reason = EXCEPTION_REASON_NONE;
     uint64_t limit = 0;
 
@@ -97,12 +98,11 @@ static bool object_argument(struct capn_request *request,
         reason = EXCEPTION_REASON_MISALIGNED;
         limit = LIMIT_PAGE_BYTES;
     } else {
-        memory = CONTAINER_OF((struct object *)edge->object, struct memory_object, object);
-        change->object_page = offset / LIMIT_PAGE_BYTES;
-        if (change->object_page > memory->pages ||
-            change->pages > memory->pages - change->object_page) {
+        slice = slice_of(edge->badge, memory_object_of(edge->object)->pages);
+        change->object_page = slice.first + offset / LIMIT_PAGE_BYTES;
+        if (!range_fits(offset / LIMIT_PAGE_BYTES, change->pages, slice.pages)) {
             reason = EXCEPTION_REASON_OUT_OF_RANGE;
-            limit = memory->pages * LIMIT_PAGE_BYTES;
+            limit = slice.pages * LIMIT_PAGE_BYTES;
         }
     }
     if (reason != EXCEPTION_REASON_NONE) {

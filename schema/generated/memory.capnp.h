@@ -124,6 +124,8 @@ static inline struct frame_allocator_info_results_builder frame_allocator_info_r
  * A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder
  * may do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an
  * argument of VirtualMemory.map.
+ * An edge may be for a slice: then sizes and offsets, in every method and wherever else the object
+ * is named by that edge, are those of the slice.
  * Lifetime: lives while an edge, a mapping or a registered ring arena uses it.
  * Minted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.
  */
@@ -131,7 +133,7 @@ static inline struct frame_allocator_info_results_builder frame_allocator_info_r
 #define MEMORY_OBJECT_METHOD_COUNT 7
 enum memory_object_method {
     /*
-     * Size, layout, and how many mappings there are now.
+     * Size, layout, and how many mappings there are now that show a page of it.
      * Units: bytes.
      * Errors: none beyond those of every call.
      * Lifetime: the answer is a snapshot.
@@ -179,10 +181,13 @@ enum memory_object_method {
      */
     MEMORY_OBJECT_METHOD_MAP_EXECUTE = 5,
     /*
-     * A narrower object over the same frames, with the facet of the edge it was made through.
+     * An edge for a part of what this edge is for, over the same frames and with the same facet, right
+     * to grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says
+     * which pages of the whole object it is for: the first in the upper 32 bits, how many below.
      * Units: bytes, multiples of 4096.
-     * Errors: misaligned; outOfRange; quotaExceeded (slots).
-     * Lifetime: keeps the frames of the whole object alive.
+     * Errors: misaligned; outOfRange (sizeBytes 0, or beyond the end).
+     * Lifetime: ends with the delegation of the edge it was made through; keeps the frames of the
+     * whole object alive, and charged to whoever allocated it.
      * Minted by: whoever minted the object.
      */
     MEMORY_OBJECT_METHOD_SLICE = 6,
@@ -1095,7 +1100,7 @@ static inline void memory_region_set_shared(struct memory_region_builder b, bool
     capn_set_bool(b.raw, 145, value, false);
 }
 
-/* offset of the first byte in the object, bytes; 0 when not shared */
+/* offset of the first byte in what was mapped, bytes; 0 when not shared */
 static inline uint64_t memory_region_get_object_offset(struct memory_region_reader r)
 {
     return capn_get_u64(r.raw, 24, 0);

@@ -108,6 +108,7 @@ int32_t memory_client_query(struct rt *rt, struct virtual_memory memory, uint64_
     seen->protection = memory_region_get_protection(region);
     seen->committed = memory_region_get_committed(region);
     seen->shared = memory_region_get_shared(region);
+    seen->object_offset = memory_region_get_object_offset(region);
     return client_close(&client);
 }
 
@@ -157,6 +158,36 @@ int32_t memory_client_map_object(struct rt *rt, struct virtual_memory memory,
     virtual_memory_map_params_set_fixed(params, range->address != 0);
     range->address =
         virtual_memory_map_results_get_address(virtual_memory_map_invoke(&client.call));
+    return client_close(&client);
+}
+
+int32_t memory_client_slice(struct rt *rt, struct memory_part part, uint64_t bytes,
+                            struct memory_object *slice)
+{
+    struct memory_object_slice_params_builder params;
+    struct memory_object_slice_results_reader results;
+    struct client client;
+
+    client_open(&client, rt, part.object.cap, CLIENT_ROOM_SMALL);
+    params = memory_object_slice_request(&client.call);
+    memory_object_slice_params_set_offset(params, part.offset);
+    memory_object_slice_params_set_size_bytes(params, bytes);
+    results = memory_object_slice_invoke(&client.call);
+    slice->cap = client_received(&client, memory_object_slice_results_get_object(results));
+    return client_close(&client);
+}
+
+int32_t memory_client_info(struct rt *rt, struct memory_object object, struct memory_extent *extent)
+{
+    struct memory_object_info_results_reader results;
+    struct client client;
+
+    client_open(&client, rt, object.cap, CLIENT_ROOM_SMALL);
+    (void)memory_object_info_request(&client.call);
+    results = memory_object_info_invoke(&client.call);
+    extent->bytes = memory_object_info_results_get_size_bytes(results);
+    extent->contiguous = memory_object_info_results_get_contiguous(results);
+    extent->mappings = memory_object_info_results_get_mappings(results);
     return client_close(&client);
 }
 

@@ -50,6 +50,7 @@ struct memory_seen {
     uint16_t protection; /* enum memory_protection */
     bool committed;
     bool shared;
+    uint64_t object_offset;
 };
 int32_t memory_client_query(struct rt *rt, struct virtual_memory memory, uint64_t address,
                             struct memory_seen *seen);
@@ -74,6 +75,19 @@ struct memory_part {
 int32_t memory_client_map_object(struct rt *rt, struct virtual_memory memory,
                                  struct memory_part part, enum memory_protection protection,
                                  struct memory_range *range);
+
+/* A new capability for `bytes` of the object from part.offset on. */
+int32_t memory_client_slice(struct rt *rt, struct memory_part part, uint64_t bytes,
+                            struct memory_object *slice);
+
+/* What a capability of an object shows. */
+struct memory_extent {
+    uint64_t bytes;
+    bool contiguous;
+    uint32_t mappings;
+};
+int32_t memory_client_info(struct rt *rt, struct memory_object object,
+                           struct memory_extent *extent);
 
 /* Copies to and from an object; at most a few hundred bytes. */
 int32_t memory_client_write(struct rt *rt, struct memory_object object, uint64_t offset,
