@@ -10,6 +10,7 @@ layer defines; the four memory functions are everybody's, because compilers call
 Without --objects only includes are checked.
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
@@ -66,6 +67,7 @@ ISA_FOLDER = re.compile(r"^kernel/arch/[^/]+/")
 ISA_OPEN_TO = ("tests", "sim")
 # Found through the include path of what is built, an ISA or a kernel variant: header, sole user.
 CHOSEN_HEADERS = {"arch_types.h": "kernel/arch/arch.h", "arch_inline.h": "kernel/arch/arch.h",
+                  "arch_switch.h": "kernel/arch/arch.h",
                   "irq_probe_hooks.h": "kernel/irq_probe.h",
                   "lock_check_hooks.h": "kernel/lock.h",
                   "work_check_hooks.h": "kernel/work_check.h"}
@@ -197,12 +199,16 @@ def script_symbols(root, path):
 
 
 def contract_symbols(root):
-    """Every name that kernel/arch/arch.h mentions; None: there is no contract to compare with."""
+    """Every name that kernel/arch/arch.h mentions, or an ISA's arch_switch.h, whose inline functions
+    reach them; None: there is no contract to compare with."""
     path = os.path.join(root, "kernel/arch/arch.h")
     if not os.path.exists(path):
         return None
-    with open(path) as file:
-        return set(re.findall(r"\b[A-Za-z_]\w*\b", file.read()))
+    names = set()
+    for header in [path] + glob.glob(os.path.join(root, "kernel/arch/*/arch_switch.h")):
+        with open(header) as file:
+            names.update(re.findall(r"\b[A-Za-z_]\w*\b", file.read()))
+    return names
 
 
 def check_symbols(root, out, nm):

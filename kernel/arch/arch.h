@@ -105,15 +105,6 @@ struct arch_start {
 /* A fresh context: registers zero but those of `start`, FPU in its initial state. */
 void arch_context_init(struct arch_context *context, const struct arch_start *start);
 
-/* Sets the value that the pending system call of `context` returns. */
-void arch_context_set_result(struct arch_context *context, int64_t result);
-
-/* Saves what the entry path leaves in the CPU (FPU, segment bases); before another is entered. */
-void arch_context_save(struct arch_context *context);
-
-/* Loads what arch_context_save saved; cpu->context is set by the caller. */
-void arch_context_load(struct arch_context *context);
-
 /* Leaves the kernel and runs `context` (which is loaded) on this CPU. */
 NORETURN void arch_context_resume(struct arch_context *context);
 
@@ -191,9 +182,6 @@ struct arch_vspace_census {
     uint64_t forbidden; /* pages writable and executable, or outside the user half */
 };
 void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspace_census *census);
-
-/* Makes `vspace` this CPU's user half; NULL: the kernel's alone. Flushes all user translations. */
-void arch_vspace_activate(struct arch_vspace *vspace);
 
 /* Drops every user translation of this CPU. */
 void arch_tlb_flush(void);
@@ -322,5 +310,25 @@ void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault);
 
 /* The kernel did. */
 NORETURN void kernel_fault(const struct arch_fault *fault);
+
+/* ---- a change of thread ----------------------------------------------------------------------
+ */
+
+/*
+ * arch_switch.h beside arch_types.h declares four functions, inline where that is worth it:
+ *
+ *   void arch_context_set_result(struct arch_context *context, int64_t result)
+ *                                               the value that the pending system call of `context`
+ *                                               returns
+ *   void arch_context_save(struct arch_context *context)
+ *                                               saves what the entry path leaves in the CPU (FPU,
+ *                                               segment bases), before another is entered
+ *   void arch_context_load(struct arch_context *context)
+ *                                               loads that; cpu->context is set by the caller
+ *   void arch_vspace_activate(struct arch_vspace *vspace)
+ *                                               makes it this CPU's user half; NULL: the kernel's
+ *                                               alone. Flushes all user translations
+ */
+#include "arch_switch.h"
 
 #endif

@@ -48,6 +48,7 @@
 #include "kernel/mem/frames.h"
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
+#include "kernel/mem/vspace_change.h"
 
 enum {
     TEARDOWN_FRAMES = 8, /* each goes to the bitmap in the end: about 500 instructions */
@@ -76,11 +77,6 @@ static enum status flags_validate(unsigned flags)
         return STATUS_INVALID_ARGUMENT;
     }
     return STATUS_OK;
-}
-
-static uint64_t cpu_bit(const struct cpu *cpu)
-{
-    return UINT64_C(1) << cpu->index;
 }
 
 enum status vspace_create(struct vspace *vspace)
@@ -303,23 +299,10 @@ enum status vspace_protect(struct vspace *vspace, vaddr_t page, unsigned pages, 
 void vspace_activate(struct vspace *vspace)
 {
     struct cpu *cpu = arch_cpu_this();
-    struct vspace *left = cpu->vspace;
-    uint64_t ticket;
 
-    if (vspace == left) {
-        return;
+    if (vspace != cpu->vspace) {
+        vspace_change(cpu, cpu->vspace, vspace);
     }
-    if (vspace != NULL) {
-        atomic_or_u64(&vspace->active, cpu_bit(cpu));
-    }
-    ticket = shootdown_newest();
-    atomic_fence(); /* ordering point 2 of kernel/mem/shootdown.c */
-    arch_vspace_activate(vspace != NULL ? &vspace->arch : NULL);
-    cpu->vspace = vspace;
-    if (left != NULL) {
-        atomic_and_u64(&left->active, ~cpu_bit(cpu)); /* releases: the flush came before */
-    }
-    shootdown_flushed(cpu, ticket);
 }
 
 bool vspace_teardown_step(struct vspace *vspace)

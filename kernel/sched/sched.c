@@ -30,6 +30,7 @@
 #include "core/assert.h"
 #include "kernel/dispatch/dispatch.h"
 #include "kernel/irq_probe.h"
+#include "kernel/mem/vspace_change.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
 
@@ -394,41 +395,56 @@ static ALWAYS_INLINE void current_leave(struct cpu *cpu)
     }
 }
 
-/* Runs the thread, or goes on with its cap_enter; returns only if that left it queued or waiting.
- */
-static ALWAYS_INLINE void thread_run(struct cpu *cpu, struct thread *thread)
+/* The thread is the current one of this CPU, which has the space `left` active (NULL: none). */
+static ALWAYS_INLINE void thread_load(struct cpu *cpu, struct thread *thread, struct vspace *left)
 {
+    struct vspace *vspace = &thread->process->vspace;
+
     cpu->current = thread;
     cpu->context = &thread->context;
-    if (cpu->vspace != &thread->process->vspace) {
-        vspace_activate(&thread->process->vspace);
+    if (left != vspace) {
+        vspace_change(cpu, left, vspace);
     }
     arch_context_load(&thread->context);
-    irq_probe_arrive(&thread->process->vspace);
-    if (thread->entering && !dispatch_continue(cpu, thread)) {
-        current_leave(cpu);
-        return;
-    }
+    irq_probe_arrive(vspace);
+}
+
+/* The kernel's work for the current thread is done. */
+NORETURN static ALWAYS_INLINE void thread_leave_to(struct thread *thread)
+{
     lock_check_none_held();
     irq_probe_end();
     arch_context_resume(&thread->context);
 }
 
+/* Leaves to the current thread, or goes on with its cap_enter; returns only if that left it queued
+ * or waiting. */
+static void thread_go_on(struct cpu *cpu, struct thread *thread)
+{
+    if (!thread->entering || dispatch_continue(cpu, thread)) {
+        thread_leave_to(thread);
+    }
+    current_leave(cpu);
+}
+
 void sched_switch(struct cpu *cpu, struct thread *to)
 {
     const struct ring *ring = &to->ring;
+    struct thread *from = cpu->current;
 
-    ASSERT(cpu->current != NULL && !cpu->limited && to->entering);
+    ASSERT(!cpu->limited && to->entering && cpu->vspace == &from->process->vspace);
     irq_probe_leave();
-    arch_context_save(&cpu->current->context);
+    arch_context_save(&from->context);
     cpu->running_priority = sched_share_priority(&to->share);
+    thread_load(cpu, to, &from->process->vspace);
     /* The completion that ended its wait was the last that it asked for, and nothing is left to
      * drain: so its cap_enter is over. What another CPU posts meanwhile may not be shown yet. */
     if (LIKELY(!ring_has_submissions(ring) && !ring->corrupt)) {
         to->entering = false;
         arch_context_set_result(&to->context, to->wait_for);
+        thread_leave_to(to);
     }
-    thread_run(cpu, to);
+    thread_go_on(cpu, to);
     cpu_run(cpu);
 }
 
@@ -506,7 +522,8 @@ void cpu_run(struct cpu *cpu)
             struct thread *thread = CONTAINER_OF(task, struct thread, task);
 
             if (!process_is_dying(thread->process) && !thread->exiting) {
-                thread_run(cpu, thread);
+                thread_load(cpu, thread, cpu->vspace);
+                thread_go_on(cpu, thread);
             } else {
                 thread_retire(thread);
             }

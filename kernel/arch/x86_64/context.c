@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's registers. entry.S writes the general ones, on the way in; this file makes fresh ones
- * and moves what the entry leaves in the CPU.
+ * A thread's registers. entry.S writes the general ones, on the way in; this file makes fresh ones,
+ * and arch_switch.h moves what the entry leaves in the CPU.
  *
  * `saved` tells how much of a context holds something. By a system call only what the ABI keeps was
  * stored, and the way out is SYSRET with the rest zeroed; by an interrupt everything was, and the
  * way out is IRET. A fresh context counts as interrupted before its first instruction.
  *
  * FS base: a program cannot set it (user FSGSBASE is off) but can make it 0 by loading a selector.
- * So it never has to be saved, and is written at each change of thread unless both old and new are
- * 0. Selectors mean nothing in 64-bit mode, but they can be read back: those a program left behind
- * are cleared, so that the next one does not find them.
+ * So it never has to be saved, and is written at each change of thread, also when the next one has
+ * the same: nobody knows without looking what the last one left. Selectors mean nothing in 64-bit
+ * mode, but they can be read back: those a program left behind are cleared, so that the next one
+ * does not find them.
  */
 #include "core/assert.h"
 #include "core/bits.h"
@@ -60,11 +61,6 @@ void arch_context_init(struct arch_context *context, const struct arch_start *st
     fpu_clear(context->fpu);
 }
 
-void arch_context_set_result(struct arch_context *context, int64_t result)
-{
-    context->rax = (uint64_t)result;
-}
-
 vaddr_t arch_context_pc(const struct arch_context *context)
 {
     return context->rip;
@@ -75,18 +71,8 @@ vaddr_t arch_context_stack(const struct arch_context *context)
     return context->rsp;
 }
 
-/* All four data selectors, or'ed: 0 is what each thread starts with. */
-static uint32_t selectors_read(void)
-{
-    uint32_t ds, es, fs, gs;
-
-    __asm__ volatile("movl %%ds, %0\n\tmovl %%es, %1\n\tmovl %%fs, %2\n\tmovl %%gs, %3"
-                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    return ds | es | fs | gs;
-}
-
 /* Loading GS clears the base of the active GS on some CPUs: it must be the user's, which is 0. */
-static COLD void selectors_clear(void)
+void selectors_clear(void)
 {
     __asm__ volatile("movl %0, %%ds\n\t"
                      "movl %0, %%es\n\t"
@@ -97,24 +83,4 @@ static COLD void selectors_clear(void)
                      :
                      : "r"(0)
                      : "memory");
-}
-
-void arch_context_save(struct arch_context *context)
-{
-    fpu_save(context->fpu);
-}
-
-void arch_context_load(struct arch_context *context)
-{
-    struct arch_cpu *arch = &arch_cpu_this()->arch;
-
-    cpu_flags_check();
-    if (UNLIKELY(selectors_read() != 0)) {
-        selectors_clear();
-    }
-    if ((context->fs_base | arch->fs_base) != 0) {
-        msr_write(MSR_FS_BASE, context->fs_base);
-        arch->fs_base = context->fs_base;
-    }
-    fpu_load(context->fpu);
 }

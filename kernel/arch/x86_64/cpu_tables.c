@@ -40,6 +40,7 @@ struct PACKED table_pointer {
 _Static_assert(offsetof(struct arch_cpu, self) == CPU_SELF, "offset in layout.h");
 _Static_assert(offsetof(struct arch_cpu, stack_top) == CPU_STACK_TOP, "offset in layout.h");
 _Static_assert(offsetof(struct arch_cpu, user_stack) == CPU_USER_STACK, "offset in layout.h");
+_Static_assert(offsetof(struct arch_cpu, tables) == CPU_TABLES, "offset in layout.h");
 _Static_assert(offsetof(struct cpu, arch) == 0, "GS names both struct cpu and struct arch_cpu");
 _Static_assert(offsetof(struct cpu, context) == CPU_CONTEXT, "offset in layout.h");
 _Static_assert(sizeof(struct task_state) == 104, "size in the ISA");
@@ -184,7 +185,6 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_stacks *stacks)
     arch->gdt[SELECTOR_TASK / 8 + 1] = task >> 32;
 
     segments_load(arch);
-    arch->fs_base = 0;
     msr_write(MSR_FS_BASE, 0);
     msr_write(MSR_GS_BASE, (uint64_t)cpu);
     msr_write(MSR_KERNEL_GS_BASE, 0);

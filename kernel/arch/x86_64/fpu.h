@@ -3,8 +3,9 @@
 #ifndef KERNEL_ARCH_X86_64_FPU_H
 #define KERNEL_ARCH_X86_64_FPU_H
 
-#include "kernel/arch/arch.h"
+#include "abi/compiler.h"
 #include "kernel/arch/x86_64/cpu_features.h"
+#include "kernel/arch/x86_64/layout.h"
 
 enum fpu_way {
     FPU_FXSAVE,
@@ -23,16 +24,12 @@ void fpu_clear(uint8_t *area);
 /* In each change of thread: small enough not to be called. */
 static inline void fpu_save(uint8_t *area)
 {
-    switch (fpu_way) {
-    case FPU_XSAVEOPT:
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-        break;
-    case FPU_XSAVE:
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-        break;
-    case FPU_FXSAVE:
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-        break;
+    if (LIKELY(fpu_way == FPU_XSAVEOPT)) {
+        __asm__ volatile("xsaveopt64 %0" : : "m"(*area), "a"(-1), "d"(-1) : "memory");
+    } else if (fpu_way == FPU_XSAVE) {
+        __asm__ volatile("xsave64 %0" : : "m"(*area), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxsave64 %0" : : "m"(*area) : "memory");
     }
 }
 
@@ -43,10 +40,10 @@ static inline void fpu_load(const uint8_t *area)
     if (cpu_features.float_pointers_leak) {
         __asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(fpu_nothing));
     }
-    if (fpu_way == FPU_FXSAVE) {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    if (UNLIKELY(fpu_way == FPU_FXSAVE)) {
+        __asm__ volatile("fxrstor64 %0" : : "m"(*area) : "memory");
     } else {
-        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+        __asm__ volatile("xrstor64 %0" : : "m"(*area), "a"(-1), "d"(-1) : "memory");
     }
 }
 

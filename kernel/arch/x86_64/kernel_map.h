@@ -11,9 +11,6 @@
  */
 const char *kernel_map_build(const struct boot_info *info);
 
-/* Physical root of the tables with the kernel's half and no user's. */
-uint64_t kernel_map_root(void);
-
 /* Maps device registers, not cached, for good. `bytes` from `address` on. */
 volatile void *kernel_map_device(paddr_t address, uint64_t bytes);
 

@@ -275,14 +275,6 @@ void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspac
     }
 }
 
-void arch_vspace_activate(struct arch_vspace *vspace)
-{
-    uint64_t tables = vspace == NULL ? kernel_map_root() : vspace->root;
-
-    arch_cpu_this()->arch.tables = tables;
-    cr3_write(tables);
-}
-
 void arch_tlb_flush(void)
 {
     cr3_write(arch_cpu_this()->arch.tables);
