@@ -108,17 +108,25 @@ static inline struct endpoint_record *endpoint_waiting_call(const struct endpoin
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
 }
 
+/* Adds a receiver at the end, for which there is room. */
+static inline void endpoint_push_receiver(struct endpoint_queues *queues,
+                                          struct endpoint_record *receiver)
+{
+    ASSERT_AGAIN(receiver->place == ENDPOINT_NOWHERE);
+    ASSERT_AGAIN(queues->receiver_count < LIMIT_ENDPOINT_RECEIVERS);
+    list_push_back(&queues->receivers, &receiver->node);
+    receiver->place = ENDPOINT_RECEIVER_WAITS;
+    queues->receiver_count++;
+}
+
 /* Adds a receiver at the end; false: LIMIT_ENDPOINT_RECEIVERS wait already. */
 MUST_USE static inline bool endpoint_add_receiver(struct endpoint_queues *queues,
                                                   struct endpoint_record *receiver)
 {
-    ASSERT(receiver->place == ENDPOINT_NOWHERE);
     if (UNLIKELY(queues->receiver_count >= LIMIT_ENDPOINT_RECEIVERS)) {
         return false;
     }
-    list_push_back(&queues->receivers, &receiver->node);
-    receiver->place = ENDPOINT_RECEIVER_WAITS;
-    queues->receiver_count++;
+    endpoint_push_receiver(queues, receiver);
     return true;
 }
 
@@ -131,15 +139,23 @@ endpoint_next_receiver(const struct endpoint_queues *queues)
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
 }
 
-/* Takes it off; it is nowhere. */
+/* Takes a receiver that waits off; it is nowhere. */
+static inline void endpoint_remove_receiver(struct endpoint_queues *queues,
+                                            struct endpoint_record *receiver)
+{
+    ASSERT_AGAIN(receiver->place == ENDPOINT_RECEIVER_WAITS);
+    list_remove(&receiver->node);
+    queues->receiver_count--;
+    receiver->place = ENDPOINT_NOWHERE;
+}
+
+/* Takes the next one off; it is nowhere. */
 static inline struct endpoint_record *endpoint_take_receiver(struct endpoint_queues *queues)
 {
     struct endpoint_record *receiver = endpoint_next_receiver(queues);
 
-    ASSERT(receiver != NULL && receiver->place == ENDPOINT_RECEIVER_WAITS);
-    list_remove(&receiver->node);
-    queues->receiver_count--;
-    receiver->place = ENDPOINT_NOWHERE;
+    ASSERT(receiver != NULL);
+    endpoint_remove_receiver(queues, receiver);
     return receiver;
 }
 
@@ -156,21 +172,21 @@ static inline uint64_t endpoint_token_generation(uint64_t token)
 /* `call`, which is in no list, goes into the lowest free token slot; its token. A slot is free. */
 static inline uint64_t endpoint_fly(struct endpoint_queues *queues, struct endpoint_record *call)
 {
-    uint32_t slot = (uint32_t)__builtin_ctz(~queues->in_flight);
+    uint64_t slot = (uint32_t)__builtin_ctz(~queues->in_flight);
     struct endpoint_token *token = &queues->token[slot];
 
-    ASSERT(token->call == NULL && token->watch == NULL);
+    ASSERT_AGAIN(token->call == NULL && token->watch == NULL);
     queues->in_flight |= UINT32_C(1) << slot;
     token->call = call;
     call->place = ENDPOINT_IN_FLIGHT;
-    call->token_slot = slot;
+    call->token_slot = (uint32_t)slot;
     return (token->generation << ENDPOINT_TOKEN_SLOT_BITS) | slot;
 }
 
 /* Whether a call that comes now would meet the oldest receiver, which is there. */
 static inline bool endpoint_can_meet(const struct endpoint_queues *queues)
 {
-    return LIKELY(list_is_empty(&queues->calls) && list_is_empty(&queues->closed) &&
+    return LIKELY(queues->call_count == 0 && list_is_empty(&queues->closed) &&
                   queues->in_flight != UINT32_MAX);
 }
 
@@ -211,6 +227,20 @@ MUST_USE static inline struct endpoint_record *endpoint_find(const struct endpoi
     return slot->generation == endpoint_token_generation(token) ? slot->call : NULL;
 }
 
+/* `call`, in flight in `slot`, is nowhere, its token used up and its slot free. Nobody watches it,
+ * or the caller sees to it. */
+static inline void endpoint_land(struct endpoint_queues *queues, struct endpoint_record *call,
+                                 uint32_t slot)
+{
+    struct endpoint_token *token = &queues->token[slot];
+
+    ASSERT_AGAIN(call->place == ENDPOINT_IN_FLIGHT);
+    call->place = ENDPOINT_NOWHERE;
+    token->call = NULL;
+    token->generation++;
+    queues->in_flight &= ~(UINT32_C(1) << slot);
+}
+
 /* Frees the slot of a call in flight, whose token is used up; who watched it (NULL: nobody). Both
  * are nowhere. */
 static inline struct endpoint_record *endpoint_retire(struct endpoint_queues *queues, uint32_t slot)
@@ -218,11 +248,8 @@ static inline struct endpoint_record *endpoint_retire(struct endpoint_queues *qu
     struct endpoint_token *token = &queues->token[slot];
     struct endpoint_record *watch = token->watch;
 
-    ASSERT(token->call != NULL && token->call->place == ENDPOINT_IN_FLIGHT);
-    token->call->place = ENDPOINT_NOWHERE;
-    token->call = NULL;
-    token->generation++;
-    queues->in_flight &= ~(UINT32_C(1) << slot);
+    ASSERT(token->call != NULL);
+    endpoint_land(queues, token->call, slot);
     if (UNLIKELY(watch != NULL)) {
         ASSERT(watch->place == ENDPOINT_WATCHES && watch->token_slot == slot);
         watch->place = ENDPOINT_NOWHERE;

@@ -48,11 +48,13 @@ static inline bool list_is_empty(const struct list *list)
 /* Puts `node`, which is on no list, before `position`, a node of a list or its head. */
 static inline void list_insert_before(struct list_node *position, struct list_node *node)
 {
-    ASSERT(!list_node_is_linked(node));
-    ASSERT(position->previous->next == position);
+    struct list_node *previous = position->previous;
+
+    ASSERT_AGAIN(!list_node_is_linked(node));
+    ASSERT_AGAIN(previous->next == position);
     node->next = position;
-    node->previous = position->previous;
-    position->previous->next = node;
+    node->previous = previous;
+    previous->next = node;
     position->previous = node;
 }
 
@@ -66,13 +68,31 @@ static inline void list_push_front(struct list *list, struct list_node *node)
     list_insert_before(list->head.next, node);
 }
 
+/* Puts `node`, which is on no list, in the place of `other`, which is then on none. */
+static inline void list_replace(struct list_node *other, struct list_node *node)
+{
+    struct list_node *next = other->next;
+    struct list_node *previous = other->previous;
+
+    ASSERT_AGAIN(list_node_is_linked(other) && !list_node_is_linked(node));
+    ASSERT_AGAIN(previous->next == other && next->previous == other);
+    node->next = next;
+    node->previous = previous;
+    previous->next = node;
+    next->previous = node;
+    list_node_init(other);
+}
+
 /* Takes `node` off the list it is on. */
 static inline void list_remove(struct list_node *node)
 {
-    ASSERT(list_node_is_linked(node));
-    ASSERT(node->previous->next == node && node->next->previous == node);
-    node->previous->next = node->next;
-    node->next->previous = node->previous;
+    struct list_node *next = node->next;
+    struct list_node *previous = node->previous;
+
+    ASSERT_AGAIN(list_node_is_linked(node));
+    ASSERT_AGAIN(previous->next == node && next->previous == node);
+    previous->next = next;
+    next->previous = previous;
     list_node_init(node);
 }
 

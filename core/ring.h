@@ -251,7 +251,7 @@ static inline void ring_post_result(struct ring *ring, uint64_t user_data, int32
     uint32_t tail = ring->cq_tail;
     struct cqe *place = ring_post_place(ring, tail);
 
-    ASSERT(atomic_load_relaxed_u32(&ring->sq_head) != tail);
+    ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) != tail);
     place->user_data = user_data;
     place->result = result;
     place->flags = flags;

@@ -33,12 +33,3 @@ void spinlock_contend(void *contended)
         }
     } while (atomic_exchange_u32(&lock->held, 1) != 0);
 }
-
-bool spinlock_try(struct spinlock *lock)
-{
-    if (atomic_exchange_u32(&lock->held, 1) != 0) {
-        return false;
-    }
-    lock_check_try(lock);
-    return true;
-}

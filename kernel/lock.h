@@ -80,7 +80,15 @@ static inline void spinlock_unlock(struct spinlock *lock)
     atomic_store_release_u32(&lock->held, 0);
 }
 
-/* For panic: takes the lock if it is free, goes on if not. */
-bool spinlock_try(struct spinlock *lock);
+/* Takes the lock if it is free; else false, without waiting, so that the order does not matter: for
+ * those who hold a lock that comes after it and can do without, and for panic. */
+static inline bool spinlock_try(struct spinlock *lock)
+{
+    if (UNLIKELY(atomic_exchange_u32(&lock->held, 1) != 0)) {
+        return false;
+    }
+    lock_check_try(lock);
+    return true;
+}
 
 #endif

@@ -83,8 +83,8 @@ FREESTANDING_FLAGS := $(COMMON_FLAGS) -O2 -ffreestanding -fbuiltin -fno-pic -fno
 # An ISA is chosen by include path: its arch_types.h is the one kernel/arch/arch.h finds.
 KERNEL_FLAGS := $(FREESTANDING_FLAGS) -iquote kernel/arch/$(ARCH) -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fstack-usage
 # So is what a variant of the kernel does in the same place: kernel/<variant>/*_hooks.h.
-KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/release -momit-leaf-frame-pointer
-KERNEL_MEASURE_FLAGS := $(KERNEL_FLAGS) -iquote kernel/measure -iquote kernel/release -momit-leaf-frame-pointer
+KERNEL_RELEASE_FLAGS := $(KERNEL_FLAGS) -DASSERTS_AGAIN=0 -iquote kernel/release -momit-leaf-frame-pointer
+KERNEL_MEASURE_FLAGS := $(KERNEL_FLAGS) -DASSERTS_AGAIN=0 -iquote kernel/measure -iquote kernel/release -momit-leaf-frame-pointer
 KERNEL_DEBUG_FLAGS := $(KERNEL_FLAGS) -iquote kernel/debug $(UBSAN_TRAP) $(INSTRUMENTED)
 KERNEL_LINK_FLAGS := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --no-warn-rwx-segments --gc-sections

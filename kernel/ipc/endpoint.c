@@ -31,7 +31,8 @@
  * another owner (PEER_RESTARTED).
  *
  * Lifetime. Whoever takes an endpoint's lock pins it by another reference than those that may end
- * under the lock. A thread that retires takes the lock of each endpoint its operations name, so no
+ * under the lock; the shortest ways (handoff.c) by one of those that they find in the endpoint and
+ * leave there. A thread that retires takes the lock of each endpoint its operations name, so no
  * other CPU is still completing one of them afterwards. A server thread finds the calls it took by
  * their tokens, never by pointer, because their owners may be gone.
  *

@@ -27,9 +27,21 @@
  *
  * Each word of the entry is read once from shared memory, atomically, where it is needed.
  *
- * Locks: process, and inside it the ring; given back; the endpoint's, and inside it the rings of
- * server and client, one at a time; given back; the run queue, to lend. What can fail: nothing
- * here.
+ * The call that most are, and the answer that most are (call_meet, return_meet): alone in their
+ * submission, waited for, through an edge that names the endpoint and no session. They pass on what
+ * others take anew: the receive's reference of the endpoint is the call's from then on, and the
+ * call's the next receive's. Nothing pins the endpoint meanwhile but the lock of the process that
+ * holds the edge; so the endpoint's is tried inside it, against the order, and if another CPU has
+ * it, the entry is done as all others are: looked up, pinned, the process given back, the endpoint
+ * locked. They leave for the peer themselves and do not return.
+ *
+ * A loan is made only if it makes a difference: both run without a budget, or there is no switch,
+ * so it is for a caller that is more urgent than its server. Terms that are changed while a call is
+ * under way count from the next one on.
+ *
+ * Locks: process, and inside it the endpoint's, if it is free, and the ring's; or process, given
+ * back, then the endpoint's; inside that the rings of server and client, one at a time; given back;
+ * the run queue, to lend. What can fail: nothing here.
  */
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
@@ -41,10 +53,15 @@
 /* The same with one transfer. */
 #define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)
 
-/* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
- * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own. */
+/* The current thread, which waits, lends what it runs on to its server, which runs now: on time
+ * without limit, as it does itself (may_switch), so that only a greater priority makes a
+ * difference. One that is queued is ready again, and has nobody to end a loan; if it cannot lend,
+ * each runs on its own. */
 static ALWAYS_INLINE void lend(struct cpu *cpu, struct thread *thread, struct thread *server)
 {
+    if (LIKELY(thread->share.lender == NULL && thread->share.priority <= server->share.priority)) {
+        return;
+    }
     spinlock_lock(&cpu->run_lock);
     if (LIKELY(!thread->task.node.queued)) {
         (void)!sched_lend(&thread->share, &server->share);
@@ -100,12 +117,111 @@ static ALWAYS_INLINE struct operation *call_take(struct thread *thread, uint32_t
     return call;
 }
 
+/* Whether nothing about a call of an edge that was never delegated, at `endpoint`, is unusual. The
+ * process's lock is held. */
+static ALWAYS_INLINE bool edge_is_usual(const struct hold_edge *edge,
+                                        const struct endpoint *endpoint, const uint8_t *shared,
+                                        const struct buffers *buffers)
+{
+    return LIKELY(edge->interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
+                  edge->facet == CAP_FACET_ALL &&
+                  buffers->message_bytes <= endpoint->queues.limits.message_bytes);
+}
+
+/* The operation of a call that begins its thread's wait; NULL: it would not wait, or has too little
+ * over. Endpoint and process are locked. */
+static ALWAYS_INLINE struct operation *meeting_take(struct thread *thread, uint32_t slots)
+{
+    struct operation *call = NULL;
+
+    spinlock_lock(&thread->ring_lock);
+    if (LIKELY(thread->slots_over >= slots && thread->calls_used < thread->calls_held &&
+               thread->operations_free != NULL && wait_begin(thread))) {
+        call = operation_pop_free(thread, OPERATION_CALL, true);
+        thread->slots_over -= slots;
+        call->slots = slots;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return call;
+}
+
+/*
+ * The call that most are: alone in its submission, waited for, through an edge that names the
+ * endpoint itself, where a receiver waits. Its thread leaves for the server, or waits; false: it is
+ * another one, or somebody has the endpoint's lock, and nothing has changed. The process's lock is
+ * held, and given back if true.
+ *
+ * That lock is what keeps the endpoint until its own is taken, which is tried: then the receiver in
+ * its queue keeps it, whose reference becomes the call's, so that none is taken and none dropped.
+ */
+static ALWAYS_INLINE bool call_meet(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                                    const struct hold_edge *edge, const struct buffers *buffers)
+{
+    struct endpoint *endpoint = CONTAINER_OF(edge->object, struct endpoint, object);
+    struct endpoint_queues *queues = &endpoint->queues;
+    uint64_t interface_id = edge->interface_id;
+    uint64_t badge = edge->badge;
+    uint32_t slots = buffers->result_bytes / (uint32_t)sizeof(struct received_cap);
+    struct endpoint_record *record;
+    struct operation *receive;
+    struct operation *call;
+    struct message message;
+    struct thread *server;
+    bool straight;
+
+    if (UNLIKELY(!edge_is_usual(edge, endpoint, shared, buffers) ||
+                 !spinlock_try(&endpoint->lock))) {
+        return false;
+    }
+    record = endpoint_next_receiver(queues);
+    slots = slots < queues->limits.capabilities ? slots : queues->limits.capabilities;
+    if (UNLIKELY(record == NULL || !call_is_usual(endpoint, record) ||
+                 (call = meeting_take(thread, slots)) == NULL)) {
+        spinlock_unlock(&endpoint->lock);
+        return false;
+    }
+    spinlock_unlock(&thread->process->lock);
+    receive = operation_of(record);
+    server = receive->owner;
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    call->endpoint = endpoint;
+    call->target = receive->target;
+    call->interface_id = interface_id;
+    call->method = buffers->method;
+    call->result_offset = buffers->result;
+    call->result_bytes = buffers->result_bytes;
+    call->token = endpoint_fly(queues, &call->endpoint_record);
+    message = (struct message){
+        .from = thread,
+        .offset = buffers->message,
+        .bytes = buffers->message_bytes,
+        .head = {.token = call->token,
+                 .badge = badge,
+                 .interface_id = interface_id,
+                 .form = head_form(buffers->method, 0, buffers->message_bytes),
+                 .room = buffers->result_bytes},
+    };
+    endpoint_remove_receiver(queues, record);
+    ASSERT_AGAIN(receive->target == &endpoint->object &&
+                 sizeof(struct endpoint_message) + buffers->message_bytes <= receive->result_bytes);
+    receive->target = NULL;
+    message_deliver(server, receive->result_offset, &message);
+    straight = receive_complete(cpu, server, call, receive, buffers->message_bytes, thread);
+    spinlock_unlock(&endpoint->lock);
+    if (LIKELY(straight)) {
+        lend(cpu, thread, server);
+        thread_switch(cpu, thread, server);
+    }
+    return true;
+}
+
 /* One usual entry: its call meets a receiver or waits. The reference of the target is the call's
  * from now on, unless it is NONE. */
 static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
                                          const uint8_t *shared, const struct calling *calling,
-                                         const struct buffers *buffers, uint8_t method,
-                                         struct thread **next, const struct passed *passed)
+                                         const struct buffers *buffers, struct thread **next,
+                                         const struct passed *passed)
 {
     struct endpoint *endpoint = calling->endpoint;
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
@@ -129,13 +245,13 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     call->epoch = calling->epoch;
     call->badge = calling->badge;
     call->interface_id = calling->interface_id;
-    call->method = method;
+    call->method = buffers->method;
     call->message_offset = buffers->message;
     call->message_bytes = buffers->message_bytes;
     call->result_offset = buffers->result;
     call->result_bytes = buffers->result_bytes;
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += buffers->message_bytes;
+    cpu->effects += QUICK_ENTRY + buffers->message_bytes;
     if (record == NULL) {
         if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
             ASSERT(false); /* call_is_usual */
@@ -155,11 +271,10 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
 
 /* Reads one entry; false: it is not usual. */
 static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *shared,
-                                    struct buffers *buffers, uint8_t *method)
+                                    struct buffers *buffers)
 {
     uint64_t first = quick_word(shared, 0);
 
-    *method = (uint8_t)(first >> 16);
     return LIKELY((first & CALL_FIXED) == CALL_USUAL &&
                   buffers_read(thread, shared, first, buffers));
 }
@@ -177,9 +292,8 @@ static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uin
         const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
         struct buffers buffers;
         enum quick quick;
-        uint8_t method;
 
-        if (!call_read(thread, shared, &buffers, &method) ||
+        if (!call_read(thread, shared, &buffers) ||
             quick_word(shared, offsetof(struct sqe, cap)) != calling->cap.raw ||
             quick_word(shared, offsetof(struct sqe, interface_id)) != calling->interface_id ||
             buffers.message_bytes > endpoint->queues.limits.message_bytes) {
@@ -188,8 +302,7 @@ static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uin
         spinlock_unlock(&endpoint->lock);
         spinlock_lock(&endpoint->lock);
         object_ref(calling->target);
-        quick =
-            call_one(cpu, thread, shared, calling, &buffers, method, left == 1 ? next : NULL, NULL);
+        quick = call_one(cpu, thread, shared, calling, &buffers, left == 1 ? next : NULL, NULL);
         if (quick == QUICK_NONE && object_put(calling->target)) {
             ASSERT(false); /* the run has a pin */
         }
@@ -294,10 +407,8 @@ static ALWAYS_INLINE bool calling_make(const struct hold_edge *edge, const uint8
     calling->interface_id = edge->interface_id;
     calling->badge = edge->badge;
     calling->epoch = edge->epoch;
-    return LIKELY(calling->endpoint != NULL &&
-                  calling->interface_id == quick_word(shared, offsetof(struct sqe, interface_id)) &&
-                  edge->facet == CAP_FACET_ALL && edge->grant == NULL &&
-                  buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes);
+    return LIKELY(calling->endpoint != NULL && edge->grant == NULL &&
+                  edge_is_usual(edge, calling->endpoint, shared, buffers));
 }
 
 /* A CALL with one capability, which a receiver waits for, or one that keeps its answer. `first` is
@@ -325,8 +436,7 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
         return handoff_promise(cpu, thread);
     }
     spinlock_lock(&calling.endpoint->lock);
-    quick =
-        call_one(cpu, thread, shared, &calling, &buffers, (uint8_t)(first >> 16), next, &passed);
+    quick = call_one(cpu, thread, shared, &calling, &buffers, next, &passed);
     spinlock_unlock(&calling.endpoint->lock);
     if (LIKELY(quick == QUICK_SWITCH)) {
         lend(cpu, thread, *next);
@@ -337,8 +447,10 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     return quick;
 }
 
-enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
-                        const struct hold_edge *edge, uint32_t left, struct thread **next)
+/* Any other, and those behind it. The process's lock is held, and given back. */
+static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
+                                       const uint8_t *shared, const struct hold_edge *edge,
+                                       uint32_t left, struct thread **next)
 {
     uint64_t first = quick_word(shared, 0);
     struct calling calling;
@@ -353,10 +465,8 @@ enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *s
     }
     object_ref(calling.target);
     spinlock_unlock(&thread->process->lock);
-
     spinlock_lock(&calling.endpoint->lock);
-    quick = call_one(cpu, thread, shared, &calling, &buffers, (uint8_t)(first >> 16),
-                     left == 1 ? next : NULL, NULL);
+    quick = call_one(cpu, thread, shared, &calling, &buffers, left == 1 ? next : NULL, NULL);
     run = left > 1 && quick == QUICK_DONE;
     if (UNLIKELY(run)) {
         const struct calling rest = calling; /* the other stays in registers */
@@ -372,4 +482,19 @@ enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *s
         object_unref(calling.target);
     }
     return quick;
+}
+
+enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                        const struct hold_edge *edge, uint32_t left, struct thread **next)
+{
+    uint64_t first = quick_word(shared, 0);
+    struct buffers buffers;
+
+    if (LIKELY(left == 1 && next != NULL && (first & CALL_FIXED) == CALL_USUAL &&
+               ((const struct object *)edge->object)->type == &endpoint_type &&
+               edge->grant == NULL && buffers_read(thread, shared, first, &buffers) &&
+               call_meet(cpu, thread, shared, edge, &buffers))) {
+        return QUICK_WAIT;
+    }
+    return call_pinned(cpu, thread, shared, edge, left, next);
 }

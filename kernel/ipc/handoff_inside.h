@@ -11,16 +11,18 @@
 #include "kernel/ipc/handoff.h"
 #include "kernel/ipc/operation_pool.h"
 #include "kernel/ipc/straight.h"
+#include "kernel/sched/switch.h"
 
 /* ---- entries -----------------------------------------------------------------------------------
  */
 
-/* What an entry says of its buffers. */
+/* What an entry says of its buffers, and its method. */
 struct buffers {
     uint32_t message_bytes;
     uint32_t message; /* offsets in the arena */
     uint32_t result;
     uint32_t result_bytes;
+    uint8_t method;
 };
 
 /* Reads the buffers of the shared entry, whose first word is `first`; false: they are not in the
@@ -33,6 +35,7 @@ static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_
 
     buffers->message_bytes = (uint32_t)(first >> 32);
     buffers->result_bytes = (uint32_t)room;
+    buffers->method = (uint8_t)(first >> 16);
     return room <= LIMIT_ARENA_BYTES && quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
                                buffers->message_bytes, &buffers->message) &&
@@ -58,68 +61,110 @@ static ALWAYS_INLINE void operation_let_go(struct endpoint *endpoint, struct ope
     }
 }
 
+/* Whether `bytes` from two offsets on lie in one page each. No bytes do not: their offset may be
+ * the arena's end, where no page is. */
+static ALWAYS_INLINE bool pages_hold(uint32_t one, uint32_t one_bytes, uint32_t other,
+                                     uint32_t other_bytes)
+{
+    return LIKELY(((one % LIMIT_PAGE_BYTES + one_bytes - 1) |
+                   (other % LIMIT_PAGE_BYTES + other_bytes - 1)) < LIMIT_PAGE_BYTES);
+}
+
+/* Where the kernel reaches an offset in the arena below its end. */
+static ALWAYS_INLINE uint8_t *arena_at(const struct thread *thread, uint32_t offset)
+{
+    return thread->arena_page[offset / LIMIT_PAGE_BYTES] + offset % LIMIT_PAGE_BYTES;
+}
+
 /* Copies within one page of each side, or the long way round. */
 static ALWAYS_INLINE void message_copy(struct thread *to, uint32_t to_offset, struct thread *from,
                                        uint32_t from_offset, uint32_t bytes)
 {
-    uint32_t to_within = to_offset % LIMIT_PAGE_BYTES;
-    uint32_t from_within = from_offset % LIMIT_PAGE_BYTES;
-
-    if (LIKELY(to_within + bytes <= LIMIT_PAGE_BYTES && from_within + bytes <= LIMIT_PAGE_BYTES)) {
-        arch_copy_words(to->arena_page[to_offset / LIMIT_PAGE_BYTES] + to_within,
-                        from->arena_page[from_offset / LIMIT_PAGE_BYTES] + from_within, bytes / 8);
+    if (pages_hold(to_offset, bytes, from_offset, bytes)) {
+        arch_copy_words(arena_at(to, to_offset), arena_at(from, from_offset), bytes / 8);
     } else {
         arena_copy(to, to_offset, from, from_offset, bytes);
     }
 }
 
-/* The head of the message of `call`, in flight, at its place or elsewhere. */
-static ALWAYS_INLINE void head_write(struct endpoint_message *head, const struct operation *call,
-                                     uint16_t caps)
+/* The head of a message, struct endpoint_message, as words. */
+struct head {
+    uint64_t token;
+    uint64_t badge;
+    uint64_t interface_id;
+    uint64_t form; /* method, caps, message_bytes */
+    uint64_t room; /* result_bytes, kind */
+    uint64_t spare;
+};
+_Static_assert(sizeof(struct head) == sizeof(struct endpoint_message) &&
+                   offsetof(struct endpoint_message, method) == offsetof(struct head, form) &&
+                   offsetof(struct endpoint_message, caps) == offsetof(struct head, form) + 2 &&
+                   offsetof(struct endpoint_message, message_bytes) ==
+                       offsetof(struct head, form) + 4 &&
+                   offsetof(struct endpoint_message, result_bytes) == offsetof(struct head, room) &&
+                   offsetof(struct endpoint_message, kind) == offsetof(struct head, room) + 4 &&
+                   offsetof(struct endpoint_message, spare) == offsetof(struct head, spare) &&
+                   ENDPOINT_MESSAGE_CALL == 0,
+               "a head is words, and their upper halves come first in none of them");
+
+/* What a call and its message are for its server: in the caller's arena. */
+struct message {
+    struct thread *from;
+    uint32_t offset;
+    uint32_t bytes;
+    struct head head;
+};
+
+static ALWAYS_INLINE uint64_t head_form(uint16_t method, uint16_t caps, uint32_t message_bytes)
 {
-    head->token = call->token;
-    head->badge = call->badge;
-    head->interface_id = call->interface_id;
-    head->method = call->method;
-    head->caps = caps;
-    head->message_bytes = call->message_bytes;
-    head->result_bytes = call->result_bytes;
-    head->kind = ENDPOINT_MESSAGE_CALL;
-    head->spare[0] = 0;
-    head->spare[1] = 0;
+    return (uint64_t)message_bytes << 32 | (uint32_t)caps << 16 | method;
 }
 
-/* message_deliver across pages. */
-static NOINLINE void message_deliver_pages(const struct operation *call, struct thread *server,
-                                           uint32_t offset, uint16_t caps)
+/* The message of `call`, in flight. */
+static ALWAYS_INLINE struct message message_of(const struct operation *call, uint16_t caps)
 {
-    struct endpoint_message head;
+    return (struct message){
+        .from = call->owner,
+        .offset = call->message_offset,
+        .bytes = call->message_bytes,
+        .head = {.token = call->token,
+                 .badge = call->badge,
+                 .interface_id = call->interface_id,
+                 .form = head_form(call->method, caps, call->message_bytes),
+                 .room = call->result_bytes},
+    };
+}
 
-    head_write(&head, call, caps);
-    thread_arena_write(server, offset, &head, sizeof(head));
-    arena_copy(server, offset + (uint32_t)sizeof(head), call->owner, call->message_offset,
-               call->message_bytes);
+/* message_deliver across pages, or of no bytes. */
+static NOINLINE void message_deliver_pages(struct thread *server, uint32_t offset,
+                                           const struct message *message)
+{
+    thread_arena_write(server, offset, &message->head, sizeof(message->head));
+    arena_copy(server, offset + (uint32_t)sizeof(message->head), message->from, message->offset,
+               message->bytes);
 }
 
 /* The call is in flight: writes its message to the arena of its server. Endpoint lock held. */
-static ALWAYS_INLINE void message_deliver(const struct operation *call, struct thread *server,
-                                          uint32_t offset, uint16_t caps)
+static ALWAYS_INLINE void message_deliver(struct thread *server, uint32_t offset,
+                                          const struct message *message)
 {
-    uint32_t bytes = (uint32_t)sizeof(struct endpoint_message) + call->message_bytes;
-    uint32_t to_within = offset % LIMIT_PAGE_BYTES;
-    uint32_t from_within = call->message_offset % LIMIT_PAGE_BYTES;
-    struct endpoint_message *head;
-    const uint8_t *from;
+    uint64_t *place;
 
-    if (UNLIKELY(to_within + bytes > LIMIT_PAGE_BYTES || from_within + bytes > LIMIT_PAGE_BYTES)) {
-        message_deliver_pages(call, server, offset, caps);
+    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct head) + message->bytes,
+                             message->offset, message->bytes))) {
+        struct message copy = *message; /* the other stays in registers */
+
+        message_deliver_pages(server, offset, &copy);
         return;
     }
-    head = (struct endpoint_message *)(void *)(server->arena_page[offset / LIMIT_PAGE_BYTES] +
-                                               to_within);
-    from = call->owner->arena_page[call->message_offset / LIMIT_PAGE_BYTES] + from_within;
-    head_write(head, call, caps);
-    arch_copy_words(head + 1, from, call->message_bytes / 8);
+    place = (uint64_t *)(void *)arena_at(server, offset);
+    place[0] = message->head.token;
+    place[1] = message->head.badge;
+    place[2] = message->head.interface_id;
+    place[3] = message->head.form;
+    place[4] = message->head.room;
+    place[5] = 0;
+    arch_copy_words(place + 6, arena_at(message->from, message->offset), message->bytes / 8);
 }
 
 /* A capability beside a call that goes the short way: a copy with references of its own. */
@@ -156,31 +201,41 @@ void handoff_record(struct thread *thread, uint32_t offset, const struct receive
  * endpoint's lock back. */
 void handoff_closed(struct endpoint *endpoint);
 
+/* `call`, in flight, is the server's, whose `receive` completes: its message is there. wait_end's
+ * result. Endpoint lock held. */
+static ALWAYS_INLINE bool receive_complete(struct cpu *cpu, struct thread *server,
+                                           struct operation *call, struct operation *receive,
+                                           uint32_t message_bytes, const struct thread *waits)
+{
+    bool straight;
+
+    call->receiver = server;
+    spinlock_lock(&server->ring_lock);
+    list_push_back(&server->received, &call->received_node);
+    ring_post_result(&server->ring, receive->user_data,
+                     (int32_t)(sizeof(struct endpoint_message) + message_bytes), 0);
+    operation_push(server, receive, OPERATION_RECEIVE);
+    straight = wait_end(cpu, server, waits, true);
+    spinlock_unlock(&server->ring_lock);
+    return straight;
+}
+
 /* `call`, in flight, goes to the server of `receive`, which completes, with what is `passed` (NULL:
  * nothing); wait_end's result. Endpoint lock held. */
 static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
                                     struct operation *call, struct operation *receive,
                                     const struct thread *waits, const struct passed *passed)
 {
-    struct thread *server = receive->owner;
-    bool straight;
+    const struct message message = message_of(call, passed != NULL);
 
-    ASSERT(sizeof(struct endpoint_message) + call->message_bytes <= receive->result_bytes);
-    message_deliver(call, server, receive->result_offset, passed != NULL);
+    ASSERT_AGAIN(sizeof(struct endpoint_message) + call->message_bytes <= receive->result_bytes);
+    message_deliver(receive->owner, receive->result_offset, &message);
     if (passed != NULL) {
         handoff_pass(call, receive, passed);
     }
     call->taken_epoch = receive->epoch;
-    call->receiver = server;
     operation_let_go(endpoint, receive);
-    spinlock_lock(&server->ring_lock);
-    list_push_back(&server->received, &call->received_node);
-    ring_post_result(&server->ring, receive->user_data,
-                     (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
-    operation_push(server, receive, OPERATION_RECEIVE);
-    straight = wait_end(cpu, server, waits, true);
-    spinlock_unlock(&server->ring_lock);
-    return straight;
+    return receive_complete(cpu, receive->owner, call, receive, call->message_bytes, waits);
 }
 
 #endif

@@ -17,15 +17,17 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
                                                  uint32_t bytes)
 {
     struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+    const struct endpoint_record *watch = endpoint->queues.token[endpoint_token_slot(token)].watch;
     struct operation *call;
 
-    if (UNLIKELY(record == NULL || endpoint->closed)) {
+    if (UNLIKELY(record == NULL)) {
         return NULL;
     }
     call = operation_of(record);
-    return LIKELY(call->receiver == server && call->answer == 0 && call->grant == NULL &&
-                  call->taken_grant == NULL && bytes <= call->result_bytes &&
-                  endpoint->queues.token[record->token_slot].watch == NULL)
+    /* All are mostly 0: one test. */
+    return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
+                   call->answer | endpoint->closed) == 0 &&
+                  call->receiver == server && bytes <= call->result_bytes)
                ? call
                : NULL;
 }
@@ -51,22 +53,20 @@ COLD void handoff_closed(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
-/* The answer of `call`, taken out of the endpoint, is there: the call completes. wait_end's result.
- * Endpoint lock held. */
-static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint,
-                                      struct operation *call, uint64_t first,
-                                      const struct thread *waits)
+/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
+ * completes. wait_end's result. Endpoint lock held. */
+static ALWAYS_INLINE bool call_complete(struct cpu *cpu, struct operation *call, uint64_t first,
+                                        const struct thread *waits)
 {
     struct thread *client = call->owner;
     bool straight;
 
-    operation_let_go(endpoint, call);
     spinlock_lock(&client->ring_lock);
     ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32),
                      (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
     /* Its thread keeps what it has drawn for calls as long as it has more than it would give back.
      */
-    if (UNLIKELY(call->grant != NULL || (client->calls_used == 1 && client->calls_held > 1))) {
+    if (UNLIKELY(client->calls_held > 1 && client->calls_used == 1)) {
         operation_release_locked(call);
     } else {
         client->calls_used--;
@@ -80,6 +80,7 @@ static ALWAYS_INLINE bool answer_give(struct cpu *cpu, struct endpoint *endpoint
 /* What a RETURN_RECV that is found usual is about. */
 struct returning {
     struct endpoint *endpoint; /* locked and pinned */
+    struct cap_id cap;         /* the owner's edge */
     bool pin;                  /* and the pin is for the first receive that waits */
     uint64_t epoch;            /* of the owner's edge */
     struct operation *call;    /* that is answered */
@@ -103,10 +104,12 @@ static ALWAYS_INLINE bool answer(struct cpu *cpu, struct thread *thread,
     uint32_t bytes = returning->buffers.message_bytes;
 
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += bytes;
+    cpu->effects += QUICK_ENTRY + bytes;
     message_copy(call->owner, call->result_offset, thread, returning->buffers.message, bytes);
-    (void)endpoint_retire(&returning->endpoint->queues, call->endpoint_record.token_slot);
-    return answer_give(cpu, returning->endpoint, call, returning->first, waits);
+    endpoint_land(&returning->endpoint->queues, &call->endpoint_record,
+                  call->endpoint_record.token_slot);
+    operation_let_go(returning->endpoint, call);
+    return call_complete(cpu, call, returning->first, waits);
 }
 
 /* Nobody calls: the receive waits. */
@@ -121,7 +124,7 @@ static ALWAYS_INLINE enum quick return_wait(struct cpu *cpu, struct thread *thre
 
     spinlock_lock(&thread->ring_lock);
     if (receive_fits(thread, endpoint)) {
-        receive = operation_pop(thread, OPERATION_RECEIVE, false);
+        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
         receive->slots = endpoint->queues.limits.capabilities;
         thread->slots_over -= receive->slots;
         list_remove(&returning->call->received_node);
@@ -142,9 +145,7 @@ static ALWAYS_INLINE enum quick return_wait(struct cpu *cpu, struct thread *thre
     receive->epoch = returning->epoch;
     receive->result_offset = returning->buffers.result;
     receive->result_bytes = returning->buffers.result_bytes;
-    if (!endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
-        ASSERT(false); /* endpoint_only_calls */
-    }
+    endpoint_push_receiver(&endpoint->queues, &receive->endpoint_record);
     if (LIKELY(answer(cpu, thread, returning, waits ? thread : NULL))) {
         *next = client;
         return QUICK_SWITCH;
@@ -160,6 +161,7 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
                                             struct operation *taken)
 {
     uint64_t user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    struct message message;
     bool fits;
 
     spinlock_lock(&thread->ring_lock);
@@ -176,7 +178,8 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
     taken->taken_epoch = returning->epoch;
     taken->receiver = thread;
     cpu->effects += taken->message_bytes;
-    message_deliver(taken, thread, returning->buffers.result, 0);
+    message = message_of(taken, 0);
+    message_deliver(thread, returning->buffers.result, &message);
     spinlock_lock(&thread->ring_lock);
     list_push_back(&thread->received, &taken->received_node);
     ring_post_result(&thread->ring, user_data,
@@ -185,24 +188,20 @@ static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thre
     return QUICK_DONE;
 }
 
-/* The endpoint whose owner's edge `cap` is, pinned; NULL: the edge is not usual. */
+/* The endpoint whose owner's edge `cap` is; NULL: the edge is not usual. The process is locked. */
 static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap,
                                                      uint64_t *epoch)
 {
-    struct endpoint *endpoint = NULL;
-    const struct hold_edge *edge;
+    const struct cap_slot *slot = cap_table_resolve(&process->table, cap);
+    const struct hold_edge *edge = &slot->edge;
 
-    spinlock_lock(&process->lock);
-    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
-               ((const struct object *)edge->object)->type == &endpoint_owner_type &&
-               edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == CAP_FACET_ALL &&
-               edge->grant == NULL)) {
-        endpoint = endpoint_of_owner(edge->object);
-        *epoch = edge->epoch;
-        object_ref(&endpoint->object);
+    if (UNLIKELY(slot == NULL || edge->object == NULL || edge->grant != NULL ||
+                 ((const struct object *)edge->object)->type != &endpoint_owner_type ||
+                 edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL)) {
+        return NULL;
     }
-    spinlock_unlock(&process->lock);
-    return endpoint;
+    *epoch = edge->epoch;
+    return CONTAINER_OF(edge->object, struct endpoint, owner);
 }
 
 /* Reads one entry; false: it is not usual. */
@@ -239,8 +238,7 @@ static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *threa
 /* The entries behind one that was done, as long as they are usual and of the same edge, as
  * call_rest. */
 static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
-                                       struct returning *returning, struct cap_id cap,
-                                       struct thread **next)
+                                       struct returning *returning, struct thread **next)
 {
     struct endpoint *endpoint = returning->endpoint;
 
@@ -250,7 +248,7 @@ static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, u
         enum quick quick;
 
         if (!return_read(thread, shared, returning) ||
-            quick_word(shared, offsetof(struct sqe, cap)) != cap.raw) {
+            quick_word(shared, offsetof(struct sqe, cap)) != returning->cap.raw) {
             break;
         }
         spinlock_unlock(&endpoint->lock);
@@ -263,19 +261,94 @@ static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, u
     return QUICK_DONE;
 }
 
-enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
-                          struct thread **next)
+/* The receive of a RETURN_RECV that begins its thread's wait; its call is the server's no more.
+ * NULL: it would not wait, or has too little over. Endpoint and process are locked. */
+static ALWAYS_INLINE struct operation *
+receive_take(struct thread *thread, const struct endpoint *endpoint, struct operation *call)
 {
-    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
-    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
+    struct operation *receive = NULL;
+
+    spinlock_lock(&thread->ring_lock);
+    if (LIKELY(receive_fits(thread, endpoint) && wait_begin(thread))) {
+        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
+        receive->slots = endpoint->queues.limits.capabilities;
+        thread->slots_over -= receive->slots;
+        list_remove(&call->received_node);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    return receive;
+}
+
+/*
+ * The answer that most are: alone in its submission, of a call through an edge that names the
+ * endpoint itself, and nobody calls now, so that the server waits. Its thread leaves for the
+ * client, or waits; false: it is another one, or somebody has the endpoint's lock, and nothing has
+ * changed. The process's lock is held, and given back if true: until the endpoint's is taken it
+ * keeps the endpoint, then the call does, whose reference becomes the receive's.
+ */
+static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                                      struct endpoint *endpoint)
+{
+    struct endpoint_queues *queues = &endpoint->queues;
     struct returning returning;
+    uint64_t token = quick_word(shared, offsetof(struct sqe, token));
+    struct operation *receive;
+    struct operation *call;
+    struct thread *client;
+    uint32_t bytes;
+    bool straight;
+
+    returning.endpoint = endpoint;
+    if (UNLIKELY(!return_read(thread, shared, &returning) || !spinlock_try(&endpoint->lock))) {
+        return false;
+    }
+    bytes = returning.buffers.message_bytes;
+    call = call_find(endpoint, thread, token, bytes);
+    if (UNLIKELY(call == NULL || call->target != &endpoint->object || queues->call_count != 0 ||
+                 !endpoint_only_calls(queues) ||
+                 (receive = receive_take(thread, endpoint, call)) == NULL)) {
+        spinlock_unlock(&endpoint->lock);
+        return false;
+    }
+    spinlock_unlock(&thread->process->lock);
+    client = call->owner;
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    receive->endpoint = endpoint;
+    receive->target = call->target;
+    call->target = NULL;
+    receive->result_offset = returning.buffers.result;
+    receive->result_bytes = returning.buffers.result_bytes;
+    endpoint_push_receiver(queues, &receive->endpoint_record);
+    message_copy(client, call->result_offset, thread, returning.buffers.message, bytes);
+    endpoint_land(queues, &call->endpoint_record, endpoint_token_slot(token));
+    straight = call_complete(cpu, call, returning.first, thread);
+    spinlock_unlock(&endpoint->lock);
+    if (LIKELY(straight)) {
+        thread_switch(cpu, thread, client);
+    }
+    return true;
+}
+
+/* Any other. */
+static NOINLINE enum quick return_pinned(struct cpu *cpu, struct thread *thread,
+                                         const uint8_t *shared, uint32_t left, struct thread **next)
+{
+    struct process *process = thread->process;
     struct endpoint *endpoint;
+    struct returning returning;
     enum quick quick = QUICK_NONE;
 
     if (UNLIKELY((quick_word(shared, 0) & RETURN_TRANSFERS) != 0)) {
         return handoff_answer(cpu, thread, left, next);
     }
-    endpoint = owned_endpoint(thread->process, cap, &returning.epoch);
+    returning.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
+    spinlock_lock(&process->lock);
+    endpoint = owned_endpoint(process, returning.cap, &returning.epoch);
+    if (LIKELY(endpoint != NULL)) {
+        object_ref(&endpoint->object);
+    }
+    spinlock_unlock(&process->lock);
     if (UNLIKELY(endpoint == NULL)) {
         return QUICK_NONE;
     }
@@ -292,7 +365,7 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
             object_ref(&endpoint->object); /* the receive has the first pin */
         }
         rest.pin = false;
-        quick = return_rest(cpu, thread, left - 1, &rest, cap, next);
+        quick = return_rest(cpu, thread, left - 1, &rest, next);
         returning.pin = true;
     }
     if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues))) {
@@ -304,4 +377,24 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
         object_unref(&endpoint->object);
     }
     return LIKELY(quick != QUICK_NONE) ? quick : handoff_answer(cpu, thread, left, next);
+}
+
+enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
+                          struct thread **next)
+{
+    const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+    struct process *process = thread->process;
+    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
+    struct endpoint *endpoint;
+    uint64_t epoch;
+
+    if (LIKELY(left == 1 && next != NULL)) {
+        spinlock_lock(&process->lock);
+        endpoint = owned_endpoint(process, cap, &epoch);
+        if (LIKELY(endpoint != NULL && return_meet(cpu, thread, shared, endpoint))) {
+            return QUICK_WAIT;
+        }
+        spinlock_unlock(&process->lock);
+    }
+    return return_pinned(cpu, thread, shared, left, next);
 }

@@ -8,17 +8,15 @@
 
 #include "kernel/sched/thread.h"
 
-/* Takes a free operation, for which its kind has room; `counted`: it is one of calls_used. NULL:
- * LIMIT_OPERATIONS are in use. */
-static inline struct operation *operation_pop(struct thread *thread, enum operation_kind kind,
-                                              bool counted)
+/* Takes a free operation, of which there is one and for which its kind has room; `counted`: it is
+ * one of calls_used. */
+static inline struct operation *operation_pop_free(struct thread *thread, enum operation_kind kind,
+                                                   bool counted)
 {
     struct operation *operation = thread->operations_free;
 
-    if (UNLIKELY(operation == NULL)) {
-        return NULL;
-    }
-    ASSERT(operation->kind == OPERATION_FREE);
+    ASSERT_AGAIN(operation != NULL);
+    ASSERT_AGAIN(operation->kind == OPERATION_FREE);
     thread->operations_free = operation->free_next;
     operation->kind = kind;
     operation->counted = counted;
@@ -26,6 +24,14 @@ static inline struct operation *operation_pop(struct thread *thread, enum operat
     thread->calls_used += counted;
     thread->receives += kind == OPERATION_RECEIVE;
     return operation;
+}
+
+/* The same; NULL: LIMIT_OPERATIONS are in use. */
+static inline struct operation *operation_pop(struct thread *thread, enum operation_kind kind,
+                                              bool counted)
+{
+    return UNLIKELY(thread->operations_free == NULL) ? NULL
+                                                     : operation_pop_free(thread, kind, counted);
 }
 
 /* Whether there is room for one more call, drawn from the process's ledger if need be. */
@@ -42,7 +48,7 @@ static inline bool operation_may_receive(const struct thread *thread)
 static inline void operation_put(struct thread *thread, struct operation *operation,
                                  enum operation_kind kind)
 {
-    ASSERT(operation->kind == kind && kind != OPERATION_FREE);
+    ASSERT_AGAIN(operation->kind == kind && kind != OPERATION_FREE);
     thread->operations_used--;
     operation->kind = OPERATION_FREE;
     operation->free_next = thread->operations_free;
@@ -54,7 +60,7 @@ static inline void operation_put(struct thread *thread, struct operation *operat
 static inline void operation_push(struct thread *thread, struct operation *operation,
                                   enum operation_kind kind)
 {
-    ASSERT(operation->target == NULL && operation->bundle.count == 0);
+    ASSERT_AGAIN(operation->target == NULL && operation->bundle.count == 0);
     thread->slots_over += operation->slots;
     thread->receives -= kind == OPERATION_RECEIVE;
     operation->slots = 0;

@@ -10,17 +10,20 @@
 #include "core/endpoint.h"
 #include "kernel/sched/process.h"
 
-/* The current thread waits from now on for `wait_for` completions, without a time limit; false: it
- * has as many, or has no reason to wait, and goes on with its cap_enter. Its ring is locked. */
+/* The current thread waits from now on for `wait_for` completions, one at least, without a time
+ * limit; false: it has as many, or has no reason to wait, and goes on with its cap_enter. Its ring
+ * is locked. */
 static ALWAYS_INLINE bool wait_begin(struct thread *thread)
 {
     struct ring *ring = &thread->ring;
     uint32_t head = ring_load_peer(&ring->header->cq_head);
     uint32_t have = ring->cq_tail - head;
 
-    /* An impossible index is left to those who look at it for its own sake. */
-    if (UNLIKELY(head - ring->cq_head > ring->cq_tail - ring->cq_head || have >= thread->wait_for ||
-                 process_is_dying(thread->process) || thread->interrupted)) {
+    /* An impossible index, by which there were more than can be, is left to those who look at it
+     * for its own sake. */
+    if (UNLIKELY(
+            (have != 0 && (have > ring->cq_tail - ring->cq_head || have >= thread->wait_for)) ||
+            process_is_dying(thread->process) || thread->interrupted)) {
         return false;
     }
     atomic_store_relaxed_u32(&ring->cq_head, head);
@@ -30,12 +33,9 @@ static ALWAYS_INLINE bool wait_begin(struct thread *thread)
     return true;
 }
 
-/* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
- * came, and runs at the priority of `from` too if that `lends`. The queue is read without its lock:
- * who is queued by another CPU at this moment sends an IPI. On a budget, its own or its lender's,
- * the CPU is picked anew, which looks at what is left of it. */
-static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
-                                     const struct thread *to, bool lends)
+/* may_switch for one that runs on its lender's time, or when somebody is ready. */
+static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const struct thread *from,
+                                               const struct thread *to, bool lends)
 {
     uint32_t ready = cpu->run_queue.ready_mask;
     struct endpoint_switch facts = {
@@ -46,10 +46,8 @@ static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread 
         .time_left_ns = SCHED_UNLIMITED,
     };
 
-    if (UNLIKELY(to->task.cpu != cpu || cpu->reschedule || cpu->limited ||
-                 to->deadline_ns != TIMEOUT_NONE || to->time.budget_ns != 0 ||
-                 (to->share.lender != NULL && sched_payer(&to->share)->budget_ns != 0) ||
-                 to->exiting || process_is_dying(to->process))) {
+    if (cpu->reschedule || cpu->limited || to->time.budget_ns != 0 || to->exiting ||
+        (to->share.lender != NULL && sched_payer(&to->share)->budget_ns != 0)) {
         return false;
     }
     if (LIKELY(ready == 0)) {
@@ -59,6 +57,23 @@ static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread 
     facts.caller_priority = lends ? sched_share_priority(&from->share) : 0;
     facts.receiver_priority = sched_share_priority(&to->share);
     return endpoint_may_switch(&facts);
+}
+
+/* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
+ * came, and runs at the priority of `from` too if that `lends`. The queue is read without its lock:
+ * who is queued by another CPU at this moment sends an IPI. On a budget, its own or its lender's,
+ * the CPU is picked anew, which looks at what is left of it. */
+static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
+                                     const struct thread *to, bool lends)
+{
+    if (UNLIKELY(to->task.cpu != cpu || to->deadline_ns != TIMEOUT_NONE ||
+                 process_is_dying(to->process))) {
+        return false;
+    }
+    /* All are mostly 0: one test. */
+    return LIKELY((to->time.budget_ns | (uintptr_t)to->share.lender | cpu->run_queue.ready_mask |
+                   cpu->reschedule | cpu->limited | to->exiting) == 0) ||
+           may_switch_closely(cpu, from, to, lends);
 }
 
 /* A completion was posted to `peer`: true if that ends its wait, it runs here and now, and `waits`

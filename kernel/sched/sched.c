@@ -30,8 +30,8 @@
 #include "core/assert.h"
 #include "kernel/dispatch/dispatch.h"
 #include "kernel/irq_probe.h"
-#include "kernel/mem/vspace_change.h"
 #include "kernel/sched/process.h"
+#include "kernel/sched/switch.h"
 #include "kernel/sched/thread.h"
 
 enum {
@@ -395,28 +395,6 @@ static ALWAYS_INLINE void current_leave(struct cpu *cpu)
     }
 }
 
-/* The thread is the current one of this CPU, which has the space `left` active (NULL: none). */
-static ALWAYS_INLINE void thread_load(struct cpu *cpu, struct thread *thread, struct vspace *left)
-{
-    struct vspace *vspace = &thread->process->vspace;
-
-    cpu->current = thread;
-    cpu->context = &thread->context;
-    if (left != vspace) {
-        vspace_change(cpu, left, vspace);
-    }
-    arch_context_load(&thread->context);
-    irq_probe_arrive(vspace);
-}
-
-/* The kernel's work for the current thread is done. */
-NORETURN static ALWAYS_INLINE void thread_leave_to(struct thread *thread)
-{
-    lock_check_none_held();
-    irq_probe_end();
-    arch_context_resume(&thread->context);
-}
-
 /* Leaves to the current thread, or goes on with its cap_enter; returns only if that left it queued
  * or waiting. */
 static void thread_go_on(struct cpu *cpu, struct thread *thread)
@@ -429,22 +407,12 @@ static void thread_go_on(struct cpu *cpu, struct thread *thread)
 
 void sched_switch(struct cpu *cpu, struct thread *to)
 {
-    const struct ring *ring = &to->ring;
-    struct thread *from = cpu->current;
+    thread_switch(cpu, cpu->current, to);
+}
 
-    ASSERT(!cpu->limited && to->entering && cpu->vspace == &from->process->vspace);
-    irq_probe_leave();
-    arch_context_save(&from->context);
-    cpu->running_priority = sched_share_priority(&to->share);
-    thread_load(cpu, to, &from->process->vspace);
-    /* The completion that ended its wait was the last that it asked for, and nothing is left to
-     * drain: so its cap_enter is over. What another CPU posts meanwhile may not be shown yet. */
-    if (LIKELY(!ring_has_submissions(ring) && !ring->corrupt)) {
-        to->entering = false;
-        arch_context_set_result(&to->context, to->wait_for);
-        thread_leave_to(to);
-    }
-    thread_go_on(cpu, to);
+void sched_go_on(struct cpu *cpu, struct thread *thread)
+{
+    thread_go_on(cpu, thread);
     cpu_run(cpu);
 }
 

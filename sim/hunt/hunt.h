@@ -151,6 +151,8 @@ void hunt_shrink(struct hunt_options *options, unsigned runs_max);
 /* ---- observe.c ---- */
 
 extern const struct host_watch hunt_watch;
+/* The current thread leaves this CPU; from the short way, if that is where it is. */
+void observe_leaves(void);
 
 /* ---- look.c ---- */
 

@@ -214,6 +214,14 @@ static void short_end(void)
     doing_here()->pair[0] = doing_here()->pair[1] = 0;
 }
 
+void observe_leaves(void)
+{
+    if (doing_here()->in_short) {
+        short_end();
+        hunt_report->short_count[HUNT_SHORT_SWITCH]++;
+    }
+}
+
 unsigned __wrap_quick_drain(struct thread *thread, unsigned limit)
 {
     unsigned done = 0;

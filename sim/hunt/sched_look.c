@@ -82,6 +82,7 @@ void __wrap_arch_context_save(struct arch_context *context)
 {
     struct run *run = &runs[machine.current->index];
 
+    observe_leaves();
     if (run->runs != NULL && &run->runs->context == context) {
         run->payer->measured_ns += machine.now_ns - run->since_ns;
     }

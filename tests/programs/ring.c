@@ -15,8 +15,10 @@
 #include "core/string.h"
 #include "schema/generated/exception.capnp.h"
 #include "tests/programs/support/check.h"
+#include "user/lib/endpoint.h"
 #include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
+#include "user/rt/cap.h"
 #include "user/rt/syscall.h"
 
 enum {
@@ -253,6 +255,53 @@ struct sized {
     uint32_t done; /* atomic */
 };
 
+/* A message without bytes may lie where the arena ends, on both sides, alone in its submission or
+ * not. */
+static void empty_at_the_end(struct check *check, uint32_t arena_bytes)
+{
+    const struct manifest_export limits = {.message_bytes = 8, .queue_length = 1};
+    struct rt_ring *ring = &check->rt->ring;
+    struct rt_buffer inbox = rt_buffer_alloc(ring, RT_RECEIVE_BYTES(8));
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
+    struct endpoint_owner owner;
+    struct sqe receive = {
+        .opcode = OPCODE_RECV, .result = (uintptr_t)inbox.bytes, .result_bytes = inbox.size};
+    struct sqe call = {.opcode = OPCODE_CALL,
+                       .interface_id = ENDPOINT_INTERFACE_ID + 1,
+                       .message = (uintptr_t)ring->arena + arena_bytes,
+                       .result = (uintptr_t)ring->arena + arena_bytes};
+    const struct endpoint_session session = {.interface_id = ENDPOINT_INTERFACE_ID + 1,
+                                             .facet = UINT64_MAX,
+                                             .mode = AUTHORITY_TRANSFER_MODE_NONE};
+
+    CHECK_EQUAL(check, endpoint_client_create(check->rt, factory, &limits, &owner), TRANSPORT_OK);
+    CHECK_EQUAL(check, endpoint_client_mint(check->rt, owner, &session, &call.cap), TRANSPORT_OK);
+    receive.cap = owner.cap;
+    for (unsigned round = 0; round < 2; round++) {
+        const struct endpoint_message *head = (const void *)inbox.bytes;
+        struct rt_operation received = check_submit(check, ring, &receive);
+        struct rt_operation called = check_submit(check, ring, &call);
+        struct sqe answer = {.opcode = round == 0 ? OPCODE_RETURN : OPCODE_RETURN_RECV,
+                             .cap = owner.cap,
+                             .message = (uintptr_t)ring->arena + arena_bytes,
+                             .result = round == 0 ? 0 : (uintptr_t)inbox.bytes,
+                             .result_bytes = round == 0 ? 0 : inbox.size};
+
+        CHECK_EQUAL(check, check_completion(check, ring, received).result, sizeof(*head));
+        CHECK_EQUAL(check, head->message_bytes, 0);
+        answer.token = head->token;
+        received = check_submit(check, ring, &answer);
+        CHECK_EQUAL(check, check_completion(check, ring, called).result, 0);
+        if (round == 1) {
+            CHECK_EQUAL(check, rt_release(ring, owner.cap), TRANSPORT_OK);
+        }
+        CHECK_EQUAL(check, check_completion(check, ring, received).result,
+                    round == 0 ? TRANSPORT_OK : TRANSPORT_PEER_GONE);
+    }
+    CHECK_EQUAL(check, rt_release(ring, call.cap), TRANSPORT_OK);
+    rt_buffer_free(ring, inbox);
+}
+
 static int sized_main(struct rt *rt, void *argument)
 {
     struct sized *sized = argument;
@@ -287,6 +336,7 @@ static int sized_main(struct rt *rt, void *argument)
     ring->checks = false;
     CHECK_EQUAL(&sized->check, rt_ring_do(ring, &entry, &completion), TRANSPORT_OK);
     CHECK_EQUAL(&sized->check, completion.result, TRANSPORT_BAD_ANSWER);
+    empty_at_the_end(&sized->check, sized->sizes.arena_bytes);
     atomic_store_release_u32(&sized->done, 1);
     return 0;
 }

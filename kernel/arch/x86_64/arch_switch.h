@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a change of thread does to the CPU, for kernel/arch/arch.h. Theory in context.c. FPU and
- * segment bases go with the thread; general registers are the entry's (entry.S). What is inline here
- * reaches fpu_way, cpu_features, selectors_clear and kernel_map_root from portable code.
+ * segment bases go with the thread; general registers are the entry's (entry.S). What is inline
+ * here reaches fpu_way, cpu_features, selectors_clear and kernel_map_root from portable code.
  */
 #ifndef KERNEL_ARCH_X86_64_ARCH_SWITCH_H
 #define KERNEL_ARCH_X86_64_ARCH_SWITCH_H
