@@ -56,17 +56,17 @@ bool model_cap_verdict(uint64_t name, const struct model_submission *submission,
 }
 
 /* Two spawns of one process are under way, and which of them a handle belongs to shows only when
- * one completes: it takes over what was laid to the other's account. */
-static void spawn_settle(struct model_submission *spawn)
+ * one completes: it takes over what was laid to the other's account, or gives away what was laid to
+ * its own. `caps`: what its completion tells of. */
+static void spawn_settle(struct model_submission *spawn, uint32_t caps)
 {
-    for (uint32_t i = 0; i < model_spawns.count; i++) {
+    for (uint32_t i = 0; i < model_spawns.count && spawn->yielded != caps; i++) {
         struct model_submission *other = model_find(model_spawns.name[i]);
 
-        if (other != spawn && other->pid == spawn->pid && other->yielded == 1 &&
+        if (other != spawn && other->pid == spawn->pid && other->yielded == caps &&
             other->intent.ask == spawn->intent.ask && other->state != MODEL_DONE) {
-            other->yielded = 0;
-            spawn->yielded = 1;
-            return;
+            other->yielded = spawn->yielded;
+            spawn->yielded = caps;
         }
     }
 }
@@ -88,8 +88,8 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
         !model_cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
-    if (model_is_spawn(submission) && submission->yielded < caps) {
-        spawn_settle(submission);
+    if (model_is_spawn(submission)) {
+        spawn_settle(submission, caps);
     }
     permitted =
         model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method);
