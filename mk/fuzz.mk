@@ -51,9 +51,13 @@ FUZZ_FOLDERS := $(patsubst fuzz/%_fuzz.c,%,$(wildcard $(patsubst fuzz/%/.,fuzz/%
 $(foreach f,$(FUZZ_FOLDERS),$(foreach d,$(FUZZ_DIR) $(FUZZ_MSAN_DIR),$(eval $(call \
     fuzz_folder,$(d),$(f),$(sort $(wildcard fuzz/$(f)/*.c))))))
 
-# Comparisons of the kernel's are not traced: its checks compare so much that it would take two thirds
-# of the time, and the inputs of the one target that runs it are made of choices, not of magic words.
-$(FUZZ_DIR)/kernel/%.o $(FUZZ_DIR)/fuzz/dispatch/%.o: FUZZ_FLAGS += -fno-sanitize-coverage=trace-cmp
+# Comparisons of the kernel's are not traced, nor those of the core's structures that it keeps: checks
+# compare so much that it would take two thirds of the time, and the inputs of the targets that run
+# them are made of choices, not of magic words. What reads foreign bytes is traced.
+FUZZ_UNTRACED := answer cap_table deadline_heap endpoint frame_bitmap grant ledger offence park region \
+    run_queue sched_context slab transfer
+$(FUZZ_DIR)/kernel/%.o $(FUZZ_DIR)/fuzz/dispatch/%.o $(FUZZ_UNTRACED:%=$(FUZZ_DIR)/core/%.o): \
+    FUZZ_FLAGS += -fno-sanitize-coverage=trace-cmp
 
 # The dispatcher's target plays the programs of a host kernel, in whose place the linker puts a few
 # functions (fuzz/dispatch/rig.c), and keeps the kernel's data together (state.ld).
