@@ -33,6 +33,7 @@ struct EdgeInfo {
   objectName @6 :Text;    # manifest name of the object
   revoked @7 :Bool;       # true: it resolves no more and waits to be released
   grantDepth @8 :UInt16;  # delegations between the object's first owner and this edge
+  closeOnSpawn @9 :Bool;  # of a descriptor: a spawn that inherits descriptors leaves it out
 }
 
 struct ProvenanceStep {
@@ -117,5 +118,14 @@ interface CapabilityManager {
   # Units: those of Quotas.
   # Errors: none beyond those of every call.
   # Lifetime: the answer is a snapshot.
+  # Minted by: the kernel at spawn.
+
+  setCloseOnSpawn @4 (capId :UInt64, closeOnSpawn :Bool) -> ();
+  # Whether a spawn that inherits descriptors leaves this descriptor out, as SQE_CLOSE_ON_SPAWN says
+  # when DUP makes one. The edge stays what it is, under its id.
+  # Units: none.
+  # Errors: outOfRange (no descriptor: its slot is not below 256); staleCapability;
+  # revokedCapability.
+  # Lifetime: until the next call of it, or the edge's end; a copy of the edge begins without.
   # Minted by: the kernel at spawn.
 }

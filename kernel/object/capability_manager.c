@@ -47,6 +47,7 @@ static void edge_info_fill(struct capability_edge_info_builder info, const struc
     capability_edge_info_set_transfer_mode(info, edge_mode_get(edge));
     capability_edge_info_set_origin(info, (enum capability_edge_origin)entry->origin.origin);
     capability_edge_info_set_revoked(info, entry->revoked);
+    capability_edge_info_set_close_on_spawn(info, (edge->flags & EDGE_CLOSE_ON_SPAWN) != 0);
     if (edge->object != NULL) {
         const char *name = ((const struct object *)edge->object)->type->name;
 
@@ -260,12 +261,45 @@ static enum capn_dispatch manager_ledger(void *object, struct capn_request *requ
     return CAPN_DISPATCH_ANSWERED;
 }
 
+static enum capn_dispatch
+manager_set_close_on_spawn(void *object, struct capn_request *request,
+                           struct capability_manager_set_close_on_spawn_params_reader params,
+                           struct capability_manager_set_close_on_spawn_results_builder results)
+{
+    struct process *process = call_of(request)->caller->process;
+    struct cap_id id = {capability_manager_set_close_on_spawn_params_get_cap_id(params)};
+    bool close = capability_manager_set_close_on_spawn_params_get_close_on_spawn(params);
+    enum transport_error error;
+
+    (void)object;
+    (void)results;
+    if (cap_id_slot(id) >= CAP_TABLE_WINDOW) {
+        return call_refuse(request, EXCEPTION_REASON_OUT_OF_RANGE, CAP_TABLE_WINDOW,
+                           cap_id_slot(id));
+    }
+    if (capn_request_is_malformed(request)) {
+        return CAPN_DISPATCH_BAD_PARAMETERS;
+    }
+    spinlock_lock(&process->lock);
+    error = cap_table_set_flags(&process->table, id, close ? EDGE_CLOSE_ON_SPAWN : 0);
+    spinlock_unlock(&process->lock);
+    if (error != TRANSPORT_OK) {
+        return call_refuse(request,
+                           error == TRANSPORT_REVOKED ? EXCEPTION_REASON_REVOKED_CAPABILITY
+                                                      : EXCEPTION_REASON_STALE_CAPABILITY,
+                           0, id.raw);
+    }
+    return CAPN_DISPATCH_ANSWERED;
+}
+
 static enum capn_dispatch manager_call(struct object *object, struct capn_request *request)
 {
     static const struct capability_manager_server server = {.list = manager_list,
                                                             .why = manager_why,
                                                             .census = manager_census,
-                                                            .ledger = manager_ledger};
+                                                            .ledger = manager_ledger,
+                                                            .set_close_on_spawn =
+                                                                manager_set_close_on_spawn};
 
     return capability_manager_dispatch(&server, object, request);
 }

@@ -70,6 +70,14 @@ enum capn_dispatch capability_manager_dispatch(const struct capability_manager_s
             server->ledger(object, request,
                 capability_manager_ledger_params_read(capn_reader_root(&request->parameters)),
                 capability_manager_ledger_results_init(capn_builder_root(&request->results))));
+    case CAPABILITY_MANAGER_METHOD_SET_CLOSE_ON_SPAWN:
+        if (!server->set_close_on_spawn) {
+            break;
+        }
+        return capn_request_finish(request,
+            server->set_close_on_spawn(object, request,
+                capability_manager_set_close_on_spawn_params_read(capn_reader_root(&request->parameters)),
+                capability_manager_set_close_on_spawn_results_init(capn_builder_root(&request->results))));
     default:
         break;
     }

@@ -256,7 +256,7 @@ static inline struct capability_delegation_info_results_builder capability_deleg
  * Minted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.
  */
 #define CAPABILITY_MANAGER_INTERFACE_ID UINT64_C(0xaf4980182dc3f7d1)
-#define CAPABILITY_MANAGER_METHOD_COUNT 4
+#define CAPABILITY_MANAGER_METHOD_COUNT 5
 enum capability_manager_method {
     /*
      * Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no
@@ -294,13 +294,24 @@ enum capability_manager_method {
      * Minted by: the kernel at spawn.
      */
     CAPABILITY_MANAGER_METHOD_LEDGER = 3,
+    /*
+     * Whether a spawn that inherits descriptors leaves this descriptor out, as SQE_CLOSE_ON_SPAWN says
+     * when DUP makes one. The edge stays what it is, under its id.
+     * Units: none.
+     * Errors: outOfRange (no descriptor: its slot is not below 256); staleCapability;
+     * revokedCapability.
+     * Lifetime: until the next call of it, or the edge's end; a copy of the edge begins without.
+     * Minted by: the kernel at spawn.
+     */
+    CAPABILITY_MANAGER_METHOD_SET_CLOSE_ON_SPAWN = 4,
 };
 #define CAPABILITY_MANAGER_FACET_LIST (UINT64_C(1) << 0)
 #define CAPABILITY_MANAGER_FACET_WHY (UINT64_C(1) << 1)
 #define CAPABILITY_MANAGER_FACET_CENSUS (UINT64_C(1) << 2)
 #define CAPABILITY_MANAGER_FACET_LEDGER (UINT64_C(1) << 3)
+#define CAPABILITY_MANAGER_FACET_SET_CLOSE_ON_SPAWN (UINT64_C(1) << 4)
 /* Every method declared today; an edge with facet "all" gets later ones too. */
-#define CAPABILITY_MANAGER_FACETS_DECLARED UINT64_C(0xf)
+#define CAPABILITY_MANAGER_FACETS_DECLARED UINT64_C(0x1f)
 
 struct capability_manager_list_params_reader {
     struct capn_struct raw;
@@ -438,6 +449,40 @@ static inline struct capability_manager_ledger_results_builder capability_manage
     return (struct capability_manager_ledger_results_builder){capn_init_struct(to, CAPABILITY_MANAGER_LEDGER_RESULTS_SIZE)};
 }
 
+struct capability_manager_set_close_on_spawn_params_reader {
+    struct capn_struct raw;
+};
+struct capability_manager_set_close_on_spawn_params_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_PARAMS_TYPE_ID UINT64_C(0xee93124995416008)
+#define CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_PARAMS_SIZE ((struct capn_size){.data_words = 2, .pointers = 0})
+static inline struct capability_manager_set_close_on_spawn_params_reader capability_manager_set_close_on_spawn_params_read(struct capn_pointer at)
+{
+    return (struct capability_manager_set_close_on_spawn_params_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_manager_set_close_on_spawn_params_builder capability_manager_set_close_on_spawn_params_init(struct capn_pointer_builder to)
+{
+    return (struct capability_manager_set_close_on_spawn_params_builder){capn_init_struct(to, CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_PARAMS_SIZE)};
+}
+
+struct capability_manager_set_close_on_spawn_results_reader {
+    struct capn_struct raw;
+};
+struct capability_manager_set_close_on_spawn_results_builder {
+    struct capn_struct_builder raw;
+};
+#define CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_RESULTS_TYPE_ID UINT64_C(0xa671c1a4c4213d60)
+#define CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_RESULTS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct capability_manager_set_close_on_spawn_results_reader capability_manager_set_close_on_spawn_results_read(struct capn_pointer at)
+{
+    return (struct capability_manager_set_close_on_spawn_results_reader){capn_read_struct(at, NULL)};
+}
+static inline struct capability_manager_set_close_on_spawn_results_builder capability_manager_set_close_on_spawn_results_init(struct capn_pointer_builder to)
+{
+    return (struct capability_manager_set_close_on_spawn_results_builder){capn_init_struct(to, CAPABILITY_MANAGER_SET_CLOSE_ON_SPAWN_RESULTS_SIZE)};
+}
+
 /* ---- Imports: behind the types, since they may need them ---- */
 
 #include "authority.capnp.h"
@@ -560,6 +605,16 @@ static inline uint16_t capability_edge_info_get_grant_depth(struct capability_ed
 static inline void capability_edge_info_set_grant_depth(struct capability_edge_info_builder b, uint16_t value)
 {
     capn_set_u16(b.raw, 30, value, 0);
+}
+
+/* of a descriptor: a spawn that inherits descriptors leaves it out */
+static inline bool capability_edge_info_get_close_on_spawn(struct capability_edge_info_reader r)
+{
+    return capn_get_bool(r.raw, 225, false);
+}
+static inline void capability_edge_info_set_close_on_spawn(struct capability_edge_info_builder b, bool value)
+{
+    capn_set_bool(b.raw, 225, value, false);
 }
 
 /* ---- capability.capnp:ProvenanceStep ---- */
@@ -960,6 +1015,28 @@ static inline struct capability_ledger_line_builder_list capability_manager_ledg
     return capability_ledger_line_list_init(capability_manager_ledger_results_place_lines(b), count);
 }
 
+/* ---- capability.capnp:CapabilityManager.setCloseOnSpawn$Params ---- */
+
+static inline uint64_t capability_manager_set_close_on_spawn_params_get_cap_id(struct capability_manager_set_close_on_spawn_params_reader r)
+{
+    return capn_get_u64(r.raw, 0, 0);
+}
+static inline void capability_manager_set_close_on_spawn_params_set_cap_id(struct capability_manager_set_close_on_spawn_params_builder b, uint64_t value)
+{
+    capn_set_u64(b.raw, 0, value, 0);
+}
+
+static inline bool capability_manager_set_close_on_spawn_params_get_close_on_spawn(struct capability_manager_set_close_on_spawn_params_reader r)
+{
+    return capn_get_bool(r.raw, 64, false);
+}
+static inline void capability_manager_set_close_on_spawn_params_set_close_on_spawn(struct capability_manager_set_close_on_spawn_params_builder b, bool value)
+{
+    capn_set_bool(b.raw, 64, value, false);
+}
+
+/* ---- capability.capnp:CapabilityManager.setCloseOnSpawn$Results ---- */
+
 /* ---- capability.capnp:Delegation: calls ---- */
 
 /* True for the interface itself and for those above it, which an upcast edge may have. */
@@ -1066,6 +1143,19 @@ static inline struct capability_manager_ledger_results_reader capability_manager
     return capability_manager_ledger_results_read(capn_call_invoke(call));
 }
 
+static inline struct capability_manager_set_close_on_spawn_params_builder capability_manager_set_close_on_spawn_request(struct capn_call *call)
+{
+    return capability_manager_set_close_on_spawn_params_init(capn_call_begin(call, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_SET_CLOSE_ON_SPAWN));
+}
+static inline struct capability_manager_set_close_on_spawn_results_reader capability_manager_set_close_on_spawn_response(struct capn_call *call)
+{
+    return capability_manager_set_close_on_spawn_results_read(capn_reader_root(&call->response));
+}
+static inline struct capability_manager_set_close_on_spawn_results_reader capability_manager_set_close_on_spawn_invoke(struct capn_call *call)
+{
+    return capability_manager_set_close_on_spawn_results_read(capn_call_invoke(call));
+}
+
 /* Handlers of capability.capnp:CapabilityManager; NULL for those that this server does not have. */
 struct capability_manager_server {
     enum capn_dispatch (*list)(void *object, struct capn_request *request,
@@ -1076,6 +1166,8 @@ struct capability_manager_server {
         struct capability_manager_census_params_reader params, struct capability_manager_census_results_builder results);
     enum capn_dispatch (*ledger)(void *object, struct capn_request *request,
         struct capability_manager_ledger_params_reader params, struct capability_manager_ledger_results_builder results);
+    enum capn_dispatch (*set_close_on_spawn)(void *object, struct capn_request *request,
+        struct capability_manager_set_close_on_spawn_params_reader params, struct capability_manager_set_close_on_spawn_results_builder results);
 };
 
 /* Calls the handler of request->method with request's messages; `object` is handed through. */

@@ -51,53 +51,59 @@ static const char text[] =
     "true: it resolves no more and waits to be released\n" "\0" /* 1655 */
     "delegations between the object's first owner and this edge\n" "\0" /* 1707 */
     "grantDepth" "\0" /* 1767 */
-    "One slot of the caller's own table.\n" "\0" /* 1778 */
-    "EdgeInfo" "\0" /* 1815 */
-    "CapabilityManager.ledger$Params" "\0" /* 1824 */
-    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore; an answer may hold fewer edges than asked for, or none, and still name a nextSlot. Slots\nthat change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1856 */
-    "list" "\0" /* 2253 */
-    "Through whom the caller came to hold this edge. complete is false when there are more steps, or\nwhen the edge that a step came from is gone, and its own history with it.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2258 */
-    "why" "\0" /* 2576 */
-    "How many of each there are now; revoked are those that wait to be released, grantNodes the handles\nof delegations held.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2580 */
-    "census" "\0" /* 2851 */
-    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2858 */
-    "ledger" "\0" /* 3030 */
-    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 3037 */
-    "CapabilityManager" "\0" /* 3250 */
-    "steps" "\0" /* 3268 */
-    "complete" "\0" /* 3274 */
-    "CapabilityManager.why$Results" "\0" /* 3283 */
-    "firstSlot" "\0" /* 3313 */
-    "maxEdges" "\0" /* 3323 */
-    "CapabilityManager.list$Params" "\0" /* 3332 */
-    "slotsUsed" "\0" /* 3362 */
-    "slotsRetired" "\0" /* 3372 */
-    "callsOut" "\0" /* 3385 */
-    "callsIn" "\0" /* 3394 */
-    "grantNodes" "\0" /* 3402 */
-    "CapabilityManager.census$Results" "\0" /* 3413 */
-    "CapabilityManager.census$Params" "\0" /* 3446 */
-    "edges" "\0" /* 3478 */
-    "nextSlot" "\0" /* 3484 */
-    "CapabilityManager.list$Results" "\0" /* 3493 */
-    "Delegation.revoke$Results" "\0" /* 3524 */
-    "maxSteps" "\0" /* 3550 */
-    "CapabilityManager.why$Params" "\0" /* 3559 */
-    "by the boot manifest\n" "\0" /* 3588 */
-    "manifest" "\0" /* 3610 */
-    "as a grant of the process that spawned the holder\n" "\0" /* 3619 */
-    "spawn" "\0" /* 3670 */
-    "as an argument of a call that the holder received\n" "\0" /* 3676 */
-    "transfer" "\0" /* 3727 */
-    "as a result of a call that the holder made\n" "\0" /* 3736 */
-    "result" "\0" /* 3780 */
-    "by DUP of another edge of the holder\n" "\0" /* 3787 */
-    "duplicate" "\0" /* 3825 */
-    "made by the kernel for this process itself\n" "\0" /* 3835 */
-    "kernel" "\0" /* 3879 */
-    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 3886 */
-    "EdgeOrigin" "\0" /* 3953 */
-    "Delegation.info$Params" "\0" /* 3964 */;
+    "of a descriptor: a spawn that inherits descriptors leaves it out\n" "\0" /* 1778 */
+    "closeOnSpawn" "\0" /* 1844 */
+    "One slot of the caller's own table.\n" "\0" /* 1857 */
+    "EdgeInfo" "\0" /* 1894 */
+    "CapabilityManager.ledger$Params" "\0" /* 1903 */
+    "CapabilityManager.setCloseOnSpawn$Results" "\0" /* 1935 */
+    "Live edges from firstSlot on, in the order of their slots. nextSlot 0 means that there are no\nmore; an answer may hold fewer edges than asked for, or none, and still name a nextSlot. Slots\nthat change between two calls may be missed or seen, never seen twice.\nUnits: slots; maxEdges 1 to listMax.\nErrors: outOfRange (maxEdges).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 1977 */
+    "list" "\0" /* 2374 */
+    "Through whom the caller came to hold this edge. complete is false when there are more steps, or\nwhen the edge that a step came from is gone, and its own history with it.\nUnits: steps; at most listMax.\nErrors: staleCapability; outOfRange (maxSteps).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2379 */
+    "why" "\0" /* 2697 */
+    "How many of each there are now; revoked are those that wait to be released, grantNodes the handles\nof delegations held.\nUnits: slots, edges, calls, delegations.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2701 */
+    "census" "\0" /* 2972 */
+    "Every account of the caller's ledger.\nUnits: those of Quotas.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2979 */
+    "ledger" "\0" /* 3151 */
+    "Whether a spawn that inherits descriptors leaves this descriptor out, as SQE_CLOSE_ON_SPAWN says\nwhen DUP makes one. The edge stays what it is, under its id.\nUnits: none.\nErrors: outOfRange (no descriptor: its slot is not below 256); staleCapability;\nrevokedCapability.\nLifetime: until the next call of it, or the edge's end; a copy of the edge begins without.\nMinted by: the kernel at spawn.\n" "\0" /* 3158 */
+    "setCloseOnSpawn" "\0" /* 3552 */
+    "The caller's own table, told to itself. It tells nothing about anybody else's.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself, if its manifest or parent grants it.\n" "\0" /* 3568 */
+    "CapabilityManager" "\0" /* 3781 */
+    "steps" "\0" /* 3799 */
+    "complete" "\0" /* 3805 */
+    "CapabilityManager.why$Results" "\0" /* 3814 */
+    "firstSlot" "\0" /* 3844 */
+    "maxEdges" "\0" /* 3854 */
+    "CapabilityManager.list$Params" "\0" /* 3863 */
+    "slotsUsed" "\0" /* 3893 */
+    "slotsRetired" "\0" /* 3903 */
+    "callsOut" "\0" /* 3916 */
+    "callsIn" "\0" /* 3925 */
+    "grantNodes" "\0" /* 3933 */
+    "CapabilityManager.census$Results" "\0" /* 3944 */
+    "CapabilityManager.census$Params" "\0" /* 3977 */
+    "edges" "\0" /* 4009 */
+    "nextSlot" "\0" /* 4015 */
+    "CapabilityManager.list$Results" "\0" /* 4024 */
+    "Delegation.revoke$Results" "\0" /* 4055 */
+    "maxSteps" "\0" /* 4081 */
+    "CapabilityManager.why$Params" "\0" /* 4090 */
+    "by the boot manifest\n" "\0" /* 4119 */
+    "manifest" "\0" /* 4141 */
+    "as a grant of the process that spawned the holder\n" "\0" /* 4150 */
+    "spawn" "\0" /* 4201 */
+    "as an argument of a call that the holder received\n" "\0" /* 4207 */
+    "transfer" "\0" /* 4258 */
+    "as a result of a call that the holder made\n" "\0" /* 4267 */
+    "result" "\0" /* 4311 */
+    "by DUP of another edge of the holder\n" "\0" /* 4318 */
+    "duplicate" "\0" /* 4356 */
+    "made by the kernel for this process itself\n" "\0" /* 4366 */
+    "kernel" "\0" /* 4410 */
+    "How an edge came into the table. The numbers equal those in abi/.\n" "\0" /* 4417 */
+    "EdgeOrigin" "\0" /* 4484 */
+    "CapabilityManager.setCloseOnSpawn$Params" "\0" /* 4495 */
+    "Delegation.info$Params" "\0" /* 4536 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0xeac5dddf941bac8b), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 15, 0}, /* capability.capnp:ProvenanceStep.origin */
@@ -126,38 +132,42 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1644, 1615, 1, 65535, 12, 0}, /* capability.capnp:EdgeInfo.objectName */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 1655, 224, 65535, 1, 0}, /* capability.capnp:EdgeInfo.revoked */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1767, 1707, 15, 65535, 7, 0}, /* capability.capnp:EdgeInfo.grantDepth */
-    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 3268, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3274, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3313, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3323, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3362, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3372, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1844, 1778, 225, 65535, 1, 0}, /* capability.capnp:EdgeInfo.closeOnSpawn */
+    {UINT64_C(0x80a31345572d6bc9), UINT64_C(0x0), NULL, 3799, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.why$Results.steps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3805, 0, 0, 65535, 1, 0}, /* capability.capnp:CapabilityManager.why$Results.complete */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3844, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.firstSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3854, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Params.maxEdges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3893, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsUsed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3903, 0, 1, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.slotsRetired */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1350, 0, 2, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.revoked */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3385, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3394, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3402, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
-    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 3478, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3484, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3916, 0, 3, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsOut */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3925, 0, 4, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.callsIn */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3933, 0, 5, 65535, 8, 0}, /* capability.capnp:CapabilityManager.census$Results.grantNodes */
+    {UINT64_C(0x9c746fd76a2df61b), UINT64_C(0x0), NULL, 4009, 0, 0, 65535, 16, 1}, /* capability.capnp:CapabilityManager.list$Results.edges */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4015, 0, 0, 65535, 8, 0}, /* capability.capnp:CapabilityManager.list$Results.nextSlot */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1584, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.why$Params.capId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 3550, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x10), NULL, 4081, 0, 4, 65535, 7, 0}, /* capability.capnp:CapabilityManager.why$Params.maxSteps */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1584, 0, 0, 65535, 9, 0}, /* capability.capnp:CapabilityManager.setCloseOnSpawn$Params.capId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1844, 0, 64, 65535, 1, 0}, /* capability.capnp:CapabilityManager.setCloseOnSpawn$Params.closeOnSpawn */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {3610, 3588},
-    {3670, 3619},
-    {3727, 3676},
-    {3780, 3736},
-    {3825, 3787},
-    {3879, 3835},
+    {4141, 4119},
+    {4201, 4150},
+    {4258, 4207},
+    {4311, 4267},
+    {4356, 4318},
+    {4410, 4366},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0x98e0de1582a7a6da), UINT64_C(0xe8854ad45a3a4e11), 542, 391}, /* capability.capnp:Delegation.revoke */
     {UINT64_C(0xf160703b867f7263), UINT64_C(0x8abd05db2405d513), 822, 549}, /* capability.capnp:Delegation.info */
-    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 2253, 1856}, /* capability.capnp:CapabilityManager.list */
-    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 2576, 2258}, /* capability.capnp:CapabilityManager.why */
-    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 2851, 2580}, /* capability.capnp:CapabilityManager.census */
-    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 3030, 2858}, /* capability.capnp:CapabilityManager.ledger */
+    {UINT64_C(0xbb3dfe526276fb22), UINT64_C(0xd32cd8405fabe14c), 2374, 1977}, /* capability.capnp:CapabilityManager.list */
+    {UINT64_C(0xe9925ed8cd9db0f6), UINT64_C(0xb23a990f8428441d), 2697, 2379}, /* capability.capnp:CapabilityManager.why */
+    {UINT64_C(0xce3671cc095b3f8b), UINT64_C(0xc29144cfb669ede2), 2972, 2701}, /* capability.capnp:CapabilityManager.census */
+    {UINT64_C(0x9e02f1ae991b13fb), UINT64_C(0x886af6be92c87392), 3151, 2979}, /* capability.capnp:CapabilityManager.ledger */
+    {UINT64_C(0xee93124995416008), UINT64_C(0xa671c1a4c4213d60), 3552, 3158}, /* capability.capnp:CapabilityManager.setCloseOnSpawn */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -167,18 +177,20 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x8abd05db2405d513), 1370, 0, 8, 4, 0, 0, 0, 0, {2, 0}, 1, false}, /* Delegation.info$Results */
     {UINT64_C(0x98e0de1582a7a6da), 1394, 0, 12, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Params */
     {UINT64_C(0x9ad87a3a7bd19f5f), 1521, 1484, 12, 5, 0, 0, 0, 0, {4, 1}, 1, false}, /* LedgerLine */
-    {UINT64_C(0x9c746fd76a2df61b), 1815, 1778, 17, 9, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
-    {UINT64_C(0x9e02f1ae991b13fb), 1824, 0, 26, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
-    {UINT64_C(0xaf4980182dc3f7d1), 3250, 3037, 2, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
-    {UINT64_C(0xb23a990f8428441d), 3283, 0, 26, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
-    {UINT64_C(0xbb3dfe526276fb22), 3332, 0, 28, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
-    {UINT64_C(0xc29144cfb669ede2), 3413, 0, 30, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
-    {UINT64_C(0xce3671cc095b3f8b), 3446, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
-    {UINT64_C(0xd32cd8405fabe14c), 3493, 0, 36, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
-    {UINT64_C(0xe8854ad45a3a4e11), 3524, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Results */
-    {UINT64_C(0xe9925ed8cd9db0f6), 3559, 0, 38, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
-    {UINT64_C(0xeac5dddf941bac8b), 3953, 3886, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
-    {UINT64_C(0xf160703b867f7263), 3964, 0, 40, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.info$Params */
+    {UINT64_C(0x9c746fd76a2df61b), 1894, 1857, 17, 10, 0, 0, 0, 0, {4, 2}, 1, false}, /* EdgeInfo */
+    {UINT64_C(0x9e02f1ae991b13fb), 1903, 0, 27, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.ledger$Params */
+    {UINT64_C(0xa671c1a4c4213d60), 1935, 0, 27, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.setCloseOnSpawn$Results */
+    {UINT64_C(0xaf4980182dc3f7d1), 3781, 3568, 2, 5, 0, 0, 0, 0, {0, 0}, 3, false}, /* CapabilityManager */
+    {UINT64_C(0xb23a990f8428441d), 3814, 0, 27, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.why$Results */
+    {UINT64_C(0xbb3dfe526276fb22), 3863, 0, 29, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* CapabilityManager.list$Params */
+    {UINT64_C(0xc29144cfb669ede2), 3944, 0, 31, 6, 0, 0, 0, 0, {3, 0}, 1, false}, /* CapabilityManager.census$Results */
+    {UINT64_C(0xce3671cc095b3f8b), 3977, 0, 37, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* CapabilityManager.census$Params */
+    {UINT64_C(0xd32cd8405fabe14c), 4024, 0, 37, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* CapabilityManager.list$Results */
+    {UINT64_C(0xe8854ad45a3a4e11), 4055, 0, 39, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.revoke$Results */
+    {UINT64_C(0xe9925ed8cd9db0f6), 4090, 0, 39, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.why$Params */
+    {UINT64_C(0xeac5dddf941bac8b), 4484, 4417, 0, 6, 0, 0, 0, 0, {0, 0}, 2, false}, /* EdgeOrigin */
+    {UINT64_C(0xee93124995416008), 4495, 0, 41, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* CapabilityManager.setCloseOnSpawn$Params */
+    {UINT64_C(0xf160703b867f7263), 4536, 0, 43, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* Delegation.info$Params */
 };
 
 static const struct capn_meta_file *const imports[] = {
@@ -193,6 +205,6 @@ const struct capn_meta_file capability_meta = {
     .enumerants = enumerants,
     .methods = methods,
     .imports = imports,
-    .node_count = 18,
+    .node_count = 20,
     .import_count = 1,
 };

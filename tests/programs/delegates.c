@@ -28,6 +28,7 @@
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
 #include "tests/programs/support/giving.h"
+#include "user/lib/capability.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/process.h"
 #include "user/lib/thread_spawner.h"
@@ -518,6 +519,55 @@ static int32_t spawn_heir(struct check *check, struct process_handle *handle)
                                 &request, handle);
 }
 
+/* The flag is changed where the descriptor is: `plain` may not be inherited. */
+static void descriptor_flags(struct check *check, struct cap_id plain, struct cap_id other)
+{
+    struct capability_manager manager = {check_held(check, "capability-manager")};
+    struct rt_duplicate lowest = {.cap = plain, .facet = RT_FACET_SAME, .flags = SQE_WINDOW};
+    struct rt_ring *ring = &check->rt->ring;
+    struct process_handle handle;
+    struct rt_delegated made;
+    struct cap_id same = {.raw = 0};
+    struct cap_id cap;
+    bool close = true;
+
+    CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &cap, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, capability_client_close_on_spawn(check->rt, manager, cap, &close),
+                TRANSPORT_OK);
+    CHECK(check, !close);
+    CHECK_EQUAL(check, capability_client_set_close_on_spawn(check->rt, manager, cap, true),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, capability_client_close_on_spawn(check->rt, manager, cap, &close),
+                TRANSPORT_OK);
+    CHECK(check, close);
+    CHECK_EQUAL(check, capability_client_close_on_spawn(check->rt, manager, other, &close),
+                TRANSPORT_OK);
+    CHECK(check, !close);
+    CHECK_EQUAL(check, rt_token(ring, cap_id_slot(cap), NULL_OBJECT_INTERFACE_ID, &same),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, same.raw, cap.raw);
+    CHECK_EQUAL(check, spawn_heir(check, &handle), TRANSPORT_OK);
+    giving_good_end(check, handle);
+    CHECK_EQUAL(check, capability_client_set_close_on_spawn(check->rt, manager, cap, false),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, spawn_heir(check, &handle), EXCEPTION_REASON_PERMISSION_DENIED);
+    giving_release(check, cap);
+    CHECK_EQUAL(check, capability_client_set_close_on_spawn(check->rt, manager, cap, true),
+                EXCEPTION_REASON_STALE_CAPABILITY);
+    CHECK_EQUAL(check, capability_client_set_close_on_spawn(check->rt, manager, plain, true),
+                EXCEPTION_REASON_OUT_OF_RANGE);
+    CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
+                TRANSPORT_OK);
+    lowest.cap = made.cap;
+    CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &cap, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_revoke(ring, made.handle, NULL, NULL), 2);
+    CHECK_EQUAL(check, capability_client_set_close_on_spawn(check->rt, manager, cap, true),
+                EXCEPTION_REASON_REVOKED_CAPABILITY);
+    giving_release(check, cap);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+}
+
 static void inherits(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
@@ -544,6 +594,7 @@ static void inherits(struct check *check)
     giving_good_end(check, handle);
     giving_release(check, more);
     lowest.flags = SQE_WINDOW;
+    descriptor_flags(check, lowest.cap, slot[0]);
     /* one that was revoked is left out */
     CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
