@@ -140,22 +140,24 @@ static bool step_undo(struct change *change)
 }
 
 /* Whether the region can be joined with the one before it. Space lock held. */
-static bool region_joins(const struct memory_region *before, const struct memory_region *region)
+static bool region_joins(struct memory_region *before, struct memory_region *region)
 {
-    return before != NULL && before->change == NULL && memory_region_is_private(before) &&
-           memory_region_is_private(region) && before->committed == region->committed &&
-           before->protection == region->protection &&
-           before->region.start + before->region.pages == region->region.start;
+    return before->change == NULL && region->change == NULL && before->shared == region->shared &&
+           before->committed == region->committed && before->protection == region->protection &&
+           before->region.start + before->region.pages == region->region.start &&
+           (!region->shared || mapping_join(&before->mapping, &region->mapping));
 }
 
-/* Joins the region with its equal neighbour below; returns what is left over, or NULL. */
-static struct memory_region *region_join(struct memory_space *space, struct memory_region *region)
+struct memory_region *memory_region_join(struct memory_space *space, uint64_t at)
 {
-    struct list_node *node = region->region.node.previous;
-    struct memory_region *before = node == &space->regions.regions.head
-                                       ? NULL
-                                       : memory_region_of(CONTAINER_OF(node, struct region, node));
+    struct memory_region *region = memory_region_of(region_set_find(&space->regions, at));
+    struct memory_region *before;
 
+    if (region == NULL || region->region.start != at ||
+        region->region.node.previous == &space->regions.regions.head) {
+        return NULL;
+    }
+    before = memory_region_of(CONTAINER_OF(region->region.node.previous, struct region, node));
     if (!region_joins(before, region)) {
         return NULL;
     }
@@ -185,12 +187,12 @@ static struct memory_region *region_finish(struct change *change, struct memory_
     }
     if (!memory_region_is_private(region)) {
         mapping_settle(&region->mapping, false);
-        return NULL;
     }
-    return region_join(space, region);
+    return memory_region_join(space, region->region.start);
 }
 
-/* Gives a few regions back; true: none is left. */
+/* Gives a few regions back, each joined with its equal neighbour below, at last what stands above
+ * the range; true: none is left. */
 static bool step_finish(struct change *change)
 {
     struct memory_space *space = &change->process->memory;
@@ -208,6 +210,8 @@ static bool step_finish(struct change *change)
         if (region != NULL) {
             found = true;
             gone = region_finish(change, region);
+        } else {
+            gone = memory_region_join(space, change->start + change->pages);
         }
         spinlock_unlock(&space->lock);
         if (gone != NULL) {
@@ -241,7 +245,7 @@ static void change_free(struct change *change)
 {
     for (unsigned i = 0; i < CHANGE_SPARES; i++) {
         if (change->spare[i] != NULL) {
-            memory_region_free(change->spare[i]);
+            memory_region_end(change->spare[i]);
         }
     }
     kmem_free(&change_cache, change);

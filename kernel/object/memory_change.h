@@ -66,6 +66,10 @@ void memory_region_remove(struct memory_space *space, struct memory_region *regi
 /* The end of a region that is in no space any more, and of what it held. No lock is held. */
 void memory_region_end(struct memory_region *region);
 
+/* Joins the region that begins at page `at`, if one does, with an equal neighbour below it; returns
+ * what is left over, for memory_region_end, or NULL. Space lock held. */
+struct memory_region *memory_region_join(struct memory_space *space, uint64_t at);
+
 /* Makes the regions of the request the change's own, or says why not and changes nothing: the new
  * one of MAP, or those that are there. */
 bool change_claim_new(struct change *change, struct change_request *request,

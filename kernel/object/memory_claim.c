@@ -56,17 +56,9 @@ bool change_claim_new(struct change *change, struct change_request *request,
 static bool region_allows(const struct change_request *request, const struct memory_region *region,
                           struct capn_refuse_reason *reason)
 {
-    uint64_t end = request->start + request->pages;
-    bool whole = region->region.start >= request->start &&
-                 region->region.start + region->region.pages <= end;
-
     if (region->change != NULL) {
         return memory_refuse(reason, EXCEPTION_REASON_BUSY, 0,
                              region->region.start * LIMIT_PAGE_BYTES);
-    }
-    if (!memory_region_is_private(region) && !whole) {
-        return memory_refuse(reason, EXCEPTION_REASON_UNSUPPORTED, region->region.pages,
-                             request->pages);
     }
     switch (request->kind) {
     case CHANGE_COMMIT:
@@ -123,11 +115,13 @@ static bool range_allows(const struct memory_space *space, const struct change_r
 {
     struct memory_region *region = range_first(space, request);
     uint64_t covered = request->start;
+    unsigned cuts;
 
     if (region == NULL) {
         return memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0,
                              request->start * LIMIT_PAGE_BYTES);
     }
+    cuts = region->region.start < request->start;
     for (; region != NULL; region = range_next(space, request, region)) {
         if (request->kind != CHANGE_UNMAP && region->region.start > covered) {
             break;
@@ -140,28 +134,56 @@ static bool range_allows(const struct memory_space *space, const struct change_r
     if (request->kind != CHANGE_UNMAP && covered < request->start + request->pages) {
         return memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0, covered * LIMIT_PAGE_BYTES);
     }
-    return space->regions.count + CHANGE_SPARES <= LIMIT_REGIONS ||
+    cuts += covered > request->start + request->pages;
+    return space->regions.count + cuts <= LIMIT_REGIONS ||
            memory_refuse_limit(reason, "regions", LIMIT_REGIONS);
 }
 
-/* Cuts the private region that holds page `at` there, unless it begins at it. Space lock held. */
-static void region_cut(struct change *change, uint64_t at)
+/* Cuts the region that holds page `at` there, unless it begins at it. Its object has room for one
+ * more mapping, or STATUS_LIMIT and nothing changed; the space has room for one more region.
+ * *low and *high: the two parts, or as they were. Space lock held. */
+static enum status region_cut(struct change *change, uint64_t at, struct memory_region **low,
+                              struct memory_region **high)
 {
     struct memory_space *space = &change->process->memory;
     struct memory_region *region = memory_region_of(region_set_find(&space->regions, at));
-    struct memory_region *rest = change->spare[0] != NULL ? change->spare[0] : change->spare[1];
-    enum status status;
+    unsigned spare = change->spare[0] != NULL ? 0 : 1;
+    struct memory_region *rest = change->spare[spare];
+    enum status status = STATUS_OK;
 
     if (region == NULL || region->region.start >= at) {
-        return;
+        return STATUS_OK;
     }
-    ASSERT(memory_region_is_private(region) && rest != NULL);
-    change->spare[rest == change->spare[0] ? 0 : 1] = NULL;
-    rest->protection = region->protection;
-    rest->committed = region->committed;
-    status = region_set_split(&space->regions, &region->region, at - region->region.start,
-                              &rest->region);
-    ASSERT(status == STATUS_OK);
+    ASSERT(rest != NULL);
+    if (region->shared) {
+        status = mapping_split(&region->mapping, at - region->region.start, &rest->mapping);
+    }
+    if (status == STATUS_OK) {
+        *low = region;
+        *high = rest;
+        change->spare[spare] = NULL;
+        rest->protection = region->protection;
+        rest->committed = region->committed;
+        rest->shared = region->shared;
+        status = region_set_split(&space->regions, &region->region, at - region->region.start,
+                                  &rest->region);
+        ASSERT(status == STATUS_OK);
+    }
+    return status;
+}
+
+/* Gives back the object regions of the range up to `stop`. Space lock held. */
+static void mappings_release(struct change *change, const struct change_request *request,
+                             const struct memory_region *stop)
+{
+    struct memory_space *space = &change->process->memory;
+
+    for (struct memory_region *region = range_first(space, request); region != stop;
+         region = range_next(space, request, region)) {
+        if (!memory_region_is_private(region)) {
+            mapping_settle(&region->mapping, false);
+        }
+    }
 }
 
 /* Takes the object regions of the range for the change; false: a revocation is at one of them, and
@@ -170,10 +192,9 @@ static bool mappings_claim(struct change *change, const struct change_request *r
 {
     struct memory_space *space = &change->process->memory;
     struct memory_region *region = range_first(space, request);
-    struct memory_region *stop = NULL;
     bool revoked;
 
-    for (; region != NULL && stop == NULL; region = range_next(space, request, region)) {
+    for (; region != NULL; region = range_next(space, request, region)) {
         if (!memory_region_is_private(region)) {
             bool free = mapping_change(&region->mapping, &revoked);
 
@@ -181,17 +202,44 @@ static bool mappings_claim(struct change *change, const struct change_request *r
                 mapping_settle(&region->mapping, false);
                 free = false;
             }
-            stop = free ? NULL : region;
+            if (!free) {
+                mappings_release(change, request, region);
+                return false;
+            }
         }
     }
-    if (stop == NULL) {
+    return true;
+}
+
+/* The change is not at work on the part of a cut that lies beside its range. */
+static void part_release(struct memory_region *region)
+{
+    if (region != NULL && region->shared) {
+        mapping_settle(&region->mapping, false);
+    }
+}
+
+/* The range begins and ends where regions do. False: an object has no room for the parts, and all
+ * is as it was, the mappings of the range given back. Space lock held. */
+static bool range_cut(struct change *change, const struct change_request *request)
+{
+    struct memory_space *space = &change->process->memory;
+    struct memory_region *below = NULL;
+    struct memory_region *above = NULL;
+    struct memory_region *within;
+    enum status status = region_cut(change, request->start, &below, &within);
+
+    if (status == STATUS_OK) {
+        status = region_cut(change, request->start + request->pages, &within, &above);
+    }
+    part_release(below);
+    part_release(above);
+    if (status == STATUS_OK) {
         return true;
     }
-    for (region = range_first(space, request); region != stop;
-         region = range_next(space, request, region)) {
-        if (!memory_region_is_private(region)) {
-            mapping_settle(&region->mapping, false);
-        }
+    mappings_release(change, request, NULL);
+    if (below != NULL) {
+        change->spare[0] = memory_region_join(space, request->start);
     }
     return false;
 }
@@ -210,13 +258,12 @@ bool change_claim(struct change *change, const struct change_request *request,
         allowed =
             memory_refuse(reason, EXCEPTION_REASON_BUSY, 0, request->start * LIMIT_PAGE_BYTES);
     }
-    if (allowed) {
-        region_cut(change, request->start);
-        region_cut(change, request->start + request->pages);
-        for (region = range_first(space, request); region != NULL;
-             region = range_next(space, request, region)) {
-            region->change = change;
-        }
+    if (allowed && !range_cut(change, request)) {
+        allowed = memory_refuse_limit(reason, "mappings", LIMIT_MAPPINGS);
+    }
+    for (region = allowed ? range_first(space, request) : NULL; region != NULL;
+         region = range_next(space, request, region)) {
+        region->change = change;
     }
     spinlock_unlock(&space->lock);
     return allowed;

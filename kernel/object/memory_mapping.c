@@ -83,6 +83,70 @@ bool mapping_change(struct mapping *mapping, bool *revoked)
     return free;
 }
 
+enum status mapping_split(struct mapping *mapping, uint64_t at, struct mapping *rest)
+{
+    struct memory_object *memory = object_of(mapping);
+    enum status status = STATUS_OK;
+    bool over = mapping_is_over(mapping);
+
+    ASSERT(at > 0 && at < mapping->pages && !mapping->leaving);
+    ASSERT(over || mapping->changing);
+    if (!over) {
+        spinlock_lock(&memory->lock);
+        if (memory->mapping_count == LIMIT_MAPPINGS) {
+            status = STATUS_LIMIT;
+        } else {
+            list_insert_before(mapping->node.next, &rest->node);
+            memory->mapping_count++;
+            rest->changing = true;
+            rest->revoked = mapping->revoked;
+            edge_ref(&mapping->edge);
+        }
+    }
+    if (status == STATUS_OK) {
+        rest->edge = mapping->edge;
+        rest->space_lock = mapping->space_lock;
+        rest->vspace = mapping->vspace;
+        rest->address = mapping->address + at * LIMIT_PAGE_BYTES;
+        rest->pages = mapping->pages - at;
+        rest->object_page = mapping->object_page + at;
+        mapping->pages = at;
+    }
+    if (!over) {
+        spinlock_unlock(&memory->lock);
+    }
+    return status;
+}
+
+/* Whether the two show one run of pages through one edge. */
+static bool mapping_continues(const struct mapping *before, const struct mapping *rest)
+{
+    return before->edge.object == rest->edge.object && before->edge.grant == rest->edge.grant &&
+           before->edge.facet == rest->edge.facet && before->edge.badge == rest->edge.badge &&
+           before->object_page + before->pages == rest->object_page;
+}
+
+bool mapping_join(struct mapping *before, struct mapping *rest)
+{
+    struct memory_object *memory = object_of(before);
+    bool joins = mapping_continues(before, rest);
+
+    ASSERT(before->address + before->pages * LIMIT_PAGE_BYTES == rest->address);
+    if (!joins || mapping_is_over(before)) {
+        before->pages += joins ? rest->pages : 0;
+        return joins;
+    }
+    spinlock_lock(&memory->lock);
+    joins = !before->changing && !before->leaving && !before->revoked && !rest->changing &&
+            !rest->leaving && !rest->revoked;
+    if (joins) {
+        before->pages += rest->pages;
+        mapping_unlink(memory, rest);
+    }
+    spinlock_unlock(&memory->lock);
+    return joins;
+}
+
 bool mapping_is_revoked(struct mapping *mapping)
 {
     struct memory_object *memory = object_of(mapping);

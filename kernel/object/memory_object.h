@@ -90,6 +90,20 @@ void mapping_settle(struct mapping *mapping, bool gone);
  * space's lock is held. */
 bool mapping_change(struct mapping *mapping, bool *revoked) MUST_USE;
 
+/*
+ * Cuts a mapping that a change was begun of before its page `at` (1 to pages - 1): `rest`, zeroed,
+ * becomes the part from there on, of the same change and with references of its own. STATUS_LIMIT:
+ * the object has LIMIT_MAPPINGS; nothing changed. The space's lock is held.
+ */
+enum status mapping_split(struct mapping *mapping, uint64_t at, struct mapping *rest) MUST_USE;
+
+/*
+ * Makes `rest`, which shows what comes after the pages of `before`, a part of that again, if both
+ * are of one edge and nobody is at work on them. True: `rest` is in no list any more and only has
+ * its references left. The space's lock is held.
+ */
+bool mapping_join(struct mapping *before, struct mapping *rest) MUST_USE;
+
 /* Whether the mapping was revoked. The space's lock is held, or a change was begun. */
 bool mapping_is_revoked(struct mapping *mapping);
 

@@ -8,8 +8,8 @@
  * Words: a *region* is a run of pages about which everything is the same: reserved or committed,
  * its protection, private or of an object. A *change* is a job that works on the regions of a
  * range; they are its own as long as it lasts, and any other change of them is refused as busy.
- * Regions of private memory are cut at the ends of a change's range and joined again after it;
- * those of an object are changed whole.
+ * Regions are cut at the ends of a change's range and joined again after it with neighbours about
+ * which everything is the same; a mapping of an object is cut and joined with its region.
  *
  *   free --reserve--> reserved --COMMIT--> committed --DECOMMIT--> reserved
  *   free --MAP--> committed;   reserved, committed --UNMAP--> free;   committed --PROTECT-->
@@ -24,14 +24,16 @@
  *
  * Invariants (memory_space_check):
  *  1. core/region's own.
- *  2. A region of an object that is committed and not revoked has a mapping in the object's list.
+ *  2. A region of an object that is committed and not revoked has a mapping in the object's list,
+ *     of the same pages.
  *  3. While a change lives its process has not begun its teardown: it counts as a thread there.
  *
  * Locks: the space's around regions; the object's below it around its mappings. No page is made,
  * mapped or removed under either.
  *
- * What can fail: at the beginning, what the request asks; in APPLY, quota and memory, and a
- * revocation of the object's edge. Then UNDO.
+ * What can fail: at the beginning, what the request asks, and room for the parts (regions of the
+ * space, mappings of an object); in APPLY, quota and memory, and a revocation of the object's edge.
+ * Then UNDO.
  */
 #include "kernel/object/memory_space.h"
 

@@ -503,7 +503,9 @@ enum virtual_memory_method {
     /*
      * Removes every mapping and reservation in the range.
      * Units: bytes, multiples of 4096.
-     * Errors: misaligned; outOfRange; notFound (nothing is there); busy (a ring or a StartInfo page).
+     * Errors: misaligned; outOfRange; notFound (nothing is there); busy (a ring or a StartInfo page, or
+     * another change or a revocation is at work there); limitExceeded (regions of the space, mappings of
+     * the object: the range begins or ends within one).
      * Lifetime: frames return once every CPU has dropped them; the completion waits for that.
      * Minted by: the kernel at spawn.
      */
@@ -512,7 +514,7 @@ enum virtual_memory_method {
      * Changes what the range allows.
      * Units: bytes, multiples of 4096.
      * Errors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped
-     * through an edge without that right); busy.
+     * through an edge without that right); busy; limitExceeded as for unmap.
      * Lifetime: until the next protect or unmap.
      * Minted by: the kernel at spawn.
      */

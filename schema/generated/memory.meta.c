@@ -26,84 +26,84 @@ static const char text[] =
     "VirtualMemory.decommit$Results" "\0" /* 512 */
     "Maps a range of a memory object, or private zeroed memory when the object is null.\nUnits: bytes, multiples of 4096; addressHint 0 leaves the choice to the kernel.\nErrors: misaligned; outOfRange (beyond the object or the user half); alreadyExists (fixed, and\nsomething is there); methodNotInFacet (the object's edge lacks mapRead, mapWrite or\nmapExecute); quotaExceeded (frames).\nLifetime: until unmap, revocation of the object's edge, or the end of the process.\nMinted by: the kernel at spawn.\n" "\0" /* 543 */
     "map" "\0" /* 1038 */
-    "Removes every mapping and reservation in the range.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; notFound (nothing is there); busy (a ring or a StartInfo page).\nLifetime: frames return once every CPU has dropped them; the completion waits for that.\nMinted by: the kernel at spawn.\n" "\0" /* 1042 */
-    "unmap" "\0" /* 1344 */
-    "Changes what the range allows.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped\nthrough an edge without that right); busy.\nLifetime: until the next protect or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1350 */
-    "protect" "\0" /* 1625 */
-    "Keeps a range of addresses free without memory behind it.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; alreadyExists (fixed).\nLifetime: until unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1633 */
-    "reserve" "\0" /* 1835 */
-    "Puts zeroed private memory behind reserved addresses.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not reserved); alreadyExists (committed before); quotaExceeded\n(frames); outOfMemory.\nLifetime: until decommit or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1843 */
-    "commit" "\0" /* 2114 */
-    "Gives the memory back and keeps the addresses reserved; the contents are lost.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not committed, or backed by an object).\nLifetime: as unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2121 */
-    "decommit" "\0" /* 2356 */
-    "The region that holds the address, or the next one above it.\nUnits: bytes.\nErrors: notFound (nothing at or above the address).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2365 */
-    "query" "\0" /* 2561 */
-    "The address space of one process. Every change is whole or not at all, and its completion\ncomes after the last CPU has seen it.\nLifetime: lives as long as its process; calls after that answer peerDied.\nMinted by: the kernel, one for each process that its manifest or parent grants it to.\n" "\0" /* 2567 */
-    "VirtualMemory" "\0" /* 2856 */
-    "MemoryObject.mapExecute$Params" "\0" /* 2870 */
-    "VirtualMemory.protect$Results" "\0" /* 2901 */
-    "VirtualMemory.decommit$Params" "\0" /* 2931 */
-    "MemoryObject.mapWrite$Results" "\0" /* 2961 */
-    "freeFrames" "\0" /* 2991 */
-    "chargedFrames" "\0" /* 3002 */
-    "limitFrames" "\0" /* 3016 */
-    "FrameAllocator.info$Results" "\0" /* 3028 */
-    "object" "\0" /* 3056 */
-    "addressHint" "\0" /* 3063 */
-    "fixed" "\0" /* 3075 */
-    "VirtualMemory.map$Params" "\0" /* 3081 */
-    "region" "\0" /* 3106 */
-    "VirtualMemory.query$Results" "\0" /* 3113 */
-    "MemoryObject.slice$Results" "\0" /* 3141 */
-    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run.\nErrors: outOfRange (size 0 or above the machine's memory); misaligned; quotaExceeded (frames,\nslots); outOfMemory (no run that long, or no frames).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3168 */
-    "allocate" "\0" /* 3572 */
-    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 3581 */
-    "info" "\0" /* 3788 */
-    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 3793 */
-    "FrameAllocator" "\0" /* 3936 */
-    "VirtualMemory.commit$Params" "\0" /* 3951 */
-    "MemoryObject.mapWrite$Params" "\0" /* 3979 */
-    "contiguous" "\0" /* 4008 */
-    "mappings" "\0" /* 4019 */
-    "MemoryObject.info$Results" "\0" /* 4028 */
-    "offset" "\0" /* 4054 */
-    "maxBytes" "\0" /* 4061 */
-    "MemoryObject.read$Params" "\0" /* 4070 */
-    "VirtualMemory.map$Results" "\0" /* 4095 */
-    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4121 */
-    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4325 */
-    "read" "\0" /* 4590 */
-    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4595 */
-    "write" "\0" /* 4892 */
-    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 4898 */
-    "mapRead" "\0" /* 5097 */
-    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5105 */
-    "mapWrite" "\0" /* 5332 */
-    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5341 */
-    "mapExecute" "\0" /* 5535 */
-    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5546 */
-    "slice" "\0" /* 6113 */
-    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6119 */
-    "MemoryObject" "\0" /* 6638 */
-    "MemoryObject.mapExecute$Results" "\0" /* 6651 */
-    "VirtualMemory.query$Params" "\0" /* 6683 */
-    "MemoryObject.slice$Params" "\0" /* 6710 */
-    "VirtualMemory.reserve$Results" "\0" /* 6736 */
-    "FrameAllocator.allocate$Params" "\0" /* 6766 */
-    "MemoryObject.mapRead$Results" "\0" /* 6797 */
-    "MemoryObject.mapRead$Params" "\0" /* 6826 */
-    "FrameAllocator.allocate$Results" "\0" /* 6854 */
-    "none" "\0" /* 6886 */
-    "readWrite" "\0" /* 6891 */
-    "readExecute" "\0" /* 6901 */
-    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 6913 */
-    "Protection" "\0" /* 6985 */
-    "bytes" "\0" /* 6996 */
-    "MemoryObject.read$Results" "\0" /* 7002 */
-    "VirtualMemory.unmap$Results" "\0" /* 7028 */
-    "VirtualMemory.reserve$Params" "\0" /* 7056 */
-    "VirtualMemory.protect$Params" "\0" /* 7085 */
-    "MemoryObject.write$Params" "\0" /* 7114 */;
+    "Removes every mapping and reservation in the range.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; notFound (nothing is there); busy (a ring or a StartInfo page, or\nanother change or a revocation is at work there); limitExceeded (regions of the space, mappings of\nthe object: the range begins or ends within one).\nLifetime: frames return once every CPU has dropped them; the completion waits for that.\nMinted by: the kernel at spawn.\n" "\0" /* 1042 */
+    "unmap" "\0" /* 1495 */
+    "Changes what the range allows.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped\nthrough an edge without that right); busy; limitExceeded as for unmap.\nLifetime: until the next protect or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1501 */
+    "protect" "\0" /* 1804 */
+    "Keeps a range of addresses free without memory behind it.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; alreadyExists (fixed).\nLifetime: until unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1812 */
+    "reserve" "\0" /* 2014 */
+    "Puts zeroed private memory behind reserved addresses.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not reserved); alreadyExists (committed before); quotaExceeded\n(frames); outOfMemory.\nLifetime: until decommit or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2022 */
+    "commit" "\0" /* 2293 */
+    "Gives the memory back and keeps the addresses reserved; the contents are lost.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not committed, or backed by an object).\nLifetime: as unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2300 */
+    "decommit" "\0" /* 2535 */
+    "The region that holds the address, or the next one above it.\nUnits: bytes.\nErrors: notFound (nothing at or above the address).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2544 */
+    "query" "\0" /* 2740 */
+    "The address space of one process. Every change is whole or not at all, and its completion\ncomes after the last CPU has seen it.\nLifetime: lives as long as its process; calls after that answer peerDied.\nMinted by: the kernel, one for each process that its manifest or parent grants it to.\n" "\0" /* 2746 */
+    "VirtualMemory" "\0" /* 3035 */
+    "MemoryObject.mapExecute$Params" "\0" /* 3049 */
+    "VirtualMemory.protect$Results" "\0" /* 3080 */
+    "VirtualMemory.decommit$Params" "\0" /* 3110 */
+    "MemoryObject.mapWrite$Results" "\0" /* 3140 */
+    "freeFrames" "\0" /* 3170 */
+    "chargedFrames" "\0" /* 3181 */
+    "limitFrames" "\0" /* 3195 */
+    "FrameAllocator.info$Results" "\0" /* 3207 */
+    "object" "\0" /* 3235 */
+    "addressHint" "\0" /* 3242 */
+    "fixed" "\0" /* 3254 */
+    "VirtualMemory.map$Params" "\0" /* 3260 */
+    "region" "\0" /* 3285 */
+    "VirtualMemory.query$Results" "\0" /* 3292 */
+    "MemoryObject.slice$Results" "\0" /* 3320 */
+    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run.\nErrors: outOfRange (size 0 or above the machine's memory); misaligned; quotaExceeded (frames,\nslots); outOfMemory (no run that long, or no frames).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3347 */
+    "allocate" "\0" /* 3751 */
+    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 3760 */
+    "info" "\0" /* 3967 */
+    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 3972 */
+    "FrameAllocator" "\0" /* 4115 */
+    "VirtualMemory.commit$Params" "\0" /* 4130 */
+    "MemoryObject.mapWrite$Params" "\0" /* 4158 */
+    "contiguous" "\0" /* 4187 */
+    "mappings" "\0" /* 4198 */
+    "MemoryObject.info$Results" "\0" /* 4207 */
+    "offset" "\0" /* 4233 */
+    "maxBytes" "\0" /* 4240 */
+    "MemoryObject.read$Params" "\0" /* 4249 */
+    "VirtualMemory.map$Results" "\0" /* 4274 */
+    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4300 */
+    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4504 */
+    "read" "\0" /* 4769 */
+    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4774 */
+    "write" "\0" /* 5071 */
+    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5077 */
+    "mapRead" "\0" /* 5276 */
+    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5284 */
+    "mapWrite" "\0" /* 5511 */
+    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5520 */
+    "mapExecute" "\0" /* 5714 */
+    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5725 */
+    "slice" "\0" /* 6292 */
+    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6298 */
+    "MemoryObject" "\0" /* 6817 */
+    "MemoryObject.mapExecute$Results" "\0" /* 6830 */
+    "VirtualMemory.query$Params" "\0" /* 6862 */
+    "MemoryObject.slice$Params" "\0" /* 6889 */
+    "VirtualMemory.reserve$Results" "\0" /* 6915 */
+    "FrameAllocator.allocate$Params" "\0" /* 6945 */
+    "MemoryObject.mapRead$Results" "\0" /* 6976 */
+    "MemoryObject.mapRead$Params" "\0" /* 7005 */
+    "FrameAllocator.allocate$Results" "\0" /* 7033 */
+    "none" "\0" /* 7065 */
+    "readWrite" "\0" /* 7070 */
+    "readExecute" "\0" /* 7080 */
+    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 7092 */
+    "Protection" "\0" /* 7164 */
+    "bytes" "\0" /* 7175 */
+    "MemoryObject.read$Results" "\0" /* 7181 */
+    "VirtualMemory.unmap$Results" "\0" /* 7207 */
+    "VirtualMemory.reserve$Params" "\0" /* 7235 */
+    "VirtualMemory.protect$Params" "\0" /* 7264 */
+    "MemoryObject.write$Params" "\0" /* 7293 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.unmap$Params.address */
@@ -116,68 +116,68 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 357, 286, 3, 65535, 9, 0}, /* memory.capnp:MemoryRegion.objectOffset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.decommit$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.decommit$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2991, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.freeFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3002, 0, 1, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.chargedFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3016, 0, 2, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.limitFrames */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3056, 0, 0, 65535, 17, 0}, /* memory.capnp:VirtualMemory.map$Params.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3170, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.freeFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3181, 0, 1, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.chargedFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3195, 0, 2, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.limitFrames */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:VirtualMemory.map$Params.object */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 357, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.objectOffset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.map$Params.protection */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3063, 0, 3, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.addressHint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3075, 0, 144, 65535, 1, 0}, /* memory.capnp:VirtualMemory.map$Params.fixed */
-    {UINT64_C(0x831af56c14b5ca39), UINT64_C(0x0), NULL, 3106, 0, 0, 65535, 16, 0}, /* memory.capnp:VirtualMemory.query$Results.region */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3056, 0, 0, 65535, 17, 0}, /* memory.capnp:MemoryObject.slice$Results.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3242, 0, 3, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.addressHint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3254, 0, 144, 65535, 1, 0}, /* memory.capnp:VirtualMemory.map$Params.fixed */
+    {UINT64_C(0x831af56c14b5ca39), UINT64_C(0x0), NULL, 3285, 0, 0, 65535, 16, 0}, /* memory.capnp:VirtualMemory.query$Results.region */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:MemoryObject.slice$Results.object */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.commit$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.commit$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.commit$Params.protection */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.info$Results.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4008, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4019, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4054, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4061, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4187, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4198, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4240, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.query$Params.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4054, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.allocate$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4008, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3056, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6996, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4187, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7175, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3063, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3075, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3242, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3254, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.protect$Params.protection */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4054, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6996, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7175, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {6886, 0},
-    {4590, 0},
-    {6891, 0},
-    {6901, 0},
+    {7065, 0},
+    {4769, 0},
+    {7070, 0},
+    {7080, 0},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0xa8597afddeeebe6b), UINT64_C(0xbc492a3df513bb94), 1038, 543}, /* memory.capnp:VirtualMemory.map */
-    {UINT64_C(0x82d7cfc72669a617), UINT64_C(0xf6e9043fd20140f7), 1344, 1042}, /* memory.capnp:VirtualMemory.unmap */
-    {UINT64_C(0xfc7c16d27fc7b6d1), UINT64_C(0x8f037cc111cd6116), 1625, 1350}, /* memory.capnp:VirtualMemory.protect */
-    {UINT64_C(0xf969f171450497bc), UINT64_C(0xda3e912e253d49e5), 1835, 1633}, /* memory.capnp:VirtualMemory.reserve */
-    {UINT64_C(0xb4fcfc1cfe396f46), UINT64_C(0x81aac1b23bc6646f), 2114, 1843}, /* memory.capnp:VirtualMemory.commit */
-    {UINT64_C(0x9a4a68f9f2801cf1), UINT64_C(0x8a2ef4453098230d), 2356, 2121}, /* memory.capnp:VirtualMemory.decommit */
-    {UINT64_C(0xc9c43438c40cd1f7), UINT64_C(0xaae2faeb794ca8c6), 2561, 2365}, /* memory.capnp:VirtualMemory.query */
-    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3572, 3168}, /* memory.capnp:FrameAllocator.allocate */
-    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 3788, 3581}, /* memory.capnp:FrameAllocator.info */
-    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 3788, 4121}, /* memory.capnp:MemoryObject.info */
-    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4590, 4325}, /* memory.capnp:MemoryObject.read */
-    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 4892, 4595}, /* memory.capnp:MemoryObject.write */
-    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5097, 4898}, /* memory.capnp:MemoryObject.mapRead */
-    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5332, 5105}, /* memory.capnp:MemoryObject.mapWrite */
-    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5535, 5341}, /* memory.capnp:MemoryObject.mapExecute */
-    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6113, 5546}, /* memory.capnp:MemoryObject.slice */
+    {UINT64_C(0x82d7cfc72669a617), UINT64_C(0xf6e9043fd20140f7), 1495, 1042}, /* memory.capnp:VirtualMemory.unmap */
+    {UINT64_C(0xfc7c16d27fc7b6d1), UINT64_C(0x8f037cc111cd6116), 1804, 1501}, /* memory.capnp:VirtualMemory.protect */
+    {UINT64_C(0xf969f171450497bc), UINT64_C(0xda3e912e253d49e5), 2014, 1812}, /* memory.capnp:VirtualMemory.reserve */
+    {UINT64_C(0xb4fcfc1cfe396f46), UINT64_C(0x81aac1b23bc6646f), 2293, 2022}, /* memory.capnp:VirtualMemory.commit */
+    {UINT64_C(0x9a4a68f9f2801cf1), UINT64_C(0x8a2ef4453098230d), 2535, 2300}, /* memory.capnp:VirtualMemory.decommit */
+    {UINT64_C(0xc9c43438c40cd1f7), UINT64_C(0xaae2faeb794ca8c6), 2740, 2544}, /* memory.capnp:VirtualMemory.query */
+    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3751, 3347}, /* memory.capnp:FrameAllocator.allocate */
+    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 3967, 3760}, /* memory.capnp:FrameAllocator.info */
+    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 3967, 4300}, /* memory.capnp:MemoryObject.info */
+    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4769, 4504}, /* memory.capnp:MemoryObject.read */
+    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 5071, 4774}, /* memory.capnp:MemoryObject.write */
+    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5276, 5077}, /* memory.capnp:MemoryObject.mapRead */
+    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5511, 5284}, /* memory.capnp:MemoryObject.mapWrite */
+    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5714, 5520}, /* memory.capnp:MemoryObject.mapExecute */
+    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6292, 5725}, /* memory.capnp:MemoryObject.slice */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -188,36 +188,36 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x838004890e989ad9), 460, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* FrameAllocator.info$Params */
     {UINT64_C(0x839bac56094e61a3), 487, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.info$Params */
     {UINT64_C(0x8a2ef4453098230d), 512, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.decommit$Results */
-    {UINT64_C(0x8a873baaca4d01ee), 2856, 2567, 0, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* VirtualMemory */
-    {UINT64_C(0x8d36f25c0005e417), 2870, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Params */
-    {UINT64_C(0x8f037cc111cd6116), 2901, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.protect$Results */
-    {UINT64_C(0x9a4a68f9f2801cf1), 2931, 0, 8, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* VirtualMemory.decommit$Params */
-    {UINT64_C(0xa1e135933029a57e), 2961, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Results */
-    {UINT64_C(0xa2a2fc2174b09591), 3028, 0, 10, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* FrameAllocator.info$Results */
-    {UINT64_C(0xa8597afddeeebe6b), 3081, 0, 13, 6, 0, 0, 0, 0, {4, 1}, 1, false}, /* VirtualMemory.map$Params */
-    {UINT64_C(0xaae2faeb794ca8c6), 3113, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* VirtualMemory.query$Results */
-    {UINT64_C(0xaeb775abe94d420f), 3141, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.slice$Results */
-    {UINT64_C(0xb4f631dd2bc76eb6), 3936, 3793, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
-    {UINT64_C(0xb4fcfc1cfe396f46), 3951, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
-    {UINT64_C(0xb6e6266a17dbfb5b), 3979, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
-    {UINT64_C(0xb97509c84a28c1e3), 4028, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
-    {UINT64_C(0xbb1111fa0a2a62a3), 4070, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
-    {UINT64_C(0xbc492a3df513bb94), 4095, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
-    {UINT64_C(0xc07d77a709fbeb25), 6638, 6119, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
-    {UINT64_C(0xc49c1362cf31b2a0), 6651, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
-    {UINT64_C(0xc9c43438c40cd1f7), 6683, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
-    {UINT64_C(0xd9bb5b45dc740fd0), 6710, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
-    {UINT64_C(0xda3e912e253d49e5), 6736, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
-    {UINT64_C(0xe02602593a02095c), 6766, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
-    {UINT64_C(0xe0aec88abb785ca8), 6797, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
-    {UINT64_C(0xe11c23f3294e3d9b), 6826, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
-    {UINT64_C(0xe3d0ca797ac7ea19), 6854, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
-    {UINT64_C(0xec0f5f112890f0a1), 6985, 6913, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
-    {UINT64_C(0xf45919d78a727cf4), 7002, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
-    {UINT64_C(0xf6e9043fd20140f7), 7028, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
-    {UINT64_C(0xf969f171450497bc), 7056, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
-    {UINT64_C(0xfc7c16d27fc7b6d1), 7085, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
-    {UINT64_C(0xfca0684c9f5e2b66), 7114, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
+    {UINT64_C(0x8a873baaca4d01ee), 3035, 2746, 0, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* VirtualMemory */
+    {UINT64_C(0x8d36f25c0005e417), 3049, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Params */
+    {UINT64_C(0x8f037cc111cd6116), 3080, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.protect$Results */
+    {UINT64_C(0x9a4a68f9f2801cf1), 3110, 0, 8, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* VirtualMemory.decommit$Params */
+    {UINT64_C(0xa1e135933029a57e), 3140, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Results */
+    {UINT64_C(0xa2a2fc2174b09591), 3207, 0, 10, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* FrameAllocator.info$Results */
+    {UINT64_C(0xa8597afddeeebe6b), 3260, 0, 13, 6, 0, 0, 0, 0, {4, 1}, 1, false}, /* VirtualMemory.map$Params */
+    {UINT64_C(0xaae2faeb794ca8c6), 3292, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* VirtualMemory.query$Results */
+    {UINT64_C(0xaeb775abe94d420f), 3320, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.slice$Results */
+    {UINT64_C(0xb4f631dd2bc76eb6), 4115, 3972, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
+    {UINT64_C(0xb4fcfc1cfe396f46), 4130, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
+    {UINT64_C(0xb6e6266a17dbfb5b), 4158, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
+    {UINT64_C(0xb97509c84a28c1e3), 4207, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
+    {UINT64_C(0xbb1111fa0a2a62a3), 4249, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
+    {UINT64_C(0xbc492a3df513bb94), 4274, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
+    {UINT64_C(0xc07d77a709fbeb25), 6817, 6298, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
+    {UINT64_C(0xc49c1362cf31b2a0), 6830, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
+    {UINT64_C(0xc9c43438c40cd1f7), 6862, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
+    {UINT64_C(0xd9bb5b45dc740fd0), 6889, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
+    {UINT64_C(0xda3e912e253d49e5), 6915, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
+    {UINT64_C(0xe02602593a02095c), 6945, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
+    {UINT64_C(0xe0aec88abb785ca8), 6976, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
+    {UINT64_C(0xe11c23f3294e3d9b), 7005, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
+    {UINT64_C(0xe3d0ca797ac7ea19), 7033, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
+    {UINT64_C(0xec0f5f112890f0a1), 7164, 7092, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
+    {UINT64_C(0xf45919d78a727cf4), 7181, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
+    {UINT64_C(0xf6e9043fd20140f7), 7207, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
+    {UINT64_C(0xf969f171450497bc), 7235, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
+    {UINT64_C(0xfc7c16d27fc7b6d1), 7264, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
+    {UINT64_C(0xfca0684c9f5e2b66), 7293, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
 };
 
 const struct capn_meta_file memory_meta = {
