@@ -181,8 +181,8 @@ void model_taken_short(uint64_t submission);
 void model_sent(uint64_t submission, uint64_t cap);
 /* It is refused because of its answer. */
 void model_sent_broken(uint64_t submission);
-/* A program is about to write `value` into a word that threads park at. */
-void model_word(uint64_t pid, uint64_t address, uint32_t value);
+/* A program is about to write `value` into a word that threads park at, in the arena of `owner`. */
+void model_word(uint64_t owner, uint64_t address, uint32_t value);
 uint64_t model_time(void);
 /* The kernel posts a completion to `thread`; `head`: what lies at the result of a RECV. */
 void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
@@ -214,8 +214,10 @@ uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room);
 /* The tokens of calls that threads of `pid` took and have not returned. */
 uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room);
 bool model_is_alive(uint64_t pid);
-/* Whether a revoke through the delegation's handle ends edges that came through `grant`. */
-bool model_is_below(uint64_t handle, uint64_t grant);
+bool model_thread_is_gone(uint64_t thread);
+/* How many delegations from the edge that came through `grant` up to the handle's, which a revoke
+ * through it ends then; 0: it does not. */
+uint32_t model_depth_below(uint64_t handle, uint64_t grant);
 
 /* The verdict on the form of a submission, by the rules of abi/ring.h: 0 or a transport error. */
 int32_t model_wire(const struct sqe *sqe);

@@ -41,7 +41,6 @@ extern struct model_names model_carriers; /* that carry something and were taken
 
 /* model.c */
 struct model_submission *model_find(uint64_t submission);
-bool model_thread_is_gone(uint64_t thread);
 /* Whether what it asks for, a process or a thread with a handle, comes later. */
 bool model_is_spawn(const struct model_submission *submission);
 

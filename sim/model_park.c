@@ -21,6 +21,7 @@ enum {
 };
 
 static struct write {
+    uint64_t owner; /* thread in whose arena it lies */
     uint64_t pid;
     uint64_t address;
     uint32_t value;
@@ -32,14 +33,27 @@ static uint32_t parked_count;
 static uint64_t unparks[PARKED]; /* complete, in that order */
 static uint32_t unpark_count;
 
-void model_word(uint64_t pid, uint64_t address, uint32_t value)
+void model_word(uint64_t owner, uint64_t address, uint32_t value)
 {
     model_now++;
     if (write_count == WRITES) {
         model_disagree("the model has no room for another write");
         return;
     }
-    writes[write_count++] = (struct write){pid, address, value, model_now};
+    writes[write_count++] = (struct write){owner, owner >> 16, address, value, model_now};
+}
+
+/* Whether the word lay in the arena of a thread that is gone: something else may be there. */
+static bool word_is_gone(const struct model_submission *park)
+{
+    for (uint32_t i = write_count; park->sqe.cap.raw == 0 && i > 0; i--) {
+        const struct write *write = &writes[i - 1];
+
+        if (write->pid == park->pid && write->address == park->sqe.address) {
+            return model_thread_is_gone(write->owner);
+        }
+    }
+    return false;
 }
 
 /* The memory object whose word it names, by what its id is or was; 0: none, or it is not known. */
@@ -136,7 +150,7 @@ void model_park_dispatched(uint64_t name, struct model_submission *park)
     if (park->wire != TRANSPORT_OK || park->state != MODEL_TAKEN) {
         return;
     }
-    if (!word_was(park, park->sqe.value, false, &known)) {
+    if (!word_was(park, park->sqe.value, false, &known) && !word_is_gone(park)) {
         model_disagree("submission %llu waits at a word that%s did not hold its value",
                        (unsigned long long)name, known ? "" : " nobody wrote and");
     }
@@ -144,8 +158,8 @@ void model_park_dispatched(uint64_t name, struct model_submission *park)
         struct model_submission *unpark = model_find(unparks[i - 1]);
 
         if (same_word(unpark, park) && unpark->begun > park->begun &&
-            unpark->begun > word_held_until(park) && unpark->woken < unpark->sqe.value &&
-            unpark->woken < LIMIT_UNPARK) {
+            unpark->begun > word_held_until(park) && !word_is_gone(park) &&
+            unpark->woken < unpark->sqe.value && unpark->woken < LIMIT_UNPARK) {
             model_disagree("submission %llu waits, and %llu unparked after its word had changed: a "
                            "lost wake-up",
                            (unsigned long long)name, (unsigned long long)unparks[i - 1]);
@@ -217,6 +231,7 @@ void model_park_verdict(const struct model_actor *actor, uint64_t name,
         return;
     }
     was = word_was(park, (uint32_t)cqe->refusal.amount, false, &known);
+    known = known && !word_is_gone(park);
     switch (cqe->result) {
     case 0:
         woken_verdict(actor, name, park);
@@ -288,7 +303,7 @@ void model_park_revoked(uint64_t name, const struct model_submission *revoke, ui
             continue;
         }
         history = model_history(park->pid, park->sqe.cap.raw, park->begun, model_now);
-        if (history.held != NULL && model_is_below(handle, history.held->edge.grant)) {
+        if (history.held != NULL && model_depth_below(handle, history.held->edge.grant) != 0) {
             model_disagree("submission %llu: REVOKE is over, and %llu waits through what it took",
                            (unsigned long long)name, (unsigned long long)parked[i]);
         }

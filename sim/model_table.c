@@ -195,14 +195,16 @@ bool model_grant_is_dead(uint64_t grant, uint64_t time)
     return false;
 }
 
-bool model_is_below(uint64_t handle, uint64_t grant)
+uint32_t model_depth_below(uint64_t handle, uint64_t grant)
 {
     const struct delegation *delegation = delegation_find(grant);
+    uint32_t depth = 1;
 
     while (delegation != NULL && delegation->handle != handle) {
         delegation = delegation_find(delegation->parent);
+        depth++;
     }
-    return delegation != NULL;
+    return delegation == NULL ? 0 : depth;
 }
 
 void model_revoked(uint64_t handle)

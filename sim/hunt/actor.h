@@ -37,6 +37,7 @@ struct actor {
     uint32_t kept[ACTOR_KEPT]; /* ids of answers that it asked to keep; 0: none */
     uint32_t generation;       /* of the last one */
     bool gathers;              /* nothing enters the kernel until this act ends */
+    bool to_page;              /* kernel objects answer into a page that others unmap */
     uint64_t *last_name;       /* names of submissions are counted here */
     /* twin.c: */
     uint64_t listening; /* the receive under way; 0: it has completed */

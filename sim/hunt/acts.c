@@ -187,6 +187,7 @@ const struct act acts[] = {
     {"use a thread's handle", 3, act_thread_handle},
     {"map or unmap", 3, act_memory},
     {"allocate memory", 2, act_allocate},
+    {"have answers in a page that goes", 3, act_page_race},
     {"call a server", 16, act_call},
     {"receive", 16, act_receive},
     {"return", 16, act_return},

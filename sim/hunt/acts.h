@@ -48,6 +48,7 @@ void act_thread(struct actor *actor);
 void act_thread_handle(struct actor *actor);
 void act_memory(struct actor *actor);
 void act_allocate(struct actor *actor);
+void act_page_race(struct actor *actor);
 
 /* ---- acts_endpoint.c: calls of servers, and what servers do ---- */
 

@@ -26,12 +26,15 @@ struct target {
     uint8_t method;
 };
 
-/* A page of the memory that act_memory maps and unmaps. */
+/* The first page of the memory that act_memory maps and unmaps. */
+static uint64_t memory_first(const struct actor *actor)
+{
+    return (actor->start->ring & UINT64_C(0xfff00000000)) + UINT64_C(0x200000000000);
+}
+
 static uint64_t memory_page(struct actor *actor)
 {
-    uint64_t window = actor->start->ring & UINT64_C(0xfff00000000);
-
-    return window + UINT64_C(0x200000000000) + actor_below(actor, MEMORY_PAGES) * LIMIT_PAGE_BYTES;
+    return memory_first(actor) + actor_below(actor, MEMORY_PAGES) * LIMIT_PAGE_BYTES;
 }
 
 /* A CALL on a kernel object with `transfers` descriptors. */
@@ -65,7 +68,10 @@ static void call_object(struct actor *actor, struct target target, struct draft 
 
         memcpy(draft->piece.bytes + bytes + i * sizeof(transfer), &transfer, sizeof(transfer));
     }
-    if (actor_below(actor, 8) == 0) { /* outside the arena, where it may go away */
+    if (actor->to_page) {
+        sqe.result = memory_first(actor) + actor_below(actor, 4) * BLOCK_SMALL_BYTES;
+        result.bytes = NULL;
+    } else if (actor_below(actor, 8) == 0) { /* outside the arena, where it may go away */
         sqe.result = memory_page(actor) + LIMIT_PAGE_BYTES - actor_below(actor, 64) * 8;
         result.bytes = NULL;
     }
@@ -325,22 +331,22 @@ void act_allocate(struct actor *actor)
     call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
-void act_memory(struct actor *actor)
+/* Maps or unmaps these pages. */
+static void change_memory(struct actor *actor, bool maps, uint64_t address, uint64_t bytes)
 {
     struct target target = {actor_cap(actor, VIRTUAL_MEMORY_INTERFACE_ID).id,
                             VIRTUAL_MEMORY_INTERFACE_ID, 0};
-    uint64_t address = memory_page(actor);
-    uint64_t bytes = actor_below(actor, actor_below(actor, 16) == 0 ? 20 : 5) * LIMIT_PAGE_BYTES;
     struct draft draft;
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
 
-    if (actor_below(actor, 2) == 0) {
+    if (maps) {
         struct virtual_memory_map_params_builder params = virtual_memory_map_params_init(root);
 
         target.method = VIRTUAL_MEMORY_METHOD_MAP;
         virtual_memory_map_params_set_size_bytes(params, bytes);
-        virtual_memory_map_params_set_protection(params,
-                                                 (enum memory_protection)actor_below(actor, 4));
+        virtual_memory_map_params_set_protection(
+            params, actor_below(actor, 3) == 0 ? (enum memory_protection)actor_below(actor, 4)
+                                               : MEMORY_PROTECTION_READ_WRITE);
         virtual_memory_map_params_set_address_hint(params, address);
         virtual_memory_map_params_set_fixed(params, true);
     } else {
@@ -351,4 +357,38 @@ void act_memory(struct actor *actor)
         virtual_memory_unmap_params_set_size_bytes(params, bytes);
     }
     call_object(actor, target, &draft, &object, NULL, 0);
+}
+
+void act_memory(struct actor *actor)
+{
+    uint64_t address = memory_page(actor);
+    uint64_t bytes = actor_below(actor, actor_below(actor, 16) == 0 ? 20 : 5) * LIMIT_PAGE_BYTES;
+
+    change_memory(actor, actor_below(actor, 2) == 0, address, bytes);
+}
+
+/* Answers that bring an edge go into a page that comes and goes: one thread asks for some, another
+ * changes the page, as their luck has it. */
+void act_page_race(struct actor *actor)
+{
+    uint64_t times = 4 + actor_below(actor, 6);
+    bool asks = actor_below(actor, 2) == 0;
+
+    actor->gathers = true;
+    for (uint64_t i = 0; i < times; i++) {
+        if (!asks) {
+            change_memory(actor, i % 2 == 0, memory_first(actor), LIMIT_PAGE_BYTES);
+            actor_enter(actor, 1, ACT_TIMEOUT_SHORT_NS);
+            continue;
+        }
+        actor->to_page = true;
+        if (actor_below(actor, 4) == 0) {
+            act_create(actor);
+        } else {
+            act_mint(actor);
+        }
+        actor->to_page = false;
+    }
+    actor->gathers = false;
+    act_enter_some(actor);
 }

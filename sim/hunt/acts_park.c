@@ -15,16 +15,19 @@ enum {
 
 static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
 
+static uint64_t word_owner[MODEL_PROCESSES]; /* by pid: in whose arena its words lie */
+
 /* A word that all threads of the process know. */
 static uint32_t *word_of(struct actor *actor)
 {
     static uint8_t *first[MODEL_PROCESSES]; /* by pid: in the arena of the thread that came first */
     uint64_t place = actor->pid % MODEL_PROCESSES;
 
-    if (first[place] == NULL) {
+    if (first[place] == NULL || model_thread_is_gone(word_owner[place])) {
+        word_owner[place] = actor->thread;
         first[place] = actor->arena + LIMIT_ARENA_BYTES - WORDS_BYTES;
         for (unsigned i = 0; i < WORDS; i++) {
-            model_word(actor->pid, (uintptr_t)first[place] + i * sizeof(uint32_t), 0);
+            model_word(word_owner[place], (uintptr_t)first[place] + i * sizeof(uint32_t), 0);
             memset(first[place] + i * sizeof(uint32_t), 0, sizeof(uint32_t));
         }
     }
@@ -123,7 +126,7 @@ void act_park(struct actor *actor)
         case 2: {
             uint32_t value = (uint32_t)actor_below(actor, WORD_VALUES);
 
-            model_word(actor->pid, (uintptr_t)word, value);
+            model_word(word_owner[actor->pid % MODEL_PROCESSES], (uintptr_t)word, value);
             *(volatile uint32_t *)word = value;
             break;
         }

@@ -35,13 +35,14 @@ static bool pair_draw(struct actor *actor, struct pair *pair)
     uint32_t edge_count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
     struct pair found[PAIRS_MAX];
     uint32_t count = 0;
+    uint32_t depth_min = actor_below(actor, 3) == 0 ? 2 : 1; /* what was delegated again, perhaps */
 
     for (uint32_t i = 0; i < edge_count; i++) {
         for (uint32_t k = 0; k < edge_count && count < PAIRS_MAX &&
                              edges[i].interface_id == CAPABILITY_DELEGATION_INTERFACE_ID;
              k++) {
             if (edges[k].state == MODEL_EDGE_HELD && edges[k].grant != 0 &&
-                model_is_below(edges[i].object, edges[k].grant)) {
+                model_depth_below(edges[i].object, edges[k].grant) >= depth_min) {
                 found[count++] = (struct pair){edges[i].id, edges[k]};
             }
         }
