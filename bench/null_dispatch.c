@@ -87,7 +87,7 @@ unsigned null_dispatch_round(void)
     }
     ring_publish(&header->sq_tail, tail + AT_ONCE);
     (void)syscall(SYS_getppid);
-    if (kernel_syscall(&cpu, SYSCALL_CAP_ENTER, AT_ONCE, TIMEOUT_NONE) != AT_ONCE) {
+    if (kernel_syscall(AT_ONCE, TIMEOUT_NONE, &cpu, SYSCALL_CAP_ENTER) != AT_ONCE) {
         return 0;
     }
     for (uint32_t i = 0; i < AT_ONCE; i++) {

@@ -206,8 +206,8 @@ MUST_USE enum transport_error cap_table_insert_at(struct cap_table *table, uint3
                                                   const struct provenance *origin,
                                                   struct cap_id *id);
 
-/* The slot that `id` names, its edge held or buried; NULL: cap_table_id_error tells why. */
-static inline struct cap_slot *cap_table_resolve(const struct cap_table *table, struct cap_id id)
+/* The slot whose number is in `id`, whatever is in it; NULL: it has no memory. */
+static inline struct cap_slot *cap_table_slot(const struct cap_table *table, struct cap_id id)
 {
     uint32_t slot = cap_id_slot(id);
     struct cap_slot *page;
@@ -216,11 +216,33 @@ static inline struct cap_slot *cap_table_resolve(const struct cap_table *table, 
         return NULL;
     }
     page = table->page[slot / CAP_TABLE_PAGE_SLOTS];
-    if (UNLIKELY(page == NULL)) {
-        return NULL;
-    }
-    page += slot % CAP_TABLE_PAGE_SLOTS;
-    return LIKELY(page->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? page : NULL;
+    return LIKELY(page != NULL) ? page + slot % CAP_TABLE_PAGE_SLOTS : NULL;
+}
+
+/* The slot that `id` names, its edge held or buried; NULL: cap_table_id_error tells why. */
+static inline struct cap_slot *cap_table_resolve(const struct cap_table *table, struct cap_id id)
+{
+    struct cap_slot *slot = cap_table_slot(table, id);
+
+    return LIKELY(slot != NULL && slot->name == id.raw && id.raw >> CAP_SLOT_BITS != 0) ? slot
+                                                                                        : NULL;
+}
+
+/* Whether `slot` (cap_table_slot's) holds the edge `id` and that was never delegated: what
+ * cap_table_lookup finds mostly, with less to look at. A slot that has an object and the name of
+ * `id` was used, so that the generation is none of 0. */
+static inline bool cap_slot_is_plain(const struct cap_slot *slot, struct cap_id id)
+{
+    return LIKELY(slot != NULL && slot->name == id.raw && slot->edge.object != NULL &&
+                  slot->edge.grant == NULL);
+}
+
+/* Whether the edge `id` has left `slot` for sure: an edge with a later generation is there, or was,
+ * or will be. cap_table_id_error would say STALE_CAP. */
+static inline bool cap_slot_is_past(const struct cap_slot *slot, struct cap_id id)
+{
+    return LIKELY(slot != NULL && cap_id_generation(id) != 0 &&
+                  (id.raw | CAP_SLOT_MAX) < slot->name);
 }
 
 /* The id of an edge that cap_table_lookup found in its table. */

@@ -14,7 +14,8 @@
  * The kernel's own copy of everything that decides; shared memory only mirrors it.
  *
  * Who writes: the ring's own thread, on its CPU, takes without a lock (sq_head); whoever
- * posts holds the ring's lock (cq_tail). cq_head is believed by both: either's value was published
+ * posts holds the ring's lock (cq_tail), unless the thread is alone with it (ring_is_alone).
+ * cq_head is believed by both: either's value was published
  * by the user, and an older one only makes the kernel more careful.
  */
 struct ring {
@@ -124,6 +125,24 @@ static inline bool ring_is_single(const struct ring *ring)
            !ring->corrupt;
 }
 
+/*
+ * Whether the user has submitted one entry and consumed every completion, and nothing is under way:
+ * every submission before is completed. Then nobody else posts to this ring before the entry is
+ * accepted and given to somebody, and its own thread may post the completion without the lock
+ * (ring_post_alone). A poster who is not done yet has only the header's cq_tail left to write,
+ * which the user, who says that it has seen it, claims to have read: if that is a lie, the user
+ * alone finds an older index there.
+ */
+static inline bool ring_is_alone(const struct ring *ring)
+{
+    const struct ring_header *header = ring->header;
+    uint32_t head = ring->sq_head;
+
+    return LIKELY(ring_load_peer(&header->sq_tail) == head + 1 &&
+                  atomic_load_relaxed_u32(&ring->cq_tail) == head &&
+                  ring_load_peer(&header->cq_head) == head && !ring->corrupt);
+}
+
 /* The shared memory of entry `index`, from sq_head on: read each word once, atomically. */
 static inline const uint8_t *ring_peek(const struct ring *ring, uint32_t index)
 {
@@ -226,6 +245,23 @@ static inline void ring_posted(struct ring *ring, uint32_t tail)
 {
     atomic_store_relaxed_u32(&ring->cq_tail, tail);
     ring_publish(&ring->header->cq_tail, tail);
+}
+
+/* Accepts the one entry of a ring that is alone (ring_is_alone), of which the caller has read all
+ * it needs. Its completion's place is ring_post_place(ring, index), `index` what is returned. */
+MUST_USE static inline uint32_t ring_accept_alone(struct ring *ring)
+{
+    uint32_t head = ring->sq_head;
+
+    atomic_store_relaxed_u32(&ring->cq_head, head);
+    ring_accept(ring, head + 1);
+    return head;
+}
+
+/* Shows the user the completion of that entry, written at its place: `index` again. */
+static inline void ring_post_alone(struct ring *ring, uint32_t index)
+{
+    ring_posted(ring, index + 1);
 }
 
 /* Posts the completion of an accepted submission; cannot fail. */

@@ -22,7 +22,7 @@ EXPECT = [
     r"/^Breakpoint 1 at 0x[0-9a-f]+: file demos\/ipc_client\/ipc_client.c, line \d+/",
     r"/^#0  main \(.*\) at demos\/ipc_client\/ipc_client.c:\d+/",
     "process ipc-client, in the program",
-    r"/^#0  kernel_syscall \(cpu=.*, number=\d+.*\) at kernel\/\w+\/\w+\.[ch]:\d+/",
+    r"/^#0  kernel_syscall \(argument0=.*, cpu=.*, number=\d+.*\) at kernel\/\w+\/\w+\.[ch]:\d+/",
     r"/^#1  .* entry_syscall .* at kernel\/arch\/x86_64\/entry.S:\d+/",
     "process ipc-client, in the kernel",
     "---- the guest printed ----",

@@ -252,7 +252,7 @@ struct thread *rig_thread(void)
 
 static void way_syscall(struct cpu *cpu)
 {
-    int64_t result = kernel_syscall(cpu, rig.number, rig.argument[0], rig.argument[1]);
+    int64_t result = kernel_syscall(rig.argument[0], rig.argument[1], cpu, rig.number);
 
     arch_context_set_result(cpu->context, result);
     leave(RIG_PROGRAM);

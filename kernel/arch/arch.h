@@ -298,7 +298,7 @@ NORETURN void kernel_secondary_main(struct cpu *cpu);
 struct cpu *cpu_create(unsigned index);
 
 /* A system call of the current thread. Returns its result, or does not return (cpu_run). */
-int64_t kernel_syscall(struct cpu *cpu, uint64_t number, uint64_t argument0, uint64_t argument1);
+int64_t kernel_syscall(uint64_t argument0, uint64_t argument1, struct cpu *cpu, uint64_t number);
 
 /* An interrupt, already acknowledged. From a user: may not return (cpu_run). From arch_idle or
  * arch_interrupt_window (cpu->context is NULL): returns. */

@@ -22,6 +22,7 @@
 #include "abi/syscall.h"
 #include "core/assert.h"
 #include "core/string.h"
+#include "kernel/dispatch/lone.h"
 #include "kernel/dispatch/quick.h"
 #include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/submission.h"
@@ -258,11 +259,26 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     return enter_long(cpu, min_complete, timeout_ns);
 }
 
-static int64_t syscall_exit(struct cpu *cpu, uint64_t code, uint64_t scope)
+NOINLINE int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu)
+{
+    int64_t result = syscall_cap_enter(cpu, min_complete, timeout_ns);
+
+    irq_probe_end();
+    return result;
+}
+
+/* exit, and every number that is none. */
+static NOINLINE int64_t syscall_other(struct cpu *cpu, uint64_t number, uint64_t code,
+                                      uint64_t scope)
 {
     struct thread *thread = cpu->current;
 
+    if (number != SYSCALL_EXIT) {
+        irq_probe_end();
+        return TRANSPORT_NO_SYSCALL;
+    }
     if (scope != EXIT_THREAD && scope != EXIT_PROCESS) {
+        irq_probe_end();
         return TRANSPORT_BAD_ARGUMENT;
     }
     if (scope == EXIT_PROCESS) {
@@ -272,16 +288,16 @@ static int64_t syscall_exit(struct cpu *cpu, uint64_t code, uint64_t scope)
     thread_exit(cpu, thread, (int32_t)code);
 }
 
-int64_t kernel_syscall(struct cpu *cpu, uint64_t number, uint64_t argument0, uint64_t argument1)
+int64_t kernel_syscall(uint64_t argument0, uint64_t argument1, struct cpu *cpu, uint64_t number)
 {
-    int64_t result = TRANSPORT_NO_SYSCALL;
+    struct thread *thread = cpu->current;
 
     irq_probe_begin(IRQ_STRETCH_SYSCALL);
-    if (number == SYSCALL_CAP_ENTER) {
-        result = syscall_cap_enter(cpu, argument0, argument1);
-    } else if (number == SYSCALL_EXIT) {
-        result = syscall_exit(cpu, argument0, argument1);
+    if (UNLIKELY(number != SYSCALL_CAP_ENTER)) {
+        return syscall_other(cpu, number, argument0, argument1);
     }
-    irq_probe_end();
-    return result;
+    if (argument1 == TIMEOUT_NONE && argument0 == 1 && ring_is_alone(&thread->ring)) {
+        return lone_enter(cpu, thread);
+    }
+    return dispatch_enter(argument0, argument1, cpu);
 }

@@ -24,46 +24,11 @@
 #include "kernel/dispatch/quick.h"
 
 #include "core/assert.h"
+#include "kernel/dispatch/quick_call.h"
 #include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/quick_table.h"
 #include "kernel/ipc/handoff.h"
 #include "kernel/ipc/handoff_promise.h"
-
-/* Cap'n Proto's pointer to a structure without data and pointers, as the root of a message
- * (encoding, "Structs": the offset of a zero-sized one is -1). */
-#define ANSWER       UINT64_C(0x00000000fffffffc)
-#define ANSWER_BYTES 8
-
-_Static_assert(LIMIT_CALL_BYTES < 0x8000, "HANDOFF_FIXED leaves the bits of message_bytes");
-
-/* Whether `method` of the object behind `edge` is quick, and allowed as it is asked for. */
-static ALWAYS_INLINE bool edge_is_quick(const struct hold_edge *edge, const uint8_t *entry,
-                                        unsigned method)
-{
-    return edge->interface_id == quick_word(entry, offsetof(struct sqe, interface_id)) &&
-           edge->facet == CAP_FACET_ALL && method < 64 &&
-           (((const struct object *)edge->object)->type->quick >> method & 1) != 0;
-}
-
-/* Whether the buffers of a quick CALL are as usual; `*place` is where its answer goes. */
-static ALWAYS_INLINE bool buffers_are_quick(const struct thread *thread, const uint8_t *entry,
-                                            uint64_t first, uint64_t room, uint64_t **place)
-{
-    uint32_t message;
-    uint32_t result;
-
-    if (first >> 32 > LIMIT_CALL_BYTES || room < LIMIT_ANSWER_ROOM ||
-        !thread_arena_offset(thread, quick_word(entry, offsetof(struct sqe, message)), first >> 32,
-                             &message) ||
-        !thread_arena_offset(thread, quick_word(entry, offsetof(struct sqe, result)), room,
-                             &result) ||
-        result % ANSWER_BYTES != 0) {
-        return false;
-    }
-    *place = (uint64_t *)(void *)(thread->arena_page[result / LIMIT_PAGE_BYTES] +
-                                  result % LIMIT_PAGE_BYTES);
-    return true;
-}
 
 /* Writes the completion of `entry` to `place`. */
 static ALWAYS_INLINE void completion_write(struct cqe *place, const uint8_t *entry, int32_t result,
@@ -78,21 +43,16 @@ static ALWAYS_INLINE void completion_write(struct cqe *place, const uint8_t *ent
 /* Answers the shared `entry` and writes its completion to `place`, unless it is not usual. */
 static inline bool quick_call(struct thread *thread, const uint8_t *entry, struct cqe *place)
 {
-    uint64_t first = quick_word(entry, 0);
-    uint64_t room = quick_word(entry, offsetof(struct sqe, result_bytes)); /* and the answer's id */
     struct cap_id cap = {quick_word(entry, offsetof(struct sqe, cap))};
     const struct hold_edge *edge;
     uint64_t *answer;
 
-    if ((first & HANDOFF_FIXED) != OPCODE_CALL || room > LIMIT_ARENA_BYTES ||
-        quick_word(entry, offsetof(struct sqe, spare)) != 0 ||
-        !buffers_are_quick(thread, entry, first, room, &answer) ||
-        UNLIKELY(cap_table_lookup(&thread->process->table, cap, &edge) != TRANSPORT_OK) ||
-        !edge_is_quick(edge, entry, first >> 16 & UINT8_MAX)) {
+    if (UNLIKELY(cap_table_lookup(&thread->process->table, cap, &edge) != TRANSPORT_OK) ||
+        !quick_call_read(thread, entry, edge, &answer)) {
         return false;
     }
-    *answer = ANSWER;
-    completion_write(place, entry, ANSWER_BYTES, (struct refusal){0});
+    *answer = QUICK_ANSWER;
+    completion_write(place, entry, QUICK_ANSWER_BYTES, (struct refusal){0});
     return true;
 }
 
@@ -118,19 +78,14 @@ static ALWAYS_INLINE enum quick entry_finish(struct thread *thread, const uint8_
 static NOINLINE enum quick call_object(struct thread *thread, const uint8_t *entry,
                                        const struct hold_edge *edge)
 {
-    uint64_t first = quick_word(entry, 0);
-    uint64_t room = quick_word(entry, offsetof(struct sqe, result_bytes));
     uint64_t *answer;
 
-    if ((first & HANDOFF_FIXED) != OPCODE_CALL || room > LIMIT_ARENA_BYTES ||
-        quick_word(entry, offsetof(struct sqe, spare)) != 0 ||
-        !edge_is_quick(edge, entry, first >> 16 & UINT8_MAX) ||
-        !buffers_are_quick(thread, entry, first, room, &answer)) {
+    if (!quick_call_read(thread, entry, edge, &answer)) {
         spinlock_unlock(&thread->process->lock);
         return QUICK_NONE;
     }
-    *answer = ANSWER;
-    return entry_finish(thread, entry, ANSWER_BYTES, (struct refusal){0});
+    *answer = QUICK_ANSWER;
+    return entry_finish(thread, entry, QUICK_ANSWER_BYTES, (struct refusal){0});
 }
 
 /* A CALL through an id that is no edge, or an edge that is revoked, which is refused as by
@@ -138,17 +93,13 @@ static NOINLINE enum quick call_object(struct thread *thread, const uint8_t *ent
 static NOINLINE enum quick call_unusual(struct thread *thread, const uint8_t *entry,
                                         struct cap_id cap)
 {
-    uint64_t first = quick_word(entry, 0);
-    uint64_t room = quick_word(entry, offsetof(struct sqe, result_bytes));
     const struct hold_edge *edge;
-    enum transport_error error;
+    enum transport_error error = cap_table_lookup(&thread->process->table, cap, &edge);
 
-    error = cap_table_lookup(&thread->process->table, cap, &edge);
-    if (error == TRANSPORT_OK && ((const struct object *)edge->object)->type->quick != 0) {
+    if (error == TRANSPORT_OK) {
         return call_object(thread, entry, edge);
     }
-    if (error == TRANSPORT_OK || (first & HANDOFF_FIXED & ~HANDOFF_PASSING) != OPCODE_CALL ||
-        room > LIMIT_ARENA_BYTES || quick_word(entry, offsetof(struct sqe, spare)) != 0) {
+    if (!quick_call_is_refusable(entry)) {
         spinlock_unlock(&thread->process->lock);
         return QUICK_NONE;
     }
@@ -167,8 +118,8 @@ static NOINLINE enum quick call_submission(struct cpu *cpu, struct thread *threa
     const struct cap_slot *slot;
 
     spinlock_lock(&process->lock);
-    slot = cap_table_resolve(&process->table, cap);
-    if (UNLIKELY(slot == NULL || slot->edge.object == NULL || slot->edge.grant != NULL)) {
+    slot = cap_table_slot(&process->table, cap);
+    if (UNLIKELY(!cap_slot_is_plain(slot, cap))) {
         return call_unusual(thread, entry, cap);
     }
     if (((const struct object *)slot->edge.object)->type->quick == 0) {

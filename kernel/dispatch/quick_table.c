@@ -17,6 +17,7 @@
 #include "kernel/dispatch/quick_table.h"
 
 #include "core/assert.h"
+#include "kernel/dispatch/lone.h"
 
 /* Whether all but the first word that neither DUP nor RELEASE uses is zero; the slot too, which
  * needs a flag. */
@@ -30,12 +31,12 @@ static inline bool rest_is_zero(const uint8_t *entry)
 
 /* The slot of the edge `id` if neither its coming nor its going concerns anybody but the table.
  * Process lock held. */
-static inline struct cap_slot *slot_find(struct process *process, struct cap_id id)
+static ALWAYS_INLINE struct cap_slot *slot_find(struct process *process, struct cap_id id)
 {
-    struct cap_slot *slot = cap_table_resolve(&process->table, id);
+    struct cap_slot *slot = cap_table_slot(&process->table, id);
     const struct object_type *type;
 
-    if (UNLIKELY(slot == NULL || slot->edge.object == NULL || slot->edge.grant != NULL)) {
+    if (UNLIKELY(!cap_slot_is_plain(slot, id))) {
         return NULL;
     }
     type = ((const struct object *)slot->edge.object)->type;
@@ -63,18 +64,18 @@ static ALWAYS_INLINE enum quick complete(struct thread *thread, uint64_t user_da
     return QUICK_DONE;
 }
 
-enum quick quick_duplicate(struct thread *thread, const uint8_t *entry)
+/* The DUP: its edge is made, and the process's lock held. The id 0: it is not usual, and the lock
+ * is not held. */
+static ALWAYS_INLINE struct cap_id duplicate(struct process *process, const uint8_t *entry)
 {
-    struct process *process = thread->process;
-    uint64_t user_data = quick_word(entry, offsetof(struct sqe, user_data));
     struct cap_id source = {quick_word(entry, offsetof(struct sqe, cap))};
     struct cap_id id = {0};
     struct provenance *origin;
     struct cap_slot *slot;
 
-    if (quick_word(entry, 0) != OPCODE_DUP || !rest_is_zero(entry) ||
-        quick_word(entry, offsetof(struct sqe, facet)) != CAP_FACET_ALL) {
-        return QUICK_NONE;
+    if (UNLIKELY(quick_word(entry, 0) != OPCODE_DUP || !rest_is_zero(entry) ||
+                 quick_word(entry, offsetof(struct sqe, facet)) != CAP_FACET_ALL)) {
+        return id;
     }
     spinlock_lock(&process->lock);
     slot = slot_find(process, source);
@@ -83,38 +84,88 @@ enum quick quick_duplicate(struct thread *thread, const uint8_t *entry)
     }
     if (UNLIKELY(id.raw == 0)) {
         spinlock_unlock(&process->lock);
-        return QUICK_NONE;
+        return id;
     }
     object_ref(slot->edge.object);
-    *origin = process->duplicated;
-    origin->from_cap = source;
-    origin->at_ns = arch_clock_ns();
+    provenance_copy(origin, &process->duplicated, source, arch_clock_ns());
+    return id;
+}
+
+enum quick quick_duplicate(struct thread *thread, const uint8_t *entry)
+{
+    uint64_t user_data = quick_word(entry, offsetof(struct sqe, user_data));
+    struct cap_id id = duplicate(thread->process, entry);
+
+    if (UNLIKELY(id.raw == 0)) {
+        return QUICK_NONE;
+    }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    spinlock_unlock(&process->lock);
+    spinlock_unlock(&thread->process->lock);
     return complete(thread, user_data, id);
 }
 
-enum quick quick_release(struct thread *thread, const uint8_t *entry)
+int64_t lone_duplicate(struct cpu *cpu, struct thread *thread, const uint8_t *entry)
 {
-    struct process *process = thread->process;
-    uint64_t user_data = quick_word(entry, offsetof(struct sqe, user_data));
+    struct cap_id words[2] = {duplicate(thread->process, entry)};
+    uint32_t index;
+
+    if (UNLIKELY(words[0].raw == 0)) {
+        return lone_leave(cpu);
+    }
+    index = ring_accept_alone(&thread->ring);
+    spinlock_unlock(&thread->process->lock);
+    return lone_complete(cpu, thread, index, quick_word(entry, offsetof(struct sqe, user_data)), 0,
+                         words);
+}
+
+/* The RELEASE: its edge is gone from the table; the object it held, whose reference is the
+ * caller's, and the process's lock is held. NULL: it is not usual, and the lock is not held. */
+static ALWAYS_INLINE struct object *release(struct process *process, const uint8_t *entry)
+{
     struct cap_slot *slot;
     struct object *object;
 
-    if (quick_word(entry, 0) != OPCODE_RELEASE || !rest_is_zero(entry) ||
-        quick_word(entry, offsetof(struct sqe, interface_id)) != 0) {
-        return QUICK_NONE;
+    if (UNLIKELY(quick_word(entry, 0) != OPCODE_RELEASE || !rest_is_zero(entry) ||
+                 quick_word(entry, offsetof(struct sqe, interface_id)) != 0)) {
+        return NULL;
     }
     spinlock_lock(&process->lock);
     slot = slot_find(process, (struct cap_id){quick_word(entry, offsetof(struct sqe, cap))});
     if (UNLIKELY(slot == NULL)) {
         spinlock_unlock(&process->lock);
-        return QUICK_NONE;
+        return NULL;
     }
     object = slot->edge.object;
     cap_table_vacate(&process->table, slot);
+    return object;
+}
+
+enum quick quick_release(struct thread *thread, const uint8_t *entry)
+{
+    uint64_t user_data = quick_word(entry, offsetof(struct sqe, user_data));
+    struct object *object = release(thread->process, entry);
+
+    if (UNLIKELY(object == NULL)) {
+        return QUICK_NONE;
+    }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    spinlock_unlock(&process->lock);
+    spinlock_unlock(&thread->process->lock);
     object_unref(object);
     return complete(thread, user_data, (struct cap_id){0});
+}
+
+int64_t lone_release(struct cpu *cpu, struct thread *thread, const uint8_t *entry)
+{
+    struct object *object = release(thread->process, entry);
+    uint64_t user_data;
+    uint32_t index;
+
+    if (UNLIKELY(object == NULL)) {
+        return lone_leave(cpu);
+    }
+    user_data = quick_word(entry, offsetof(struct sqe, user_data));
+    index = ring_accept_alone(&thread->ring);
+    spinlock_unlock(&thread->process->lock);
+    object_unref(object);
+    return lone_complete(cpu, thread, index, user_data, 0, lone_nothing);
 }

@@ -223,10 +223,10 @@ static bool faults_are_good(const struct command *command, const struct total *t
 static void results_print(void)
 {
     printf("by the short ways: %" PRIu64 " quick, %" PRIu64 " with a switch, %" PRIu64
-           " without, %" PRIu64 " of a batch, %" PRIu64 " pairs\n",
+           " without, %" PRIu64 " of a batch, %" PRIu64 " alone, %" PRIu64 " pairs\n",
            hunt_report->short_count[HUNT_SHORT_QUICK], hunt_report->short_count[HUNT_SHORT_SWITCH],
            hunt_report->short_count[HUNT_SHORT_DONE], hunt_report->short_count[HUNT_SHORT_QUEUE],
-           hunt_report->pairs);
+           hunt_report->short_count[HUNT_SHORT_LONE], hunt_report->pairs);
     puts("completions by opcode and result:");
     for (unsigned opcode = 0; opcode <= OPCODE_COUNT; opcode++) {
         bool any = false;

@@ -34,6 +34,7 @@ enum hunt_short {
     HUNT_SHORT_SWITCH, /* quick_submission, with a switch */
     HUNT_SHORT_DONE,   /* the same, the last before a wait, without a switch */
     HUNT_SHORT_QUEUE,  /* the same, any other */
+    HUNT_SHORT_LONE,   /* lone_enter, with nothing else */
     HUNT_SHORT_COUNT,
 };
 

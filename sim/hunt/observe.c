@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "kernel/arch/host/machine.h"
+#include "kernel/dispatch/lone.h"
 #include "kernel/dispatch/quick.h"
+#include "kernel/ipc/handoff.h"
 #include "kernel/ipc/handoff_promise.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"
@@ -29,6 +31,7 @@ enum {
 /* What a CPU is doing, as far as the hunt knows. */
 struct doing {
     struct model_actor actor;
+    bool in_lone;                /* in the shortest way */
     bool in_short;               /* in the short way, */
     struct model_actor accepted; /* which accepted this one last, an UNPARK and the PARK behind it
                                     as one: it is the UNPARK that completes others */
@@ -62,6 +65,14 @@ enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint3
                                    struct thread **next);
 enum quick __real_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
 enum quick __wrap_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
+int64_t __real_lone_enter(struct cpu *cpu, struct thread *thread);
+int64_t __wrap_lone_enter(struct cpu *cpu, struct thread *thread);
+int64_t __real_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu);
+int64_t __wrap_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu);
+enum quick __real_handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                               const struct hold_edge *edge, uint32_t left, struct thread **next);
+enum quick __wrap_handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                               const struct hold_edge *edge, uint32_t left, struct thread **next);
 void __real_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
@@ -217,6 +228,7 @@ static void short_end(void)
 void observe_leaves(void)
 {
     if (doing_here()->in_short) {
+        doing_here()->in_lone = false;
         short_end();
         hunt_report->short_count[HUNT_SHORT_SWITCH]++;
     }
@@ -276,6 +288,51 @@ enum quick __wrap_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, st
         if (!inside) {
             short_end();
         }
+    }
+    return quick;
+}
+
+/* The shortest way ends where its thread leaves the kernel, or in one of the two functions below.
+ */
+static bool lone_end(void)
+{
+    bool was_lone = doing_here()->in_lone;
+
+    if (was_lone) {
+        doing_here()->in_lone = false;
+        short_end();
+    }
+    return was_lone;
+}
+
+int64_t __wrap_lone_enter(struct cpu *cpu, struct thread *thread)
+{
+    int64_t result;
+
+    if (way_is_long()) {
+        return __real_dispatch_enter(1, TIMEOUT_NONE, cpu);
+    }
+    short_begin();
+    doing_here()->in_lone = true;
+    result = __real_lone_enter(cpu, thread);
+    hunt_report->short_count[HUNT_SHORT_LONE] += lone_end();
+    return result;
+}
+
+int64_t __wrap_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu)
+{
+    (void)lone_end();
+    return __real_dispatch_enter(min_complete, timeout_ns, cpu);
+}
+
+enum quick __wrap_handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                               const struct hold_edge *edge, uint32_t left, struct thread **next)
+{
+    enum quick quick = __real_handoff_call(cpu, thread, shared, edge, left, next);
+
+    if (lone_end()) {
+        hunt_report->short_count[HUNT_SHORT_SWITCH] += quick == QUICK_SWITCH;
+        hunt_report->short_count[HUNT_SHORT_DONE] += quick == QUICK_WAIT || quick == QUICK_DONE;
     }
     return quick;
 }

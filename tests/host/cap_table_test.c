@@ -58,10 +58,26 @@ static enum transport_error insert(uint64_t badge)
     return error;
 }
 
+/* The two questions that decide most lookups agree with the lookup. */
+static void questions_compare(struct cap_id id, enum transport_error error)
+{
+    const struct cap_slot *slot = cap_table_slot(&table, id);
+
+    assert_int_equal(cap_slot_is_plain(slot, id), error == TRANSPORT_OK);
+    if (cap_slot_is_past(slot, id)) {
+        assert_int_equal(error, TRANSPORT_STALE_CAP);
+    }
+    if (error == TRANSPORT_STALE_CAP && cap_id_generation(id) != CAP_GENERATION_MAX) {
+        assert_true(cap_slot_is_past(slot, id));
+    }
+}
+
 static void compare(const struct given *expected)
 {
     const struct hold_edge *edge;
     enum transport_error error = cap_table_lookup(&table, expected->id, &edge);
+
+    questions_compare(expected->id, error);
 
     if (expected->held) {
         assert_int_equal(error, TRANSPORT_OK);
@@ -127,7 +143,17 @@ static void test_ids_never_given(void **state)
         struct cap_id id = {test_random_u64(&random)};
 
         if (!cap_id_equal(id, given[0].id)) {
-            assert_int_not_equal(cap_table_lookup(&table, id, &edge), TRANSPORT_OK);
+            enum transport_error error = cap_table_lookup(&table, id, &edge);
+
+            assert_int_not_equal(error, TRANSPORT_OK);
+            questions_compare(id, error);
+        }
+    }
+    for (uint32_t slot = 0; slot <= CAP_TABLE_WINDOW + 1; slot++) {
+        for (uint64_t generation = 0; generation < 3; generation++) {
+            struct cap_id id = cap_id_make(slot, generation);
+
+            questions_compare(id, cap_table_lookup(&table, id, &edge));
         }
     }
     teardown();

@@ -180,6 +180,46 @@ static void test_repair(void **state)
     assert_int_equal(ring_completions(&ring), 1);
 }
 
+/* Alone is a ring with one entry and nothing else, neither under way nor unread. What is posted
+ * then is what ring_post would have posted. */
+static void test_alone(void **state)
+{
+    struct sqe sqe;
+    uint32_t index;
+
+    (void)state;
+    assert_false(ring_is_alone(&ring)); /* no entry */
+    submit(1);
+    assert_true(ring_is_alone(&ring));
+    submit(2);
+    assert_false(ring_is_alone(&ring)); /* two */
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    assert_false(ring_is_alone(&ring)); /* one under way */
+    complete(1);
+    assert_false(ring_is_alone(&ring)); /* its completion unread */
+    ring_publish(&shared.header.cq_head, 2);
+    assert_false(ring_is_alone(&ring)); /* read before it came */
+    ring_publish(&shared.header.cq_head, 1);
+    assert_true(ring_is_alone(&ring));
+    index = ring_accept_alone(&ring);
+    assert_int_equal(index, 1);
+    assert_int_equal(shared.header.sq_head, 2);
+    assert_int_equal(ring_reserved(&ring), 1);
+    assert_int_equal(ring.cq_head, 1); /* believed: the place is free */
+    assert_int_equal(ring_check(&ring), 0);
+    ring_post_place(&ring, index)->user_data = 2;
+    ring_post_alone(&ring, index);
+    assert_int_equal(shared.header.cq_tail, 2);
+    assert_int_equal(cq()[1].user_data, 2);
+    assert_int_equal(ring_completions(&ring), 1);
+    assert_int_equal(ring_check(&ring), 0);
+    ring_publish(&shared.header.cq_head, 2);
+    ring_publish(&shared.header.sq_tail, 1000);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    ring_publish(&shared.header.sq_tail, 3);
+    assert_false(ring_is_alone(&ring)); /* failed closed */
+}
+
 /* The tick takes what is safe and stops before the first submission that is not, for good. */
 static void test_tick(void **state)
 {
@@ -522,6 +562,7 @@ int main(void)
         cmocka_unit_test_setup(test_impossible_head_fails_closed, setup),
         cmocka_unit_test_setup(test_promised_completions_survive_corruption, setup),
         cmocka_unit_test_setup(test_repair, setup),
+        cmocka_unit_test_setup(test_alone, setup),
         cmocka_unit_test_setup(test_tick, setup),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_smallest),

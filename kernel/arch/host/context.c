@@ -112,7 +112,7 @@ void host_user_call(uint64_t argument0, uint64_t argument1, uint64_t number, uin
     if (number == HINT_NUMBER) {
         context->result = machine.now_ns;
     } else {
-        arch_context_set_result(context, kernel_syscall(cpu, number, argument0, argument1));
+        arch_context_set_result(context, kernel_syscall(argument0, argument1, cpu, number));
     }
     arch_context_resume(context);
 }

@@ -9,9 +9,10 @@
  *
  * System call. SYSCALL leaves RIP in rcx and RFLAGS in r11 and switches no stack. Interrupts are
  * off (FMASK), so the only things that can interrupt the first instructions have stacks of their
- * own. What the C calling convention would lose is stored in the thread's context, which the stack
- * pointer names for those few stores; everything else is dead by the ABI (abi/syscall.h). When
- * kernel_syscall returns, the callee-saved registers still hold the user's values.
+ * own. What the C calling convention would lose is stored in the thread's context, which r8 names
+ * for those stores; like it, everything else is dead by the ABI (abi/syscall.h). The arguments stay
+ * in the registers that they came in. When kernel_syscall returns, the callee-saved registers still
+ * hold the user's values.
  *
  * SYSRET's pitfalls: (1) a non-canonical return address faults in the kernel on some CPUs, with the
  * user's stack pointer loaded; the address is tested before, and LIMIT_USER_MAX keeps the last user
@@ -39,24 +40,20 @@
     .balign 64
 entry_syscall:
     swapgs
-    movq %rsp, %gs:CPU_USER_STACK
-    movq %gs:CPU_CONTEXT, %rsp
-    movq %rcx, CONTEXT_RIP(%rsp)
-    movq %gs:CPU_USER_STACK, %rcx
-    movq %r11, CONTEXT_RFLAGS(%rsp)
-    movq %rcx, CONTEXT_RSP(%rsp)
-    movq %rbx, CONTEXT_RBX(%rsp)
-    movq %rbp, CONTEXT_RBP(%rsp)
-    movq %r12, CONTEXT_R12(%rsp)
-    movq %r13, CONTEXT_R13(%rsp)
-    movq %r14, CONTEXT_R14(%rsp)
-    movq %r15, CONTEXT_R15(%rsp)
-    movl $CONTEXT_SAVED_SYSCALL, CONTEXT_SAVED(%rsp)
+    movq %gs:CPU_CONTEXT, %r8
+    movq %rsp, CONTEXT_RSP(%r8)
     movq %gs:CPU_STACK_TOP, %rsp
-    movq %rsi, %rcx
-    movq %rdi, %rdx
-    movq %rax, %rsi
-    movq %gs:CPU_SELF, %rdi
+    movq %rcx, CONTEXT_RIP(%r8)
+    movq %r11, CONTEXT_RFLAGS(%r8)
+    movq %rbx, CONTEXT_RBX(%r8)
+    movq %rbp, CONTEXT_RBP(%r8)
+    movq %r12, CONTEXT_R12(%r8)
+    movq %r13, CONTEXT_R13(%r8)
+    movq %r14, CONTEXT_R14(%r8)
+    movq %r15, CONTEXT_R15(%r8)
+    movl $CONTEXT_SAVED_SYSCALL, CONTEXT_SAVED(%r8)
+    movq %rax, %rcx
+    movq %gs:CPU_SELF, %rdx
     call kernel_syscall
     movq %gs:CPU_CONTEXT, %rdi
 

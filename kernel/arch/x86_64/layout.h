@@ -50,11 +50,10 @@
 
 /* ---- struct cpu as entry.S sees it through GS ---- */
 
-#define CPU_SELF       0
-#define CPU_STACK_TOP  8
-#define CPU_USER_STACK 16
-#define CPU_TABLES     24
-#define CPU_CONTEXT    256
+#define CPU_SELF      0
+#define CPU_STACK_TOP 8
+#define CPU_TABLES    16
+#define CPU_CONTEXT   256
 
 /* ---- struct arch_context ---- */
 
