@@ -48,7 +48,7 @@ HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/
 # Scenes of tests/scenes that the host kernel runs too, without those of their processes that need a
 # real processor (one that interrupts a loop, an address space that is a program's alone), and the
 # test programs that they start.
-HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths delegation \
+HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths crowd delegation \
     endpoint-errors endpoints exhaustion fault-endpoint forged kin mapping-parts opcodes park passing peers pipeline quota races ring sessions \
     slices spawn-abuse starved unusual vanish)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames

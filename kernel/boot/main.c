@@ -50,6 +50,7 @@ struct shutdown {
     uint64_t frames_before; /* in use before init's plan was made */
     unsigned rounds;
     bool waits_for_all; /* the end of init is not the end of the others */
+    struct process *at; /* to be killed next, referenced; NULL: none is left */
 };
 
 static struct cpu boot_cpu;
@@ -128,12 +129,18 @@ static NORETURN void machine_end(void)
     arch_power_off(success);
 }
 
-/* Runs after init has ended: kills the rest and waits for every frame. */
+/* Runs after init has ended: kills the rest, one in each step, and waits for every frame. What
+ * those make that are not killed yet comes behind them and is met too. */
 static bool shutdown_step(struct job *job)
 {
     (void)job;
     if (shutdown.rounds++ == 0) {
-        process_kill_all(shutdown.init);
+        shutdown.at = process_next(NULL);
+    }
+    if (shutdown.at != NULL) {
+        process_kill(shutdown.at, &(struct process_exit){.kind = EXIT_KIND_KILLED});
+        shutdown.at = process_next(shutdown.at);
+        return true;
     }
     if (process_count() == 0 && shootdown_quarantine_frames() == 0 && revocations_running() == 0 &&
         memory_objects_dying() == 0 && endpoints_closing() == 0) {

@@ -615,7 +615,8 @@ static bool spawn_step(struct job *job)
         spawn_fail(spawn, STATUS_REVOKED);
         return false;
     }
-    if ((spawn->caller != NULL && spawn->operation == NULL) || process_is_dying(spawn->process)) {
+    if ((spawn->caller != NULL && (spawn->operation == NULL || process_is_dying(spawn->caller))) ||
+        process_is_dying(spawn->process)) {
         spawn_fail(spawn, STATUS_CANCELLED);
         return false;
     }

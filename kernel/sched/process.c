@@ -12,10 +12,11 @@
  * Invariants (process_check):
  *  1. The capability table's own.
  *  2. live_count is the length of `threads`; thread_count is at least live_count.
- *  3. Nobody waits for a process that has ended and left the list of all.
+ *  3. Nobody waits for a process that has ended and left.
  *  4. The table's quota is what the account has in use of LEDGER_SLOTS.
  *
- * Locks: processes_lock for the list of all, then one process's, then ring locks below it.
+ * Locks: processes_lock for the list of all and the tree by pid, then one process's, then ring
+ * locks below it.
  */
 #include "kernel/sched/process.h"
 
@@ -43,7 +44,7 @@ static struct list processes;
 static unsigned processes_alive;
 static void (*empty_hook)(void); /* called once, when none is alive */
 static uint64_t last_pid;        /* atomic */
-static uint64_t last_place;      /* in the list */
+static struct key_tree processes_by_pid;
 
 static void process_destroy(struct object *object);
 static bool process_revoke(struct object *object, struct revoke_step *step);
@@ -58,6 +59,7 @@ const struct object_type process_type = {
 void processes_init(void)
 {
     list_init(&processes);
+    processes_by_pid = (struct key_tree){.root = NULL}; /* the host restarts kernels */
     kmem_cache_init(&process_cache, "process", sizeof(struct process));
 }
 
@@ -116,7 +118,8 @@ enum status process_create(const struct account_plan *plan, unsigned priority,
                   process_end_answer);
     list_init(&process->orphans);
     spinlock_lock(&processes_lock);
-    process->place = ++last_place;
+    process->by_pid.key = process->pid;
+    key_tree_insert(&processes_by_pid, &process->by_pid);
     list_push_back(&processes, &process->all_node);
     processes_alive++;
     spinlock_unlock(&processes_lock);
@@ -441,7 +444,11 @@ static void teardown_finish(struct process *process)
     void (*empty)(void) = NULL;
 
     spinlock_lock(&processes_lock);
-    list_remove(&process->all_node);
+    process->left = true;
+    key_tree_remove(&processes_by_pid, &process->by_pid);
+    if (process->walkers == 0) {
+        list_remove(&process->all_node);
+    }
     spinlock_unlock(&processes_lock);
     object_unref(&process->object);
     spinlock_lock(&processes_lock);
@@ -533,24 +540,28 @@ static bool process_revoke(struct object *object, struct revoke_step *step)
                             step);
 }
 
+/* The walk of `after` leaves it; the node that it leads to. The lock is held. */
+static struct list_node *walk_on(struct process *after)
+{
+    struct list_node *node = list_next(&processes, &after->all_node);
+
+    ASSERT(after->walkers > 0);
+    if (--after->walkers == 0 && after->left) {
+        list_remove(&after->all_node);
+    }
+    return node;
+}
+
 struct process *process_next(struct process *after)
 {
     struct process *next = NULL;
     struct list_node *node;
 
     spinlock_lock(&processes_lock);
-    if (after != NULL && list_node_is_linked(&after->all_node)) {
-        node = list_next(&processes, &after->all_node);
-    } else {
-        /* From the beginning, or behind one that left: the list is in the order of making. */
-        node = list_first(&processes);
-        while (node != NULL && after != NULL &&
-               CONTAINER_OF(node, struct process, all_node)->place <= after->place) {
-            node = list_next(&processes, node);
-        }
-    }
+    node = after == NULL ? list_first(&processes) : walk_on(after);
     if (node != NULL) {
         next = CONTAINER_OF(node, struct process, all_node);
+        next->walkers++;
         object_ref(&next->object);
     }
     spinlock_unlock(&processes_lock);
@@ -563,34 +574,16 @@ struct process *process_next(struct process *after)
 struct process *process_find(uint64_t pid)
 {
     struct process *found = NULL;
+    struct key_node *node;
 
     spinlock_lock(&processes_lock);
-    for (struct list_node *node = list_first(&processes); node != NULL && found == NULL;
-         node = list_next(&processes, node)) {
-        struct process *process = CONTAINER_OF(node, struct process, all_node);
-
-        if (process->pid == pid) {
-            object_ref(&process->object);
-            found = process;
-        }
+    node = key_tree_find(&processes_by_pid, pid);
+    if (node != NULL) {
+        found = CONTAINER_OF(node, struct process, by_pid);
+        object_ref(&found->object);
     }
     spinlock_unlock(&processes_lock);
     return found;
-}
-
-void process_kill_all(const struct process *except)
-{
-    struct list_node *node;
-
-    spinlock_lock(&processes_lock);
-    for (node = list_first(&processes); node != NULL; node = list_next(&processes, node)) {
-        struct process *process = CONTAINER_OF(node, struct process, all_node);
-
-        if (process != except) {
-            process_kill(process, &(struct process_exit){.kind = EXIT_KIND_KILLED});
-        }
-    }
-    spinlock_unlock(&processes_lock);
 }
 
 unsigned process_count(void)
@@ -614,8 +607,7 @@ unsigned process_check(struct process *process)
     } else if (list_check(&process->threads, LIMIT_THREADS, &live) != 0 ||
                live != process->live_count || process->thread_count < live) {
         broken = 2;
-    } else if (process->state == PROCESS_ENDED && !list_node_is_linked(&process->all_node) &&
-               !list_is_empty(&process->waits[PROCESS_WAIT_END].waiters)) {
+    } else if (process->left && !list_is_empty(&process->waits[PROCESS_WAIT_END].waiters)) {
         broken = 3;
     } else if (process->account != NULL && !process->account_closed &&
                account_line(process->account, LEDGER_SLOTS).used != process->table.quota) {

@@ -9,6 +9,7 @@
 #define KERNEL_SCHED_PROCESS_H
 
 #include "core/cap_table.h"
+#include "core/key_tree.h"
 #include "kernel/ipc/wait.h"
 #include "kernel/mem/vspace.h"
 #include "kernel/object/memory_space.h"
@@ -55,8 +56,11 @@ struct process {
     struct account *account; /* process lock once it is DYING; NULL: closed */
     struct vspace vspace;
     struct memory_space memory;
-    struct list_node all_node; /* processes_lock */
-    uint64_t place;            /* processes_lock: grows along the list */
+    /* processes_lock: */
+    struct list_node all_node; /* until it has left and nobody's walk stands at it */
+    struct key_node by_pid;    /* until it has left */
+    unsigned walkers;          /* of process_next, at it */
+    bool left;                 /* it has ended: what follows is none of others' business */
 
     struct spinlock lock; /* rank process, by pid */
     /* lock: */
@@ -158,15 +162,17 @@ void process_wait(struct process *process, enum process_wait what, struct operat
 /* Calls `hook` once no process is left, from the last one's teardown or at once. */
 void processes_when_empty(void (*hook)(void));
 
-/* The process made after `after` (NULL: the first) that has not ended, referenced; NULL: there is
- * none. Takes over the caller's reference of `after`. One made meanwhile is seen. */
+/*
+ * A walk over all processes in the order of their making: the one after `after` (NULL: the first),
+ * referenced; NULL: there is none, and the walk is over. Takes over the caller's reference of
+ * `after`. One made meanwhile is seen; one that ends while a walk stands at it may be. Each step
+ * is as long as the next, however many there are; who begins a walk goes on to its end.
+ */
 struct process *process_next(struct process *after);
 
 /* The process `pid`, referenced, if it has not ended; NULL: there is none. */
 struct process *process_find(uint64_t pid);
 
-/* Kills every process but `except`. */
-void process_kill_all(const struct process *except);
 unsigned process_count(void);
 
 /* 0, or the number of the first broken invariant of process.c; takes its lock. */

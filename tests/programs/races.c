@@ -13,6 +13,8 @@
  *              of a thread that ends while they are sent
  *   asker      that thread's process
  *   leavers    a thread ends between two of its promised calls: none is sent after that
+ *   crowd      many processes: a revocation walks over them while some end, and the rest is left
+ *              for the end of the machine
  *   watchers   asks what a process uses in every moment of its end
  *
  * Scene "races" on one CPU, two and four; tests/host/machine_races_test.c under many schedules.
@@ -43,6 +45,7 @@ enum {
     ASKERS = 12,
     PROMISED = 24,
     WATCHED = 4,
+    CROWD = 24,
     LEFT = 32,      /* calls promised by who leaves */
     LEFT_SENT = 12, /* of these, what two steps of sending them come to */
     MESSAGE_BYTES = 64,
@@ -658,6 +661,50 @@ static void leavers(struct check *check)
     gate_end(check, &gate);
 }
 
+/* ---- crowd ----------------------------------------------------------------------------------- */
+
+/* Each of them holds one edge of what is lent. Every second one ends while it is taken back, so the
+ * walk meets some that are gone when it goes on. */
+static void crowd(struct check *check)
+{
+    struct cap_id spawner = check_held(check, "process-spawner");
+    struct rt_ring *ring = &check->rt->ring;
+    struct process_handle child[CROWD];
+    struct client wait[CROWD];
+    struct rt_delegated lent;
+    struct process_grant grant;
+    struct process_end end;
+    int32_t edges;
+
+    CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &lent, NULL),
+                TRANSPORT_OK);
+    grant = giving_grant("null", lent.cap);
+    for (unsigned i = 0; i < CROWD; i++) {
+        if (!CHECK_EQUAL(check, spawn(check->rt, spawner, "idle", 1, &grant, 1, &child[i]),
+                         TRANSPORT_OK)) {
+            return;
+        }
+    }
+    for (unsigned i = 0; i < CROWD; i += 2) {
+        client_open(&wait[i], check->rt, child[i].cap, CLIENT_ROOM_SMALL);
+        (void)process_handle_kill_request(&wait[i].call);
+        CHECK_EQUAL(check, client_submit(&wait[i]), TRANSPORT_OK);
+    }
+    edges = rt_revoke(ring, lent.handle, NULL, NULL);
+    CHECK(check, edges > CROWD / 2 && edges <= CROWD + 1); /* the parent's too */
+    for (unsigned i = 0; i < CROWD; i++) {
+        if (i % 2 == 0) {
+            CHECK_EQUAL(check, client_finish(&wait[i]), TRANSPORT_OK);
+            (void)client_close(&wait[i]);
+            CHECK_EQUAL(check, process_client_wait(check->rt, child[i], &end), TRANSPORT_OK);
+            CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_KILLED);
+        }
+        giving_release(check, child[i].cap);
+    }
+    giving_release(check, lent.cap);
+    giving_release(check, lent.handle);
+}
+
 /* ---- watchers -------------------------------------------------------------------------------- */
 
 /* What a process has goes back while somebody counts it: each answer is of one moment, and the last
@@ -719,6 +766,8 @@ int main(struct rt *rt)
         loans(&check);
     } else if (rt_name_is(rt, "leavers")) {
         leavers(&check);
+    } else if (rt_name_is(rt, "crowd")) {
+        crowd(&check);
     } else if (rt_name_is(rt, "watchers")) {
         watchers(&check);
     } else {
