@@ -25,7 +25,8 @@
  *
  * A thread runs on one loan at a time, lends to one, and only a thread at a tail runs; a loan ends
  * at its lender's side. Ending it in the middle leaves two chains: the second one's head pays with
- * its own context. The walk to the head is bounded by SCHED_LOANS_MAX.
+ * its own context. A loan is worth what its payer has left: whoever would run on it when that is
+ * nothing ends it, and runs at its own cost. The walk to the head is bounded by SCHED_LOANS_MAX.
  *
  * Invariants of a context (sched_context_check), for a limited one:
  *  1. left_ns <= budget_ns <= period_ns.

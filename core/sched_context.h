@@ -52,6 +52,12 @@ void sched_context_renew(struct sched_context *context, uint64_t now_ns);
 /* Charges `ran_ns`. What is more than there is becomes debt. */
 void sched_context_charge(struct sched_context *context, uint64_t ran_ns);
 
+/* `context` if it has a budget, else NULL. */
+static inline struct sched_context *sched_limited(struct sched_context *context)
+{
+    return context->budget_ns != 0 ? context : NULL;
+}
+
 /* How long may be run now: 0 until sched_context_renew_at. SCHED_UNLIMITED: without limit. */
 MUST_USE uint64_t sched_context_left(const struct sched_context *context);
 

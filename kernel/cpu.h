@@ -53,8 +53,8 @@ struct cpu {
     struct deadline_heap timers;
     bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;
-    uint64_t run_start_ns; /* from when on the current thread is not charged; if limited */
-    bool limited;          /* the current thread runs on a budget */
+    struct sched_context *payer; /* on whose budget the current thread runs; NULL: on none */
+    uint64_t run_start_ns;       /* from when on the payer is not charged */
     uint64_t timer_armed_ns;
 
     /* Work done for others since somebody set this to 0, in bytes of messages delivered, which cost

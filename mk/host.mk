@@ -49,11 +49,11 @@ HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/
 # real processor (one that interrupts a loop, an address space that is a program's alone), and the
 # test programs that they start.
 HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths crowd delegation \
-    endpoint-errors endpoints exhaustion fault-endpoint forged kin mapping-parts opcodes park passing peers pipeline quota races ring sessions \
+    endpoint-errors endpoints exhaustion fault-endpoint forged kin loans mapping-parts opcodes park passing peers pipeline quota races ring sessions \
     slices spawn-abuse starved unusual vanish)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames
 HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps capset console_paths delegates endpoint_errors endpoints \
-    exhaust faults forged kin opcodes park parts passing peers pipeline quota races ring sessions slices spawn_abuse spin starved trial \
+    exhaust faults forged kin loans opcodes park parts passing peers pipeline quota races ring sessions slices spawn_abuse spin starved trial \
     unusual vanish)
 HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))

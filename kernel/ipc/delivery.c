@@ -44,6 +44,9 @@ void received_remove(struct operation *call)
     spinlock_lock(lock);
     list_remove(&call->received_node);
     spinlock_unlock(lock);
+    if (call->receiver != NULL && UNLIKELY(thread_lends_to(call->owner, call->receiver))) {
+        sched_lent_for(call->owner, call->receiver);
+    }
     call->receiver = NULL;
     call->orphaned_in = NULL;
 }

@@ -22,8 +22,10 @@
  *
  * The switch. If the peer waits on this CPU for just this completion, it is not queued: the CPU
  * goes straight to it, on what is left of the waiting thread's quantum. A caller lends its server
- * time and priority until it is ready again, in whatever way (core/sched_context.c); one that is
- * queued has become ready before it could lend.
+ * time and priority until the answer is given or it is ready again, in whatever way
+ * (core/sched_context.c); one that is queued has become ready before it could lend. Who pays for
+ * the CPU stays the same over a switch; where it would not, because one of the two runs on a budget
+ * that is not lent, the peer is queued.
  *
  * Each word of the entry is read once from shared memory, atomically, where it is needed.
  *
@@ -35,13 +37,13 @@
  * it, the entry is done as all others are: looked up, pinned, the process given back, the endpoint
  * locked. They leave for the peer themselves and do not return.
  *
- * A loan is made only if it makes a difference: both run without a budget, or there is no switch,
- * so it is for a caller that is more urgent than its server. Terms that are changed while a call is
- * under way count from the next one on.
+ * A loan is made only if it makes a difference: for a caller that is more urgent than its server,
+ * or if a budget or another loan is in it. Terms that are changed while a call is under way count
+ * from the next one on.
  *
  * Locks: process, and inside it the endpoint's, if it is free, and the ring's; or process, given
- * back, then the endpoint's; inside that the rings of server and client, one at a time; given back;
- * the run queue, to lend. What can fail: nothing here.
+ * back, then the endpoint's; inside that the rings of server and client, one at a time, then the
+ * run queue, to lend; given back. What can fail: nothing here.
  */
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
@@ -53,20 +55,32 @@
 /* The same with one transfer. */
 #define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)
 
-/* The current thread, which waits, lends what it runs on to its server, which runs now: on time
- * without limit, as it does itself (may_switch), so that only a greater priority makes a
- * difference. One that is queued is ready again, and has nobody to end a loan; if it cannot lend,
- * each runs on its own. */
-static ALWAYS_INLINE void lend(struct cpu *cpu, struct thread *thread, struct thread *server)
+/* lend, where it makes a difference or may be refused. */
+static NOINLINE bool lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server)
 {
-    if (LIKELY(thread->share.lender == NULL && thread->share.priority <= server->share.priority)) {
-        return;
-    }
+    bool lent;
+
     spinlock_lock(&cpu->run_lock);
-    if (LIKELY(!thread->task.node.queued)) {
-        (void)!sched_lend(&thread->share, &server->share);
-    }
+    lent = LIKELY(!thread->task.node.queued) && sched_lend(&thread->share, &server->share);
     spinlock_unlock(&cpu->run_lock);
+    if (LIKELY(lent || !payer_changes(cpu, server))) {
+        return true;
+    }
+    sched_thread_ready(server);
+    return false;
+}
+
+/* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
+ * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own.
+ * False: that changes who pays, and the server is queued instead. Under the endpoint's lock, so
+ * that no answer comes before the loan that it ends. */
+static ALWAYS_INLINE bool lend(struct cpu *cpu, struct thread *thread, struct thread *server)
+{
+    return LIKELY(thread->share.lender == NULL &&
+                  thread->share.priority <= server->share.priority &&
+                  ((uintptr_t)cpu->payer | server->time.budget_ns |
+                   (uintptr_t)server->share.lender) == 0) ||
+           lend_closely(cpu, thread, server);
 }
 
 /* ---- CALL --------------------------------------------------------------------------------------
@@ -207,10 +221,10 @@ static ALWAYS_INLINE bool call_meet(struct cpu *cpu, struct thread *thread, cons
                  sizeof(struct endpoint_message) + buffers->message_bytes <= receive->result_bytes);
     receive->target = NULL;
     message_deliver(server, receive->result_offset, &message);
-    straight = receive_complete(cpu, server, call, receive, buffers->message_bytes, thread);
+    straight = receive_complete(cpu, server, call, receive, buffers->message_bytes, thread) &&
+               lend(cpu, thread, server);
     spinlock_unlock(&endpoint->lock);
     if (LIKELY(straight)) {
-        lend(cpu, thread, server);
         thread_switch(cpu, thread, server);
     }
     return true;
@@ -437,10 +451,12 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     }
     spinlock_lock(&calling.endpoint->lock);
     quick = call_one(cpu, thread, shared, &calling, &buffers, next, &passed);
+    if (quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
+        *next = NULL;
+        quick = QUICK_WAIT;
+    }
     spinlock_unlock(&calling.endpoint->lock);
-    if (LIKELY(quick == QUICK_SWITCH)) {
-        lend(cpu, thread, *next);
-    } else if (quick == QUICK_NONE) {
+    if (quick == QUICK_NONE) {
         object_unref(passed.edge.object);
         object_unref(calling.target);
     }
@@ -474,10 +490,11 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
         object_ref(calling.target);
         quick = call_rest(cpu, thread, left - 1, &rest, next);
     }
-    spinlock_unlock(&calling.endpoint->lock);
-    if (LIKELY(quick == QUICK_SWITCH)) {
-        lend(cpu, thread, *next);
+    if (quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
+        *next = NULL;
+        quick = QUICK_WAIT;
     }
+    spinlock_unlock(&calling.endpoint->lock);
     if (UNLIKELY(run || quick == QUICK_NONE)) {
         object_unref(calling.target);
     }

@@ -262,6 +262,9 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
     (void)endpoint_retire(&answering->endpoint->queues, call->endpoint_record.token_slot);
     operation_let_go(answering->endpoint, call);
     if (call->answer != 0) {
+        if (thread_lends_to(client, thread)) {
+            sched_lent_for(client, thread);
+        }
         if (kept_answer(cpu, answering, cap, &promised)) {
             promised_send(cpu, &promised);
         }
@@ -273,6 +276,9 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
                          (uint32_t)answering->passes << CQE_CAPS_SHIFT);
     call_release(client, call);
     straight = wait_end(cpu, client, waits, false);
+    if (UNLIKELY(!straight && thread_lends_to(client, thread))) {
+        sched_lent_for(client, thread); /* it waits for something else as well */
+    }
     spinlock_unlock(&client->ring_lock);
     return straight;
 }

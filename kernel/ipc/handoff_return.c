@@ -54,8 +54,9 @@ COLD void handoff_closed(struct endpoint *endpoint)
 }
 
 /* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
- * completes. wait_end's result. Endpoint lock held. */
-static ALWAYS_INLINE bool call_complete(struct cpu *cpu, struct operation *call, uint64_t first,
+ * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
+static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
+                                        struct operation *call, uint64_t first,
                                         const struct thread *waits)
 {
     struct thread *client = call->owner;
@@ -73,6 +74,9 @@ static ALWAYS_INLINE bool call_complete(struct cpu *cpu, struct operation *call,
         operation_push(client, call, OPERATION_CALL);
     }
     straight = wait_end(cpu, client, waits, false);
+    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
+        sched_lent_for(client, server); /* it waits for something else as well */
+    }
     spinlock_unlock(&client->ring_lock);
     return straight;
 }
@@ -109,7 +113,7 @@ static ALWAYS_INLINE bool answer(struct cpu *cpu, struct thread *thread,
     endpoint_land(&returning->endpoint->queues, &call->endpoint_record,
                   call->endpoint_record.token_slot);
     operation_let_go(returning->endpoint, call);
-    return call_complete(cpu, call, returning->first, waits);
+    return call_complete(cpu, thread, call, returning->first, waits);
 }
 
 /* Nobody calls: the receive waits. */
@@ -322,7 +326,7 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     endpoint_push_receiver(queues, &receive->endpoint_record);
     message_copy(client, call->result_offset, thread, returning.buffers.message, bytes);
     endpoint_land(queues, &call->endpoint_record, endpoint_token_slot(token));
-    straight = call_complete(cpu, call, returning.first, thread);
+    straight = call_complete(cpu, thread, call, returning.first, thread);
     spinlock_unlock(&endpoint->lock);
     if (LIKELY(straight)) {
         thread_switch(cpu, thread, client);

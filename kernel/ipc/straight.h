@@ -33,7 +33,14 @@ static ALWAYS_INLINE bool wait_begin(struct thread *thread)
     return true;
 }
 
-/* may_switch for one that runs on its lender's time, or when somebody is ready. */
+/* Whether `to` runs on another budget than the current thread does, or on one where that has none:
+ * the CPU is picked anew then, which looks at what is left. */
+static ALWAYS_INLINE bool payer_changes(const struct cpu *cpu, const struct thread *to)
+{
+    return sched_limited(sched_payer(&to->share)) != cpu->payer;
+}
+
+/* may_switch where a budget or a loan may be in it, or when somebody is ready. */
 static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const struct thread *from,
                                                const struct thread *to, bool lends)
 {
@@ -46,8 +53,7 @@ static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const stru
         .time_left_ns = SCHED_UNLIMITED,
     };
 
-    if (cpu->reschedule || cpu->limited || to->time.budget_ns != 0 || to->exiting ||
-        (to->share.lender != NULL && sched_payer(&to->share)->budget_ns != 0)) {
+    if (cpu->reschedule || to->exiting || (!lends && payer_changes(cpu, to))) {
         return false;
     }
     if (LIKELY(ready == 0)) {
@@ -60,9 +66,9 @@ static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const stru
 }
 
 /* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
- * came, and runs at the priority of `from` too if that `lends`. The queue is read without its lock:
- * who is queued by another CPU at this moment sends an IPI. On a budget, its own or its lender's,
- * the CPU is picked anew, which looks at what is left of it. */
+ * came, and runs at the priority of `from` too if that `lends`, and then at its cost (lend in
+ * handoff.c). The queue is read without its lock: who is queued by another CPU at this moment sends
+ * an IPI. */
 static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
                                      const struct thread *to, bool lends)
 {
@@ -72,7 +78,7 @@ static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread 
     }
     /* All are mostly 0: one test. */
     return LIKELY((to->time.budget_ns | (uintptr_t)to->share.lender | cpu->run_queue.ready_mask |
-                   cpu->reschedule | cpu->limited | to->exiting) == 0) ||
+                   cpu->reschedule | (uintptr_t)cpu->payer | to->exiting) == 0) ||
            may_switch_closely(cpu, from, to, lends);
 }
 

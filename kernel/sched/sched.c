@@ -7,6 +7,11 @@
  * finds it empty sets `idle` under the same lock, so the waker either sees the task taken or sends
  * the IPI that ends the CPU's idling.
  *
+ * Time is charged to cpu->payer, whose budget the current thread began on. A direct switch leaves
+ * it as it is (payer_changes in kernel/ipc/straight.h). When a loan ends under a thread that runs
+ * on it, the CPU looks soon (cpu->reschedule here, an interrupt there), charges whom it began on,
+ * and picks anew.
+ *
  * Invariants (sched_check):
  *  1. The run queue's own (core/run_queue).
  *  2. The timer heap's own (core/deadline_heap).
@@ -18,7 +23,8 @@
  * budget; it is stopped by a fault. At rest, when no CPU is in the middle of anything: exactly one,
  * or it is current.
  *  7. Its own time and its loans hold (core/sched_context.c): no time comes from nothing.
- *  5. A thread that is queued or runs lends to nobody (task_begin).
+ *  8. A thread that is queued or runs lends to nobody (task_begin).
+ *  9. At rest: whom a thread lends to has taken a call of it that is not answered.
  *
  * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: nothing. A timer lies in
  * the thread or the operation that it is for, which its process has paid for, so there is room for
@@ -107,6 +113,31 @@ void task_start(struct task *task)
     }
 }
 
+/* On whose budget the thread runs when it runs; NULL: on none. run_lock held. */
+static struct sched_context *thread_payer(const struct thread *thread)
+{
+    return sched_limited(sched_payer(&thread->share));
+}
+
+/* What the thread lent is over; whether its CPU must be told: who runs on it, if a budget is in it,
+ * is picked again, and goes on at another's cost. run_lock held. */
+static bool loan_over(struct cpu *cpu, struct thread *thread)
+{
+    const struct sched_share *borrower = thread->share.borrower;
+    bool limited;
+
+    if (borrower == NULL) {
+        return false;
+    }
+    limited = thread_payer(thread) != NULL;
+    sched_loan_end(&thread->share);
+    limited = limited || sched_limited(sched_payer(borrower)) != NULL;
+    if (UNLIKELY(limited) && cpu == arch_cpu_this()) {
+        cpu->reschedule = true;
+    }
+    return limited;
+}
+
 void sched_thread_ready(struct thread *thread)
 {
     struct cpu *cpu = thread->task.cpu;
@@ -116,8 +147,8 @@ void sched_thread_ready(struct thread *thread)
     if (deadline_node_is_queued(&thread->timer.node)) {
         deadline_heap_remove(&cpu->timers, &thread->timer.node);
     }
-    sched_loan_end(&thread->share);
-    notify = task_queue(cpu, &thread->task);
+    notify = loan_over(cpu, thread);
+    notify |= task_queue(cpu, &thread->task);
     spinlock_unlock(&cpu->run_lock);
     if (notify) {
         cpu_notify(cpu, IPI_RESCHEDULE);
@@ -172,10 +203,11 @@ void sched_requeue_below(struct cpu *cpu, struct thread *thread, unsigned most)
 /* ---- budgets and loans -------------------------------------------------------------------------
  */
 
-/* Charges what the current thread has run since it was charged last. run_lock held. */
+/* Charges what the current thread has run since it was charged last, to whom it began on.
+ * run_lock held. */
 static void time_charge(struct cpu *cpu, uint64_t now_ns)
 {
-    sched_context_charge(sched_payer(&cpu->current->share), now_ns - cpu->run_start_ns);
+    sched_context_charge(cpu->payer, now_ns - cpu->run_start_ns);
     cpu->run_start_ns = now_ns;
 }
 
@@ -184,18 +216,37 @@ static void time_expired(struct timer *timer)
     task_start(&CONTAINER_OF(timer, struct thread, time_timer)->task);
 }
 
-/* Whether the thread may run: its payer has time, which then ends its quantum too. Else it is off
- * the queue until the payer's next period. run_lock held. */
-static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
+/* Whose budget the thread is about to run on, renewed; NULL: none. A loan is worth what its payer
+ * has left: with nothing it is over, and the thread runs at its own cost. run_lock held. */
+static struct sched_context *payer_begin(struct thread *thread, uint64_t now_ns)
 {
-    struct sched_context *payer = sched_payer(&thread->share);
-    uint64_t left;
+    struct sched_context *payer = thread_payer(thread);
 
-    cpu->limited = payer->budget_ns != 0;
-    if (LIKELY(!cpu->limited)) {
-        return true;
+    if (LIKELY(payer == NULL)) {
+        return NULL;
     }
     sched_context_renew(payer, now_ns);
+    if (sched_context_left(payer) == 0 && thread->share.lender != NULL) {
+        sched_loan_end(thread->share.lender);
+        payer = thread_payer(thread);
+        if (payer != NULL) {
+            sched_context_renew(payer, now_ns);
+        }
+    }
+    return payer;
+}
+
+/* Whether the thread may run: its payer has time, which then ends its quantum too. Else it is off
+ * the queue until its own next period. run_lock held. */
+static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
+{
+    struct sched_context *payer = payer_begin(thread, now_ns);
+    uint64_t left;
+
+    cpu->payer = payer;
+    if (LIKELY(payer == NULL)) {
+        return true;
+    }
     left = sched_context_left(payer);
     thread->time_timer.expired = time_expired;
     if (left == 0 && !process_is_dying(thread->process) && !thread->exiting) {
@@ -207,6 +258,21 @@ static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
         cpu->quantum_end_ns = now_ns + left;
     }
     return true;
+}
+
+void sched_lent_for(struct thread *lender, const struct thread *borrower)
+{
+    struct cpu *cpu = lender->task.cpu;
+    bool notify = false;
+
+    spinlock_lock(&cpu->run_lock);
+    if (lender->share.borrower == &borrower->share) {
+        notify = loan_over(cpu, lender);
+    }
+    spinlock_unlock(&cpu->run_lock);
+    if (notify) {
+        cpu_notify(cpu, IPI_RESCHEDULE);
+    }
 }
 
 void sched_lent_back(struct thread *thread)
@@ -354,11 +420,11 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     highest = run_queue_highest(&cpu->run_queue);
     own = task_priority(&current->task);
     cpu->running_priority = own; /* its terms may have changed */
-    if (UNLIKELY((sched_payer(&current->share)->budget_ns != 0) != cpu->limited)) {
+    if (UNLIKELY(thread_payer(current) != cpu->payer)) {
         leave = true; /* and is picked again on the new ones */
-    } else if (UNLIKELY(cpu->limited)) {
+    } else if (UNLIKELY(cpu->payer != NULL)) {
         time_charge(cpu, now_ns);
-        leave = sched_context_left(sched_payer(&current->share)) == 0;
+        leave = sched_context_left(cpu->payer) == 0;
     }
     if (process_is_dying(current->process)) {
         leave = true;
@@ -385,9 +451,10 @@ static ALWAYS_INLINE void current_leave(struct cpu *cpu)
     if (current != NULL) {
         irq_probe_leave();
         arch_context_save(&current->context);
-        if (UNLIKELY(cpu->limited)) {
+        if (UNLIKELY(cpu->payer != NULL)) {
             spinlock_lock(&cpu->run_lock);
             time_charge(cpu, arch_clock_ns());
+            cpu->payer = NULL;
             spinlock_unlock(&cpu->run_lock);
         }
         cpu->current = NULL;
@@ -429,17 +496,16 @@ static bool task_begin(struct cpu *cpu, struct task *task)
 {
     uint64_t now_ns;
 
-    cpu->running_priority = task_priority(task);
-    if (task->kind != TASK_THREAD) {
-        return true;
+    if (task->kind == TASK_THREAD) {
+        ASSERT(CONTAINER_OF(task, struct thread, task)->share.borrower == NULL);
+        now_ns = arch_clock_ns();
+        cpu->quantum_end_ns = now_ns + sched_quantum_ns;
+        if (!time_begin(cpu, CONTAINER_OF(task, struct thread, task), now_ns)) {
+            return false;
+        }
+        timer_arm(cpu, cpu->quantum_end_ns);
     }
-    ASSERT(CONTAINER_OF(task, struct thread, task)->share.borrower == NULL);
-    now_ns = arch_clock_ns();
-    cpu->quantum_end_ns = now_ns + sched_quantum_ns;
-    if (!time_begin(cpu, CONTAINER_OF(task, struct thread, task), now_ns)) {
-        return false;
-    }
-    timer_arm(cpu, cpu->quantum_end_ns);
+    cpu->running_priority = task_priority(task); /* after its loan, which may just have ended */
     return true;
 }
 
@@ -515,6 +581,24 @@ unsigned sched_check(struct cpu *cpu)
     return broken;
 }
 
+/* Whether the thread lends to nobody, or to one that has taken a call of it. */
+static bool loan_has_call(const struct thread *thread)
+{
+    const struct list *received;
+    struct list_node *node;
+
+    if (thread->share.borrower == NULL) {
+        return true;
+    }
+    received = &CONTAINER_OF(thread->share.borrower, struct thread, share)->received;
+    for (node = list_first(received); node != NULL; node = list_next(received, node)) {
+        if (CONTAINER_OF(node, struct operation, received_node)->owner == thread) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned sched_thread_check(const struct thread *thread, bool at_rest)
 {
     const struct cpu *home = thread->task.cpu;
@@ -530,6 +614,8 @@ unsigned sched_thread_check(const struct thread *thread, bool at_rest)
     if (states > 1 || (at_rest && (states == 1) == (home->current == thread))) {
         return 6;
     }
-    return sched_context_check(&thread->time) != 0 || sched_share_check(&thread->share) != 0 ? 7
-                                                                                             : 0;
+    if (sched_context_check(&thread->time) != 0 || sched_share_check(&thread->share) != 0) {
+        return 7;
+    }
+    return at_rest && !loan_has_call(thread) ? 9 : 0;
 }

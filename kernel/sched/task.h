@@ -103,6 +103,10 @@ NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 /* A waiting thread of this CPU is about to run without being queued: what it lent is over. */
 void sched_lent_back(struct thread *thread);
 
+/* The call that the loan was made for is over: if `lender`, of any CPU, lends to `borrower`, it
+ * does not any more. Endpoint locks may be held. */
+void sched_lent_for(struct thread *lender, const struct thread *borrower);
+
 /* A thread that retires has nothing to do with anybody's time any more. */
 void sched_thread_leave(struct thread *thread);
 

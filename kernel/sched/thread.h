@@ -179,6 +179,13 @@ static inline bool thread_arena_offset(const struct thread *thread, uint64_t add
     return true;
 }
 
+/* Whether `lender`, of any CPU, seems to lend to `borrower`: sched_lent_for makes sure. */
+static inline bool thread_lends_to(const struct thread *lender, const struct thread *borrower)
+{
+    return atomic_load_relaxed_word(&lender->share.borrower) ==
+           (uint64_t)(uintptr_t)&borrower->share;
+}
+
 /* A completion was posted while the thread waits: makes it ready if that satisfies its wait.
  * ring_lock held. */
 void thread_posted(struct thread *thread);

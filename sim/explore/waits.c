@@ -335,6 +335,11 @@ void sched_lent_back(struct thread *thread)
     (void)thread;
 }
 
+struct sched_context *sched_payer(const struct sched_share *share)
+{
+    return share->own;
+}
+
 static void handoff_begin(void)
 {
     memset(&header, 0, sizeof(header));

@@ -23,7 +23,8 @@ void act_enter_some(struct actor *actor)
     /* As most programs wait, which is what the kernel's short ways are for. The first thread of all
      * must not wait for ever. */
     if (way == 1 && actor->under_way != 0 && actor->thread != hunt_thread_name(1, 1)) {
-        actor_enter(actor, 1, TIMEOUT_NONE);
+        actor_enter(actor, actor->under_way > 1 && actor_below(actor, 3) == 0 ? 2 : 1,
+                    TIMEOUT_NONE);
         return;
     }
     switch (way) {

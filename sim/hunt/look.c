@@ -339,6 +339,9 @@ void look_under(const struct spinlock *lock, const struct model_actor *actor)
         process_look(actor, process);
     } else if (lock->rank == LOCK_RANK_ENDPOINT) {
         endpoint_look(actor, CONTAINER_OF(lock, struct endpoint, lock));
+        if (machine.current->current != NULL) {
+            sched_look_loan(machine.current->current);
+        }
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
         sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);

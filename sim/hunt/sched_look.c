@@ -4,7 +4,7 @@
  * nothing. How long each thread ran is measured apart from the kernel, from the moment its context
  * is loaded to the moment it is saved. The law, for a thread on a budget:
  *
- *   measured <= charged (used_ns)         else it ran for nothing
+ *   measured <= charged (used_ns)         else it ran for nothing; while nobody runs on it
  *   given <= budget * periods begun       else time was made
  *
  * and given + debt == used + left, which sched_context_check asserts. What a thread runs on
@@ -106,7 +106,7 @@ static void budget_look(const struct known *place)
                        (unsigned long long)time->given_ns, (unsigned long long)periods,
                        (unsigned long long)time->budget_ns);
     }
-    if (thread->task.cpu->current != thread && place->measured_ns > time->used_ns) {
+    if (thread->task.cpu->payer != time && place->measured_ns > time->used_ns) {
         model_disagree("thread %llu of process %llu ran %llu ns and was charged %llu",
                        (unsigned long long)thread->id, (unsigned long long)thread->process->pid,
                        (unsigned long long)place->measured_ns, (unsigned long long)time->used_ns);
@@ -133,4 +133,22 @@ void sched_look_thread(const struct thread *thread, bool at_rest)
                        (unsigned long long)thread->process->pid);
     }
     budget_look(place);
+}
+
+void sched_look_loan(const struct thread *thread)
+{
+    const struct sched_share *lender = thread->share.lender;
+    struct list_node *node;
+
+    if (lender == NULL || machine.count != 1) {
+        return; /* on another CPU a call may be just about to end */
+    }
+    for (node = list_first(&thread->received); node != NULL;
+         node = list_next(&thread->received, node)) {
+        if (&CONTAINER_OF(node, struct operation, received_node)->owner->share == lender) {
+            return;
+        }
+    }
+    model_disagree("thread %llu of process %llu runs on a loan, and has answered its call",
+                   (unsigned long long)thread->id, (unsigned long long)thread->process->pid);
 }

@@ -13,4 +13,7 @@ void sched_look_ended(const void *thread);
 /* Looks at one thread, unless a lock of its is held; `at_rest`: every CPU is idle. */
 void sched_look_thread(const struct thread *thread, bool at_rest);
 
+/* Looks at whose time the current thread of a CPU runs on, as an endpoint's lock is given back. */
+void sched_look_loan(const struct thread *thread);
+
 #endif
