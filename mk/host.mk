@@ -20,7 +20,7 @@ HOST_TESTS_OF_msan := $(filter-out tests/host/machine_%,$(HOST_TEST_SOURCES))
 HOST_TESTS_OF_plain := $(HOST_TEST_SOURCES)
 
 # The test that stands in for the kernel's allocators.
-HOST_TEST_WRAP_machine_failures_test := -Wl,--wrap=frame_alloc,--wrap=kmem_alloc
+HOST_TEST_WRAP_machine_failures_test := -Wl,--wrap=frame_alloc,--wrap=frame_run_take,--wrap=kmem_alloc
 
 # What its tests are linked with; the little that those with threads need, so that no more is built.
 HOST_TEST_LIBRARIES_plain := libtestsupport.a libtestschema.a libmkmanifest.a libkernel_host.a \
@@ -48,12 +48,12 @@ HOST_PROGRAM_FOLDERS := $(if $(wildcard kernel/arch/host/*.c),$(filter services/
 # Scenes of tests/scenes that the host kernel runs too, without those of their processes that need a
 # real processor (one that interrupts a loop, an address space that is a program's alone), and the
 # test programs that they start.
-HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths crowd delegation \
+HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset console-paths contiguous crowd delegation \
     endpoint-errors endpoints exhaustion fault-endpoint forged kin loans mapping-parts opcodes park passing peers pipeline quota races ring sessions \
     slices spawn-abuse starved unusual vanish)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames
 HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps capset console_paths delegates endpoint_errors endpoints \
-    exhaust faults forged kin loans opcodes park parts passing peers pipeline quota races ring sessions slices spawn_abuse spin starved trial \
+    exhaust faults forged kin loans opcodes park parts passing peers pipeline quota races ring runs sessions slices spawn_abuse spin starved trial \
     unusual vanish)
 HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))

@@ -10,6 +10,9 @@ $C.interfaceDocs(["Lifetime:", "Minted by:"]);
 const objectReadMax :UInt32 = 32768;
 # Most bytes of one MemoryObject.read or write.
 
+const contiguousMax :UInt32 = 16777216;
+# Most bytes of a contiguous object.
+
 enum Protection {
   # What a mapping allows. Writable and executable at once cannot be said.
 
@@ -26,9 +29,11 @@ interface FrameAllocator $C.name("frame_allocator") {
 
   allocate @0 (sizeBytes :UInt64, contiguous :Bool) -> (object :MemoryObject);
   # Makes an object of zeroed frames, charged to the caller's frames.
-  # Units: bytes, a multiple of 4096; contiguous asks for one physical run.
-  # Errors: outOfRange (size 0 or above the machine's memory); misaligned; quotaExceeded (frames,
-  # slots); outOfMemory (no run that long, or no frames).
+  # Units: bytes, a multiple of 4096; contiguous asks for one physical run, of contiguousMax at most,
+  # which is searched for and zeroed before the answer comes.
+  # Errors: outOfRange (size 0, above the most that an object has, or that a contiguous one has);
+  # misaligned; quotaExceeded (frames); outOfMemory (no run that long, or no frames);
+  # revokedCapability (the allocator's edge, meanwhile).
   # Lifetime: the frames return to the caller's quota when the last edge, mapping and use ends.
   # Minted by: the manifest.
 

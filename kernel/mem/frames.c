@@ -38,8 +38,9 @@
  * frame_cache_count is its CPU's alone.
  *
  * Bounds: a refill or drain moves CACHE_BATCH frames, each in at most two steps for each of the
- * bitmap's six levels. Taking from other caches looks at CPU_FRAME_CACHE slots of each CPU; it
- * happens only when memory is exhausted.
+ * bitmap's six levels. One step of the search for a run looks at RUN_TRIES candidates of
+ * RUN_FRAMES_MAX frames at most. Taking from other caches looks at CPU_FRAME_CACHE slots of each
+ * CPU; it happens only when memory is exhausted.
  *
  * What can fail: STATUS_NO_MEMORY, with nothing changed.
  */
@@ -57,6 +58,7 @@
 enum {
     CACHE_BATCH = CPU_FRAME_CACHE / 2,
     SPARE_FRAMES_MIN = 256, /* 1 MiB */
+    RUN_TRIES = 4,          /* candidates in one step, up to 1,000 instructions each */
 };
 
 /* In a cache slot, beside the frame's address: the frame is known to be zero. */
@@ -286,7 +288,7 @@ void frames_cache_drain(void)
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 /* Written out: stores of one word each, eight to a turn, so that a step's cost is known. */
-static void frame_zero(paddr_t frame)
+void frame_clear(paddr_t frame)
 {
     uint64_t *word = arch_frame_pointer(frame);
 
@@ -322,7 +324,7 @@ enum status frame_alloc(paddr_t *frame)
     if ((slot & SLOT_CLEAN) != 0) {
         memory_debug_frame_is_zero(*frame);
     } else {
-        frame_zero(*frame);
+        frame_clear(*frame);
     }
     return STATUS_OK;
 }
@@ -342,9 +344,31 @@ enum status frame_alloc_contiguous(unsigned count, unsigned align, paddr_t *firs
     }
     *first = number * FRAME_BYTES;
     for (unsigned i = 0; i < count; i++) {
-        frame_zero(*first + (paddr_t)i * FRAME_BYTES);
+        frame_clear(*first + (paddr_t)i * FRAME_BYTES);
     }
     return STATUS_OK;
+}
+
+enum status frame_run_take(unsigned count, uint64_t *from, paddr_t *first)
+{
+    struct frame_run_request request = {.count = count, .start = *from, .tries_max = RUN_TRIES};
+    enum status status;
+    uint64_t number;
+
+    ASSERT(count > 0 && count <= RUN_FRAMES_MAX);
+    work_allocation();
+    if (*from == 0) {
+        frames_cache_drain(); /* they may lie in between */
+    }
+    spinlock_lock(&frames.lock);
+    status = frame_bitmap_alloc_contiguous(&frames.bitmap, &request, &number);
+    spinlock_unlock(&frames.lock);
+    if (status == STATUS_OK) {
+        *first = number * FRAME_BYTES;
+    } else if (status == STATUS_BUSY) {
+        *from = number;
+    }
+    return status;
 }
 
 static void frame_give_back(paddr_t frame, uint64_t flags)

@@ -12,6 +12,7 @@
 enum {
     FRAME_BYTES = 4096,
     FRAME_RESERVE_MAX = 8, /* frames in a struct frame_reserve */
+    RUN_FRAMES_MAX = 4096, /* in a row: 65 words of the bitmap */
 };
 
 /*
@@ -28,6 +29,16 @@ enum status frame_alloc(paddr_t *frame) MUST_USE;
 /* `count` zeroed frames in a row, the first aligned to `align` frames (a power of two). Boot only:
  * neither the search nor the zeroing is bounded by a step. */
 enum status frame_alloc_contiguous(unsigned count, unsigned align, paddr_t *first) MUST_USE;
+
+/*
+ * `count` frames in a row (RUN_FRAMES_MAX at most) that are not zeroed, owned by the caller; each
+ * is given back by frame_free. One bounded step of the search: STATUS_BUSY, and the next goes on at
+ * *from, 0 at the first. STATUS_NO_MEMORY: there is no such run.
+ */
+enum status frame_run_take(unsigned count, uint64_t *from, paddr_t *first) MUST_USE;
+
+/* Zeroes an owned frame. */
+void frame_clear(paddr_t frame);
 
 /* Gives a frame back. Freeing what is free is an assertion failure, in a debug kernel at once, in a
  * release kernel when the frame leaves the CPU's cache. */

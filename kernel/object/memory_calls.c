@@ -37,7 +37,7 @@ static enum capn_dispatch memory_info(void *object, struct capn_request *request
 
     (void)params;
     memory_object_info_results_set_size_bytes(results, slice.pages * LIMIT_PAGE_BYTES);
-    memory_object_info_results_set_contiguous(results, slice.pages == 1);
+    memory_object_info_results_set_contiguous(results, memory->contiguous || slice.pages == 1);
     memory_object_info_results_set_mappings(results, memory_object_mappings(memory, slice));
     return CAPN_DISPATCH_ANSWERED;
 }

@@ -5,6 +5,9 @@
  * Purpose: memory that can be named, mapped by several processes, read, written and passed on, and
  * whose every use can be found and ended. No message ever says where it lies.
  *
+ * A contiguous one is the exception: its frames are a run that was searched for, so they are all
+ * there before anybody sees it (memory_allocator.c).
+ *
  * An object is a length and a promise: its frames are reserved in its maker's account when it is
  * made, all of them, and come into being one by one when they are first mapped, read or written. So
  * making an object takes constant time, using it never meets a quota, and what the account calls
@@ -60,12 +63,13 @@ static uint64_t dying; /* atomic */
 void memory_objects_init(void)
 {
     dying = 0;
+    memory_runs_init();
     kmem_cache_init(&memory_cache, "memory object", sizeof(struct memory_object));
 }
 
 uint64_t memory_objects_dying(void)
 {
-    return atomic_load_acquire_u64(&dying);
+    return atomic_load_acquire_u64(&dying) + memory_runs_under_way();
 }
 
 /* Frames that an object of so many pages can come to have. */
@@ -139,6 +143,21 @@ enum status memory_object_frame(struct memory_object *memory, uint64_t page, pad
             return status;
         }
     }
+}
+
+enum status memory_object_table(struct memory_object *memory, uint64_t page)
+{
+    return page_entry(memory, page) != NULL ? STATUS_OK : frame_add(memory, page);
+}
+
+void memory_object_enter(struct memory_object *memory, uint64_t page, paddr_t frame)
+{
+    paddr_t rest = 0;
+
+    spinlock_lock(&memory->lock);
+    entry_fill(memory, page_entry(memory, page), frame, &rest);
+    spinlock_unlock(&memory->lock);
+    ASSERT(rest == 0);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

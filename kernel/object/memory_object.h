@@ -20,6 +20,7 @@ struct memory_object {
     struct object object;
     struct account *account; /* pays for its frames, from their making to their end; fixed */
     uint64_t pages;          /* fixed */
+    bool contiguous;         /* its frames are one run; fixed before it has an edge */
     paddr_t root; /* fixed: frame of the addresses of table frames, each of addresses of pages; who
                      holds the lock makes an entry of 0 a frame, which then stays as long as the
                      object, and anybody may read it */
@@ -70,11 +71,21 @@ uint64_t memory_object_frames_most(uint64_t pages);
 enum status memory_object_create(struct account *account, uint64_t pages,
                                  struct memory_object **created) MUST_USE;
 
+/* For whoever makes a contiguous one, before it has an edge: the table that `page` is to be in
+ * exists afterwards (STATUS_NO_MEMORY), and `frame`, which is charged already, is the page. */
+enum status memory_object_table(struct memory_object *memory, uint64_t page) MUST_USE;
+void memory_object_enter(struct memory_object *memory, uint64_t page, paddr_t frame);
+
+/* Of FrameAllocator: contiguous objects that are being made. */
+void memory_runs_init(void);
+uint64_t memory_runs_under_way(void);
+
 /* Of object_type. */
 bool memory_object_revoke(struct object *object, struct revoke_step *step);
 void memory_object_destroy(struct object *object);
 
-/* Objects whose last reference is gone and whose frames are not all back. */
+/* Objects whose last reference is gone and whose frames are not all back, and those that are being
+ * made. */
 uint64_t memory_objects_dying(void);
 
 /*

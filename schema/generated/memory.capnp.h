@@ -30,9 +30,11 @@ enum memory_protection {
 enum frame_allocator_method {
     /*
      * Makes an object of zeroed frames, charged to the caller's frames.
-     * Units: bytes, a multiple of 4096; contiguous asks for one physical run.
-     * Errors: outOfRange (size 0 or above the machine's memory); misaligned; quotaExceeded (frames,
-     * slots); outOfMemory (no run that long, or no frames).
+     * Units: bytes, a multiple of 4096; contiguous asks for one physical run, of contiguousMax at most,
+     * which is searched for and zeroed before the answer comes.
+     * Errors: outOfRange (size 0, above the most that an object has, or that a contiguous one has);
+     * misaligned; quotaExceeded (frames); outOfMemory (no run that long, or no frames);
+     * revokedCapability (the allocator's edge, meanwhile).
      * Lifetime: the frames return to the caller's quota when the last edge, mapping and use ends.
      * Minted by: the manifest.
      */
@@ -805,6 +807,9 @@ static inline struct virtual_memory_query_results_builder virtual_memory_query_r
 
 /* Most bytes of one MemoryObject.read or write. */
 #define MEMORY_OBJECT_READ_MAX UINT32_C(32768)
+
+/* Most bytes of a contiguous object. */
+#define MEMORY_CONTIGUOUS_MAX UINT32_C(16777216)
 
 /* ---- memory.capnp:FrameAllocator.allocate$Params ---- */
 

@@ -55,55 +55,55 @@ static const char text[] =
     "region" "\0" /* 3285 */
     "VirtualMemory.query$Results" "\0" /* 3292 */
     "MemoryObject.slice$Results" "\0" /* 3320 */
-    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run.\nErrors: outOfRange (size 0 or above the machine's memory); misaligned; quotaExceeded (frames,\nslots); outOfMemory (no run that long, or no frames).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3347 */
-    "allocate" "\0" /* 3751 */
-    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 3760 */
-    "info" "\0" /* 3967 */
-    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 3972 */
-    "FrameAllocator" "\0" /* 4115 */
-    "VirtualMemory.commit$Params" "\0" /* 4130 */
-    "MemoryObject.mapWrite$Params" "\0" /* 4158 */
-    "contiguous" "\0" /* 4187 */
-    "mappings" "\0" /* 4198 */
-    "MemoryObject.info$Results" "\0" /* 4207 */
-    "offset" "\0" /* 4233 */
-    "maxBytes" "\0" /* 4240 */
-    "MemoryObject.read$Params" "\0" /* 4249 */
-    "VirtualMemory.map$Results" "\0" /* 4274 */
-    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4300 */
-    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4504 */
-    "read" "\0" /* 4769 */
-    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4774 */
-    "write" "\0" /* 5071 */
-    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5077 */
-    "mapRead" "\0" /* 5276 */
-    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5284 */
-    "mapWrite" "\0" /* 5511 */
-    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5520 */
-    "mapExecute" "\0" /* 5714 */
-    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5725 */
-    "slice" "\0" /* 6292 */
-    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6298 */
-    "MemoryObject" "\0" /* 6817 */
-    "MemoryObject.mapExecute$Results" "\0" /* 6830 */
-    "VirtualMemory.query$Params" "\0" /* 6862 */
-    "MemoryObject.slice$Params" "\0" /* 6889 */
-    "VirtualMemory.reserve$Results" "\0" /* 6915 */
-    "FrameAllocator.allocate$Params" "\0" /* 6945 */
-    "MemoryObject.mapRead$Results" "\0" /* 6976 */
-    "MemoryObject.mapRead$Params" "\0" /* 7005 */
-    "FrameAllocator.allocate$Results" "\0" /* 7033 */
-    "none" "\0" /* 7065 */
-    "readWrite" "\0" /* 7070 */
-    "readExecute" "\0" /* 7080 */
-    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 7092 */
-    "Protection" "\0" /* 7164 */
-    "bytes" "\0" /* 7175 */
-    "MemoryObject.read$Results" "\0" /* 7181 */
-    "VirtualMemory.unmap$Results" "\0" /* 7207 */
-    "VirtualMemory.reserve$Params" "\0" /* 7235 */
-    "VirtualMemory.protect$Params" "\0" /* 7264 */
-    "MemoryObject.write$Params" "\0" /* 7293 */;
+    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run, of contiguousMax at most,\nwhich is searched for and zeroed before the answer comes.\nErrors: outOfRange (size 0, above the most that an object has, or that a contiguous one has);\nmisaligned; quotaExceeded (frames); outOfMemory (no run that long, or no frames);\nrevokedCapability (the allocator's edge, meanwhile).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3347 */
+    "allocate" "\0" /* 3916 */
+    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 3925 */
+    "info" "\0" /* 4132 */
+    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 4137 */
+    "FrameAllocator" "\0" /* 4280 */
+    "VirtualMemory.commit$Params" "\0" /* 4295 */
+    "MemoryObject.mapWrite$Params" "\0" /* 4323 */
+    "contiguous" "\0" /* 4352 */
+    "mappings" "\0" /* 4363 */
+    "MemoryObject.info$Results" "\0" /* 4372 */
+    "offset" "\0" /* 4398 */
+    "maxBytes" "\0" /* 4405 */
+    "MemoryObject.read$Params" "\0" /* 4414 */
+    "VirtualMemory.map$Results" "\0" /* 4439 */
+    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4465 */
+    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4669 */
+    "read" "\0" /* 4934 */
+    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4939 */
+    "write" "\0" /* 5236 */
+    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5242 */
+    "mapRead" "\0" /* 5441 */
+    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5449 */
+    "mapWrite" "\0" /* 5676 */
+    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5685 */
+    "mapExecute" "\0" /* 5879 */
+    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5890 */
+    "slice" "\0" /* 6457 */
+    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6463 */
+    "MemoryObject" "\0" /* 6982 */
+    "MemoryObject.mapExecute$Results" "\0" /* 6995 */
+    "VirtualMemory.query$Params" "\0" /* 7027 */
+    "MemoryObject.slice$Params" "\0" /* 7054 */
+    "VirtualMemory.reserve$Results" "\0" /* 7080 */
+    "FrameAllocator.allocate$Params" "\0" /* 7110 */
+    "MemoryObject.mapRead$Results" "\0" /* 7141 */
+    "MemoryObject.mapRead$Params" "\0" /* 7170 */
+    "FrameAllocator.allocate$Results" "\0" /* 7198 */
+    "none" "\0" /* 7230 */
+    "readWrite" "\0" /* 7235 */
+    "readExecute" "\0" /* 7245 */
+    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 7257 */
+    "Protection" "\0" /* 7329 */
+    "bytes" "\0" /* 7340 */
+    "MemoryObject.read$Results" "\0" /* 7346 */
+    "VirtualMemory.unmap$Results" "\0" /* 7372 */
+    "VirtualMemory.reserve$Params" "\0" /* 7400 */
+    "VirtualMemory.protect$Params" "\0" /* 7429 */
+    "MemoryObject.write$Params" "\0" /* 7458 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.unmap$Params.address */
@@ -131,34 +131,34 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.commit$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.commit$Params.protection */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.info$Results.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4187, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4198, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4240, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4352, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4363, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4405, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.query$Params.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.allocate$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4187, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4352, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
     {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7175, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7340, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3242, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3254, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.protect$Params.protection */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4233, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7175, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7340, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {7065, 0},
-    {4769, 0},
-    {7070, 0},
-    {7080, 0},
+    {7230, 0},
+    {4934, 0},
+    {7235, 0},
+    {7245, 0},
 };
 
 static const struct capn_meta_method methods[] = {
@@ -169,15 +169,15 @@ static const struct capn_meta_method methods[] = {
     {UINT64_C(0xb4fcfc1cfe396f46), UINT64_C(0x81aac1b23bc6646f), 2293, 2022}, /* memory.capnp:VirtualMemory.commit */
     {UINT64_C(0x9a4a68f9f2801cf1), UINT64_C(0x8a2ef4453098230d), 2535, 2300}, /* memory.capnp:VirtualMemory.decommit */
     {UINT64_C(0xc9c43438c40cd1f7), UINT64_C(0xaae2faeb794ca8c6), 2740, 2544}, /* memory.capnp:VirtualMemory.query */
-    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3751, 3347}, /* memory.capnp:FrameAllocator.allocate */
-    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 3967, 3760}, /* memory.capnp:FrameAllocator.info */
-    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 3967, 4300}, /* memory.capnp:MemoryObject.info */
-    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4769, 4504}, /* memory.capnp:MemoryObject.read */
-    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 5071, 4774}, /* memory.capnp:MemoryObject.write */
-    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5276, 5077}, /* memory.capnp:MemoryObject.mapRead */
-    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5511, 5284}, /* memory.capnp:MemoryObject.mapWrite */
-    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5714, 5520}, /* memory.capnp:MemoryObject.mapExecute */
-    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6292, 5725}, /* memory.capnp:MemoryObject.slice */
+    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3916, 3347}, /* memory.capnp:FrameAllocator.allocate */
+    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 4132, 3925}, /* memory.capnp:FrameAllocator.info */
+    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 4132, 4465}, /* memory.capnp:MemoryObject.info */
+    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4934, 4669}, /* memory.capnp:MemoryObject.read */
+    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 5236, 4939}, /* memory.capnp:MemoryObject.write */
+    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5441, 5242}, /* memory.capnp:MemoryObject.mapRead */
+    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5676, 5449}, /* memory.capnp:MemoryObject.mapWrite */
+    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5879, 5685}, /* memory.capnp:MemoryObject.mapExecute */
+    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6457, 5890}, /* memory.capnp:MemoryObject.slice */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -197,27 +197,27 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa8597afddeeebe6b), 3260, 0, 13, 6, 0, 0, 0, 0, {4, 1}, 1, false}, /* VirtualMemory.map$Params */
     {UINT64_C(0xaae2faeb794ca8c6), 3292, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* VirtualMemory.query$Results */
     {UINT64_C(0xaeb775abe94d420f), 3320, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.slice$Results */
-    {UINT64_C(0xb4f631dd2bc76eb6), 4115, 3972, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
-    {UINT64_C(0xb4fcfc1cfe396f46), 4130, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
-    {UINT64_C(0xb6e6266a17dbfb5b), 4158, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
-    {UINT64_C(0xb97509c84a28c1e3), 4207, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
-    {UINT64_C(0xbb1111fa0a2a62a3), 4249, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
-    {UINT64_C(0xbc492a3df513bb94), 4274, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
-    {UINT64_C(0xc07d77a709fbeb25), 6817, 6298, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
-    {UINT64_C(0xc49c1362cf31b2a0), 6830, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
-    {UINT64_C(0xc9c43438c40cd1f7), 6862, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
-    {UINT64_C(0xd9bb5b45dc740fd0), 6889, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
-    {UINT64_C(0xda3e912e253d49e5), 6915, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
-    {UINT64_C(0xe02602593a02095c), 6945, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
-    {UINT64_C(0xe0aec88abb785ca8), 6976, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
-    {UINT64_C(0xe11c23f3294e3d9b), 7005, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
-    {UINT64_C(0xe3d0ca797ac7ea19), 7033, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
-    {UINT64_C(0xec0f5f112890f0a1), 7164, 7092, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
-    {UINT64_C(0xf45919d78a727cf4), 7181, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
-    {UINT64_C(0xf6e9043fd20140f7), 7207, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
-    {UINT64_C(0xf969f171450497bc), 7235, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
-    {UINT64_C(0xfc7c16d27fc7b6d1), 7264, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
-    {UINT64_C(0xfca0684c9f5e2b66), 7293, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
+    {UINT64_C(0xb4f631dd2bc76eb6), 4280, 4137, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
+    {UINT64_C(0xb4fcfc1cfe396f46), 4295, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
+    {UINT64_C(0xb6e6266a17dbfb5b), 4323, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
+    {UINT64_C(0xb97509c84a28c1e3), 4372, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
+    {UINT64_C(0xbb1111fa0a2a62a3), 4414, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
+    {UINT64_C(0xbc492a3df513bb94), 4439, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
+    {UINT64_C(0xc07d77a709fbeb25), 6982, 6463, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
+    {UINT64_C(0xc49c1362cf31b2a0), 6995, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
+    {UINT64_C(0xc9c43438c40cd1f7), 7027, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
+    {UINT64_C(0xd9bb5b45dc740fd0), 7054, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
+    {UINT64_C(0xda3e912e253d49e5), 7080, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
+    {UINT64_C(0xe02602593a02095c), 7110, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
+    {UINT64_C(0xe0aec88abb785ca8), 7141, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
+    {UINT64_C(0xe11c23f3294e3d9b), 7170, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
+    {UINT64_C(0xe3d0ca797ac7ea19), 7198, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
+    {UINT64_C(0xec0f5f112890f0a1), 7329, 7257, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
+    {UINT64_C(0xf45919d78a727cf4), 7346, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
+    {UINT64_C(0xf6e9043fd20140f7), 7372, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
+    {UINT64_C(0xf969f171450497bc), 7400, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
+    {UINT64_C(0xfc7c16d27fc7b6d1), 7429, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
+    {UINT64_C(0xfca0684c9f5e2b66), 7458, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
 };
 
 const struct capn_meta_file memory_meta = {

@@ -28,6 +28,8 @@ static struct failing {
 
 enum status __real_frame_alloc(paddr_t *frame);
 enum status __wrap_frame_alloc(paddr_t *frame);
+enum status __real_frame_run_take(unsigned count, uint64_t *from, paddr_t *first);
+enum status __wrap_frame_run_take(unsigned count, uint64_t *from, paddr_t *first);
 void *__real_kmem_alloc(struct kmem_cache *cache);
 void *__wrap_kmem_alloc(struct kmem_cache *cache);
 
@@ -48,6 +50,11 @@ static bool allocation_fails(void)
 enum status __wrap_frame_alloc(paddr_t *frame)
 {
     return allocation_fails() ? STATUS_NO_MEMORY : __real_frame_alloc(frame);
+}
+
+enum status __wrap_frame_run_take(unsigned count, uint64_t *from, paddr_t *first)
+{
+    return allocation_fails() ? STATUS_NO_MEMORY : __real_frame_run_take(count, from, first);
 }
 
 void *__wrap_kmem_alloc(struct kmem_cache *cache)

@@ -284,6 +284,56 @@ static void contiguous_frames_are_aligned_and_zero(void **state)
     machine_check();
 }
 
+static int frame_order(const void *a, const void *b)
+{
+    const paddr_t *left = a;
+    const paddr_t *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* A run is found step by step behind many that are too short, where it is and nowhere else. */
+static void runs_are_searched_in_steps(void **state)
+{
+    enum { LONG = 6, HOLES = 40 };
+    static paddr_t taken[MACHINE_FRAMES];
+    unsigned count = 0;
+    unsigned steps = 0;
+    uint64_t from = 0;
+    paddr_t expected;
+    paddr_t first;
+    enum status status;
+
+    (void)state;
+    machine_start("");
+    while (frame_alloc(&taken[count]) == STATUS_OK) {
+        count++;
+    }
+    qsort(taken, count, sizeof(taken[0]), frame_order);
+    /* Every other of the first is free, then LONG in a row. */
+    for (unsigned i = 0; i < HOLES; i++) {
+        frame_free(taken[2 * i]);
+    }
+    expected = taken[2 * HOLES + 1];
+    for (unsigned i = 1; i <= LONG; i++) {
+        assert_int_equal(taken[2 * HOLES + i], expected + (i - 1) * FRAME_BYTES);
+        frame_free(taken[2 * HOLES + i]);
+    }
+    while ((status = frame_run_take(LONG, &from, &first)) == STATUS_BUSY) {
+        steps++;
+    }
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(first, expected);
+    assert_in_range(steps, 5, HOLES);
+    from = 0;
+    while ((status = frame_run_take(2, &from, &first)) == STATUS_BUSY) {
+    }
+    assert_int_equal(status, STATUS_NO_MEMORY);
+    frame_clear(expected);
+    assert_true(frame_is_zero(expected));
+    machine_check();
+}
+
 /* One step of the property test: `owner` holds the frames that are out. */
 struct owned_frames {
     paddr_t frame[MACHINE_FRAMES];
@@ -416,6 +466,7 @@ int main(void)
         cmocka_unit_test(double_frees_assert),
         cmocka_unit_test(double_frees_past_the_cache_assert_at_the_drain),
         cmocka_unit_test(contiguous_frames_are_aligned_and_zero),
+        cmocka_unit_test(runs_are_searched_in_steps),
         cmocka_unit_test(any_order_keeps_the_census),
         cmocka_unit_test(check_names_what_is_broken),
     };

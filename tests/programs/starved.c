@@ -33,6 +33,8 @@ struct things {
     struct rt_buffer buffer;
     struct rt_buffer inbox;
     struct memory_object object;
+    struct memory_object slice;
+    struct memory_object run;
     struct memory_range range;
     struct process_handle child;
     struct rt_delegated delegated;
@@ -246,6 +248,30 @@ static int32_t map_step(struct things *things)
                                     MEMORY_PROTECTION_READ_WRITE, &things->range);
 }
 
+/* A page in the middle of a mapping becomes read-only. */
+static int32_t part_step(struct things *things)
+{
+    struct virtual_memory memory = {check_held(things->check, "virtual-memory")};
+    struct memory_range part = {.address = things->range.address + LIMIT_PAGE_BYTES,
+                                .bytes = LIMIT_PAGE_BYTES};
+
+    return memory_client_protect(things->check->rt, memory, MEMORY_PROTECTION_READ, part);
+}
+
+static int32_t slice_step(struct things *things)
+{
+    return memory_client_slice(things->check->rt,
+                               (struct memory_part){things->object, LIMIT_PAGE_BYTES},
+                               LIMIT_PAGE_BYTES, &things->slice);
+}
+
+static int32_t run_step(struct things *things)
+{
+    struct frame_allocator allocator = {check_held(things->check, "frame-allocator")};
+
+    return memory_client_allocate_run(things->check->rt, allocator, BYTES, &things->run);
+}
+
 static int32_t unmap_step(struct things *things)
 {
     struct virtual_memory memory = {check_held(things->check, "virtual-memory")};
@@ -323,6 +349,8 @@ static void things_end(struct things *things)
     CHECK_EQUAL(check, process_client_wait(check->rt, things->child, &end), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->child.cap), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->object.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(ring, things->slice.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_release(ring, things->run.cap), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->delegated.cap), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->delegated.handle), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->client), TRANSPORT_OK);
@@ -334,10 +362,11 @@ static void things_end(struct things *things)
 
 int main(struct rt *rt)
 {
-    static const step_function steps[] = {endpoint_step, mint_step,     round_step,  promise_step,
-                                          watch_step,    token_step,    copies_step, delegate_step,
-                                          revoke_step,   allocate_step, map_step,    park_step,
-                                          unmap_step,    thread_step,   spawn_step,  transfer_step};
+    static const step_function steps[] = {endpoint_step, mint_step,     round_step,   promise_step,
+                                          watch_step,    token_step,    copies_step,  delegate_step,
+                                          revoke_step,   allocate_step, map_step,     park_step,
+                                          part_step,     slice_step,    run_step,     unmap_step,
+                                          thread_step,   spawn_step,    transfer_step};
     struct check check = {.rt = rt};
     struct things things = {.check = &check};
 

@@ -112,18 +112,32 @@ int32_t memory_client_query(struct rt *rt, struct virtual_memory memory, uint64_
     return client_close(&client);
 }
 
-int32_t memory_client_allocate(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
-                               struct memory_object *object)
+static int32_t allocate(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
+                        bool contiguous, struct memory_object *object)
 {
+    struct frame_allocator_allocate_params_builder params;
     struct frame_allocator_allocate_results_reader results;
     struct client client;
 
     client_open(&client, rt, allocator.cap, CLIENT_ROOM_SMALL);
-    frame_allocator_allocate_params_set_size_bytes(frame_allocator_allocate_request(&client.call),
-                                                   bytes);
+    params = frame_allocator_allocate_request(&client.call);
+    frame_allocator_allocate_params_set_size_bytes(params, bytes);
+    frame_allocator_allocate_params_set_contiguous(params, contiguous);
     results = frame_allocator_allocate_invoke(&client.call);
     object->cap = client_received(&client, frame_allocator_allocate_results_get_object(results));
     return client_close(&client);
+}
+
+int32_t memory_client_allocate(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
+                               struct memory_object *object)
+{
+    return allocate(rt, allocator, bytes, false, object);
+}
+
+int32_t memory_client_allocate_run(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
+                                   struct memory_object *object)
+{
+    return allocate(rt, allocator, bytes, true, object);
 }
 
 int32_t memory_client_quota(struct rt *rt, struct frame_allocator allocator,

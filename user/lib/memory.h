@@ -59,6 +59,10 @@ int32_t memory_client_query(struct rt *rt, struct virtual_memory memory, uint64_
 int32_t memory_client_allocate(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
                                struct memory_object *object);
 
+/* The same of one physical run. */
+int32_t memory_client_allocate_run(struct rt *rt, struct frame_allocator allocator, uint64_t bytes,
+                                   struct memory_object *object);
+
 /* What the caller is charged and may be at most, in frames. */
 struct memory_quota {
     uint64_t charged;
