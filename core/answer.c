@@ -187,8 +187,8 @@ bool answer_decide(struct answer_table *table, struct answer *answer, const stru
 }
 
 /* The capability that `answer` has at `path`; NULL: none. */
-static const struct answer_result *result_at(const struct answer_table *table,
-                                             const struct answer *answer, struct answer_path path)
+static inline const struct answer_result *
+result_at(const struct answer_table *table, const struct answer *answer, struct answer_path path)
 {
     const struct answer_result *result = results_of(table, answer);
 
@@ -247,6 +247,18 @@ void answer_settle(struct answer_table *table, struct answer *answer)
     if (answer->finished) {
         answer_free(table, answer);
     }
+}
+
+void answer_at_once(struct answer_table *table, struct answer *answer, uint8_t step,
+                    struct cap_id cap)
+{
+    ASSERT(answer->state == ANSWER_PENDING && answer->held == 0 && !answer->finished);
+    ASSERT(list_is_empty(&answer->waiting));
+    if (step != 0) {
+        *results_of(table, answer) = (struct answer_result){.cap = cap, .path = {.step = {step}}};
+        answer->held = 1;
+    }
+    answer->state = ANSWER_ANSWERED;
 }
 
 enum answer_target answer_target_find(const struct answer_table *table,

@@ -10,6 +10,7 @@
 
 #include "abi/ring.h"
 #include "core/list.h"
+#include "core/string.h"
 
 enum answer_state {
     ANSWER_FREE = 0,
@@ -99,6 +100,11 @@ MUST_USE struct answer_call *answer_sole(const struct answer_table *table,
                                          const struct answer *answer, struct cap_id *cap);
 void answer_settle(struct answer_table *table, struct answer *answer);
 
+/* The call of an answer that was just opened has ended with a result at once, and with the
+ * capability `cap` at the path of one step, `step`, if that is not 0: ANSWERED, settled. */
+void answer_at_once(struct answer_table *table, struct answer *answer, uint8_t step,
+                    struct cap_id cap);
+
 /* What a promise stands for at this moment. */
 enum answer_target {
     ANSWER_TARGET_CAP,     /* *cap is it */
@@ -147,8 +153,12 @@ MUST_USE unsigned answer_check(const struct answer_table *table);
 
 static inline bool answer_path_equal(struct answer_path a, struct answer_path b)
 {
-    return a.step[0] == b.step[0] && a.step[1] == b.step[1] && a.step[2] == b.step[2] &&
-           a.step[3] == b.step[3];
+    uint32_t one;
+    uint32_t other;
+
+    memcpy(&one, a.step, sizeof(one));
+    memcpy(&other, b.step, sizeof(other));
+    return one == other;
 }
 
 #endif

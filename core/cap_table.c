@@ -379,6 +379,23 @@ struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot
     return slot_name(table, slot, entry);
 }
 
+struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
+                               struct provenance **origin)
+{
+    struct cap_slot *entry;
+    uint32_t slot;
+
+    ASSERT(from->edge.object != NULL);
+    if (UNLIKELY(!room_is_there(table))) {
+        return (struct cap_id){0};
+    }
+    slot = free_take(table);
+    entry = slot_at(table, slot);
+    hold_edge_repeat(&from->edge, &entry->edge);
+    *origin = slot_origin(table, slot);
+    return slot_name(table, slot, entry);
+}
+
 /* Into a window slot whose bit is set. */
 static enum transport_error window_insert(struct cap_table *table, uint32_t slot,
                                           const struct hold_edge *edge,
@@ -697,6 +714,14 @@ enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t 
     to->facet = facet == CAP_FACET_ALL ? from->facet : facet;
     to->flags = 0;
     return TRANSPORT_OK;
+}
+
+void hold_edge_repeat(const struct hold_edge *from, struct hold_edge *to)
+{
+    *to = *from;
+    to->mode = EDGE_MODE_NONE;
+    to->grantable = 0;
+    to->flags = 0;
 }
 
 enum transport_error hold_edge_pass(const struct hold_edge *from,

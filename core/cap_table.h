@@ -148,6 +148,11 @@ MUST_USE enum transport_error hold_edge_tell(const struct hold_edge *from,
                                              const struct edge_telling *telling,
                                              struct hold_edge *to);
 
+/* The edge by which an object answers with itself: all as `from` has it, but the right to pass it
+ * on.
+ */
+void hold_edge_repeat(const struct hold_edge *from, struct hold_edge *to);
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 /* An empty table of at most `quota` edges (at most LIMIT_TABLE_SLOTS). */
@@ -188,6 +193,10 @@ MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
  */
 MUST_USE struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
                                            struct provenance **origin);
+
+/* The same with the edge that hold_edge_repeat makes of `from`. */
+MUST_USE struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
+                                        struct provenance **origin);
 
 /* Into the lowest free slot of the window, quota permitting; the edge there is not grantable,
  * whatever `edge` is. LIMIT, NO_MEMORY. */

@@ -42,4 +42,12 @@ interface NullObject {
   # Errors: missingArgument.
   # Lifetime: the answer belongs to the caller.
   # Minted by: the manifest.
+
+  next @2 () -> (next :NullObject);
+  # Answers with this object again, by the same methods, badge and delegation, not to be passed on:
+  # what a chain of calls, each on what the one before gave, is measured with.
+  # Units: none.
+  # Errors: none beyond those of every call.
+  # Lifetime: the capability belongs to the caller.
+  # Minted by: the manifest.
 }

@@ -82,7 +82,7 @@ static NOINLINE enum quick call_object(struct thread *thread, const uint8_t *ent
 
     if (!quick_call_read(thread, entry, edge, &answer)) {
         spinlock_unlock(&thread->process->lock);
-        return QUICK_NONE;
+        return room > UINT32_MAX ? handoff_promise(arch_cpu_this(), thread) : QUICK_NONE;
     }
     *answer = QUICK_ANSWER;
     return entry_finish(thread, entry, QUICK_ANSWER_BYTES, (struct refusal){0});

@@ -14,7 +14,10 @@
  * looks at it afresh.
  *
  * Submissions. What only concerns the thread's own answers is done in a run under the ring's lock:
- * promised calls begin to wait for their answers, FINISH takes ids away.
+ * promised calls begin to wait for their answers, FINISH takes ids away. A method of a kernel
+ * object that answers with nothing, or with its object again (object_type.quick,
+ * object_type.repeats), is carried out there and then, and what is promised from it is a call like
+ * any.
  *
  * Sending on. The long way sends what waits for a decided answer by a job of the client's thread
  * (answers.c). When one call alone waits, its target is the endpoint at which the server just
@@ -30,8 +33,8 @@
  *
  * Each word of an entry is read once from shared memory, atomically.
  *
- * Locks: endpoint, then the client's process, inside it the client's ring. What can fail: nothing
- * here.
+ * Locks: endpoint, then the client's process, inside it the client's ring; of submissions the last
+ * two alone. What can fail: nothing here.
  */
 #include "kernel/ipc/handoff_promise.h"
 
@@ -43,6 +46,10 @@
 #define FIRST_USUAL   ((uint64_t)OPCODE_CALL)
 #define FIRST_PROMISE (FIRST_USUAL | (uint64_t)SQE_PROMISED << 8)
 
+enum {
+    PROMISE_BATCH = 8, /* entries that are done in one go, at most */
+};
+
 /* Slots for what the answer of a call at `endpoint` may bring (call_slots in calls.c). */
 static inline uint32_t slots_needed(const struct endpoint *endpoint, uint32_t result_bytes)
 {
@@ -52,17 +59,120 @@ static inline uint32_t slots_needed(const struct endpoint *endpoint, uint32_t re
     return records < most ? records : most;
 }
 
-/* Where the buffers of the shared entry are, whose first word is `first` and whose result_bytes are
- * `room`; false: not in the arena. */
-static inline bool buffers_are(const struct thread *thread, const uint8_t *shared, uint64_t first,
-                               uint32_t room, struct buffers *buffers)
+/* ---- a CALL of a kernel object -----------------------------------------------------------------
+ */
+
+/* The answers that the methods of object_type.quick and object_type.repeats give: Cap'n Proto's
+ * pointers to a structure without data and pointers (encoding, "Structs": the offset of a
+ * zero-sized one is -1), to one of a single pointer, and to capability 0. */
+#define ANSWER_EMPTY UINT64_C(0x00000000fffffffc)
+#define ANSWER_ONE   UINT64_C(0x0001000000000000)
+#define ANSWER_CAP   UINT64_C(0x0000000000000003)
+
+enum {
+    ANSWER_EMPTY_BYTES = 8,
+    ANSWER_ONE_BYTES = 16,
+};
+
+/* What a CALL of a chain says but for its target. */
+struct chained {
+    const uint8_t *shared;
+    struct buffers buffers;
+    uint64_t interface_id;
+    uint16_t method;
+    uint32_t answer; /* id under which it is kept; 0: it is not */
+};
+
+/* Reads the CALL `shared`, whose first word is `first` and whose result_bytes and answer are
+ * `room`; false: its buffers are not in the arena. */
+static inline bool chained_read(const struct thread *thread, const uint8_t *shared, uint64_t first,
+                                uint64_t room, struct chained *call)
 {
-    buffers->message_bytes = (uint32_t)(first >> 32);
-    buffers->result_bytes = room;
+    call->shared = shared;
+    call->interface_id = quick_word(shared, offsetof(struct sqe, interface_id));
+    call->method = first >> 16 & UINT8_MAX;
+    call->answer = (uint32_t)(room >> 32);
+    call->buffers.message_bytes = (uint32_t)(first >> 32);
+    call->buffers.result_bytes = (uint32_t)room;
     return thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
-                               buffers->message_bytes, &buffers->message) &&
-           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)), room,
-                               &buffers->result);
+                               call->buffers.message_bytes, &call->buffers.message) &&
+           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)),
+                               call->buffers.result_bytes, &call->buffers.result);
+}
+
+/* Whether `slot` holds an edge of a kernel object whose method is as usual and may be carried out
+ * here, with room for its answer in one page. */
+static inline bool object_is_usual(const struct cap_slot *slot, const struct chained *call)
+{
+    const struct hold_edge *edge = &slot->edge;
+    const struct object_type *type = ((const struct object *)edge->object)->type;
+
+    return call->method < 64 && ((type->quick | type->repeats) >> call->method & 1) != 0 &&
+           edge->interface_id == call->interface_id && edge->facet == CAP_FACET_ALL &&
+           edge->grant == NULL && call->buffers.message_bytes <= LIMIT_CALL_BYTES &&
+           call->buffers.result_bytes >= LIMIT_ANSWER_ROOM && call->buffers.result % 8 == 0 &&
+           call->buffers.result % LIMIT_PAGE_BYTES <=
+               LIMIT_PAGE_BYTES - ANSWER_ONE_BYTES - sizeof(struct received_cap);
+}
+
+/* Answers with the object again: the edge into the table, answer and record to `place`; the edge's
+ * id, 0: the table has no room that is there. Process lock held. */
+static inline struct cap_id object_repeat(struct process *process, const struct cap_slot *slot,
+                                          uint64_t *place)
+{
+    struct received_cap *record = (struct received_cap *)(void *)(place + 2);
+    struct provenance *origin;
+    struct cap_id id = cap_table_repeat(&process->table, slot, &origin);
+
+    if (LIKELY(id.raw != 0)) {
+        object_ref(slot->edge.object);
+        *origin = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
+        place[0] = ANSWER_ONE;
+        place[1] = ANSWER_CAP;
+        *record =
+            (struct received_cap){id, slot->edge.interface_id, slot->edge.facet, slot->edge.badge};
+    }
+    return id;
+}
+
+/* The call of the edge in `slot`: answered, its answer kept if it says so, complete. False: it is
+ * not usual. Process and ring locks held. */
+static bool object_call(struct thread *thread, const struct cap_slot *slot,
+                        const struct chained *call)
+{
+    const struct object_type *type = ((const struct object *)slot->edge.object)->type;
+    uint64_t *place =
+        (uint64_t *)(void *)(thread->arena_page[call->buffers.result / LIMIT_PAGE_BYTES] +
+                             call->buffers.result % LIMIT_PAGE_BYTES);
+    struct cqe cqe = {.user_data = quick_word(call->shared, offsetof(struct sqe, user_data)),
+                      .result = ANSWER_EMPTY_BYTES};
+    struct answer *answer = NULL;
+    struct cap_id id = {0};
+
+    if (!object_is_usual(slot, call) ||
+        (call->answer != 0 &&
+         answer_open(&thread->answers, call->answer, &answer) != TRANSPORT_OK)) {
+        return false;
+    }
+    if ((type->repeats >> call->method & 1) != 0) {
+        id = object_repeat(thread->process, slot, place);
+        if (UNLIKELY(id.raw == 0)) {
+            if (answer != NULL) {
+                answer_withdraw(&thread->answers, answer);
+            }
+            return false;
+        }
+        cqe.result = ANSWER_ONE_BYTES;
+        cqe.flags = 1U << CQE_CAPS_SHIFT;
+    } else {
+        place[0] = ANSWER_EMPTY;
+    }
+    if (answer != NULL) {
+        answer_at_once(&thread->answers, answer, id.raw != 0, id);
+    }
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    ring_post(&thread->ring, &cqe);
+    return true;
 }
 
 /* ---- a CALL that keeps its answer --------------------------------------------------------------
@@ -70,15 +180,11 @@ static inline bool buffers_are(const struct thread *thread, const uint8_t *share
 
 /* What such a call is about. */
 struct keeping {
+    struct chained call;
     struct endpoint *endpoint; /* locked */
     struct object *target;     /* pinned */
-    const uint8_t *shared;
-    struct buffers buffers;
-    uint64_t interface_id;
     uint64_t badge;
     uint64_t epoch;
-    uint16_t method;
-    uint32_t answer;
 };
 
 /* Whether a call that comes now meets `receiver`, or waits if there is none, as usual. Endpoint
@@ -98,18 +204,18 @@ static inline bool endpoint_is_usual(const struct endpoint *endpoint,
  * id is not free. */
 static struct operation *keeping_take(struct thread *thread, const struct keeping *keeping)
 {
-    uint32_t slots = slots_needed(keeping->endpoint, keeping->buffers.result_bytes);
+    uint32_t slots = slots_needed(keeping->endpoint, keeping->call.buffers.result_bytes);
     struct operation *call = NULL;
     struct answer *answer;
 
     spinlock_lock(&thread->ring_lock);
     if (LIKELY(thread->slots_over >= slots && thread->operations_free != NULL &&
                (thread->calls_used < thread->calls_held || operation_calls_draw(thread)) &&
-               answer_open(&thread->answers, keeping->answer, &answer) == TRANSPORT_OK)) {
+               answer_open(&thread->answers, keeping->call.answer, &answer) == TRANSPORT_OK)) {
         call = operation_pop(thread, OPERATION_CALL, true);
         thread->slots_over -= slots;
         call->slots = slots;
-        call->answer = keeping->answer;
+        call->answer = keeping->call.answer;
     }
     spinlock_unlock(&thread->ring_lock);
     return call;
@@ -130,17 +236,17 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
     if (call == NULL) {
         return QUICK_NONE;
     }
-    call->user_data = quick_word(keeping->shared, offsetof(struct sqe, user_data));
+    call->user_data = quick_word(keeping->call.shared, offsetof(struct sqe, user_data));
     call->endpoint = endpoint;
     call->target = keeping->target;
     call->epoch = keeping->epoch;
     call->badge = keeping->badge;
-    call->interface_id = keeping->interface_id;
-    call->method = keeping->method;
-    call->message_offset = keeping->buffers.message;
-    call->message_bytes = keeping->buffers.message_bytes;
-    call->result_offset = keeping->buffers.result;
-    call->result_bytes = keeping->buffers.result_bytes;
+    call->interface_id = keeping->call.interface_id;
+    call->method = keeping->call.method;
+    call->message_offset = keeping->call.buffers.message;
+    call->message_bytes = keeping->call.buffers.message_bytes;
+    call->result_offset = keeping->call.buffers.result;
+    call->result_bytes = keeping->call.buffers.result_bytes;
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
     cpu->effects += call->message_bytes;
     if (record != NULL) {
@@ -153,43 +259,45 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
     return QUICK_DONE;
 }
 
-/* A CALL of an endpoint. `first` is its first word, `room` that of result_bytes and answer. */
+/* A CALL of an endpoint or of a kernel object. `first` is its first word, `room` that of
+ * result_bytes and answer. */
 static enum quick keeping_submission(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
                                      uint64_t first, uint64_t room)
 {
     struct process *process = thread->process;
     struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
-    struct keeping keeping = {.shared = shared,
-                              .interface_id =
-                                  quick_word(shared, offsetof(struct sqe, interface_id)),
-                              .method = first >> 16 & UINT8_MAX,
-                              .answer = (uint32_t)(room >> 32)};
-    const struct hold_edge *edge;
-    enum quick quick;
+    struct keeping keeping = {.endpoint = NULL};
+    struct cap_slot *slot;
+    enum quick quick = QUICK_NONE;
 
     if (quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
-        !buffers_are(thread, shared, first, (uint32_t)room, &keeping.buffers)) {
+        !chained_read(thread, shared, first, room, &keeping.call)) {
         return QUICK_NONE;
     }
     spinlock_lock(&process->lock);
-    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
-               edge->interface_id == keeping.interface_id && edge->facet == CAP_FACET_ALL &&
-               edge->grant == NULL)) {
-        keeping.target = edge->object;
-        keeping.endpoint = endpoint_of_client(keeping.target);
-        keeping.badge = edge->badge;
-        keeping.epoch = edge->epoch;
-    }
-    if (keeping.endpoint != NULL &&
-        keeping.buffers.message_bytes <= keeping.endpoint->queues.limits.message_bytes) {
-        object_ref(keeping.target);
-    } else {
-        keeping.endpoint = NULL;
-    }
-    spinlock_unlock(&process->lock);
-    if (keeping.endpoint == NULL) {
+    slot = cap_table_resolve(&process->table, cap);
+    if (UNLIKELY(slot == NULL || slot->edge.object == NULL || slot->edge.grant != NULL)) {
+        spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
+    keeping.target = slot->edge.object;
+    keeping.endpoint = endpoint_of_client(keeping.target);
+    keeping.badge = slot->edge.badge;
+    keeping.epoch = slot->edge.epoch;
+    if (keeping.endpoint == NULL) {
+        spinlock_lock(&thread->ring_lock);
+        quick = object_call(thread, slot, &keeping.call) ? QUICK_DONE : QUICK_NONE;
+        spinlock_unlock(&thread->ring_lock);
+        spinlock_unlock(&process->lock);
+        return quick;
+    }
+    if (slot->edge.interface_id != keeping.call.interface_id || slot->edge.facet != CAP_FACET_ALL ||
+        keeping.call.buffers.message_bytes > keeping.endpoint->queues.limits.message_bytes) {
+        spinlock_unlock(&process->lock);
+        return QUICK_NONE;
+    }
+    object_ref(keeping.target);
+    spinlock_unlock(&process->lock);
     spinlock_lock(&keeping.endpoint->lock);
     quick = keeping_call(cpu, thread, &keeping);
     spinlock_unlock(&keeping.endpoint->lock);
@@ -215,83 +323,136 @@ static inline bool finish_one(struct thread *thread, const uint8_t *shared)
            answer_finish(&thread->answers, (uint32_t)(answer >> 32)) == TRANSPORT_OK;
 }
 
-/* A CALL promised from an answer that is not there yet begins to wait; false: it is not usual. Ring
- * lock held. `first` is its first word. */
-static inline bool promise_one(struct thread *thread, const uint8_t *shared, uint64_t first)
+/* What became of a promised CALL. */
+enum promise_way {
+    PROMISE_NONE,  /* it is not usual */
+    PROMISE_WAITS, /* for its answer */
+    PROMISE_CALL,  /* its answer is there: the capability is to be called */
+};
+
+/* Makes a CALL promised from an answer that is not there yet wait for it; false: the thread has too
+ * little over, or its own answer's id is not free. Ring lock held. */
+static inline bool promise_wait(struct thread *thread, const struct chained *call,
+                                struct promise promise)
 {
-    struct sqe sqe = {.interface_id = quick_word(shared, offsetof(struct sqe, interface_id)),
-                      .message = quick_word(shared, offsetof(struct sqe, message)),
-                      .result = quick_word(shared, offsetof(struct sqe, result))};
-    uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes));
     struct operation *operation;
     struct answer *own;
-    struct cap_id cap;
-    uint32_t offset;
+    struct sqe *sqe;
 
-    sqe.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
-    sqe.result_bytes = (uint32_t)room;
-    sqe.answer = (uint32_t)(room >> 32);
-    if (sqe.promise.answer == 0 || sqe.promise.path.step[0] == 0 || sqe.cap.raw >> 40 != 0 ||
-        quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
-        !thread_arena_offset(thread, sqe.message, first >> 32, &offset) ||
-        !thread_arena_offset(thread, sqe.result, sqe.result_bytes, &offset) ||
-        thread->operations_free == NULL ||
-        answer_target_find(&thread->answers, &sqe.promise, &cap) != ANSWER_TARGET_WAITS ||
+    if (thread->operations_free == NULL ||
         !(thread->calls_used < thread->calls_held || operation_calls_draw(thread)) ||
-        (sqe.answer != 0 && answer_open(&thread->answers, sqe.answer, &own) != TRANSPORT_OK)) {
+        (call->answer != 0 && answer_open(&thread->answers, call->answer, &own) != TRANSPORT_OK)) {
         return false;
     }
-    sqe.opcode = OPCODE_CALL;
-    sqe.flags = SQE_PROMISED;
-    sqe.method = first >> 16 & UINT8_MAX;
-    sqe.message_bytes = (uint32_t)(first >> 32);
-    sqe.user_data = quick_word(shared, offsetof(struct sqe, user_data));
     operation = operation_pop(thread, OPERATION_PROMISED, true);
-    operation->user_data = sqe.user_data;
-    operation->answer = sqe.answer;
-    operation->sqe = sqe;
-    answer_wait(&thread->answers, &sqe.promise, &operation->promised);
+    sqe = &operation->sqe;
+    sqe->opcode = OPCODE_CALL;
+    sqe->flags = SQE_PROMISED;
+    sqe->method = (uint8_t)call->method;
+    sqe->transfers = 0;
+    sqe->message_bytes = call->buffers.message_bytes;
+    sqe->user_data = quick_word(call->shared, offsetof(struct sqe, user_data));
+    sqe->promise = promise;
+    sqe->interface_id = call->interface_id;
+    sqe->message = thread->arena_address + call->buffers.message;
+    sqe->result = thread->arena_address + call->buffers.result;
+    sqe->result_bytes = call->buffers.result_bytes;
+    sqe->answer = call->answer;
+    sqe->spare = 0;
+    operation->user_data = sqe->user_data;
+    operation->answer = call->answer;
+    answer_wait(&thread->answers, &promise, &operation->promised);
     return true;
 }
 
-/* As many entries as are usual, of at most `limit`: promised calls, then FINISHes, whose
- * completions are shown at the end. */
-static unsigned promise_run(struct thread *thread, unsigned limit)
+/* A promised CALL. Ring lock held. `first` is its first word; *call and *cap are what is to be
+ * called if its answer is there. */
+static inline enum promise_way promise_one(struct thread *thread, const uint8_t *shared,
+                                           uint64_t first, struct chained *call, struct cap_id *cap)
+{
+    struct sqe target = {.cap = {quick_word(shared, offsetof(struct sqe, cap))}};
+    struct promise promise = target.promise;
+    enum answer_target found;
+
+    if (promise.answer == 0 || promise.path.step[0] == 0 || target.cap.raw >> 40 != 0 ||
+        quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
+        !chained_read(thread, shared, first, quick_word(shared, offsetof(struct sqe, result_bytes)),
+                      call)) {
+        return PROMISE_NONE;
+    }
+    found = answer_target_find(&thread->answers, &promise, cap);
+    if (found == ANSWER_TARGET_WAITS && promise_wait(thread, call, promise)) {
+        return PROMISE_WAITS;
+    }
+    return found == ANSWER_TARGET_CAP ? PROMISE_CALL : PROMISE_NONE;
+}
+
+/* What a run has done. */
+struct promise_run {
+    struct thread *thread; /* whose process and ring are locked */
+    uint32_t done;         /* entries that are not accepted yet */
+    uint32_t tail;         /* completions that are not shown yet end here */
+};
+
+/* One entry of the run; false: it is not usual, or not now. */
+static inline bool run_one(struct promise_run *run, uint32_t *called)
+{
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    const uint8_t *shared = ring_peek(ring, ring->sq_head + run->done);
+    uint64_t first = quick_word(shared, 0);
+    struct chained call;
+    struct cap_slot *slot;
+    struct cap_id cap;
+
+    if (first == OPCODE_FINISH && finish_one(thread, shared)) {
+        struct cqe *place = ring_post_place(ring, run->tail++);
+
+        place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        place->result = 0;
+        place->flags = 0;
+        place->cap[0] = place->cap[1] = (struct cap_id){0};
+        run->done++;
+        return true;
+    }
+    if ((first & FIRST_FIXED) != FIRST_PROMISE || run->tail != ring->cq_tail) {
+        return false;
+    }
+    switch (promise_one(thread, shared, first, &call, &cap)) {
+    case PROMISE_WAITS:
+        run->done++;
+        return true;
+    case PROMISE_CALL: /* in a section of its own */
+        slot = run->done == 0 ? cap_table_resolve(&thread->process->table, cap) : NULL;
+        *called = slot != NULL && slot->edge.object != NULL && object_call(thread, slot, &call);
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* As many entries as are usual, of at most `limit`: a promised call of a kernel object; or promised
+ * calls that wait, then FINISHes, whose completions are shown at the end. How many. */
+static uint32_t promise_run(struct thread *thread, uint32_t limit)
 {
     struct ring *ring = &thread->ring;
-    uint32_t head = ring->sq_head;
-    uint32_t tail;
-    unsigned done;
+    struct promise_run run = {.thread = thread};
+    uint32_t called = 0;
 
+    spinlock_lock(&thread->process->lock);
     spinlock_lock(&thread->ring_lock);
-    tail = ring->cq_tail;
-    for (done = 0; done < limit; done++) {
-        const uint8_t *shared = ring_peek(ring, head + done);
-        uint64_t first = quick_word(shared, 0);
-
-        if ((first & FIRST_FIXED) == FIRST_PROMISE && tail == ring->cq_tail) {
-            if (!promise_one(thread, shared, first)) {
-                break;
-            }
-        } else if (first == OPCODE_FINISH && finish_one(thread, shared)) {
-            struct cqe *place = ring_post_place(ring, tail++);
-
-            place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-            place->result = 0;
-            place->flags = 0;
-            place->cap[0] = place->cap[1] = (struct cap_id){0};
-        } else {
-            break;
+    run.tail = ring->cq_tail;
+    while (run.done < limit && run_one(&run, &called)) {
+    }
+    if (run.done != 0) {
+        ring_accept(ring, ring->sq_head + run.done);
+        if (run.tail != ring->cq_tail) {
+            ring_posted(ring, run.tail);
         }
     }
-    if (done != 0) {
-        ring_accept(ring, head + done);
-    }
-    if (tail != ring->cq_tail) {
-        ring_posted(ring, tail);
-    }
     spinlock_unlock(&thread->ring_lock);
-    return done;
+    spinlock_unlock(&thread->process->lock);
+    return run.done + called;
 }
 
 enum quick handoff_promise(struct cpu *cpu, struct thread *thread)
@@ -299,15 +460,19 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread)
     const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
     uint64_t first = quick_word(shared, 0);
     uint32_t left = ring_acceptable(&thread->ring); /* by now perhaps none */
+    uint32_t total = 0;
+    uint32_t done;
 
     if (left != 0 && (first & FIRST_FIXED) == FIRST_USUAL) {
         uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes));
 
         return room >> 32 != 0 ? keeping_submission(cpu, thread, shared, first, room) : QUICK_NONE;
     }
-    return promise_run(thread, left < LIMIT_DISPATCH_BATCH ? left : LIMIT_DISPATCH_BATCH) != 0
-               ? QUICK_DONE
-               : QUICK_NONE;
+    left = left < PROMISE_BATCH ? left : PROMISE_BATCH;
+    while (total < left && (done = promise_run(thread, left - total)) != 0) {
+        total += done;
+    }
+    return total != 0 ? QUICK_DONE : QUICK_NONE;
 }
 
 /* ---- a promised call is sent -------------------------------------------------------------------

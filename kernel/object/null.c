@@ -29,14 +29,34 @@ static enum capn_dispatch null_echo(void *object, struct capn_request *request,
     return CAPN_DISPATCH_ANSWERED;
 }
 
+static enum capn_dispatch null_next(void *object, struct capn_request *request,
+                                    struct null_object_next_params_reader params,
+                                    struct null_object_next_results_builder results)
+{
+    struct call *call = call_of(request);
+    struct hold_edge edge;
+
+    (void)object;
+    (void)params;
+    hold_edge_repeat(call->edge, &edge);
+    edge_ref(&edge);
+    null_object_next_results_set_next(results,
+                                      call_result_cap(call, &edge, NULL_OBJECT_NEXT_PATH_NEXT));
+    return CAPN_DISPATCH_ANSWERED;
+}
+
 static enum capn_dispatch null_call(struct object *object, struct capn_request *request)
 {
-    static const struct null_object_server server = {.nothing = null_nothing, .echo = null_echo};
+    static const struct null_object_server server = {
+        .nothing = null_nothing, .echo = null_echo, .next = null_next};
 
     return null_object_dispatch(&server, object, request);
 }
 
-static const struct object_type null_type = {
-    .name = "null", .call = null_call, .quick = UINT64_C(1) << NULL_OBJECT_METHOD_NOTHING};
+static const struct object_type null_type = {.name = "null",
+                                             .call = null_call,
+                                             .quick = UINT64_C(1) << NULL_OBJECT_METHOD_NOTHING,
+                                             .repeats = UINT64_C(1) << NULL_OBJECT_METHOD_NEXT,
+                                             .gives = UINT64_C(1) << NULL_OBJECT_METHOD_NEXT};
 
 struct object null_object = OBJECT_STATIC(&null_type);

@@ -25,6 +25,14 @@ enum capn_dispatch null_object_dispatch(const struct null_object_server *server,
             server->echo(object, request,
                 null_object_echo_params_read(capn_reader_root(&request->parameters)),
                 null_object_echo_results_init(capn_builder_root(&request->results))));
+    case NULL_OBJECT_METHOD_NEXT:
+        if (!server->next) {
+            break;
+        }
+        return capn_request_finish(request,
+            server->next(object, request,
+                null_object_next_params_read(capn_reader_root(&request->parameters)),
+                null_object_next_results_init(capn_builder_root(&request->results))));
     default:
         break;
     }

@@ -57,7 +57,7 @@ static inline struct null_payload_builder null_payload_list_edit(struct null_pay
  * Minted by: the kernel for init, in systems whose manifest asks for it.
  */
 #define NULL_OBJECT_INTERFACE_ID UINT64_C(0xc9df4163c492896e)
-#define NULL_OBJECT_METHOD_COUNT 2
+#define NULL_OBJECT_METHOD_COUNT 3
 enum null_object_method {
     /*
      * Answers at once with nothing.
@@ -75,11 +75,22 @@ enum null_object_method {
      * Minted by: the manifest.
      */
     NULL_OBJECT_METHOD_ECHO = 1,
+    /*
+     * Answers with this object again, by the same methods, badge and delegation, not to be passed on:
+     * what a chain of calls, each on what the one before gave, is measured with.
+     * Units: none.
+     * Errors: none beyond those of every call.
+     * Lifetime: the capability belongs to the caller.
+     * Minted by: the manifest.
+     */
+    NULL_OBJECT_METHOD_NEXT = 2,
 };
 #define NULL_OBJECT_FACET_NOTHING (UINT64_C(1) << 0)
 #define NULL_OBJECT_FACET_ECHO (UINT64_C(1) << 1)
+#define NULL_OBJECT_FACET_NEXT (UINT64_C(1) << 2)
 /* Every method declared today; an edge with facet "all" gets later ones too. */
-#define NULL_OBJECT_FACETS_DECLARED UINT64_C(0x3)
+#define NULL_OBJECT_FACETS_DECLARED UINT64_C(0x7)
+#define NULL_OBJECT_NEXT_PATH_NEXT ((struct capn_path){.length = 1, .index = {0}})
 
 struct null_object_nothing_params_reader {
     struct capn_struct raw;
@@ -147,6 +158,40 @@ static inline struct null_object_echo_results_reader null_object_echo_results_re
 static inline struct null_object_echo_results_builder null_object_echo_results_init(struct capn_pointer_builder to)
 {
     return (struct null_object_echo_results_builder){capn_init_struct(to, NULL_OBJECT_ECHO_RESULTS_SIZE)};
+}
+
+struct null_object_next_params_reader {
+    struct capn_struct raw;
+};
+struct null_object_next_params_builder {
+    struct capn_struct_builder raw;
+};
+#define NULL_OBJECT_NEXT_PARAMS_TYPE_ID UINT64_C(0x8d6a14ad60eb4539)
+#define NULL_OBJECT_NEXT_PARAMS_SIZE ((struct capn_size){.data_words = 0, .pointers = 0})
+static inline struct null_object_next_params_reader null_object_next_params_read(struct capn_pointer at)
+{
+    return (struct null_object_next_params_reader){capn_read_struct(at, NULL)};
+}
+static inline struct null_object_next_params_builder null_object_next_params_init(struct capn_pointer_builder to)
+{
+    return (struct null_object_next_params_builder){capn_init_struct(to, NULL_OBJECT_NEXT_PARAMS_SIZE)};
+}
+
+struct null_object_next_results_reader {
+    struct capn_struct raw;
+};
+struct null_object_next_results_builder {
+    struct capn_struct_builder raw;
+};
+#define NULL_OBJECT_NEXT_RESULTS_TYPE_ID UINT64_C(0xc34debce57d8f4cc)
+#define NULL_OBJECT_NEXT_RESULTS_SIZE ((struct capn_size){.data_words = 0, .pointers = 1})
+static inline struct null_object_next_results_reader null_object_next_results_read(struct capn_pointer at)
+{
+    return (struct null_object_next_results_reader){capn_read_struct(at, NULL)};
+}
+static inline struct null_object_next_results_builder null_object_next_results_init(struct capn_pointer_builder to)
+{
+    return (struct null_object_next_results_builder){capn_init_struct(to, NULL_OBJECT_NEXT_RESULTS_SIZE)};
 }
 
 /* ---- Accessors ---- */
@@ -320,6 +365,31 @@ static inline struct null_payload_builder null_object_echo_results_init_payload(
     return null_payload_init(null_object_echo_results_place_payload(b));
 }
 
+/* ---- null.capnp:NullObject.next$Params ---- */
+
+/* ---- null.capnp:NullObject.next$Results ---- */
+
+static inline struct capn_pointer null_object_next_results_at_next(struct null_object_next_results_reader r)
+{
+    return capn_get_pointer(r.raw, 0);
+}
+static inline bool null_object_next_results_has_next(struct null_object_next_results_reader r)
+{
+    return !capn_pointer_is_null(null_object_next_results_at_next(r));
+}
+static inline struct capn_pointer_builder null_object_next_results_place_next(struct null_object_next_results_builder b)
+{
+    return capn_set_pointer(b.raw, 0);
+}
+static inline uint32_t null_object_next_results_get_next(struct null_object_next_results_reader r)
+{
+    return capn_read_capability(null_object_next_results_at_next(r));
+}
+static inline void null_object_next_results_set_next(struct null_object_next_results_builder b, uint32_t index)
+{
+    capn_write_capability(null_object_next_results_place_next(b), index);
+}
+
 /* ---- null.capnp:NullObject: calls ---- */
 
 /* True for the interface itself and for those above it, which an upcast edge may have. */
@@ -354,12 +424,27 @@ static inline struct null_object_echo_results_reader null_object_echo_invoke(str
     return null_object_echo_results_read(capn_call_invoke(call));
 }
 
+static inline struct null_object_next_params_builder null_object_next_request(struct capn_call *call)
+{
+    return null_object_next_params_init(capn_call_begin(call, NULL_OBJECT_INTERFACE_ID, NULL_OBJECT_METHOD_NEXT));
+}
+static inline struct null_object_next_results_reader null_object_next_response(struct capn_call *call)
+{
+    return null_object_next_results_read(capn_reader_root(&call->response));
+}
+static inline struct null_object_next_results_reader null_object_next_invoke(struct capn_call *call)
+{
+    return null_object_next_results_read(capn_call_invoke(call));
+}
+
 /* Handlers of null.capnp:NullObject; NULL for those that this server does not have. */
 struct null_object_server {
     enum capn_dispatch (*nothing)(void *object, struct capn_request *request,
         struct null_object_nothing_params_reader params, struct null_object_nothing_results_builder results);
     enum capn_dispatch (*echo)(void *object, struct capn_request *request,
         struct null_object_echo_params_reader params, struct null_object_echo_results_builder results);
+    enum capn_dispatch (*next)(void *object, struct capn_request *request,
+        struct null_object_next_params_reader params, struct null_object_next_results_builder results);
 };
 
 /* Calls the handler of request->method with request's messages; `object` is handed through. */

@@ -5,63 +5,71 @@
 
 static const char text[] =
     "\0"
-    "NullObject.nothing$Params" "\0" /* 1 */
-    "payload" "\0" /* 27 */
-    "NullObject.echo$Params" "\0" /* 35 */
-    "NullObject.nothing$Results" "\0" /* 58 */
-    "a" "\0" /* 85 */
-    "b" "\0" /* 87 */
-    "c" "\0" /* 89 */
-    "d" "\0" /* 91 */
-    "e" "\0" /* 93 */
-    "f" "\0" /* 95 */
-    "g" "\0" /* 97 */
-    "h" "\0" /* 99 */
-    "i" "\0" /* 101 */
-    "j" "\0" /* 103 */
-    "k" "\0" /* 105 */
-    "l" "\0" /* 107 */
-    "m" "\0" /* 109 */
-    "64 bytes of data with one of each width, for the encode and decode measurements.\n" "\0" /* 111 */
-    "NullPayload" "\0" /* 193 */
-    "Answers at once with nothing.\nUnits: none.\nErrors: none beyond those of every call.\nLifetime: nothing is kept.\nMinted by: the manifest.\n" "\0" /* 205 */
-    "nothing" "\0" /* 342 */
-    "Decodes the payload and answers with the same.\nUnits: none.\nErrors: missingArgument.\nLifetime: the answer belongs to the caller.\nMinted by: the manifest.\n" "\0" /* 350 */
-    "echo" "\0" /* 505 */
-    "For measurement only.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init, in systems whose manifest asks for it.\n" "\0" /* 510 */
-    "NullObject" "\0" /* 644 */
-    "NullObject.echo$Results" "\0" /* 655 */;
+    "NullObject.next$Params" "\0" /* 1 */
+    "NullObject.nothing$Params" "\0" /* 24 */
+    "payload" "\0" /* 50 */
+    "NullObject.echo$Params" "\0" /* 58 */
+    "NullObject.nothing$Results" "\0" /* 81 */
+    "a" "\0" /* 108 */
+    "b" "\0" /* 110 */
+    "c" "\0" /* 112 */
+    "d" "\0" /* 114 */
+    "e" "\0" /* 116 */
+    "f" "\0" /* 118 */
+    "g" "\0" /* 120 */
+    "h" "\0" /* 122 */
+    "i" "\0" /* 124 */
+    "j" "\0" /* 126 */
+    "k" "\0" /* 128 */
+    "l" "\0" /* 130 */
+    "m" "\0" /* 132 */
+    "64 bytes of data with one of each width, for the encode and decode measurements.\n" "\0" /* 134 */
+    "NullPayload" "\0" /* 216 */
+    "next" "\0" /* 228 */
+    "NullObject.next$Results" "\0" /* 233 */
+    "Answers at once with nothing.\nUnits: none.\nErrors: none beyond those of every call.\nLifetime: nothing is kept.\nMinted by: the manifest.\n" "\0" /* 257 */
+    "nothing" "\0" /* 394 */
+    "Decodes the payload and answers with the same.\nUnits: none.\nErrors: missingArgument.\nLifetime: the answer belongs to the caller.\nMinted by: the manifest.\n" "\0" /* 402 */
+    "echo" "\0" /* 557 */
+    "Answers with this object again, by the same methods, badge and delegation, not to be passed on:\nwhat a chain of calls, each on what the one before gave, is measured with.\nUnits: none.\nErrors: none beyond those of every call.\nLifetime: the capability belongs to the caller.\nMinted by: the manifest.\n" "\0" /* 562 */
+    "For measurement only.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init, in systems whose manifest asks for it.\n" "\0" /* 861 */
+    "NullObject" "\0" /* 995 */
+    "NullObject.echo$Results" "\0" /* 1006 */;
 
 static const struct capn_meta_field fields[] = {
-    {UINT64_C(0xc2c2ac982e0496a1), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* null.capnp:NullObject.echo$Params.payload */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 85, 0, 0, 65535, 9, 0}, /* null.capnp:NullPayload.a */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 87, 0, 1, 65535, 9, 0}, /* null.capnp:NullPayload.b */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 89, 0, 2, 65535, 9, 0}, /* null.capnp:NullPayload.c */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 91, 0, 3, 65535, 9, 0}, /* null.capnp:NullPayload.d */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 93, 0, 4, 65535, 9, 0}, /* null.capnp:NullPayload.e */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 95, 0, 10, 65535, 8, 0}, /* null.capnp:NullPayload.f */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 97, 0, 11, 65535, 8, 0}, /* null.capnp:NullPayload.g */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 99, 0, 24, 65535, 7, 0}, /* null.capnp:NullPayload.h */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 101, 0, 25, 65535, 7, 0}, /* null.capnp:NullPayload.i */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 103, 0, 52, 65535, 6, 0}, /* null.capnp:NullPayload.j */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 105, 0, 53, 65535, 6, 0}, /* null.capnp:NullPayload.k */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 107, 0, 432, 65535, 1, 0}, /* null.capnp:NullPayload.l */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 109, 0, 7, 65535, 5, 0}, /* null.capnp:NullPayload.m */
-    {UINT64_C(0xc2c2ac982e0496a1), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* null.capnp:NullObject.echo$Results.payload */
+    {UINT64_C(0xc2c2ac982e0496a1), UINT64_C(0x0), NULL, 50, 0, 0, 65535, 16, 0}, /* null.capnp:NullObject.echo$Params.payload */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 108, 0, 0, 65535, 9, 0}, /* null.capnp:NullPayload.a */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 110, 0, 1, 65535, 9, 0}, /* null.capnp:NullPayload.b */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 112, 0, 2, 65535, 9, 0}, /* null.capnp:NullPayload.c */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 114, 0, 3, 65535, 9, 0}, /* null.capnp:NullPayload.d */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 116, 0, 4, 65535, 9, 0}, /* null.capnp:NullPayload.e */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 118, 0, 10, 65535, 8, 0}, /* null.capnp:NullPayload.f */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 120, 0, 11, 65535, 8, 0}, /* null.capnp:NullPayload.g */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 122, 0, 24, 65535, 7, 0}, /* null.capnp:NullPayload.h */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 124, 0, 25, 65535, 7, 0}, /* null.capnp:NullPayload.i */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 126, 0, 52, 65535, 6, 0}, /* null.capnp:NullPayload.j */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 128, 0, 53, 65535, 6, 0}, /* null.capnp:NullPayload.k */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 130, 0, 432, 65535, 1, 0}, /* null.capnp:NullPayload.l */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 132, 0, 7, 65535, 5, 0}, /* null.capnp:NullPayload.m */
+    {UINT64_C(0xc9df4163c492896e), UINT64_C(0x0), NULL, 228, 0, 0, 65535, 17, 0}, /* null.capnp:NullObject.next$Results.next */
+    {UINT64_C(0xc2c2ac982e0496a1), UINT64_C(0x0), NULL, 50, 0, 0, 65535, 16, 0}, /* null.capnp:NullObject.echo$Results.payload */
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x93911deb61652ea4), UINT64_C(0xbdbfdd255ab2d934), 342, 205}, /* null.capnp:NullObject.nothing */
-    {UINT64_C(0xb438fb1bdac7e63c), UINT64_C(0xe90a89213652d838), 505, 350}, /* null.capnp:NullObject.echo */
+    {UINT64_C(0x93911deb61652ea4), UINT64_C(0xbdbfdd255ab2d934), 394, 257}, /* null.capnp:NullObject.nothing */
+    {UINT64_C(0xb438fb1bdac7e63c), UINT64_C(0xe90a89213652d838), 557, 402}, /* null.capnp:NullObject.echo */
+    {UINT64_C(0x8d6a14ad60eb4539), UINT64_C(0xc34debce57d8f4cc), 228, 562}, /* null.capnp:NullObject.next */
 };
 
 static const struct capn_meta_node nodes[] = {
-    {UINT64_C(0x93911deb61652ea4), 1, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* NullObject.nothing$Params */
-    {UINT64_C(0xb438fb1bdac7e63c), 35, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* NullObject.echo$Params */
-    {UINT64_C(0xbdbfdd255ab2d934), 58, 0, 1, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* NullObject.nothing$Results */
-    {UINT64_C(0xc2c2ac982e0496a1), 193, 111, 1, 13, 0, 0, 0, 0, {8, 0}, 1, false}, /* NullPayload */
-    {UINT64_C(0xc9df4163c492896e), 644, 510, 0, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* NullObject */
-    {UINT64_C(0xe90a89213652d838), 655, 0, 14, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* NullObject.echo$Results */
+    {UINT64_C(0x8d6a14ad60eb4539), 1, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* NullObject.next$Params */
+    {UINT64_C(0x93911deb61652ea4), 24, 0, 0, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* NullObject.nothing$Params */
+    {UINT64_C(0xb438fb1bdac7e63c), 58, 0, 0, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* NullObject.echo$Params */
+    {UINT64_C(0xbdbfdd255ab2d934), 81, 0, 1, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* NullObject.nothing$Results */
+    {UINT64_C(0xc2c2ac982e0496a1), 216, 134, 1, 13, 0, 0, 0, 0, {8, 0}, 1, false}, /* NullPayload */
+    {UINT64_C(0xc34debce57d8f4cc), 233, 0, 14, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* NullObject.next$Results */
+    {UINT64_C(0xc9df4163c492896e), 995, 861, 0, 3, 0, 0, 0, 0, {0, 0}, 3, false}, /* NullObject */
+    {UINT64_C(0xe90a89213652d838), 1006, 0, 15, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* NullObject.echo$Results */
 };
 
 const struct capn_meta_file null_meta = {
@@ -70,6 +78,6 @@ const struct capn_meta_file null_meta = {
     .nodes = nodes,
     .fields = fields,
     .methods = methods,
-    .node_count = 6,
+    .node_count = 8,
     .import_count = 0,
 };

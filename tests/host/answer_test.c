@@ -383,6 +383,33 @@ static void test_sole_finished(void **state)
     assert_true(test_asserts(withdraw, answer));
 }
 
+static void answer_again(void *answer)
+{
+    answer_at_once(&table, answer, 1, (struct cap_id){.raw = 1});
+}
+
+/* An answer that is there when its call was submitted. */
+static void test_at_once(void **state)
+{
+    struct answer *answer = opened(id_make(3, 1));
+    struct answer *empty = opened(id_make(4, 1));
+    struct cap_id cap = {.raw = 0};
+
+    (void)state;
+    answer_at_once(&table, answer, 1, (struct cap_id){.raw = 7});
+    answer_at_once(&table, empty, 0, (struct cap_id){.raw = 8});
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(target_of(id_make(3, 1), 1, 0, &cap), ANSWER_TARGET_CAP);
+    assert_int_equal(cap.raw, 7);
+    assert_int_equal(target_of(id_make(3, 1), 1, 1, &cap), ANSWER_TARGET_NO_PATH);
+    assert_int_equal(target_of(id_make(4, 1), 1, 0, &cap), ANSWER_TARGET_NO_PATH);
+    assert_true(test_asserts(answer_again, answer));
+    wait_for((uint32_t)opened(id_make(5, 1))->id, 1, &calls[0]);
+    assert_true(test_asserts(answer_again, answer_opened(&table, id_make(5, 1))));
+    assert_int_equal(answer_finish(&table, id_make(3, 1)), TRANSPORT_OK);
+    assert_int_equal(answer_state_of(&table, id_make(3, 1)), ANSWER_FREE);
+}
+
 /* The check sees each kind of damage. */
 static void test_check(void **state)
 {
@@ -653,6 +680,7 @@ int main(void)
         cmocka_unit_test_setup(test_misuse, setup),
         cmocka_unit_test_setup(test_sole, setup),
         cmocka_unit_test_setup(test_sole_finished, setup),
+        cmocka_unit_test_setup(test_at_once, setup),
         cmocka_unit_test_setup(test_check, setup),
         cmocka_unit_test(test_walk),
     };

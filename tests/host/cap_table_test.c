@@ -232,6 +232,40 @@ static void test_duplicate_and_vacate(void **state)
     teardown();
 }
 
+/* An object answers with itself: the same edge, without the right to pass it on. */
+static void test_repeat(void **state)
+{
+    struct hold_edge edge = {.object = &object,
+                             .interface_id = 7,
+                             .facet = 5,
+                             .badge = 9,
+                             .mode = EDGE_MODE_COPY,
+                             .grantable = 1,
+                             .flags = EDGE_CLOSE_ON_SPAWN};
+    const struct hold_edge *found;
+    struct provenance *origin = NULL;
+    struct cap_slot *source;
+    struct cap_id first;
+    struct cap_id second;
+
+    (void)state;
+    setup(2, 2 * CAP_TABLE_PAGES);
+    assert_int_equal(cap_table_insert(&table, &edge, NULL, &first), TRANSPORT_OK);
+    source = cap_table_resolve(&table, first);
+    second = cap_table_repeat(&table, source, &origin);
+    assert_int_equal(cap_table_lookup(&table, second, &found), TRANSPORT_OK);
+    assert_ptr_equal(origin, cap_table_origin(&table, second));
+    assert_memory_equal(&source->edge, &edge, sizeof(edge));
+    edge.mode = EDGE_MODE_NONE;
+    edge.grantable = 0;
+    edge.flags = 0;
+    assert_memory_equal(found, &edge, sizeof(edge));
+    assert_int_equal(cap_table_check(&table), 0);
+    assert_int_equal(cap_table_repeat(&table, source, &origin).raw, 0); /* quota */
+    assert_int_equal(cap_table_check(&table), 0);
+    teardown();
+}
+
 /* What arrives leaves the reservation to who made it as long as there is other room. */
 static void test_insert_over(void **state)
 {
@@ -383,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_ids_never_given),
         cmocka_unit_test(test_quota_and_memory),
         cmocka_unit_test(test_duplicate_and_vacate),
+        cmocka_unit_test(test_repeat),
         cmocka_unit_test(test_insert_over),
         cmocka_unit_test(test_descriptors_are_not_grantable),
         cmocka_unit_test(test_slot_retires),

@@ -33,6 +33,13 @@ enum {
     CHAIN = 4,
 };
 
+/* What the calls of a chain are made to. */
+struct chain {
+    struct rt_call call;
+    uint8_t method_next;
+    uint8_t method_last;
+};
+
 struct bench {
     struct rt *rt;
     struct cap_id null;
@@ -46,6 +53,8 @@ struct bench {
     struct rt_call call_64;
     struct rt_call call_1k;
     struct rt_call pass_call;
+    struct chain server_chain;
+    struct chain kernel_chain;
     struct rt_buffer link[CHAIN];  /* answers of a chain */
     struct cap_id received[CHAIN]; /* by the chain before; raw 0: none */
     uint64_t last;                 /* least of the row before */
@@ -186,12 +195,13 @@ static bool chain_enter(struct bench *bench, uint32_t count)
 }
 
 /* One call of a chain as an entry in place: its answer is a link. */
-static struct sqe *chain_call(struct bench *bench, uint32_t place, uint32_t link)
+static struct sqe *chain_call(struct bench *bench, const struct chain *chain, uint32_t place,
+                              uint32_t link)
 {
     struct sqe *entry = rt_ring_place(&bench->rt->ring, place);
 
-    *entry = rt_call_entry(&bench->call_64);
-    entry->method = link + 1 < CHAIN ? METHOD_NEXT : METHOD_ECHO;
+    *entry = rt_call_entry(&chain->call);
+    entry->method = link + 1 < CHAIN ? chain->method_next : chain->method_last;
     entry->user_data = RT_RING_OWN | link;
     entry->result = (uintptr_t)bench->link[link].bytes;
     return entry;
@@ -199,14 +209,14 @@ static struct sqe *chain_call(struct bench *bench, uint32_t place, uint32_t link
 
 /* Four calls, each on the capability that the one before answered with, one crossing each; what the
  * chain before brought is given up with the first. */
-static bool single_4(struct bench *bench)
+static bool single(struct bench *bench, const struct chain *chain)
 {
-    struct cap_id next = bench->server;
+    struct cap_id next = chain->call.cap;
 
     for (uint32_t link = 0; link < CHAIN; link++) {
         uint32_t count = link == 0 ? chain_release(bench, 0) : 0;
 
-        chain_call(bench, count, link)->cap = next;
+        chain_call(bench, chain, count, link)->cap = next;
         if (!chain_enter(bench, count + 1)) {
             return false;
         }
@@ -217,7 +227,7 @@ static bool single_4(struct bench *bench)
 
 /* The same with one submission, each call promised from the answer of the one before, and the
  * answers kept no longer than that. */
-static bool pipeline_4(struct bench *bench)
+static bool pipeline(struct bench *bench, const struct chain *chain)
 {
     struct rt_ring *ring = &bench->rt->ring;
     struct rt_answer_id id[CHAIN - 1];
@@ -225,7 +235,7 @@ static bool pipeline_4(struct bench *bench)
     bool good;
 
     for (uint32_t link = 0; link < CHAIN; link++) {
-        struct sqe *entry = chain_call(bench, count++, link);
+        struct sqe *entry = chain_call(bench, chain, count++, link);
 
         if (link != 0) {
             entry->flags = SQE_PROMISED;
@@ -249,6 +259,26 @@ static bool pipeline_4(struct bench *bench)
     return good;
 }
 
+static bool single_4(struct bench *bench)
+{
+    return single(bench, &bench->server_chain);
+}
+
+static bool pipeline_4(struct bench *bench)
+{
+    return pipeline(bench, &bench->server_chain);
+}
+
+static bool kernel_single_4(struct bench *bench)
+{
+    return single(bench, &bench->kernel_chain);
+}
+
+static bool kernel_pipeline_4(struct bench *bench)
+{
+    return pipeline(bench, &bench->kernel_chain);
+}
+
 static const struct row rows[] = {
     {"null_call", 1, null_call},
     {"null_call_batch32", AT_ONCE, null_call_batch32},
@@ -260,6 +290,8 @@ static const struct row rows[] = {
     {"pass_cap", 1, pass_cap},
     {"single_4", 1, single_4},
     {"pipeline_4", 1, pipeline_4},
+    {"kernel_single_4", 1, kernel_single_4},
+    {"kernel_pipeline_4", 1, kernel_pipeline_4},
 };
 
 /* Cycles of one batch; UINT64_MAX: a round failed. */
@@ -276,11 +308,11 @@ static uint64_t batch_run(struct bench *bench, const struct row *row)
 }
 
 /* Prints what a chain in one submission costs over the same calls one by one. */
-static void ratio_print(struct bench *bench, uint64_t chain, uint64_t single)
+static void ratio_print(struct bench *bench, const char *name, uint64_t chain)
 {
-    uint64_t hundredths = (chain * 100 + single - 1) / single;
+    uint64_t hundredths = (chain * 100 + bench->last - 1) / bench->last;
 
-    (void)rt_print(bench->rt, "bench pipeline_4_ratio %llu.%llu%llu ratio\n",
+    (void)rt_print(bench->rt, "bench %s_ratio %llu.%llu%llu ratio\n", name,
                    (unsigned long long)(hundredths / 100),
                    (unsigned long long)(hundredths / 10 % 10),
                    (unsigned long long)(hundredths % 10));
@@ -306,8 +338,8 @@ static bool row_measure(struct bench *bench, const struct row *row)
     (void)rt_print(bench->rt, "bench %s %llu instructions\n", row->name,
                    (unsigned long long)(least / operations));
     (void)rt_print(bench->rt, "tallied %s %u\n", row->name, operations);
-    if (row->round == pipeline_4) {
-        ratio_print(bench, least, bench->last);
+    if (row->round == pipeline_4 || row->round == kernel_pipeline_4) {
+        ratio_print(bench, row->name, least);
     }
     bench->last = least;
     return true;
@@ -357,6 +389,9 @@ static int measure(struct rt *rt)
     bench.pass_call.transfers = 1;
     *(struct transfer *)(void *)(bench.passed.bytes + SMALL_BYTES) =
         (struct transfer){.cap = bench.null, .mode = TRANSFER_COPY};
+    bench.server_chain = (struct chain){bench.call_64, METHOD_NEXT, METHOD_ECHO};
+    bench.kernel_chain =
+        (struct chain){bench.null_call, NULL_OBJECT_METHOD_NEXT, NULL_OBJECT_METHOD_NOTHING};
     for (unsigned i = 0; i < CHAIN; i++) {
         bench.link[i] = rt_buffer_alloc(&rt->ring, ANSWER_BYTES);
     }
