@@ -186,6 +186,9 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
     found->sqe = *sqe;
     found->begun = found->begun > since ? found->begun : since;
     found->wire = model_wire(sqe);
+    if (model_asks_again(sqe)) {
+        found->intent.path = (struct answer_path){.step = {1}};
+    }
     if (sqe->opcode == OPCODE_CALL) {
         model_call_taken(sqe->user_data, found);
     }

@@ -122,6 +122,7 @@ struct model_submission {
     bool said_good;         /* somebody was told that it ended well, */
     bool said_bad;          /* or badly */
     bool promised;          /* its target is: */
+    uint64_t sent_by;       /* the RETURN_RECV that sent it on; 0: none did */
     struct promise promise; /* (sqe.cap is what that turned out to be; 0: not known) */
     uint64_t from;          /* the call whose answer that is; 0: none was kept under the id */
     bool sent;              /* to its target */
@@ -179,6 +180,8 @@ void model_dispatched(uint64_t submission);
 void model_taken_short(uint64_t submission);
 /* A promised call goes to the capability `cap` of its caller. */
 void model_sent(uint64_t submission, uint64_t cap);
+/* The same, sent on by the RETURN_RECV that answers the call it is promised from. */
+void model_sent_by(uint64_t submission, uint64_t cap, uint64_t by);
 /* It is refused because of its answer. */
 void model_sent_broken(uint64_t submission);
 /* A program is about to write `value` into a word that threads park at, in the arena of `owner`. */

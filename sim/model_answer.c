@@ -235,6 +235,14 @@ void model_sent(uint64_t name, uint64_t cap)
     overtaking_verdict(name, call);
 }
 
+void model_sent_by(uint64_t name, uint64_t cap, uint64_t by)
+{
+    model_sent(name, cap);
+    if (model_find(name) != NULL) {
+        model_find(name)->sent_by = by;
+    }
+}
+
 void model_sent_broken(uint64_t name)
 {
     struct model_submission *call = model_find(name);

@@ -8,6 +8,7 @@
  *   - the process is being built and its spawn grants just this edge, or
  *   - it travels beside a call that was taken.
  */
+#include "schema/generated/null.capnp.h"
 #include "sim/model_inside.h"
 
 #include "schema/generated/capability.capnp.h"
@@ -83,6 +84,12 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
     }
 }
 
+bool model_asks_again(const struct sqe *sqe)
+{
+    return sqe->opcode == OPCODE_CALL && sqe->interface_id == NULL_OBJECT_INTERFACE_ID &&
+           sqe->method == NULL_OBJECT_METHOD_NEXT;
+}
+
 /* Whether the submission of process `pid` asks for just this edge at `object`. */
 static bool asks_for(struct model_submission *submission, const struct model_edge *edge)
 {
@@ -97,6 +104,12 @@ static bool asks_for(struct model_submission *submission, const struct model_edg
         model_permits(&target.held->edge, submission->sqe.interface_id, submission->sqe.method) !=
             TRANSPORT_OK) {
         return false;
+    }
+    if (model_asks_again(&submission->sqe)) {
+        return edge->object == target.held->edge.object &&
+               edge->interface_id == target.held->edge.interface_id &&
+               edge->facet == target.held->edge.facet && edge->badge == target.held->edge.badge &&
+               edge->grant == target.held->edge.grant && edge->mode == 0 && edge->grantable == 0;
     }
     switch (intent->ask) {
     case MODEL_ASK_CREATE:

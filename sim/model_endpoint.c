@@ -199,7 +199,9 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
                        (unsigned long long)name, (unsigned long long)endpoint);
         return;
     }
-    if (submission == NULL || submission->endpoint != 0 || name != actor->submission) {
+    if (submission == NULL || submission->endpoint != 0 ||
+        (name != actor->submission &&
+         (submission->sent_by == 0 || submission->sent_by != actor->submission))) {
         model_disagree("submission %llu joined endpoint %llu and is not being dispatched",
                        (unsigned long long)name, (unsigned long long)endpoint);
         return;

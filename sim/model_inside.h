@@ -66,6 +66,8 @@ uint64_t model_cause(const struct model_actor *actor, uint64_t pid, const struct
 bool model_leaves(uint64_t pid, uint64_t id);
 /* Whether a RETURN names this call: its endpoint and its token. */
 bool model_names_call(const struct model_submission *by, const struct model_submission *call);
+/* A CALL of NullObject.next, which answers with the object again. */
+bool model_asks_again(const struct sqe *sqe);
 /* The call under way that a RETURN names; 0: none. */
 uint64_t model_call_returned(const struct model_submission *by);
 

@@ -171,6 +171,7 @@ static bool object_call(struct thread *thread, const struct cap_slot *slot,
         answer_at_once(&thread->answers, answer, id.raw != 0, id);
     }
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    spinlock_unlock(&thread->process->lock);
     ring_post(&thread->ring, &cqe);
     return true;
 }
@@ -286,9 +287,12 @@ static enum quick keeping_submission(struct cpu *cpu, struct thread *thread, con
     keeping.epoch = slot->edge.epoch;
     if (keeping.endpoint == NULL) {
         spinlock_lock(&thread->ring_lock);
-        quick = object_call(thread, slot, &keeping.call) ? QUICK_DONE : QUICK_NONE;
+        if (object_call(thread, slot, &keeping.call)) {
+            quick = QUICK_DONE;
+        } else {
+            spinlock_unlock(&process->lock);
+        }
         spinlock_unlock(&thread->ring_lock);
-        spinlock_unlock(&process->lock);
         return quick;
     }
     if (slot->edge.interface_id != keeping.call.interface_id || slot->edge.facet != CAP_FACET_ALL ||
@@ -450,8 +454,10 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit)
             ring_posted(ring, run.tail);
         }
     }
+    if (called == 0) {
+        spinlock_unlock(&thread->process->lock);
+    }
     spinlock_unlock(&thread->ring_lock);
-    spinlock_unlock(&thread->process->lock);
     return run.done + called;
 }
 

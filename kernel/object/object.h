@@ -33,9 +33,9 @@ struct object_type {
     /* Bit m: method m of the object's interface reads nothing, changes nothing and answers with an
      * empty structure, so that kernel/dispatch/quick.c may answer it. */
     uint64_t quick;
-    /* Bit m: method m reads nothing, changes nothing and answers with a structure of nothing but one
-     * pointer, to the edge that hold_edge_repeat makes of the one it was called through, so that
-     * kernel/ipc/handoff_promise.c may answer it. One of `gives`; edges are not counted. */
+    /* Bit m: method m reads nothing, changes nothing and answers with a structure of nothing but
+     * one pointer, to the edge that hold_edge_repeat makes of the one it was called through, so
+     * that kernel/ipc/handoff_promise.c may answer it. One of `gives`; edges are not counted. */
     uint64_t repeats;
     /* Bit m: the answer of method m may carry capabilities (call_result_cap), so that the caller's
      * table must have room for them before the method runs. */

@@ -199,7 +199,7 @@ void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
 /* The same at once, by who answers. */
 void __wrap_promised_begin(const struct promised *promised)
 {
-    model_sent(promised->operation->user_data, promised->cap.raw);
+    model_sent_by(promised->operation->user_data, promised->cap.raw, actor_here()->submission);
     judge();
     __real_promised_begin(promised);
 }

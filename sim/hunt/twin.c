@@ -20,6 +20,10 @@ enum {
     BATCH_MAX = 10, /* submissions with blocks of their own */
     QUICK_BATCH = 40,
     FILL = 0xa5,
+    CHAIN = 4,
+    CHAIN_ANSWER = 2 << ANSWER_SLOT_BITS | 8, /* ids of its answers, from here on */
+    METHOD_PASS = 6, /* the server answers with a capability for the next call, if there is room */
+    PASSED = 2,      /* interface of that, from INTERFACE */
 };
 
 static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
@@ -149,6 +153,9 @@ static void set_up(struct actor *actor)
     mint(actor, INTERFACE, 3, 0);
     mint(actor, INTERFACE + 1, UINT64_MAX, 9);
     spawn(actor, "s1", actor_cap(actor, ENDPOINT_INTERFACE_ID).id);
+    while (!hunt_server_rests()) { /* objects are named in the order in which they are made */
+        actor_enter(actor, 1, 1000);
+    }
     if (hunt_options.seed % 3 == 0) {
         spawn(actor, "o1", actor_cap(actor, NULL_OBJECT_INTERFACE_ID).id);
     }
@@ -329,6 +336,64 @@ static void quick_batch(struct actor *actor)
     }
 }
 
+/* One call of a chain, promised from the answer of the one before but the first. */
+static bool chain_link(struct actor *actor, bool server, uint32_t link)
+{
+    struct model_edge edge =
+        server ? server_edge(actor) : actor_cap(actor, NULL_OBJECT_INTERFACE_ID);
+    struct piece message = piece_small(actor);
+    struct piece result = result_block(actor, false);
+    struct draft draft;
+    struct sqe sqe = {.opcode = OPCODE_CALL,
+                      .method = server ? METHOD_PASS : NULL_OBJECT_METHOD_NEXT,
+                      .cap = {edge.id},
+                      .interface_id = edge.interface_id,
+                      .message = (uintptr_t)message.bytes,
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = result.room};
+
+    if (message.block < 0 || result.block < 0) {
+        actor_give_back(actor, message);
+        actor_give_back(actor, result);
+        return false;
+    }
+    (void)null_object_nothing_params_init(draft_begin(&draft, message));
+    sqe.message_bytes = draft_bytes(&draft);
+    if (link != 0) {
+        sqe.flags = SQE_PROMISED;
+        sqe.interface_id = server ? INTERFACE + PASSED : NULL_OBJECT_INTERFACE_ID;
+        sqe.promise = (struct promise){CHAIN_ANSWER + link - 1, {.step = {1}}};
+    }
+    if (link + 1 == CHAIN) {
+        sqe.method = 0;
+    } else {
+        sqe.answer = CHAIN_ANSWER + link;
+    }
+    if (actor_below(actor, 24) == 0) {
+        change(actor, &sqe);
+    }
+    return actor_submit(actor, &sqe, server ? &nothing : &object, message, result) != 0;
+}
+
+/* A chain of calls in one submission, and what has been kept is finished, now or when all is there.
+ */
+static void chain_round(struct actor *actor, bool server)
+{
+    bool later = actor_below(actor, 4) == 0;
+
+    for (uint32_t link = 0; link < CHAIN && chain_link(actor, server, link); link++) {
+    }
+    if (later) {
+        wait_for_all(actor);
+    }
+    for (uint32_t link = 0; link + 1 < CHAIN; link++) {
+        struct sqe sqe = {.opcode = OPCODE_FINISH, .answer = CHAIN_ANSWER + link};
+
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+    }
+    wait_for_all(actor);
+}
+
 static void client_round(struct actor *actor)
 {
     uint64_t count = actor_below(actor, 2) == 0 ? 1 : 2 + actor_below(actor, BATCH_MAX - 1);
@@ -336,6 +401,11 @@ static void client_round(struct actor *actor)
     if (actor_below(actor, 8) == 0) {
         quick_batch(actor);
         count = actor_below(actor, 3);
+    }
+    if (actor_below(actor, 6) == 0) {
+        wait_for_all(actor);
+        chain_round(actor, actor_below(actor, 2) == 0);
+        count = 0;
     }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t kind = actor_below(actor, 8);
@@ -365,15 +435,21 @@ static void client(struct actor *actor)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-/* Asks for the next call; `sqe` may return one before. */
-static void receive(struct actor *actor, struct sqe *sqe, struct piece message)
+/* Asks for the next call; `sqe` may return one before, as `intent` says. */
+static void receive_with(struct actor *actor, struct sqe *sqe, struct piece message,
+                         const struct model_intent *intent)
 {
     struct piece result = result_block(actor, true);
 
     sqe->result = (uintptr_t)result.bytes;
     sqe->result_bytes = BLOCK_LARGE_BYTES;
     actor->heard = 0;
-    actor->listening = actor_submit(actor, sqe, &nothing, message, result);
+    actor->listening = actor_submit(actor, sqe, intent, message, result);
+}
+
+static void receive(struct actor *actor, struct sqe *sqe, struct piece message)
+{
+    receive_with(actor, sqe, message, &nothing);
 }
 
 /* Returns `token` wrongly; the call stays. */
@@ -410,6 +486,39 @@ static void return_wrongly(struct actor *actor, uint64_t token)
     wait_for_all(actor);
 }
 
+/* Answers a call of METHOD_PASS, and asks for the next. */
+static void serve_passing(struct actor *actor, const struct endpoint_message *head)
+{
+    struct piece message = piece_small(actor);
+    struct model_edge passed = actor_cap(actor, INTERFACE + PASSED);
+    struct transfer transfer = {.cap = {passed.id}, .mode = TRANSFER_COPY, .path = {.step = {1}}};
+    struct sqe sqe = {.opcode = OPCODE_RETURN_RECV,
+                      .flags = actor_below(actor, 16) == 0 ? SQE_EXCEPTION : 0,
+                      .transfers = 1,
+                      .cap = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id},
+                      .token = head->token,
+                      .message = (uintptr_t)message.bytes,
+                      .message_bytes = 8 * (uint32_t)actor_below(actor, 8)};
+    struct model_intent intent = {.ask = MODEL_ASK_NOTHING, .grants = 1};
+
+    switch (actor_below(actor, 12)) {
+    case 0:
+        transfer.path.step[0] = 0;
+        break;
+    case 1:
+        transfer.path.step[0] = 2;
+        break;
+    case 2:
+        transfer.path.step[1] = 1;
+        break;
+    default:
+        break;
+    }
+    intent.grant[0] = (struct model_grant){.id = passed.id, .path = transfer.path};
+    memcpy(message.bytes + sqe.message_bytes, &transfer, sizeof(transfer));
+    receive_with(actor, &sqe, message, &intent);
+}
+
 /* Answers the call that was heard, and asks for the next. */
 static void serve(struct actor *actor, uint64_t token)
 {
@@ -442,6 +551,7 @@ static void server(struct actor *actor)
 {
     struct sqe listen = {.opcode = OPCODE_RECV};
 
+    mint(actor, INTERFACE + PASSED, UINT64_MAX, 11);
     listen.cap.raw = actor_cap(actor, ENDPOINT_INTERFACE_ID).id;
     receive(actor, &listen, PIECE_NONE);
     for (;;) {
@@ -464,7 +574,11 @@ static void server(struct actor *actor)
         if (actor_below(actor, 8) == 0) {
             return_wrongly(actor, head.token);
         }
-        serve(actor, head.token);
+        if (head.method == METHOD_PASS && head.result_bytes == BLOCK_SMALL_BYTES) {
+            serve_passing(actor, &head);
+        } else {
+            serve(actor, head.token);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ static void methods_differ(struct bench *bench)
     entry.interface_id ^= 1;
     REFUSED(bench, &entry, WRONG_INTERFACE, INTERFACE);
     entry = usual(bench);
-    for (unsigned method = 2; method < UINT8_MAX; method += 31) {
+    for (unsigned method = 33; method < UINT8_MAX; method += 31) {
         entry.method = (uint8_t)method; /* 64 among them, whose bit is that of 0 in a word */
         EXCEPTED(bench, &entry);
     }
