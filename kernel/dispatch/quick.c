@@ -82,7 +82,10 @@ static NOINLINE enum quick call_object(struct thread *thread, const uint8_t *ent
 
     if (!quick_call_read(thread, entry, edge, &answer)) {
         spinlock_unlock(&thread->process->lock);
-        return room > UINT32_MAX ? handoff_promise(arch_cpu_this(), thread) : QUICK_NONE;
+        /* One that keeps its answer has a short way of its own. */
+        return quick_word(entry, offsetof(struct sqe, result_bytes)) > UINT32_MAX
+                   ? handoff_promise(arch_cpu_this(), thread)
+                   : QUICK_NONE;
     }
     *answer = QUICK_ANSWER;
     return entry_finish(thread, entry, QUICK_ANSWER_BYTES, (struct refusal){0});
