@@ -25,8 +25,8 @@
  *     | counts.above + table->free_count != table->fresh - CAP_TABLE_WINDOW
  *     | counts.above + table->free_count != table->fresh
  * twin: prove_find | core/cap_table.h
- *     | page->name == id.raw &&
- *     | page->name >= id.raw &&
+ *     | slot->name == id.raw && id.raw >> CAP_SLOT_BITS
+ *     | slot->name >= id.raw && id.raw >> CAP_SLOT_BITS
  * twin: prove_find | core/cap_table.h
  *     | entry->edge.object == NULL || !hold_edge_is_alive(&entry->edge)
  *     | entry->edge.object == NULL
@@ -147,6 +147,7 @@ void prove_check(void)
 void prove_find(void)
 {
     const struct hold_edge *found;
+    const struct cap_slot *slot;
     enum transport_error error;
     bool gone;
 
@@ -161,6 +162,11 @@ void prove_find(void)
                      "held, and revoked or not");
     __CPROVER_assert(error != TRANSPORT_OK || edges_equal(found, &watched.edge), "its own edge");
     __CPROVER_assert(error == TRANSPORT_OK || found == NULL, "nothing with an error");
+    slot = cap_table_slot(&table, watched.id);
+    __CPROVER_assert(!cap_slot_is_plain(slot, watched.id) || found == &slot->edge,
+                     "what is plain is found");
+    __CPROVER_assert(!cap_slot_is_past(slot, watched.id) || error == TRANSPORT_STALE_CAP,
+                     "what is past is stale");
     state_assert(watched.state);
 }
 

@@ -9,11 +9,11 @@
  * lookup is these three: resolve, then grant_is_alive (verify/table.c proves it as a whole).
  *
  * wp: core/grant.c core/cap_table.h core/grant.h
- * inline: state_of,atomic_load_acquire_u64,cap_id_slot
+ * inline: state_of,atomic_load_acquire_u64,cap_id_slot,cap_table_slot
  * prove: cap_table_resolve grant_walk grant_is_alive
  * twin: cap_table_resolve | core/cap_table.h
- *     | page->name == id.raw &&
- *     | page->name >= id.raw &&
+ *     | slot->name == id.raw && id.raw >> CAP_SLOT_BITS
+ *     | slot->name >= id.raw && id.raw >> CAP_SLOT_BITS
  * twin: grant_walk | core/grant.c
  *     | if ((state_of(node) & GRANT_REVOKED) != 0) {
  *     | if (state_of(node) == GRANT_REVOKED) {
