@@ -68,7 +68,8 @@ static inline bool room_is_there(const struct cap_table *table);
     ensures \result.raw == entry->name;
     ensures (\old(entry->name) >> 20) != 0 ==>
       entry->name == (uint64_t)((uint64_t)((\old(entry->name) >> 20) << 20) | (slot & 1048575));
-    ensures (\old(entry->name) >> 20) == 0 ==> entry->name == (uint64_t)(1048576 | (slot & 1048575));
+    ensures (\old(entry->name) >> 20) == 0 ==>
+      entry->name == (uint64_t)(1048576 | (slot & 1048575));
  */
 static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
                                       struct cap_slot *entry);
