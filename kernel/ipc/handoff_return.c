@@ -219,6 +219,15 @@ static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t
                   returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
 }
 
+/* Whether its answer ends the session of `call`: the receiver is told of that before it gets a call
+ * that waits. Whoever gives up the last edge at this moment comes after. Endpoint lock held. */
+static ALWAYS_INLINE bool call_is_last(const struct endpoint *endpoint,
+                                       const struct operation *call)
+{
+    return call->target != &endpoint->object &&
+           atomic_load_relaxed_u64(&call->target->references) == 1;
+}
+
 /* One entry whose form is usual. */
 static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *thread,
                                            const uint8_t *shared, struct returning *returning,
@@ -232,7 +241,8 @@ static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *threa
     }
     returning->call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
                                 returning->buffers.message_bytes);
-    if (UNLIKELY(returning->call == NULL)) {
+    if (UNLIKELY(returning->call == NULL ||
+                 (waiting != NULL && call_is_last(endpoint, returning->call)))) {
         return QUICK_NONE;
     }
     return waiting == NULL ? return_wait(cpu, thread, shared, returning, next)

@@ -6,6 +6,7 @@
  */
 #include "tests/programs/unusual/unusual.h"
 #include "user/lib/memory.h"
+#include "user/rt/call.h"
 #include "user/rt/cap.h"
 
 static struct memory_object object_made(struct bench *bench, uint64_t bytes)
@@ -215,6 +216,50 @@ static void calls_itself(struct bench *bench, uint32_t enough)
     rt_buffer_free(bench->ring, inbox);
 }
 
+/* A call that is the last of its session is answered while another waits: who receives with the
+ * answer is told of the session's end first, and gets the call then. */
+static void session_ends_first(struct bench *bench)
+{
+    struct endpoint_session session = {
+        .interface_id = NULL_OBJECT_INTERFACE_ID, .facet = RT_FACET_SAME, .badge = 7};
+    struct rt_buffer inbox = rt_buffer_alloc(bench->ring, RT_RECEIVE_BYTES(64));
+    struct rt_buffer room = rt_buffer_alloc(bench->ring, ROOM);
+    struct endpoint_owner owner = endpoint_made(bench);
+    struct sqe last = usual(bench);
+    struct sqe other = usual(bench);
+    struct rt_operation operation[2];
+    struct rt_request request;
+    struct rt_reply reply;
+
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &session, &last.cap), 0);
+    session.badge = 0;
+    CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &session, &other.cap), 0);
+    other.message = other.result = address_of(room.bytes);
+    other.message_bytes = 0;
+    other.result_bytes = 8; /* no capability comes back: the slot is there for the receive */
+    operation[0] = check_submit(bench->check, bench->ring, &last);
+    request = rt_receive(bench->ring, owner.cap, inbox);
+    CHECK(bench->check, request.status > 0 && request.head->badge == 7);
+    reply = (struct rt_reply){
+        .endpoint = owner.cap, .token = request.head->token, .message = inbox.bytes};
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, last.cap), 0);
+    operation[1] = check_submit(bench->check, bench->ring, &other);
+    CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    request = rt_return_receive(bench->ring, &reply, inbox);
+    CHECK(bench->check, request.status > 0 && request.head->kind == ENDPOINT_MESSAGE_CLOSED &&
+                            request.head->badge == 7);
+    request = rt_receive(bench->ring, owner.cap, inbox);
+    CHECK(bench->check, request.status > 0 && request.head->kind == ENDPOINT_MESSAGE_CALL);
+    reply.token = request.head->token;
+    CHECK_EQUAL(bench->check, rt_return(bench->ring, &reply), 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result, 0);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[1]).result, 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, other.cap), 0);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
+    rt_buffer_free(bench->ring, room);
+    rt_buffer_free(bench->ring, inbox);
+}
+
 void waits_differ(struct bench *bench)
 {
     uint32_t words[2] = {0};
@@ -222,6 +267,7 @@ void waits_differ(struct bench *bench)
     word = words;
     calls_itself(bench, 2);
     calls_itself(bench, 3);
+    session_ends_first(bench);
     pairs_differ_in_form(bench);
     pairs_differ_in_objects(bench);
     pair_makes_a_page(bench);
