@@ -261,6 +261,7 @@ static void waits(struct check *check, struct sqe wait, struct sqe wake)
 static void words(struct check *check, struct memory_object object, struct memory_object cut)
 {
     struct rt_ring *ring = &check->rt->ring;
+    static const uint8_t value = 77;
     struct memory_object inner = slice(check, cut, 2, 1);
     uint64_t inside = (AT + 2) * PAGE + WORD;
     struct sqe entry = word_entry(OPCODE_PARK, cut, LONG * PAGE);
@@ -275,6 +276,11 @@ static void words(struct check *check, struct memory_object object, struct memor
     CHECK_EQUAL(check, check_done(check, ring, &entry).result, TRANSPORT_BAD_BUFFER);
     entry.address = 0 - PAGE + WORD;
     CHECK_EQUAL(check, check_done(check, ring, &entry).result, TRANSPORT_BAD_BUFFER);
+    /* What is compared is the slice's word, not that of the whole at the same offset. */
+    CHECK_EQUAL(check, memory_client_write(check->rt, inner, WORD, (struct capn_data){&value, 1}),
+                TRANSPORT_OK);
+    entry = word_entry(OPCODE_PARK, cut, 2 * PAGE + WORD);
+    CHECK_EQUAL(check, check_done(check, ring, &entry).refusal.amount, value);
     /* Nobody waits at the slice's own number of the whole. */
     entry = word_entry(OPCODE_UNPARK, object, WORD);
     CHECK_EQUAL(check, check_done(check, ring, &entry).result, 0);
