@@ -35,6 +35,10 @@ case "$*" in
 esac
 """
 REFUTED = """echo '[one.1] line 3 inside: FAILURE'; exit 10\n"""
+# With --stop-on-fail: the first failure alone.
+FIRST = """printf 'Violated property:\n  file h.c function one line 3\n  %s\n'; exit 10\n"""
+FIRST_REAL, FIRST_UNWOUND = FIRST % "inside", FIRST % "unwinding assertion loop 0"
+BOTH = """case "$*" in *--stop-on-fail*) %s ;; *) %s ;; esac\n"""
 UNWOUND = """echo '[one.1] line 3 unwinding assertion loop 0: FAILURE'; exit 10\n"""
 
 
@@ -92,12 +96,15 @@ class Prove(unittest.TestCase):
 
     def test_refuted(self):
         harness = self.harness(TWINS)
-        self.write("in_twin", REFUTED)
+        self.write("in_twin", FIRST_REAL)
+        self.assertTrue(prove.refute("root", harness, 0)[0])
+        # A bound that was too low comes first: all failures decide.
+        self.write("in_twin", BOTH % (FIRST_UNWOUND.strip(), REFUTED.strip()))
         self.assertTrue(prove.refute("root", harness, 0)[0])
         with open("out/verify/h-twin0/src/part.c") as file:
             self.assertEqual(file.read(), "int a <= b; int c;\n")
         # Neither a proof, nor a bound that was too low, nor a tool that broke down, is a refutation.
-        for answer in ("exit 0\n", UNWOUND, "exit 6\n"):
+        for answer in ("exit 0\n", BOTH % (FIRST_UNWOUND.strip(), UNWOUND.strip()), "exit 6\n"):
             self.write("in_twin", answer)
             self.assertFalse(prove.refute("root", harness, 0)[0], answer)
 
@@ -112,7 +119,7 @@ class Prove(unittest.TestCase):
                              "| `h` | three bytes, four | 2 | 3 | 5 | 70 |\nafter\n")
 
     def test_text_must_be_there_once(self):
-        self.write("in_twin", REFUTED)
+        self.write("in_twin", FIRST_REAL)
         for source in ("int b < a;\n", "a < b; a < b;\n"):
             self.write("src/part.c", source)
             self.assertFalse(prove.refute("root", self.harness(TWINS), 0)[0], source)
