@@ -31,10 +31,10 @@
 
 enum {
     /* Work of one stretch, in bytes of message and result, which cost an instruction for 8; every
-     * submission counts as DISPATCH_BASE more, for the some 800 instructions of a call, and each
+     * submission counts as DISPATCH_BASE more, for the some 900 instructions of a call, and each
      * descriptor beside it as DISPATCH_TRANSFER, for the 300 to check, count and carry it. */
     DISPATCH_WORK = 32 * 1024,
-    DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH * 3 / 2,
+    DISPATCH_BASE = DISPATCH_WORK / LIMIT_DISPATCH_BATCH * 25 / 16,
     DISPATCH_QUICK = DISPATCH_WORK / LIMIT_DISPATCH_BATCH / 8,
     DISPATCH_TRANSFER = 640,
     TICK_BATCH = 8, /* submissions that a timer tick carries out */
