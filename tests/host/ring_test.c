@@ -195,6 +195,9 @@ static void test_alone(void **state)
     assert_false(ring_is_alone(&ring)); /* two */
     assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
     assert_false(ring_is_alone(&ring)); /* one under way */
+    ring_publish(&shared.header.cq_head, 1);
+    assert_false(ring_is_alone(&ring)); /* which the user says it has seen completed */
+    ring_publish(&shared.header.cq_head, 0);
     complete(1);
     assert_false(ring_is_alone(&ring)); /* its completion unread */
     ring_publish(&shared.header.cq_head, 2);
