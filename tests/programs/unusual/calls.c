@@ -12,6 +12,29 @@ enum {
 
 /* ---- the capability and the method ----------------------------------------------------------- */
 
+/* Calls through a stale id that are refused for their form, which is looked at first, or whose
+ * answer is kept: broken, until it is given back. */
+static void stale_calls_differ(struct bench *bench, struct cap_id stale)
+{
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe finish = {.opcode = OPCODE_FINISH, .answer = id.raw};
+    struct sqe entry = usual(bench);
+
+    entry.cap = stale;
+    REFUSED(bench, &entry, STALE_CAP, CAP);
+    entry.spare = 1;
+    REFUSED(bench, &entry, BAD_FIELD, SPARE);
+    entry.spare = 0;
+    entry.message_bytes = 12;
+    REFUSED(bench, &entry, TOO_LARGE, MESSAGE_BYTES);
+    entry.message_bytes = 8;
+    entry.answer = id.raw;
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &entry).result,
+                TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &finish).result, 0);
+    rt_answer_release(bench->ring, id);
+}
+
 static void capabilities_differ(struct bench *bench)
 {
     struct sqe entry = usual(bench);
@@ -21,7 +44,7 @@ static void capabilities_differ(struct bench *bench)
     REFUSED(bench, &entry, BAD_CAP, CAP);
     CHECK_EQUAL(bench->check, rt_duplicate_same(bench->ring, bench->null, &entry.cap), 0);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, entry.cap), 0);
-    REFUSED(bench, &entry, STALE_CAP, CAP);
+    stale_calls_differ(bench, entry.cap);
     CHECK_EQUAL(bench->check, rt_delegate(bench->ring, bench->null, RT_FACET_SAME, &made, NULL), 0);
     CHECK_EQUAL(bench->check, rt_revoke(bench->ring, made.handle, NULL, NULL), 1);
     entry.cap = made.cap;

@@ -121,6 +121,37 @@ static void pairs_differ_in_form(struct bench *bench)
     PAIRED(bench, &pair, OK, BAD_BUFFER);
 }
 
+/* The UNPARK through `cap` is refused with `error`; the PARK waits until it is taken back. */
+static void wake_refused_through(struct bench *bench, struct cap_id cap, int32_t error)
+{
+    struct pair pair = pair_usual();
+    struct rt_operation left;
+
+    pair.wake.cap = cap;
+    pair.wake.address = 0;
+    left = pair_left(bench, &pair, error);
+    CHECK_EQUAL(bench->check, rt_cancel(bench->ring, left), TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
+                TRANSPORT_CANCELLED);
+}
+
+/* Words that an object has not; at the same addresses the program itself has some, of value 0. */
+static void pairs_differ_in_words(struct bench *bench, struct cap_id object)
+{
+    struct pair pair = pair_usual();
+
+    pair.wait.cap = object;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = LIMIT_PAGE_BYTES;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = 2;
+    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    pair.wait.address = 0;
+    pair.wait.value = 7; /* the page is there from now on */
+    PAIRED(bench, &pair, OK, CHANGED);
+    PAIRED(bench, &pair, OK, CHANGED);
+}
+
 static void pairs_differ_in_objects(struct bench *bench)
 {
     const struct endpoint_session forged = {.interface_id = MEMORY_OBJECT_INTERFACE_ID,
@@ -133,13 +164,17 @@ static void pairs_differ_in_objects(struct bench *bench)
     struct pair pair = pair_usual();
     struct rt_operation left;
 
+    pairs_differ_in_words(bench, object.cap);
     pair.wait.address = 0;
     pair.wait.cap = bench->null;
     PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    wake_refused_through(bench, pair.wait.cap, TRANSPORT_WRONG_INTERFACE);
     pair.wait.cap.raw += UINT64_C(1) << CAP_SLOT_BITS;
     PAIRED(bench, &pair, OK, BAD_CAP);
+    wake_refused_through(bench, pair.wait.cap, TRANSPORT_BAD_CAP);
     CHECK_EQUAL(bench->check, endpoint_client_mint(bench->rt, owner, &forged, &pair.wait.cap), 0);
     PAIRED(bench, &pair, OK, WRONG_INTERFACE);
+    wake_refused_through(bench, pair.wait.cap, TRANSPORT_WRONG_INTERFACE);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, pair.wait.cap), 0);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, owner.cap), 0);
     narrow.cap = object.cap;
