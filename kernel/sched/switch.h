@@ -41,7 +41,7 @@ NORETURN static ALWAYS_INLINE void thread_switch(struct cpu *cpu, struct thread 
 {
     const struct ring *ring = &to->ring;
 
-    ASSERT_AGAIN(to->entering && cpu->vspace == &from->process->vspace);
+    ASSERT_AGAIN(to->entering && !to->task.node.queued && cpu->vspace == &from->process->vspace);
     irq_probe_leave();
     arch_context_save(&from->context);
     cpu->running_priority = sched_share_priority(&to->share);

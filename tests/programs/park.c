@@ -3,7 +3,8 @@
  * PARK and UNPARK. The process's name in the manifest chooses what happens:
  *
  *   park-alone    every refusal and ending that one thread can see
- *   park-turns    two threads that hand a word to and fro: one lost wake-up and they stand still
+ *   park-turns    two threads that hand a word to and fro: one lost wake-up and they stand still;
+ *                 then one that wakes another, more urgent, and has what it waits for with that
  *   park-relay    the same, where each wakes the other and waits in one submission; words of the
  *                 process's own, then of a memory object
  *   park-crowd    several threads at one word, woken some at a time
@@ -283,6 +284,75 @@ static void two_threads(struct check *check)
     CHECK_EQUAL(check, turns, TURNS);
 }
 
+/* ---- a pair that does not wait ----------------------------------------------------------------
+ */
+
+static uint32_t *pair_words; /* atomic; two, on the first thread's stack */
+
+/* Waits, on the CPU of `lets_go` and before it. */
+static int urgent(struct rt *rt, void *argument)
+{
+    (void)argument;
+    atomic_store_release_u32(&ready, 1);
+    return rt_park(&rt->ring, &pair_words[0], 0, TIMEOUT_NONE);
+}
+
+/* Wakes the urgent thread and would wait itself, in one submission, of which one completion is
+ * enough: it goes on, after the urgent one, and takes its own wait back. */
+static int lets_go(struct rt *rt, void *argument)
+{
+    struct rt_ring *ring = &rt->ring;
+    struct sqe wake = park_entry(OPCODE_UNPARK, &pair_words[0]);
+    struct sqe wait = park_entry(OPCODE_PARK, &pair_words[1]);
+    struct rt_operation operation[2];
+    struct cqe completion[2];
+
+    (void)argument;
+    wake.value = 1;
+    wait.timeout_ns = TIMEOUT_NONE;
+    if (rt_ring_submit(ring, &wake, &operation[0]) != TRANSPORT_OK ||
+        rt_ring_submit(ring, &wait, &operation[1]) != TRANSPORT_OK ||
+        rt_syscall_cap_enter(1, TIMEOUT_NONE) < 1 ||
+        rt_ring_wait(ring, operation[0], TIMEOUT_NONE, &completion[0]) != TRANSPORT_OK ||
+        rt_cancel(ring, operation[1]) != TRANSPORT_OK ||
+        rt_ring_wait(ring, operation[1], TIMEOUT_NONE, &completion[1]) != TRANSPORT_OK) {
+        return 1;
+    }
+    return completion[0].result == 1 && completion[1].result == TRANSPORT_CANCELLED ? 0 : 2;
+}
+
+static struct thread_handle thread_on_first(struct check *check,
+                                            const struct rt_thread_start *begin, uint8_t priority)
+{
+    const struct manifest_scheduling terms = {.priority = priority, .cpu_mask = 1};
+    const struct thread_make plan = {.begin = begin, .scheduling = &terms};
+    const struct thread_spawner spawner = {check_held(check, "thread-spawner")};
+    struct thread_handle handle = {.cap = {.raw = 0}};
+
+    CHECK_EQUAL(check, thread_client_make(check->rt, spawner, &plan, &handle), TRANSPORT_OK);
+    return handle;
+}
+
+static void pair_goes_on(struct check *check)
+{
+    static struct rt_thread_start begin[2] = {{.function = urgent}, {.function = lets_go}};
+    struct thread_handle first;
+    struct thread_handle second;
+    struct thread_end end = {.code = -1};
+    uint32_t words[2] = {0};
+
+    pair_words = words;
+    first = thread_on_first(check, &begin[0], 2);
+    while (atomic_load_acquire_u32(&ready) == 0) {
+        rt_sleep(check->rt, POLL_NS);
+    }
+    second = thread_on_first(check, &begin[1], 1);
+    CHECK_EQUAL(check, thread_client_wait(check->rt, first, TIMEOUT_NONE, &end), TRANSPORT_OK);
+    CHECK_EQUAL(check, end.code, 0);
+    CHECK_EQUAL(check, thread_client_wait(check->rt, second, TIMEOUT_NONE, &end), TRANSPORT_OK);
+    CHECK_EQUAL(check, end.code, 0);
+}
+
 /* ---- relay ----------------------------------------------------------------------------------- */
 
 /* Two sides that wake each other and wait, each in one submission. */
@@ -447,6 +517,7 @@ int main(struct rt *rt)
         alone(&check);
     } else if (rt_name_is(rt, "park-turns")) {
         two_threads(&check);
+        pair_goes_on(&check);
     } else if (rt_name_is(rt, "park-relay")) {
         relays(&check);
     } else if (rt_name_is(rt, "park-crowd")) {
