@@ -187,6 +187,8 @@ static inline bool promised_find(const struct cpu *cpu, struct thread *client,
            promised->edge->interface_id == sqe->interface_id &&
            promised->edge->facet == CAP_FACET_ALL && promised->edge->grant == NULL &&
            sqe->transfers == 0 && sqe->message_bytes <= endpoint->queues.limits.message_bytes &&
+           thread_arena_offset(client, sqe->message, sqe->message_bytes, &promised->message) &&
+           thread_arena_offset(client, sqe->result, sqe->result_bytes, &promised->result) &&
            promised_fits(client, endpoint, sqe) && operation_of(record)->grant == NULL &&
            endpoint_can_meet(&endpoint->queues);
 }

@@ -509,8 +509,8 @@ void promised_begin(const struct promised *promised)
     call->badge = promised->edge->badge;
     call->interface_id = sqe->interface_id;
     call->method = sqe->method;
-    call->message_offset = (uint32_t)(sqe->message - thread->arena_address);
+    call->message_offset = promised->message;
     call->message_bytes = sqe->message_bytes;
-    call->result_offset = (uint32_t)(sqe->result - thread->arena_address);
+    call->result_offset = promised->result;
     call->result_bytes = sqe->result_bytes;
 }

@@ -23,6 +23,8 @@ struct promised {
     struct cap_id cap;           /* in the table of its thread's process */
     const struct hold_edge *edge;
     struct endpoint *endpoint; /* at which calls through `edge` queue; locked */
+    uint32_t message;          /* offsets of its buffers in the arena */
+    uint32_t result;
 };
 
 /* Whether its thread has over what the answer of the call in `sqe` needs. Its ring_lock is held. */

@@ -358,6 +358,50 @@ static void buffers_refused(struct bench *bench)
     CHECK_EQUAL(bench->check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
+/* A promised call without message and answer is refused for where they would be when it is sent,
+ * which is when a server that waits on answers what it is promised from. */
+static void empty_buffers_refused(struct bench *bench)
+{
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct rt_buffer result = rt_buffer_alloc(bench->ring, 128);
+    struct transfer transfer = {
+        .cap = bench->client, .mode = TRANSFER_COPY, .path = RT_PATH(first_path)};
+    struct sqe first = greet(bench, id);
+    struct sqe entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+    struct sqe answers = {.opcode = OPCODE_RETURN_RECV,
+                          .cap = bench->owner.cap,
+                          .transfers = 1,
+                          .message = (uint64_t)(uintptr_t)bench->buffer.bytes,
+                          .result = (uint64_t)(uintptr_t)bench->inbox.bytes,
+                          .result_bytes = bench->inbox.size};
+    struct rt_operation operation[4];
+    struct cqe completion;
+
+    first.result = (uint64_t)(uintptr_t)result.bytes;
+    first.result_bytes = 128;
+    entry.message_bytes = entry.result_bytes = 0;
+    entry.message = entry.result = first.result + UINT32_MAX / 8 * 8;
+    operation[0] = check_submit(bench->check, bench->ring, &first);
+    operation[1] = check_submit(bench->check, bench->ring, &entry);
+    answers.token = received(bench);
+    memcpy(bench->buffer.bytes, &transfer, sizeof(transfer));
+    operation[2] = check_submit(bench->check, bench->ring, &answers);
+    completion = check_completion(bench->check, bench->ring, operation[1]);
+    CHECK_EQUAL(bench->check, completion.result, TRANSPORT_BAD_BUFFER);
+    CHECK_EQUAL(bench->check, completion.refusal.argument, ARGUMENT_MESSAGE);
+    completion = check_completion(bench->check, bench->ring, operation[0]);
+    CHECK_EQUAL(bench->check, rt_release(bench->ring, answer_cap(bench, &completion, result.bytes)),
+                TRANSPORT_OK);
+    CHECK_EQUAL(bench->check, rt_finish(bench->ring, id), TRANSPORT_OK);
+    entry = greet(bench, (struct rt_answer_id){.raw = 0}); /* for whom the server waited */
+    operation[3] = check_submit(bench->check, bench->ring, &entry);
+    CHECK(bench->check, check_completion(bench->check, bench->ring, operation[2]).result > 0);
+    answer(bench, ((const struct endpoint_message *)(const void *)bench->inbox.bytes)->token,
+           false);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[3]).result, 0);
+    rt_buffer_free(bench->ring, result);
+}
+
 /* How the first call of a chain may end. */
 enum chain_end {
     CHAIN_NO_CAPABILITY, /* it answers, with nothing at the path */
@@ -642,6 +686,7 @@ int main(struct rt *rt)
     }
     ids_refused(&bench);
     buffers_refused(&bench);
+    empty_buffers_refused(&bench);
     for (unsigned round = 0; round < 3; round++) {
         for (enum chain_end end = CHAIN_NO_CAPABILITY; end < CHAIN_ENDS; end++) {
             chain_breaks(&bench, end);
