@@ -247,13 +247,21 @@ static inline void ring_posted(struct ring *ring, uint32_t tail)
     ring_publish(&ring->header->cq_tail, tail);
 }
 
+/* The completions of a ring that is alone (ring_is_alone) are consumed: from now on that is
+ * believed and cannot be taken back, so that the one entry has its place however its way goes on.
+ */
+static inline void ring_consumed_alone(struct ring *ring)
+{
+    atomic_store_relaxed_u32(&ring->cq_head, ring->sq_head);
+}
+
 /* Accepts the one entry of a ring that is alone (ring_is_alone), of which the caller has read all
  * it needs. Its completion's place is ring_post_place(ring, index), `index` what is returned. */
 MUST_USE static inline uint32_t ring_accept_alone(struct ring *ring)
 {
     uint32_t head = ring->sq_head;
 
-    atomic_store_relaxed_u32(&ring->cq_head, head);
+    ring_consumed_alone(ring);
     ring_accept(ring, head + 1);
     return head;
 }

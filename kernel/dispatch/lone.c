@@ -67,6 +67,7 @@ static NOINLINE int64_t call_endpoint(struct cpu *cpu, struct thread *thread, co
     thread->timed_out = false;
     thread->deadline_ns = TIMEOUT_NONE;
     cpu->effects = 0;
+    ring_consumed_alone(&thread->ring);
     quick = handoff_call(cpu, thread, entry, edge, 1, &next);
     if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
