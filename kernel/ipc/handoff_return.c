@@ -197,9 +197,13 @@ static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, st
                                                      uint64_t *epoch)
 {
     const struct cap_slot *slot = cap_table_resolve(&process->table, cap);
-    const struct hold_edge *edge = &slot->edge;
+    const struct hold_edge *edge;
 
-    if (UNLIKELY(slot == NULL || edge->object == NULL || edge->grant != NULL ||
+    if (UNLIKELY(slot == NULL)) {
+        return NULL;
+    }
+    edge = &slot->edge;
+    if (UNLIKELY(edge->object == NULL || edge->grant != NULL ||
                  ((const struct object *)edge->object)->type != &endpoint_owner_type ||
                  edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL)) {
         return NULL;
