@@ -27,10 +27,10 @@ interface FaultHandler $C.name("fault_handler") {
   fault @0 (process :Text, pid :UInt64, report :Process.FaultReport) -> (action :FaultAction);
   # A thread has faulted and is stopped until this is answered. The message is the kernel's: nothing
   # of it comes from the process but what its thread did. The call gives the handler no capability
-  # and no way into the process.
+  # and no way into the process. An exception, and an answer that cannot be read, mean endProcess. So
+  # do an endpoint that is gone or full, a revoked edge, and a handler that ends without an answer.
   # Units: see FaultReport.
-  # Errors: an exception, and an answer that cannot be read, mean endProcess. So do an endpoint that
-  # is gone or full, a revoked edge, and a handler that ends without an answer.
+  # Errors: none beyond those of every call.
   # Lifetime: WATCH tells when the process was killed meanwhile; the answer is then CANCELLED.
   # Minted by: as the interface.
 }

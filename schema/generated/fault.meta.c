@@ -19,10 +19,10 @@ static const char text[] =
     "resume" "\0" /* 314 */
     "What becomes of a thread that faulted.\n" "\0" /* 321 */
     "FaultAction" "\0" /* 361 */
-    "A thread has faulted and is stopped until this is answered. The message is the kernel's: nothing\nof it comes from the process but what its thread did. The call gives the handler no capability\nand no way into the process.\nUnits: see FaultReport.\nErrors: an exception, and an answer that cannot be read, mean endProcess. So do an endpoint that\nis gone or full, a revoked edge, and a handler that ends without an answer.\nLifetime: WATCH tells when the process was killed meanwhile; the answer is then CANCELLED.\nMinted by: as the interface.\n" "\0" /* 373 */
-    "fault" "\0" /* 912 */
-    "What the kernel calls for a process that was spawned with a fault endpoint. An ordinary service\ntoo: whoever holds such a capability may call it.\nLifetime: as the endpoint behind it.\nMinted by: Endpoint.mint; the kernel, for the owner's edge named as SpawnRequest.faultEndpoint.\n" "\0" /* 918 */
-    "FaultHandler" "\0" /* 1198 */;
+    "A thread has faulted and is stopped until this is answered. The message is the kernel's: nothing\nof it comes from the process but what its thread did. The call gives the handler no capability\nand no way into the process. An exception, and an answer that cannot be read, mean endProcess. So\ndo an endpoint that is gone or full, a revoked edge, and a handler that ends without an answer.\nUnits: see FaultReport.\nErrors: none beyond those of every call.\nLifetime: WATCH tells when the process was killed meanwhile; the answer is then CANCELLED.\nMinted by: as the interface.\n" "\0" /* 373 */
+    "fault" "\0" /* 945 */
+    "What the kernel calls for a process that was spawned with a fault endpoint. An ordinary service\ntoo: whoever holds such a capability may call it.\nLifetime: as the endpoint behind it.\nMinted by: Endpoint.mint; the kernel, for the owner's edge named as SpawnRequest.faultEndpoint.\n" "\0" /* 951 */
+    "FaultHandler" "\0" /* 1231 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 1, 0, 0, 65535, 12, 0}, /* fault.capnp:FaultHandler.fault$Params.process */
@@ -38,14 +38,14 @@ static const struct capn_meta_enumerant enumerants[] = {
 };
 
 static const struct capn_meta_method methods[] = {
-    {UINT64_C(0x99af3616fef5c817), UINT64_C(0xc59d8f087afbb3e2), 912, 373}, /* fault.capnp:FaultHandler.fault */
+    {UINT64_C(0x99af3616fef5c817), UINT64_C(0xc59d8f087afbb3e2), 945, 373}, /* fault.capnp:FaultHandler.fault */
 };
 
 static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x99af3616fef5c817), 20, 0, 0, 3, 0, 0, 0, 0, {1, 2}, 1, false}, /* FaultHandler.fault$Params */
     {UINT64_C(0xc59d8f087afbb3e2), 53, 0, 3, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* FaultHandler.fault$Results */
     {UINT64_C(0xc916f25899cde516), 361, 321, 0, 3, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultAction */
-    {UINT64_C(0xd4111b7c6d58103d), 1198, 918, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* FaultHandler */
+    {UINT64_C(0xd4111b7c6d58103d), 1231, 951, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* FaultHandler */
 };
 
 static const struct capn_meta_file *const imports[] = {
