@@ -9,6 +9,7 @@
 
 #include "abi/errors.h"
 #include "abi/limits.h"
+#include "abi/ring.h"
 #include "core/list.h"
 
 /* Fixed when an endpoint is made. */
@@ -79,6 +80,16 @@ MUST_USE bool endpoint_limits_valid(const struct endpoint_limits *limits);
 
 /* Bytes that a receiver's buffer must hold at least: head, largest message, all records. */
 MUST_USE uint32_t endpoint_receive_bytes(const struct endpoint_limits *limits);
+
+/* How many capabilities the answer of a call may bring, whose room has `result_bytes`: each has a
+ * record there. */
+static inline uint32_t endpoint_answer_slots(const struct endpoint_limits *limits,
+                                             uint32_t result_bytes)
+{
+    uint32_t records = result_bytes / (uint32_t)sizeof(struct received_cap);
+
+    return records < limits->capabilities ? records : limits->capabilities;
+}
 
 void endpoint_queues_init(struct endpoint_queues *queues, const struct endpoint_limits *limits);
 

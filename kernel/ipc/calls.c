@@ -102,21 +102,13 @@ static enum transport_error call_error(const struct thread *thread,
     return TRANSPORT_OK;
 }
 
-/* Slots for what the answer may bring: as many as the caller's buffer has room for the records. */
-static uint32_t call_slots(const struct endpoint_limits *limits, uint32_t result_bytes)
-{
-    uint32_t records = result_bytes / (uint32_t)sizeof(struct received_cap);
-
-    return records < limits->capabilities ? records : limits->capabilities;
-}
-
 /* Reserves what the call needs and takes what travels with it. An error leaves the operation as it
  * was taken. */
 static enum transport_error call_reserve(struct operation *call, struct endpoint *endpoint,
                                          const struct sqe *sqe, struct refusal *refusal)
 {
     struct thread *thread = call->owner;
-    uint32_t slots = call_slots(&endpoint->queues.limits, sqe->result_bytes);
+    uint32_t slots = endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes);
     enum transport_error error = TRANSPORT_OK;
 
     if (slots != 0 || sqe->transfers != 0) {

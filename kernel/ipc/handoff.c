@@ -96,21 +96,7 @@ struct calling {
     uint64_t epoch;
 };
 
-/* Whether a call that comes now may meet `receiver`, or wait if there is none, as usual. Endpoint
- * lock held. */
-static ALWAYS_INLINE bool call_is_usual(const struct endpoint *endpoint,
-                                        struct endpoint_record *receiver)
-{
-    const struct endpoint_queues *queues = &endpoint->queues;
-
-    if (receiver == NULL) {
-        return LIKELY(!endpoint->closed && queues->call_count < queues->limits.queue_length);
-    }
-    return LIKELY(!endpoint->closed && operation_of(receiver)->grant == NULL &&
-                  endpoint_can_meet(queues));
-}
-
-/* An operation for a call, with `slots` for what its answer brings (call_slots in calls.c), which
+/* An operation for a call, with `slots` for what its answer brings (endpoint_answer_slots), which
  * begins the wait if there is one; NULL: the thread has too little over. */
 static ALWAYS_INLINE struct operation *call_take(struct thread *thread, uint32_t slots, bool last,
                                                  bool *waits)
@@ -175,7 +161,6 @@ static ALWAYS_INLINE bool call_meet(struct cpu *cpu, struct thread *thread, cons
     struct endpoint_queues *queues = &endpoint->queues;
     uint64_t interface_id = edge->interface_id;
     uint64_t badge = edge->badge;
-    uint32_t slots = buffers->result_bytes / (uint32_t)sizeof(struct received_cap);
     struct endpoint_record *record;
     struct operation *receive;
     struct operation *call;
@@ -188,9 +173,10 @@ static ALWAYS_INLINE bool call_meet(struct cpu *cpu, struct thread *thread, cons
         return false;
     }
     record = endpoint_next_receiver(queues);
-    slots = slots < queues->limits.capabilities ? slots : queues->limits.capabilities;
     if (UNLIKELY(record == NULL || !call_is_usual(endpoint, record) ||
-                 (call = meeting_take(thread, slots)) == NULL)) {
+                 (call = meeting_take(
+                      thread, endpoint_answer_slots(&queues->limits, buffers->result_bytes))) ==
+                     NULL)) {
         spinlock_unlock(&endpoint->lock);
         return false;
     }
@@ -239,8 +225,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
 {
     struct endpoint *endpoint = calling->endpoint;
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
-    uint32_t records = buffers->result_bytes / (uint32_t)sizeof(struct received_cap);
-    uint32_t most = endpoint->queues.limits.capabilities;
+    uint32_t slots = endpoint_answer_slots(&endpoint->queues.limits, buffers->result_bytes);
     struct operation *call;
     struct operation *receive;
     struct thread *server;
@@ -249,7 +234,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     if (UNLIKELY(!call_is_usual(endpoint, record) || (passed != NULL && record == NULL))) {
         return QUICK_NONE;
     }
-    call = call_take(thread, records < most ? records : most, next != NULL, &waits);
+    call = call_take(thread, slots, next != NULL, &waits);
     if (UNLIKELY(call == NULL)) {
         return QUICK_NONE;
     }
@@ -377,20 +362,15 @@ void handoff_pass(const struct operation *call, struct operation *receive,
                    &record);
 }
 
-/* Reads the one descriptor, behind the message; false: it is no plain copy, or lies across pages.
- */
+/* The one descriptor, behind the message; false: it is no plain copy, or lies across pages. */
 static inline bool descriptor_read(const struct thread *thread, const struct buffers *buffers,
                                    struct cap_id *cap)
 {
-    uint32_t at = buffers->message + buffers->message_bytes;
-    const uint8_t *descriptor;
+    const uint8_t *descriptor = descriptor_at(thread, buffers);
 
-    if (at % sizeof(uint64_t) != 0 ||
-        at + sizeof(struct transfer) > thread->plan.ring.arena_bytes ||
-        at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer)) {
+    if (descriptor == NULL) {
         return false;
     }
-    descriptor = thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
     cap->raw = quick_word(descriptor, offsetof(struct transfer, cap));
     return quick_word(descriptor, offsetof(struct transfer, mode)) == TRANSFER_COPY;
 }

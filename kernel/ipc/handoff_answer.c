@@ -27,16 +27,12 @@ struct answering {
  * one step, or lies across pages. */
 static inline bool descriptor_read(const struct thread *thread, struct answering *answering)
 {
-    uint32_t at = answering->buffers.message + answering->buffers.message_bytes;
-    const uint8_t *descriptor;
+    const uint8_t *descriptor = descriptor_at(thread, &answering->buffers);
     uint64_t rest;
 
-    if (at % sizeof(uint64_t) != 0 ||
-        at + sizeof(struct transfer) > thread->plan.ring.arena_bytes ||
-        at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer)) {
+    if (descriptor == NULL) {
         return false;
     }
-    descriptor = thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
     answering->passed.from.raw = quick_word(descriptor, offsetof(struct transfer, cap));
     rest = quick_word(descriptor, offsetof(struct transfer, mode));
     answering->path = (struct answer_path){.step = {rest >> 16 & UINT8_MAX}};
@@ -150,19 +146,6 @@ static inline struct cap_id answer_pass(const struct thread *server,
     return record.cap;
 }
 
-/* The operation of the call that is answered holds nothing any more. Its thread keeps what it has
- * drawn for calls as long as it has more than it would give back. Its ring is locked. */
-static inline void call_release(struct thread *client, struct operation *call)
-{
-    if (UNLIKELY(client->calls_used == 1 && client->calls_held > 1)) {
-        operation_release_locked(call);
-    } else {
-        call->answer = 0;
-        client->calls_used--;
-        operation_push(client, call, OPERATION_CALL);
-    }
-}
-
 /* Whether what waits for `answer`, which is decided now, may be sent here: one call, by a thread of
  * this CPU, with the endpoint as its target and as usual. Its thread's ring and its process are
  * locked. */
@@ -215,6 +198,7 @@ static inline bool kept_answer(struct cpu *cpu, const struct answering *answerin
     if (answering->passes) {
         answer_add(&client->answers, answer, answering->path, cap);
     }
+    call->answer = 0;
     call_release(client, call);
     sends = (cqe.flags & CQE_EXCEPTION) == 0 &&
             promised_find(cpu, client, answering->endpoint, answer, promised);

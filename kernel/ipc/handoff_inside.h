@@ -43,8 +43,50 @@ static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_
                                &buffers->result);
 }
 
+/* Where the one descriptor behind the message lies, two words; NULL: across pages, or in no usual
+ * place. */
+static inline const uint8_t *descriptor_at(const struct thread *thread,
+                                           const struct buffers *buffers)
+{
+    uint32_t at = buffers->message + buffers->message_bytes;
+
+    if (at % sizeof(uint64_t) != 0 ||
+        at + sizeof(struct transfer) > thread->plan.ring.arena_bytes ||
+        at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer)) {
+        return NULL;
+    }
+    return thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
+}
+
 /* ---- operations --------------------------------------------------------------------------------
  */
+
+/* Whether a call that comes now may meet `receiver`, or wait if there is none, as usual. Endpoint
+ * lock held. */
+static ALWAYS_INLINE bool call_is_usual(const struct endpoint *endpoint,
+                                        struct endpoint_record *receiver)
+{
+    const struct endpoint_queues *queues = &endpoint->queues;
+
+    if (receiver == NULL) {
+        return LIKELY(!endpoint->closed && queues->call_count < queues->limits.queue_length);
+    }
+    return LIKELY(!endpoint->closed && operation_of(receiver)->grant == NULL &&
+                  endpoint_can_meet(queues));
+}
+
+/* The operation of a call that was answered holds nothing any more, nor keeps its answer. Its
+ * thread keeps what it has drawn for calls as long as it has more than it would give back. Its ring
+ * is locked. */
+static ALWAYS_INLINE void call_release(struct thread *client, struct operation *call)
+{
+    if (UNLIKELY(client->calls_held > 1 && client->calls_used == 1)) {
+        operation_release_locked(call);
+    } else {
+        client->calls_used--;
+        operation_push(client, call, OPERATION_CALL);
+    }
+}
 
 /* Gives up what the operation holds. Endpoint lock held. */
 static ALWAYS_INLINE void operation_let_go(struct endpoint *endpoint, struct operation *operation)

@@ -50,15 +50,6 @@ enum {
     PROMISE_BATCH = 8, /* entries that are done in one go, at most */
 };
 
-/* Slots for what the answer of a call at `endpoint` may bring (call_slots in calls.c). */
-static inline uint32_t slots_needed(const struct endpoint *endpoint, uint32_t result_bytes)
-{
-    uint32_t records = result_bytes / (uint32_t)sizeof(struct received_cap);
-    uint32_t most = endpoint->queues.limits.capabilities;
-
-    return records < most ? records : most;
-}
-
 /* ---- a CALL of a kernel object -----------------------------------------------------------------
  */
 
@@ -188,24 +179,12 @@ struct keeping {
     uint64_t epoch;
 };
 
-/* Whether a call that comes now meets `receiver`, or waits if there is none, as usual. Endpoint
- * lock held. */
-static inline bool endpoint_is_usual(const struct endpoint *endpoint,
-                                     struct endpoint_record *receiver)
-{
-    const struct endpoint_queues *queues = &endpoint->queues;
-
-    if (receiver == NULL) {
-        return !endpoint->closed && queues->call_count < queues->limits.queue_length;
-    }
-    return !endpoint->closed && operation_of(receiver)->grant == NULL && endpoint_can_meet(queues);
-}
-
 /* An operation for the call, whose answer is opened; NULL: the thread has too little over, or the
  * id is not free. */
 static struct operation *keeping_take(struct thread *thread, const struct keeping *keeping)
 {
-    uint32_t slots = slots_needed(keeping->endpoint, keeping->call.buffers.result_bytes);
+    uint32_t slots = endpoint_answer_slots(&keeping->endpoint->queues.limits,
+                                           keeping->call.buffers.result_bytes);
     struct operation *call = NULL;
     struct answer *answer;
 
@@ -230,7 +209,7 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
     struct operation *call;
 
-    if (!endpoint_is_usual(endpoint, record)) {
+    if (!call_is_usual(endpoint, record)) {
         return QUICK_NONE;
     }
     call = keeping_take(thread, keeping);
@@ -255,7 +234,7 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
         (void)endpoint_take_receiver(&endpoint->queues);
         (void)call_give(cpu, endpoint, call, operation_of(record), NULL, NULL);
     } else if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
-        ASSERT(false); /* endpoint_is_usual */
+        ASSERT(false); /* call_is_usual */
     }
     return QUICK_DONE;
 }
@@ -487,7 +466,7 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread)
 bool promised_fits(const struct thread *thread, const struct endpoint *endpoint,
                    const struct sqe *sqe)
 {
-    return thread->slots_over >= slots_needed(endpoint, sqe->result_bytes);
+    return thread->slots_over >= endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes);
 }
 
 void promised_begin(const struct promised *promised)
@@ -495,7 +474,7 @@ void promised_begin(const struct promised *promised)
     struct operation *call = promised->operation;
     struct thread *thread = call->owner;
     const struct sqe *sqe = &call->sqe;
-    uint32_t slots = slots_needed(promised->endpoint, sqe->result_bytes);
+    uint32_t slots = endpoint_answer_slots(&promised->endpoint->queues.limits, sqe->result_bytes);
 
     ASSERT(call->kind == OPERATION_PROMISED && thread->slots_over >= slots);
     answer_settle(&thread->answers, call->promised.answer);

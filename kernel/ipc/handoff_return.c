@@ -65,14 +65,7 @@ static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *se
     spinlock_lock(&client->ring_lock);
     ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32),
                      (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
-    /* Its thread keeps what it has drawn for calls as long as it has more than it would give back.
-     */
-    if (UNLIKELY(client->calls_held > 1 && client->calls_used == 1)) {
-        operation_release_locked(call);
-    } else {
-        client->calls_used--;
-        operation_push(client, call, OPERATION_CALL);
-    }
+    call_release(client, call);
     straight = wait_end(cpu, client, waits, false);
     if (UNLIKELY(!straight && thread_lends_to(client, server))) {
         sched_lent_for(client, server); /* it waits for something else as well */

@@ -52,6 +52,9 @@ static void test_limits_valid(void **state)
     (void)state;
     assert_true(endpoint_limits_valid(&limits));
     assert_int_equal(endpoint_receive_bytes(&limits), 48 + 4096 + 4 * 32);
+    assert_int_equal(endpoint_answer_slots(&limits, 31), 0);
+    assert_int_equal(endpoint_answer_slots(&limits, 3 * 32 + 8), 3);
+    assert_int_equal(endpoint_answer_slots(&limits, 4096), 4);
     limits.capabilities = 0;
     assert_true(endpoint_limits_valid(&limits));
     limits.capabilities = LIMIT_ENDPOINT_CAPABILITIES + 1;
