@@ -26,9 +26,8 @@
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
-#include "tests/programs/support/check.h"
+#include "tests/programs/support/gate.h"
 #include "tests/programs/support/giving.h"
-#include "user/lib/endpoint.h"
 #include "user/lib/memory.h"
 #include "user/lib/process.h"
 #include "user/lib/thread_spawner.h"
@@ -48,7 +47,6 @@ enum {
     CROWD = 24,
     LEFT = 32,      /* calls promised by who leaves */
     LEFT_SENT = 12, /* of these, what two steps of sending them come to */
-    MESSAGE_BYTES = 64,
     ROOM_BYTES = 512,
     NO_ADDRESS = 8, /* of nothing that any program has */
 };
@@ -88,59 +86,6 @@ static void wait_until(struct rt *rt, const uint64_t *word, uint64_t value)
     while (atomic_load_acquire_u64(word) < value) {
         rt_sleep(rt, 1000);
     }
-}
-
-/* An endpoint, and a client's edge of it. */
-struct gate {
-    struct endpoint_owner owner;
-    struct cap_id client;
-    struct rt_buffer inbox;
-    struct rt_buffer reply;
-};
-
-static struct gate gate_make(struct check *check)
-{
-    struct endpoint_factory factory = {check_held(check, "endpoint-factory")};
-    struct manifest_export limits = {
-        .message_bytes = MESSAGE_BYTES, .capabilities = 1, .queue_length = 16};
-    struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
-                                       .facet = MANIFEST_FACET_ALL,
-                                       .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
-    struct gate gate = {.client = {0}};
-
-    CHECK_EQUAL(check, endpoint_client_create(check->rt, factory, &limits, &gate.owner),
-                TRANSPORT_OK);
-    CHECK_EQUAL(check, endpoint_client_mint(check->rt, gate.owner, &session, &gate.client),
-                TRANSPORT_OK);
-    gate.inbox = rt_buffer_alloc(&check->rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
-    gate.reply = rt_buffer_alloc(&check->rt->ring, MESSAGE_BYTES);
-    return gate;
-}
-
-/* Takes the next call; its token. */
-static uint64_t gate_take(struct check *check, struct gate *gate)
-{
-    struct rt_request request = rt_receive(&check->rt->ring, gate->owner.cap, gate->inbox);
-
-    return CHECK(check, request.status >= 0) ? request.head->token : 0;
-}
-
-static void gate_answer(struct check *check, struct gate *gate, uint64_t token)
-{
-    CHECK_EQUAL(check,
-                rt_return(&check->rt->ring, &(struct rt_reply){.endpoint = gate->owner.cap,
-                                                               .token = token,
-                                                               .message = gate->reply.bytes,
-                                                               .message_bytes = 8}),
-                TRANSPORT_OK);
-}
-
-static void gate_end(struct check *check, struct gate *gate)
-{
-    rt_buffer_free(&check->rt->ring, gate->inbox);
-    rt_buffer_free(&check->rt->ring, gate->reply);
-    giving_release(check, gate->client);
-    giving_release(check, gate->owner.cap);
 }
 
 /* ---- takers ---------------------------------------------------------------------------------- */
@@ -407,7 +352,7 @@ static struct {
 static int loan_server(struct rt *rt, void *argument)
 {
     struct cap_id owner = loan.owner[atomic_add_u64(&loan.servers, 1) - 1];
-    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(GATE_MESSAGE_BYTES));
     struct rt_request request;
 
     (void)argument;
@@ -442,7 +387,7 @@ static void loans(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
     struct gate gate[2] = {gate_make(check), gate_make(check)};
-    struct rt_buffer buffer = rt_buffer_alloc(ring, MESSAGE_BYTES);
+    struct rt_buffer buffer = rt_buffer_alloc(ring, GATE_MESSAGE_BYTES);
     struct rt_buffer word = rt_buffer_alloc(ring, sizeof(*loan.word));
     struct rt_thread_start second;
 
