@@ -49,6 +49,15 @@ struct process_grant giving_grant(const char *name, struct cap_id cap)
                                   .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
 }
 
+struct process_grant giving_held(struct check *check, const char *name)
+{
+    const struct capset_entry *entry = rt_find_entry(check->rt, name);
+
+    return (struct process_grant){.name = giving_text(name),
+                                  .cap = check_held(check, name),
+                                  .facet = entry == NULL ? 0 : entry->facet};
+}
+
 void giving_good_end(struct check *check, struct process_handle handle)
 {
     struct process_end end;

@@ -17,6 +17,9 @@ int32_t giving_call(struct rt *rt, struct cap_id cap, uint8_t method);
 /* Releases a capability that is held. */
 void giving_release(struct check *check, struct cap_id cap);
 
+/* A grant of what is held under `name`, as it is held; the child may not pass it on. */
+struct process_grant giving_held(struct check *check, const char *name);
+
 /* A grant of `cap` under `name`, which may be passed on; of "console" what programs are given. */
 struct process_grant giving_grant(const char *name, struct cap_id cap);
 
