@@ -22,7 +22,7 @@
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
-#include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/process.h"
 #include "user/rt/cap.h"
 
@@ -40,26 +40,10 @@ static struct cap_id held(struct check *check, const char *name, uint64_t interf
     return cap;
 }
 
-/* NullObject.nothing through `cap`. */
-static int32_t call(struct check *check, struct cap_id cap)
-{
-    struct client client;
-
-    client_open(&client, check->rt, cap, CLIENT_ROOM_SMALL);
-    (void)null_object_nothing_request(&client.call);
-    (void)null_object_nothing_invoke(&client.call);
-    return client_close(&client);
-}
-
 static int32_t duplicate(struct check *check, struct cap_id cap, struct cap_id *made)
 {
     return rt_duplicate(&check->rt->ring,
                         &(struct rt_duplicate){.cap = cap, .facet = RT_FACET_SAME}, made, NULL);
-}
-
-static void release(struct check *check, struct cap_id cap)
-{
-    CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);
 }
 
 /* A submission that must be refused with `error` about `argument`. */
@@ -87,7 +71,7 @@ static struct cap_id stale(struct check *check)
     struct cap_id cap;
 
     CHECK_EQUAL(check, duplicate(check, held(check, "null", 0), &cap), TRANSPORT_OK);
-    release(check, cap);
+    giving_release(check, cap);
     return cap;
 }
 
@@ -100,7 +84,7 @@ static struct cap_id revoked(struct check *check)
                 rt_delegate(&check->rt->ring, held(check, "null", 0), RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
     CHECK_EQUAL(check, rt_revoke(&check->rt->ring, made.handle, NULL, NULL), 1);
-    release(check, made.handle);
+    giving_release(check, made.handle);
     return made.cap;
 }
 
@@ -117,23 +101,23 @@ static void duplicates(struct check *check)
     struct cap_id narrow;
 
     CHECK_EQUAL(check, duplicate(check, null, &cap), TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check, cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_ask(check->rt, cap), TRANSPORT_OK);
     CHECK_EQUAL(check,
                 rt_duplicate(ring,
                              &(struct rt_duplicate){.cap = cap, .facet = NULL_OBJECT_FACET_ECHO},
                              &narrow, NULL),
                 TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check, narrow), TRANSPORT_NO_METHOD);
+    CHECK_EQUAL(check, giving_ask(check->rt, narrow), TRANSPORT_NO_METHOD);
     REFUSED(check, NO_METHOD, FACET, .opcode = OPCODE_DUP, .cap = narrow, .facet = 3);
-    release(check, cap);
+    giving_release(check, cap);
     REFUSED(check, STALE_CAP, CAP, .opcode = OPCODE_DUP, .cap = cap, .facet = 1);
     REFUSED(check, BAD_CAP, CAP, .opcode = OPCODE_DUP, .cap = never, .facet = 1);
     REFUSED(check, REVOKED, CAP, .opcode = OPCODE_DUP, .cap = dead, .facet = 1);
     REFUSED(check, BAD_FIELD, SLOT, .opcode = OPCODE_DUP, .cap = null, .slot = 5);
     REFUSED(check, BAD_FIELD, FLAGS, .opcode = OPCODE_DUP, .cap = null,
             .flags = SQE_WINDOW | SQE_EXACT_SLOT);
-    release(check, narrow);
-    release(check, dead);
+    giving_release(check, narrow);
+    giving_release(check, dead);
     REFUSED(check, STALE_CAP, CAP, .opcode = OPCODE_RELEASE, .cap = dead);
     REFUSED(check, BAD_CAP, CAP, .opcode = OPCODE_RELEASE, .cap = never);
     REFUSED(check, BAD_FIELD, ANSWER, .opcode = OPCODE_RELEASE, .cap = null, .slot = 1);
@@ -154,31 +138,31 @@ static void window(struct check *check)
         CHECK_EQUAL(check, cap_id_slot(slot[i]), i);
         CHECK_EQUAL(check, rt_token(ring, i, NULL_OBJECT_INTERFACE_ID, &id), TRANSPORT_OK);
         CHECK(check, cap_id_equal(id, slot[i]));
-        CHECK_EQUAL(check, call(check, id), TRANSPORT_OK);
+        CHECK_EQUAL(check, giving_ask(check->rt, id), TRANSPORT_OK);
     }
     REFUSED(check, SLOT_IN_USE, SLOT, .opcode = OPCODE_DUP, .flags = SQE_EXACT_SLOT, .cap = null,
             .facet = 1, .slot = 1);
     REFUSED(check, SLOT_IN_USE, SLOT, .opcode = OPCODE_DUP, .flags = SQE_EXACT_SLOT, .cap = null,
             .facet = 1, .slot = 1 << 20);
-    release(check, slot[1]);
+    giving_release(check, slot[1]);
     REFUSED(check, BAD_CAP, SLOT, .opcode = OPCODE_TOKEN, .interface_id = 1, .slot = 1);
     CHECK_EQUAL(check, rt_duplicate(ring, &exact, &id, NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, cap_id_slot(id), 1);
     CHECK(check, id.raw > slot[1].raw); /* a later generation of the slot */
-    CHECK_EQUAL(check, call(check, slot[1]), TRANSPORT_STALE_CAP);
-    CHECK_EQUAL(check, call(check, never), TRANSPORT_BAD_CAP);
-    CHECK_EQUAL(check, call(check, held(check, "manager", 0)), TRANSPORT_WRONG_INTERFACE);
-    release(check, id);
-    release(check, slot[0]);
+    CHECK_EQUAL(check, giving_ask(check->rt, slot[1]), TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(check, giving_ask(check->rt, never), TRANSPORT_BAD_CAP);
+    CHECK_EQUAL(check, giving_ask(check->rt, held(check, "manager", 0)), TRANSPORT_WRONG_INTERFACE);
+    giving_release(check, id);
+    giving_release(check, slot[0]);
     CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &slot[0], NULL), TRANSPORT_OK);
     CHECK_EQUAL(check, cap_id_slot(slot[0]), 0);
     REFUSED(check, WRONG_INTERFACE, INTERFACE, .opcode = OPCODE_TOKEN, .interface_id = 1,
             .slot = 0);
     REFUSED(check, BAD_CAP, SLOT, .opcode = OPCODE_TOKEN, .interface_id = 1, .slot = UINT32_MAX);
     REFUSED(check, BAD_FIELD, CAP, .opcode = OPCODE_TOKEN, .cap = null);
-    release(check, slot[0]);
-    release(check, slot[2]);
-    release(check, slot[3]);
+    giving_release(check, slot[0]);
+    giving_release(check, slot[2]);
+    giving_release(check, slot[3]);
 }
 
 static void window_revoked(struct check *check)
@@ -195,9 +179,9 @@ static void window_revoked(struct check *check)
     CHECK_EQUAL(check, rt_revoke(ring, made.handle, NULL, NULL), 2);
     REFUSED(check, REVOKED, SLOT, .opcode = OPCODE_TOKEN, .interface_id = NULL_OBJECT_INTERFACE_ID,
             .slot = cap_id_slot(slot));
-    release(check, slot);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_release(check, slot);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
 }
 
 /* ---- DELEGATE and REVOKE --------------------------------------------------------------------- */
@@ -225,11 +209,12 @@ static void chain(struct check *check, unsigned length)
         CHECK_EQUAL(check, receipt.nodes, length - at - 1);
         CHECK_EQUAL(check, receipt.calls, 0);
         for (unsigned i = 0; i < length; i++) {
-            CHECK_EQUAL(check, call(check, made[i].cap), i < at ? TRANSPORT_OK : TRANSPORT_REVOKED);
-            release(check, made[i].cap);
+            CHECK_EQUAL(check, giving_ask(check->rt, made[i].cap),
+                        i < at ? TRANSPORT_OK : TRANSPORT_REVOKED);
+            giving_release(check, made[i].cap);
         }
         for (unsigned i = 0; i < length; i++) {
-            release(check, made[i].handle);
+            giving_release(check, made[i].handle);
         }
     }
 }
@@ -250,18 +235,18 @@ static void delegations(struct check *check)
                 TRANSPORT_OK);
     CHECK_EQUAL(check, duplicate(check, one.cap, &copy), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_revoke(ring, one.handle, NULL, NULL), 2);
-    CHECK_EQUAL(check, call(check, one.cap), TRANSPORT_REVOKED);
-    CHECK_EQUAL(check, call(check, copy), TRANSPORT_REVOKED);
-    CHECK_EQUAL(check, call(check, other.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_ask(check->rt, one.cap), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, giving_ask(check->rt, copy), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, giving_ask(check->rt, other.cap), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_revoke(ring, one.handle, NULL, NULL), 0);
     REFUSED(check, REVOKED, CAP, .opcode = OPCODE_DELEGATE, .cap = copy, .facet = 1);
     REFUSED(check, NO_METHOD, FACET, .opcode = OPCODE_DELEGATE, .cap = other.cap, .facet = 2);
     /* A handle dropped without a revoke: the edge lives on. */
-    release(check, other.handle);
-    CHECK_EQUAL(check, call(check, other.cap), TRANSPORT_OK);
-    release(check, other.cap);
-    release(check, copy);
-    release(check, one.cap);
+    giving_release(check, other.handle);
+    CHECK_EQUAL(check, giving_ask(check->rt, other.cap), TRANSPORT_OK);
+    giving_release(check, other.cap);
+    giving_release(check, copy);
+    giving_release(check, one.cap);
     REFUSED(check, STALE_CAP, CAP, .opcode = OPCODE_DELEGATE, .cap = copy, .facet = 1);
     REFUSED(check, BAD_CAP, CAP, .opcode = OPCODE_DELEGATE, .cap = never, .facet = 1);
     REFUSED(check, REVOKED, CAP, .opcode = OPCODE_REVOKE, .cap = dead);
@@ -272,10 +257,10 @@ static void delegations(struct check *check)
     REFUSED(check, NOT_GRANTABLE, CAP, .opcode = OPCODE_DELEGATE, .cap = one.handle,
             .facet = RT_FACET_SAME);
     REFUSED(check, WRONG_INTERFACE, CAP, .opcode = OPCODE_REVOKE, .cap = null);
-    release(check, one.handle);
+    giving_release(check, one.handle);
     REFUSED(check, STALE_CAP, CAP, .opcode = OPCODE_REVOKE, .cap = one.handle);
     REFUSED(check, BAD_CAP, CAP, .opcode = OPCODE_REVOKE, .cap = never);
-    release(check, dead);
+    giving_release(check, dead);
 }
 
 /* Two handles of one delegation: a narrow one cannot revoke; two REVOKEs at once. */
@@ -294,7 +279,7 @@ static void handles(struct check *check)
     narrow.cap = made.handle;
     CHECK_EQUAL(check, rt_duplicate(ring, &narrow, &info, NULL), TRANSPORT_OK);
     REFUSED(check, NO_METHOD, CAP, .opcode = OPCODE_REVOKE, .cap = info);
-    CHECK_EQUAL(check, call(check, made.cap), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_ask(check->rt, made.cap), TRANSPORT_OK);
     entry.cap = made.handle;
     for (unsigned i = 0; i < 2; i++) {
         CHECK_EQUAL(check, rt_ring_submit(ring, &entry, &operation[i]), TRANSPORT_OK);
@@ -305,10 +290,10 @@ static void handles(struct check *check)
     }
     CHECK_EQUAL(check, completion[0].result, 1);
     CHECK_EQUAL(check, completion[1].result, TRANSPORT_LIMIT);
-    CHECK_EQUAL(check, call(check, made.cap), TRANSPORT_REVOKED);
-    release(check, info);
-    release(check, made.handle);
-    release(check, made.cap);
+    CHECK_EQUAL(check, giving_ask(check->rt, made.cap), TRANSPORT_REVOKED);
+    giving_release(check, info);
+    giving_release(check, made.handle);
+    giving_release(check, made.cap);
 }
 
 /* A REVOKE that was taken back has revoked; only nobody waits for what is in use. */
@@ -334,9 +319,9 @@ static void revoke_cancelled(struct check *check)
     }
     CHECK_EQUAL(check, completion[0].result, TRANSPORT_CANCELLED);
     CHECK_EQUAL(check, completion[1].result, TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check, made.cap), TRANSPORT_REVOKED);
-    release(check, made.handle);
-    release(check, made.cap);
+    CHECK_EQUAL(check, giving_ask(check->rt, made.cap), TRANSPORT_REVOKED);
+    giving_release(check, made.handle);
+    giving_release(check, made.cap);
 }
 
 /* ---- TRANSFER -------------------------------------------------------------------------------- */
@@ -407,12 +392,12 @@ static void transfers_refused(struct check *check, struct cap_id to)
     REFUSED(check, NO_METHOD, TARGET, .opcode = OPCODE_TRANSFER, .cap = null, .target = info);
     REFUSED(check, BAD_FIELD, SLOT, .opcode = OPCODE_TRANSFER, .cap = null, .target = to,
             .slot = 3);
-    release(check, descriptor);
-    release(check, made.cap);
-    release(check, made.handle);
-    release(check, copy);
-    release(check, info);
-    release(check, dead);
+    giving_release(check, descriptor);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+    giving_release(check, copy);
+    giving_release(check, info);
+    giving_release(check, dead);
 }
 
 static void transfers(struct check *check)
@@ -432,9 +417,9 @@ static void transfers(struct check *check)
     CHECK_EQUAL(check, give(check, copy, idle.cap, SQE_EXACT_SLOT, 7), TRANSPORT_OK);
     CHECK_EQUAL(check, give(check, copy, idle.cap, SQE_EXACT_SLOT | SQE_MOVE, 7),
                 TRANSPORT_SLOT_IN_USE);
-    CHECK_EQUAL(check, call(check, copy), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_ask(check->rt, copy), TRANSPORT_OK);
     CHECK_EQUAL(check, give(check, copy, idle.cap, SQE_EXACT_SLOT | SQE_MOVE, 8), TRANSPORT_OK);
-    CHECK_EQUAL(check, call(check, copy), TRANSPORT_STALE_CAP);
+    CHECK_EQUAL(check, giving_ask(check->rt, copy), TRANSPORT_STALE_CAP);
     do {
         status = give(check, null, idle.cap, 0, 0);
     } while (status == TRANSPORT_OK);
@@ -442,8 +427,8 @@ static void transfers(struct check *check)
     CHECK_EQUAL(check, process_client_kill(check->rt, idle, 0), TRANSPORT_OK);
     CHECK_EQUAL(check, process_client_wait(check->rt, idle, &end), TRANSPORT_OK);
     CHECK_EQUAL(check, give(check, null, idle.cap, 0, 0), TRANSPORT_PEER_GONE);
-    release(check, idle.cap);
-    release(check, quick.cap);
+    giving_release(check, idle.cap);
+    giving_release(check, quick.cap);
 }
 
 /* ---- CapabilityManager ----------------------------------------------------------------------- */
@@ -585,9 +570,9 @@ static void manager(struct check *check)
     CHECK_EQUAL(check, now.revoked, before.revoked + 2);
     CHECK_EQUAL(check, listed(check, &revoked_count), now.used);
     CHECK_EQUAL(check, revoked_count, now.revoked);
-    release(check, copy);
-    release(check, made.cap);
-    release(check, made.handle);
+    giving_release(check, copy);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
     now = census(check);
     CHECK_EQUAL(check, now.used, before.used);
     CHECK_EQUAL(check, now.revoked, before.revoked);
@@ -614,7 +599,7 @@ static void table_fills(struct check *check)
     CHECK_EQUAL(check, listed(check, &revoked_count), census(check).used);
     CHECK_EQUAL(check, revoked_count, census(check).revoked);
     for (uint32_t i = 0; i < count; i++) {
-        release(check, made[i]);
+        giving_release(check, made[i]);
     }
 }
 

@@ -12,10 +12,8 @@
  * Needs "endpoint-factory", "virtual-memory", "process-spawner", "null" and, to use up memory,
  * "thread-spawner".
  */
-#include "core/string.h"
 #include "schema/generated/exception.capnp.h"
-#include "schema/generated/null.capnp.h"
-#include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/memory.h"
 #include "user/lib/process.h"
@@ -36,12 +34,7 @@ enum {
 /* A call that must work whatever is used up. */
 static void null_works(struct check *check)
 {
-    struct client client;
-
-    client_open(&client, check->rt, check_held(check, "null"), CLIENT_ROOM_SMALL);
-    (void)null_object_nothing_request(&client.call);
-    (void)null_object_nothing_invoke(&client.call);
-    CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
+    CHECK_EQUAL(check, giving_ask(check->rt, check_held(check, "null")), TRANSPORT_OK);
 }
 
 static int32_t endpoint_make(struct check *check, struct endpoint_owner *owner)
@@ -115,13 +108,9 @@ static void arena(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
     struct rt_buffer all = rt_buffer_alloc(ring, LIMIT_ARENA_BYTES);
-    struct client client;
 
     CHECK(check, all.bytes != NULL);
-    client_open(&client, check->rt, check_held(check, "null"), CLIENT_ROOM_SMALL);
-    (void)null_object_nothing_request(&client.call);
-    (void)null_object_nothing_invoke(&client.call);
-    CHECK_EQUAL(check, client_close(&client), TRANSPORT_LIMIT);
+    CHECK_EQUAL(check, giving_ask(check->rt, check_held(check, "null")), TRANSPORT_LIMIT);
     rt_buffer_free(ring, all);
     null_works(check);
 }

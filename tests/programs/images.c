@@ -11,7 +11,7 @@
 #include "core/string.h"
 #include "schema/generated/console.capnp.h"
 #include "schema/generated/exception.capnp.h"
-#include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/memory.h"
 #include "user/lib/process.h"
 #include "user/rt/call.h"
@@ -32,14 +32,9 @@ enum {
 #define FACET(method)       (UINT64_C(1) << MEMORY_OBJECT_METHOD_##method)
 #define FACET_CONSOLE_WRITE (UINT64_C(1) << CONSOLE_METHOD_WRITE)
 
-static struct capn_text text(const char *string)
-{
-    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
-}
-
 static struct process_request request_of(const char *name)
 {
-    return (struct process_request){.name = text(name),
+    return (struct process_request){.name = giving_text(name),
                                     .boot_binary = BINARY_SELF,
                                     .quotas = check_quotas(),
                                     .scheduling = {.cpu_mask = UINT64_MAX}};
@@ -166,7 +161,7 @@ static void places(struct check *check)
     struct process_end end = {.kind = 0};
 
     for (size_t i = 0; i < ARRAY_COUNT(grants); i++) {
-        grants[i] = (struct process_grant){.name = text(i == 0 ? "console" : "second"),
+        grants[i] = (struct process_grant){.name = giving_text(i == 0 ? "console" : "second"),
                                            .cap = check_held(check, "console"),
                                            .facet = FACET_CONSOLE_WRITE};
     }

@@ -14,10 +14,9 @@
 #include "core/string.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
-#include "tests/programs/support/check.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/memory.h"
-#include "user/lib/process.h"
 #include "user/rt/call.h"
 #include "user/rt/cap.h"
 
@@ -32,19 +31,12 @@ enum {
 #define BYTES         ((uint64_t)PAGES * LIMIT_PAGE_BYTES)
 #define FACET(method) (UINT64_C(1) << MEMORY_OBJECT_METHOD_##method)
 
-static struct capn_text text(const char *string)
-{
-    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
-}
-
 static struct process_grant grant(struct check *check, const char *name)
 {
-    const struct capset_entry *entry = rt_find_entry(check->rt, name);
+    struct process_grant held = giving_held(check, name);
 
-    return (struct process_grant){.name = text(name),
-                                  .cap = check_held(check, name),
-                                  .facet = entry == NULL ? 0 : entry->facet,
-                                  .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE};
+    held.mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE;
+    return held;
 }
 
 static struct process_handle child_start(struct check *check, const char *name,
@@ -52,7 +44,7 @@ static struct process_handle child_start(struct check *check, const char *name,
                                          struct manifest_quotas quotas)
 {
     struct process_spawner spawner = {.cap = check_held(check, "process-spawner")};
-    struct process_request request = {.name = text(name),
+    struct process_request request = {.name = giving_text(name),
                                       .boot_binary = BINARY_KIN,
                                       .grants = grants,
                                       .grant_count = count,
@@ -109,10 +101,10 @@ static int share(struct check *check)
     struct process_grant grants[] = {
         grant(check, "console"),
         grant(check, "virtual-memory"),
-        {.name = text("read-only"),
+        {.name = giving_text("read-only"),
          .cap = object.cap,
          .facet = FACET(INFO) | FACET(READ) | FACET(MAP_READ)},
-        {.name = text("writable"), .cap = object.cap, .facet = MANIFEST_FACET_ALL},
+        {.name = giving_text("writable"), .cap = object.cap, .facet = MANIFEST_FACET_ALL},
     };
     struct memory_seen seen;
     struct virtual_memory memory = grants[1].cap.raw != 0 ? (struct virtual_memory){grants[1].cap}
@@ -229,7 +221,7 @@ static int family(struct check *check)
     struct rt_buffer inbox = rt_buffer_alloc(&check->rt->ring, RT_RECEIVE_BYTES(4096));
     struct process_grant grants[] = {grant(check, "console"),
                                      grant(check, "process-spawner"),
-                                     {.name = text("gate"),
+                                     {.name = giving_text("gate"),
                                       .facet = MANIFEST_FACET_ALL,
                                       .mode = AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE}};
     struct manifest_quotas quotas = leaf_quotas();
@@ -269,12 +261,7 @@ static int family(struct check *check)
 /* Calls through the gate and waits to be let through. */
 static int32_t pass_gate(struct check *check)
 {
-    struct client client;
-
-    client_open(&client, check->rt, check_held(check, "gate"), CLIENT_ROOM_SMALL);
-    (void)null_object_nothing_request(&client.call);
-    (void)null_object_nothing_invoke(&client.call);
-    return client_close(&client);
+    return giving_ask(check->rt, check_held(check, "gate"));
 }
 
 static int middle(struct check *check)
@@ -339,8 +326,8 @@ static int lender(struct check *check)
         struct process_grant grants[] = {
             grant(check, "console"),
             grant(check, "virtual-memory"),
-            {.name = text("lent"), .cap = lent.cap, .facet = MANIFEST_FACET_ALL},
-            {.name = text("gate"), .facet = MANIFEST_FACET_ALL},
+            {.name = giving_text("lent"), .cap = lent.cap, .facet = MANIFEST_FACET_ALL},
+            {.name = giving_text("gate"), .facet = MANIFEST_FACET_ALL},
         };
 
         CHECK_EQUAL(check, endpoint_client_mint(check->rt, gate, &session, &grants[3].cap),

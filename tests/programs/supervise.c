@@ -12,10 +12,8 @@
  * package must be this program.
  */
 #include "abi/atomic.h"
-#include "core/string.h"
 #include "schema/generated/exception.capnp.h"
-#include "tests/programs/support/check.h"
-#include "user/lib/process.h"
+#include "tests/programs/support/giving.h"
 #include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
 #include "user/rt/cap.h"
@@ -33,24 +31,11 @@ enum {
 
 #define LONG_NS (UINT64_C(60) * 1000 * 1000 * 1000)
 
-static struct capn_text text(const char *string)
-{
-    return (struct capn_text){string, string_length(string, LIMIT_NAME_BYTES)};
-}
-
-static struct process_grant grant(struct check *check, const char *name)
-{
-    const struct capset_entry *entry = rt_find_entry(check->rt, name);
-
-    return (struct process_grant){.name = text(name),
-                                  .cap = check_held(check, name),
-                                  .facet = entry == NULL ? 0 : entry->facet};
-}
-
 static struct process_handle busy_spawn(struct check *check)
 {
-    struct process_grant grants[] = {grant(check, "console"), grant(check, "thread-spawner")};
-    struct process_request request = {.name = text("busy"),
+    struct process_grant grants[] = {giving_held(check, "console"),
+                                     giving_held(check, "thread-spawner")};
+    struct process_request request = {.name = giving_text("busy"),
                                       .boot_binary = BINARY_SELF,
                                       .grants = grants,
                                       .grant_count = ARRAY_COUNT(grants),
@@ -65,11 +50,6 @@ static struct process_handle busy_spawn(struct check *check)
     request.quotas.threads = 2;
     CHECK_EQUAL(check, process_client_spawn(check->rt, spawner, &request, &handle), TRANSPORT_OK);
     return handle;
-}
-
-static void release(struct check *check, struct cap_id cap)
-{
-    CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);
 }
 
 static void kill_checked(struct check *check, struct process_handle handle)
@@ -89,7 +69,7 @@ static void end_checked(struct check *check, struct process_handle handle)
     CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
     CHECK_EQUAL(check, end.kind, PROCESS_EXIT_KIND_KILLED);
     CHECK_EQUAL(check, end.code, KILL_CODE);
-    release(check, handle.cap);
+    giving_release(check, handle.cap);
 }
 
 static void limits(struct check *check)
@@ -143,8 +123,8 @@ static void taken_back(struct check *check)
         CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
         revoked +=
             receipt.events == 1 && process_client_wait_end(&client, &end) == TRANSPORT_REVOKED;
-        release(check, made.cap);
-        release(check, made.handle);
+        giving_release(check, made.cap);
+        giving_release(check, made.handle);
     }
     CHECK_EQUAL(check, revoked, REVOKES);
     CHECK_EQUAL(check, ring->strays, 0);

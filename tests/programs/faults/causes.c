@@ -66,12 +66,7 @@ void handler_steps(struct check *check)
 
 int asks(struct check *check)
 {
-    struct client client;
-
-    client_open(&client, check->rt, check_held(check, "asked"), CLIENT_ROOM_SMALL);
-    (void)null_object_nothing_request(&client.call);
-    (void)null_object_nothing_invoke(&client.call);
-    return client_close(&client);
+    return giving_ask(check->rt, check_held(check, "asked"));
 }
 
 /* A RETURN_RECV that answers an ordinary call and takes a fault that waits. */

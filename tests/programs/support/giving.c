@@ -34,6 +34,16 @@ int32_t giving_call(struct rt *rt, struct cap_id cap, uint8_t method)
     return status < 0 ? status : TRANSPORT_OK;
 }
 
+int32_t giving_ask(struct rt *rt, struct cap_id cap)
+{
+    struct client client;
+
+    client_open(&client, rt, cap, CLIENT_ROOM_SMALL);
+    (void)null_object_nothing_request(&client.call);
+    (void)null_object_nothing_invoke(&client.call);
+    return client_close(&client);
+}
+
 void giving_release(struct check *check, struct cap_id cap)
 {
     CHECK_EQUAL(check, rt_release(&check->rt->ring, cap), TRANSPORT_OK);

@@ -14,6 +14,9 @@ struct capn_text giving_text(const char *string);
  */
 int32_t giving_call(struct rt *rt, struct cap_id cap, uint8_t method);
 
+/* The same of NullObject.nothing with room of its own; an exception is not OK, but its reason. */
+int32_t giving_ask(struct rt *rt, struct cap_id cap);
+
 /* Releases a capability that is held. */
 void giving_release(struct check *check, struct cap_id cap);
 
