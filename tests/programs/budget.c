@@ -11,32 +11,15 @@
 #include "core/string.h"
 #include "schema/generated/exception.capnp.h"
 #include "tests/programs/support/check.h"
+#include "tests/programs/support/stopped.h"
 #include "user/lib/thread_spawner.h"
-#include "user/rt/clock.h"
 
 enum {
     PERIOD_NS = 10 * 1000 * 1000,
     BUDGET_NS = 2 * 1000 * 1000,
     PERIODS = 20,
-    JUMP_NS = 1000 * 1000, /* more than an interrupt or a job takes, less than a budget away */
     RESTS = 10,
 };
-
-/* Looks at the clock for `total_ns`; of that, what it did not run. */
-static uint64_t stopped_ns(const struct rt *rt, uint64_t total_ns)
-{
-    uint64_t start = clock_now_ns(rt->start);
-    uint64_t before = start;
-    uint64_t stopped = 0;
-
-    while (before - start < total_ns) {
-        uint64_t now = clock_now_ns(rt->start);
-
-        stopped += now - before > JUMP_NS ? now - before : 0;
-        before = now;
-    }
-    return stopped;
-}
 
 static int idle(struct rt *rt, void *argument)
 {

@@ -11,16 +11,15 @@
 #include "abi/atomic.h"
 #include "schema/generated/greeter.capnp.h"
 #include "tests/programs/support/check.h"
+#include "tests/programs/support/stopped.h"
 #include "user/lib/endpoint.h"
 #include "user/lib/thread_spawner.h"
 #include "user/rt/call.h"
-#include "user/rt/clock.h"
 
 enum {
     BUDGET_NS = 5 * 1000 * 1000,
     PERIOD_NS = 400 * 1000 * 1000,
     WORK_NS = 2 * 1000 * 1000,
-    JUMP_NS = 1000 * 1000, /* more than an interrupt or a job takes, less than a period */
     MESSAGE_BYTES = 64,
 };
 
@@ -28,22 +27,6 @@ static struct cap_id service;
 static uint32_t begun; /* atomic: both threads are known */
 static uint32_t *word; /* atomic, in the caller's arena: it waits there too */
 static int32_t outcomes[3] = {-1, -1, -1};
-
-/* Looks at the clock for `total_ns`; of that, what it did not run. */
-static uint64_t stopped_ns(const struct rt *rt, uint64_t total_ns)
-{
-    uint64_t start = clock_now_ns(rt->start);
-    uint64_t before = start;
-    uint64_t stopped = 0;
-
-    while (before - start < total_ns) {
-        uint64_t now = clock_now_ns(rt->start);
-
-        stopped += now - before > JUMP_NS ? now - before : 0;
-        before = now;
-    }
-    return stopped;
-}
 
 /* Calls three times, each time when the server waits; the second time it waits at the word as well.
  */
