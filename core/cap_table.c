@@ -49,66 +49,8 @@
 #include "core/cap_table.h"
 
 #include "core/assert.h"
+#include "core/cap_slot.h"
 #include "core/string.h"
-
-enum {
-    LINK_END = (1 << CAP_SLOT_BITS) - 1,
-    LINK_RETIRED = LINK_END - 1,
-    LINK_MOVING = LINK_END - 2,
-    LINK_FREE = LINK_END - 3,
-};
-
-_Static_assert((uint32_t)LIMIT_TABLE_SLOTS <= (uint32_t)LINK_FREE,
-               "no slot has the number of a link");
-_Static_assert((uint32_t)LIMIT_TABLE_SLOTS > (uint32_t)CAP_TABLE_WINDOW,
-               "there are slots above the window");
-_Static_assert(sizeof(struct hold_edge) == 56 && sizeof(struct cap_slot) == 64,
-               "a slot is one cache line");
-
-static struct cap_slot *slot_at(const struct cap_table *table, uint32_t slot)
-{
-    ASSERT(slot < LIMIT_TABLE_SLOTS);
-    ASSERT(table->page[slot / CAP_TABLE_PAGE_SLOTS] != NULL);
-    return &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
-}
-
-static uint32_t slot_link(const struct cap_slot *entry)
-{
-    return (uint32_t)(entry->name & CAP_SLOT_MAX);
-}
-
-static uint64_t slot_generation(const struct cap_slot *entry)
-{
-    return entry->name >> CAP_SLOT_BITS;
-}
-
-static bool slot_is_held(const struct cap_slot *entry, uint32_t slot)
-{
-    return entry->name != 0 && slot_link(entry) == slot;
-}
-
-/* Held, buried or moving: what `used` counts. */
-static bool slot_is_used(const struct cap_slot *entry, uint32_t slot)
-{
-    return slot_is_held(entry, slot) || slot_link(entry) == LINK_MOVING;
-}
-
-static void window_set(struct cap_table *table, uint32_t slot, bool is_free)
-{
-    uint64_t bit = UINT64_C(1) << (slot % 64);
-
-    ASSERT(slot < CAP_TABLE_WINDOW);
-    if (is_free) {
-        table->window_free[slot / 64] |= bit;
-    } else {
-        table->window_free[slot / 64] &= ~bit;
-    }
-}
-
-static bool window_is_free(const struct cap_table *table, uint32_t slot)
-{
-    return (table->window_free[slot / 64] >> (slot % 64) & 1) != 0;
-}
 
 void cap_table_init(struct cap_table *table, uint32_t quota, struct cap_table_memory memory)
 {
@@ -197,134 +139,7 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count)
     table->reserved -= count;
 }
 
-/* ---- the free list above the window --------------------------------------------------------- */
-
-static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
-{
-    entry->name = slot_generation(entry) << CAP_SLOT_BITS | LINK_END;
-    entry->free.previous = table->free_tail;
-    if (table->free_tail == LINK_END) {
-        table->free_head = slot;
-    } else {
-        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
-    }
-    table->free_tail = slot;
-    table->free_count++;
-}
-
-static void free_remove(struct cap_table *table, uint32_t slot, const struct cap_slot *entry)
-{
-    uint32_t next = slot_link(entry);
-    uint32_t previous = (uint32_t)entry->free.previous;
-
-    ASSERT(table->free_count > 0);
-    if (previous == LINK_END) {
-        ASSERT(table->free_head == slot);
-        table->free_head = next;
-    } else {
-        ASSERT(slot_link(slot_at(table, previous)) == slot);
-        slot_at(table, previous)->name ^= (uint64_t)slot ^ next;
-    }
-    if (next == LINK_END) {
-        ASSERT(table->free_tail == slot);
-        table->free_tail = previous;
-    } else {
-        slot_at(table, next)->free.previous = previous;
-    }
-    table->free_count--;
-}
-
-/* Takes the slot for the next edge above the window: the oldest free one, else a fresh one, of
- * which the caller knows that there is one. */
-static inline uint32_t free_take(struct cap_table *table)
-{
-    uint32_t slot = table->free_head;
-    uint32_t next;
-
-    if (slot == LINK_END) {
-        ASSERT(table->fresh < table->paged);
-        return table->fresh++;
-    }
-    next = slot_link(slot_at(table, slot));
-    table->free_head = next;
-    table->free_count--;
-    if (UNLIKELY(next == LINK_END)) {
-        ASSERT(table->free_tail == slot && table->free_count == 0);
-        table->free_tail = LINK_END;
-    } else {
-        slot_at(table, next)->free.previous = LINK_END;
-    }
-    return slot;
-}
-
-/* ---- filling and vacating ------------------------------------------------------------------- */
-
-static struct provenance *slot_origin(const struct cap_table *table, uint32_t slot)
-{
-    return &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
-}
-
-/* The edge that was just written into `slot` has a name from now on. */
-static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
-                                      struct cap_slot *entry)
-{
-    uint64_t generation = slot_generation(entry);
-
-    ASSERT(entry->edge.object != NULL);
-    entry->name = cap_id_make(slot, generation == 0 ? 1 : generation).raw;
-    table->used++;
-    return (struct cap_id){entry->name};
-}
-
-/* Puts `edge` into `slot`, which is fresh or was taken off its list. */
-static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
-                                      const struct hold_edge *edge, const struct provenance *origin)
-{
-    struct cap_slot *entry = slot_at(table, slot);
-
-    ASSERT(entry->edge.object == NULL);
-    entry->edge = *edge;
-    if (origin != NULL) {
-        *slot_origin(table, slot) = *origin;
-    } else {
-        *slot_origin(table, slot) = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
-    }
-    return slot_name(table, slot, entry);
-}
-
-/* The edge has left `slot`: the generation goes up first, then the slot is free. */
-static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
-{
-    uint64_t generation = slot_generation(entry);
-
-    ASSERT(slot_is_used(entry, slot));
-    if (entry->edge.object == NULL) {
-        ASSERT(table->buried > 0);
-        table->buried--;
-    }
-    table->used--;
-    if (generation == CAP_GENERATION_MAX) {
-        entry->name = generation << CAP_SLOT_BITS | LINK_RETIRED;
-        memset(&entry->edge, 0, sizeof(entry->edge));
-        table->retired++;
-        return;
-    }
-    entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
-    entry->edge.object = NULL;
-    entry->edge.grant = NULL;
-    if (slot < CAP_TABLE_WINDOW) {
-        window_set(table, slot, true);
-    } else {
-        free_push(table, slot, entry);
-    }
-}
-
-/* Whether one more edge has its place above the window without another page. */
-static inline bool room_is_there(const struct cap_table *table)
-{
-    return table->used + table->reserved < table->quota &&
-           table->free_count + (table->paged - table->fresh) > table->reserved;
-}
+/* ---- inserting ------------------------------------------------------------------------------ */
 
 struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
                                         const struct provenance *origin)
@@ -363,37 +178,13 @@ enum transport_error cap_table_insert(struct cap_table *table, const struct hold
 struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
                                   struct provenance **origin)
 {
-    struct cap_slot *entry;
-    uint32_t slot;
-
-    ASSERT(from->edge.object != NULL);
-    if (UNLIKELY(!room_is_there(table))) {
-        return (struct cap_id){0};
-    }
-    slot = free_take(table);
-    entry = slot_at(table, slot);
-    if (hold_edge_duplicate(&from->edge, CAP_FACET_ALL, &entry->edge) != TRANSPORT_OK) {
-        ASSERT(false); /* the facet it has is no wider */
-    }
-    *origin = slot_origin(table, slot);
-    return slot_name(table, slot, entry);
+    return slot_repeat(table, from, true, origin);
 }
 
 struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
                                struct provenance **origin)
 {
-    struct cap_slot *entry;
-    uint32_t slot;
-
-    ASSERT(from->edge.object != NULL);
-    if (UNLIKELY(!room_is_there(table))) {
-        return (struct cap_id){0};
-    }
-    slot = free_take(table);
-    entry = slot_at(table, slot);
-    hold_edge_repeat(&from->edge, &entry->edge);
-    *origin = slot_origin(table, slot);
-    return slot_name(table, slot, entry);
+    return slot_repeat(table, from, false, origin);
 }
 
 /* Into a window slot whose bit is set. */
@@ -680,93 +471,6 @@ void cap_table_free(struct cap_table *table)
         }
     }
     cap_table_init(table, table->quota, table->memory);
-}
-
-/* ---- edges ---------------------------------------------------------------------------------- */
-
-enum transport_error hold_edge_permits(const struct hold_edge *edge, uint64_t interface_id,
-                                       uint16_t method)
-{
-    if (edge->interface_id != interface_id) {
-        return TRANSPORT_WRONG_INTERFACE;
-    }
-    if (edge->facet == CAP_FACET_ALL) {
-        return TRANSPORT_OK;
-    }
-    if (method >= 64 || ((edge->facet >> method) & 1) == 0) {
-        return TRANSPORT_NO_METHOD;
-    }
-    return TRANSPORT_OK;
-}
-
-bool facet_is_within(uint64_t facet, uint64_t within)
-{
-    return within == CAP_FACET_ALL || (facet != CAP_FACET_ALL && (facet & ~within) == 0);
-}
-
-enum transport_error hold_edge_duplicate(const struct hold_edge *from, uint64_t facet,
-                                         struct hold_edge *to)
-{
-    if (facet != CAP_FACET_ALL && !facet_is_within(facet, from->facet)) {
-        return TRANSPORT_NO_METHOD;
-    }
-    *to = *from;
-    to->facet = facet == CAP_FACET_ALL ? from->facet : facet;
-    to->flags = 0;
-    return TRANSPORT_OK;
-}
-
-void hold_edge_repeat(const struct hold_edge *from, struct hold_edge *to)
-{
-    *to = *from;
-    to->mode = EDGE_MODE_NONE;
-    to->grantable = 0;
-    to->flags = 0;
-}
-
-enum transport_error hold_edge_pass(const struct hold_edge *from,
-                                    const struct edge_passing *passing, struct hold_edge *to)
-{
-    bool allowed =
-        from->mode == EDGE_MODE_COPY || (from->mode == EDGE_MODE_MOVE && passing->leaving);
-
-    if (!allowed || (passing->keep_grant && from->grantable == 0)) {
-        return TRANSPORT_NOT_GRANTABLE;
-    }
-    if (!facet_is_within(passing->facet, from->facet)) {
-        return TRANSPORT_NO_METHOD;
-    }
-    *to = *from;
-    to->facet = passing->facet;
-    to->flags = 0;
-    if (!passing->keep_grant) {
-        to->mode = EDGE_MODE_NONE;
-        to->grantable = 0;
-    }
-    return TRANSPORT_OK;
-}
-
-enum transport_error hold_edge_tell(const struct hold_edge *from,
-                                    const struct edge_telling *telling, struct hold_edge *to)
-{
-    const struct edge_method *needed = telling->owner != NULL ? telling->owner : &telling->told;
-    enum transport_error error = hold_edge_permits(from, needed->interface_id, needed->method);
-
-    ASSERT(telling->told.method < 64);
-    if (error != TRANSPORT_OK) {
-        return error;
-    }
-    if (telling->owner == NULL && from->mode != EDGE_MODE_COPY) {
-        return TRANSPORT_NOT_GRANTABLE;
-    }
-    *to = *from;
-    to->interface_id = telling->told.interface_id;
-    to->facet = UINT64_C(1) << telling->told.method;
-    to->badge = telling->owner != NULL ? 0 : from->badge;
-    to->mode = EDGE_MODE_NONE;
-    to->grantable = 0;
-    to->flags = 0;
-    return TRANSPORT_OK;
 }
 
 /* ---- the check ------------------------------------------------------------------------------ */

@@ -54,8 +54,8 @@ $(foreach f,$(FUZZ_FOLDERS),$(foreach d,$(FUZZ_DIR) $(FUZZ_MSAN_DIR),$(eval $(ca
 # Comparisons of the kernel's are not traced, nor those of the core's structures that it keeps: checks
 # compare so much that it would take two thirds of the time, and the inputs of the targets that run
 # them are made of choices, not of magic words. What reads foreign bytes is traced.
-FUZZ_UNTRACED := answer cap_table deadline_heap endpoint frame_bitmap grant ledger offence park region \
-    run_queue sched_context slab transfer
+FUZZ_UNTRACED := answer cap_table deadline_heap endpoint frame_bitmap grant hold_edge ledger offence park \
+    region run_queue sched_context slab transfer
 $(FUZZ_DIR)/kernel/%.o $(FUZZ_DIR)/fuzz/dispatch/%.o $(FUZZ_UNTRACED:%=$(FUZZ_DIR)/core/%.o): \
     FUZZ_FLAGS += -fno-sanitize-coverage=trace-cmp
 

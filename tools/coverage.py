@@ -33,7 +33,7 @@ import subprocess
 import sys
 
 FLOOR = 95.0
-DISPATCH_MODULES = ("cap_table", "grant", "ledger", "ring", "endpoint", "transfer")
+DISPATCH_MODULES = ("cap_table", "cap_slot", "hold_edge", "grant", "ledger", "ring", "endpoint", "transfer")
 EXPANSION = 1
 LINE = re.compile(r"^(?:dispatch|all) \S+ \S+ (?:(?:true|false) `.*`(?:#\d+)?|uncalled|check|\d+): (\S.*)$")
 GRACE_S = 300

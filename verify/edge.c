@@ -7,26 +7,26 @@
  * above it, and it has no flags. hold_edge_permits lets through only what interface and facet say.
  *
  * bound: none
- * cbmc: core/cap_table.c
+ * cbmc: core/hold_edge.c
  * options: -I verify/shim --unwind 65
  * prove: prove_pass prove_duplicate prove_permits
  * quick: prove_pass prove_duplicate prove_permits
- * twin: prove_pass | core/cap_table.c
+ * twin: prove_pass | core/hold_edge.c
  *     | from->mode == EDGE_MODE_COPY || (from->mode == EDGE_MODE_MOVE && passing->leaving)
  *     | from->mode == EDGE_MODE_COPY || from->mode == EDGE_MODE_MOVE
- * twin: prove_pass | core/cap_table.c
+ * twin: prove_pass | core/hold_edge.c
  *     | !allowed || (passing->keep_grant && from->grantable == 0)
  *     | !allowed
- * twin: prove_duplicate | core/cap_table.c
+ * twin: prove_duplicate | core/hold_edge.c
  *     | (facet != CAP_FACET_ALL && (facet & ~within) == 0)
  *     | (facet & ~within) == 0 || within == 0
- * twin: prove_permits | core/cap_table.c
+ * twin: prove_permits | core/hold_edge.c
  *     | method >= 64 || ((edge->facet >> method) & 1) == 0
  *     | ((edge->facet >> (method & 63)) & 1) == 0
  */
 #include "verify/prover.h"
 
-#include "core/cap_table.h"
+#include "core/hold_edge.h"
 
 void prove_pass(void);
 void prove_duplicate(void);

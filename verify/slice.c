@@ -6,7 +6,7 @@
  * pages are among the source's, and a word is reached through it exactly when it lies in them.
  *
  * bound: none
- * cbmc: core/slice.c core/cap_table.c
+ * cbmc: core/slice.c core/hold_edge.c
  * options: -I verify/shim --unwind 65
  * prove: prove_slice prove_reach
  * quick: prove_slice prove_reach

@@ -33,10 +33,10 @@
  * twin: prove_reserve | core/cap_table.c
  *     | count > table->quota - table->used - table->reserved
  *     | count > table->quota - table->used
- * twin: prove_insert | core/cap_table.c
+ * twin: prove_insert | core/cap_slot.h
  *     | cap_id_make(slot, generation == 0 ? 1 : generation)
  *     | cap_id_make(slot, 1)
- * twin: prove_duplicate | core/cap_table.c
+ * twin: prove_duplicate | core/cap_slot.h
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
  * twin: prove_insert_window | core/cap_table.c
@@ -45,10 +45,10 @@
  * twin: prove_insert_at | core/cap_table.c
  *     | if (slot_is_used(entry, slot) || slot_link(entry) == LINK_RETIRED) {
  *     | if (slot_is_used(entry, slot)) {
- * twin: prove_remove | core/cap_table.c
+ * twin: prove_remove | core/cap_slot.h
  *     | entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
  *     | entry->name = generation << CAP_SLOT_BITS | LINK_FREE;
- * twin: prove_remove | core/cap_table.c
+ * twin: prove_remove | core/cap_slot.h
  *     | if (generation == CAP_GENERATION_MAX) {
  *     | if (generation > CAP_GENERATION_MAX) {
  * twin: prove_move_begin | core/cap_table.c

@@ -13,7 +13,7 @@
  * only, and come back.
  *
  * bound: tables of 4 slots, 1 of them the window; bundles of up to 2; pools of 3; one delegation
- * cbmc: core/cap_table.c core/transfer.c core/grant.c
+ * cbmc: core/cap_table.c core/hold_edge.c core/transfer.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
  * prove: prove_pool prove_begin prove_commit prove_cancel
  * quick: prove_pool

@@ -18,7 +18,7 @@
 enum {
     NAMES = 1 << 12,
     TABLE_EDGES = LIMIT_TABLE_SLOTS,
-    LINK_MOVING = CAP_SLOT_MAX - 2, /* core/cap_table.c: how a slot on the move is marked */
+    LINK_MOVING = CAP_SLOT_MAX - 2, /* core/cap_slot.h: how a slot on the move is marked */
 };
 
 /* Names of objects, by address; one is made anew at object_init. */

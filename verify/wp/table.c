@@ -8,7 +8,7 @@
  * struct cap_slot: taking off the free list, vacating and so insertion and release as a whole are
  * proved in small tables by verify/table.c.
  *
- * wp: core/cap_table.c core/cap_table.h
+ * wp: core/cap_table.c core/cap_table.h core/cap_slot.h
  * inline: slot_link,slot_generation,cap_id_make,slot_is_held,slot_is_used
  * prove: cap_table_set_quota cap_table_unreserve room_is_there slot_name
  * twin: cap_table_set_quota | core/cap_table.c
@@ -17,10 +17,10 @@
  * twin: cap_table_unreserve | core/cap_table.c
  *     | table->reserved -= count;
  *     | table->reserved = 0;
- * twin: room_is_there | core/cap_table.c
+ * twin: room_is_there | core/cap_slot.h
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
- * twin: slot_name | core/cap_table.c
+ * twin: slot_name | core/cap_slot.h
  *     | cap_id_make(slot, generation == 0 ? 1 : generation)
  *     | cap_id_make(slot, 1)
  */

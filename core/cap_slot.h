@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slots of a capability table: which state one is in, where free ones are kept, how an edge
+ * gets into one and leaves it. For cap_table.c, whose head has the theory, and for the shortest
+ * ways through the kernel, which want these few steps in line.
+ */
+#ifndef CORE_CAP_SLOT_H
+#define CORE_CAP_SLOT_H
+
+#include "core/assert.h"
+#include "core/cap_table.h"
+#include "core/string.h"
+
+enum {
+    LINK_END = (1 << CAP_SLOT_BITS) - 1,
+    LINK_RETIRED = LINK_END - 1,
+    LINK_MOVING = LINK_END - 2,
+    LINK_FREE = LINK_END - 3,
+};
+
+_Static_assert((uint32_t)LIMIT_TABLE_SLOTS <= (uint32_t)LINK_FREE,
+               "no slot has the number of a link");
+_Static_assert((uint32_t)LIMIT_TABLE_SLOTS > (uint32_t)CAP_TABLE_WINDOW,
+               "there are slots above the window");
+_Static_assert(sizeof(struct hold_edge) == 56 && sizeof(struct cap_slot) == 64,
+               "a slot is one cache line");
+
+static inline struct cap_slot *slot_at(const struct cap_table *table, uint32_t slot)
+{
+    ASSERT(slot < LIMIT_TABLE_SLOTS);
+    ASSERT(table->page[slot / CAP_TABLE_PAGE_SLOTS] != NULL);
+    return &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+}
+
+static inline uint32_t slot_link(const struct cap_slot *entry)
+{
+    return (uint32_t)(entry->name & CAP_SLOT_MAX);
+}
+
+static inline uint64_t slot_generation(const struct cap_slot *entry)
+{
+    return entry->name >> CAP_SLOT_BITS;
+}
+
+static inline bool slot_is_held(const struct cap_slot *entry, uint32_t slot)
+{
+    return entry->name != 0 && slot_link(entry) == slot;
+}
+
+/* Held, buried or moving: what `used` counts. */
+static inline bool slot_is_used(const struct cap_slot *entry, uint32_t slot)
+{
+    return slot_is_held(entry, slot) || slot_link(entry) == LINK_MOVING;
+}
+
+static inline void window_set(struct cap_table *table, uint32_t slot, bool is_free)
+{
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+
+    ASSERT(slot < CAP_TABLE_WINDOW);
+    if (is_free) {
+        table->window_free[slot / 64] |= bit;
+    } else {
+        table->window_free[slot / 64] &= ~bit;
+    }
+}
+
+static inline bool window_is_free(const struct cap_table *table, uint32_t slot)
+{
+    return (table->window_free[slot / 64] >> (slot % 64) & 1) != 0;
+}
+
+/* ---- the free list above the window --------------------------------------------------------- */
+
+static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+{
+    entry->name = slot_generation(entry) << CAP_SLOT_BITS | LINK_END;
+    entry->free.previous = table->free_tail;
+    if (table->free_tail == LINK_END) {
+        table->free_head = slot;
+    } else {
+        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
+    }
+    table->free_tail = slot;
+    table->free_count++;
+}
+
+static inline void free_remove(struct cap_table *table, uint32_t slot, const struct cap_slot *entry)
+{
+    uint32_t next = slot_link(entry);
+    uint32_t previous = (uint32_t)entry->free.previous;
+
+    ASSERT(table->free_count > 0);
+    if (previous == LINK_END) {
+        ASSERT(table->free_head == slot);
+        table->free_head = next;
+    } else {
+        ASSERT(slot_link(slot_at(table, previous)) == slot);
+        slot_at(table, previous)->name ^= (uint64_t)slot ^ next;
+    }
+    if (next == LINK_END) {
+        ASSERT(table->free_tail == slot);
+        table->free_tail = previous;
+    } else {
+        slot_at(table, next)->free.previous = previous;
+    }
+    table->free_count--;
+}
+
+/* Takes the slot for the next edge above the window: the oldest free one, else a fresh one, of
+ * which the caller knows that there is one. */
+static inline uint32_t free_take(struct cap_table *table)
+{
+    uint32_t slot = table->free_head;
+    uint32_t next;
+
+    if (slot == LINK_END) {
+        ASSERT(table->fresh < table->paged);
+        return table->fresh++;
+    }
+    next = slot_link(slot_at(table, slot));
+    table->free_head = next;
+    table->free_count--;
+    if (UNLIKELY(next == LINK_END)) {
+        ASSERT(table->free_tail == slot && table->free_count == 0);
+        table->free_tail = LINK_END;
+    } else {
+        slot_at(table, next)->free.previous = LINK_END;
+    }
+    return slot;
+}
+
+/* ---- filling and vacating ------------------------------------------------------------------- */
+
+static inline struct provenance *slot_origin(const struct cap_table *table, uint32_t slot)
+{
+    return &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
+}
+
+/* The edge that was just written into `slot` has a name from now on. */
+static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
+                                      struct cap_slot *entry)
+{
+    uint64_t generation = slot_generation(entry);
+
+    ASSERT(entry->edge.object != NULL);
+    entry->name = cap_id_make(slot, generation == 0 ? 1 : generation).raw;
+    table->used++;
+    return (struct cap_id){entry->name};
+}
+
+/* Puts `edge` into `slot`, which is fresh or was taken off its list. */
+static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
+                                      const struct hold_edge *edge, const struct provenance *origin)
+{
+    struct cap_slot *entry = slot_at(table, slot);
+
+    ASSERT(entry->edge.object == NULL);
+    entry->edge = *edge;
+    if (origin != NULL) {
+        *slot_origin(table, slot) = *origin;
+    } else {
+        *slot_origin(table, slot) = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
+    }
+    return slot_name(table, slot, entry);
+}
+
+/* The edge has left `slot`: the generation goes up first, then the slot is free. */
+static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+{
+    uint64_t generation = slot_generation(entry);
+
+    ASSERT(slot_is_used(entry, slot));
+    if (entry->edge.object == NULL) {
+        ASSERT(table->buried > 0);
+        table->buried--;
+    }
+    table->used--;
+    if (generation == CAP_GENERATION_MAX) {
+        entry->name = generation << CAP_SLOT_BITS | LINK_RETIRED;
+        memset(&entry->edge, 0, sizeof(entry->edge));
+        table->retired++;
+        return;
+    }
+    entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
+    entry->edge.object = NULL;
+    entry->edge.grant = NULL;
+    if (slot < CAP_TABLE_WINDOW) {
+        window_set(table, slot, true);
+    } else {
+        free_push(table, slot, entry);
+    }
+}
+
+/* Whether one more edge has its place above the window without another page. */
+static inline bool room_is_there(const struct cap_table *table)
+{
+    return table->used + table->reserved < table->quota &&
+           table->free_count + (table->paged - table->fresh) > table->reserved;
+}
+
+/* Makes an edge of that in the slot `from`, which the holder may pass on as before or not at all;
+ * cap_table_duplicate and cap_table_repeat. */
+static inline struct cap_id slot_repeat(struct cap_table *table, const struct cap_slot *from,
+                                        bool passable, struct provenance **origin)
+{
+    struct cap_slot *entry;
+    uint32_t slot;
+
+    ASSERT(from->edge.object != NULL);
+    if (UNLIKELY(!room_is_there(table))) {
+        return (struct cap_id){0};
+    }
+    slot = free_take(table);
+    entry = slot_at(table, slot);
+    if (passable) {
+        hold_edge_copy(&from->edge, &entry->edge);
+    } else {
+        hold_edge_repeat(&from->edge, &entry->edge);
+    }
+    *origin = slot_origin(table, slot);
+    return slot_name(table, slot, entry);
+}
+
+#endif
