@@ -55,6 +55,7 @@ enum {
     SQE_MOVE = 16,           /* TRANSFER: the caller's own edge goes away */
     SQE_KEEP_GRANT = 32,     /* TRANSFER: with the right to grant, if the caller has it */
     SQE_CLOSE_ON_SPAWN = 64, /* DUP: a spawn that inherits descriptors leaves it out */
+    SQE_RELEASE = 128,       /* FINISH: what the answer gave, or gives yet, is released */
 };
 
 enum {

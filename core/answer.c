@@ -27,6 +27,10 @@
  * one: an edge released, moved or revoked meanwhile refuses it. Breaking a chain of any length is
  * iterative: each call refused for a broken answer decides its own answer, which joins the work.
  *
+ * finish may say that what the answer holds is released with it. Of an answer that is settled that
+ * is the finisher's to do; of another it is the last work before it settles, so that calls promised
+ * from it find their target, and who has seen its completion finds nothing.
+ *
  * Invariants:
  *  1. A FREE answer has id 0 and neither results, waiting calls nor work.
  *  2. Any other answer's id is not 0 and names its slot, with a generation that is not 0.
@@ -36,6 +40,7 @@
  *     is not finished.
  *  5. The work queue has exactly the answers with work, each once.
  *  6. An answer holds at most LIMIT_ANSWER_CAPS results, a BROKEN one none.
+ *  7. What releases is finished.
  *
  * Locks: the caller's. What can fail: opening an answer, finding a promise's target, finishing.
  */
@@ -110,6 +115,7 @@ static void answer_free(struct answer_table *table, struct answer *answer)
     answer->held = 0;
     answer->state = ANSWER_FREE;
     answer->finished = false;
+    answer->releases = false;
     table->used--;
 }
 
@@ -175,7 +181,7 @@ bool answer_decide(struct answer_table *table, struct answer *answer, const stru
     if (broken) {
         answer->held = 0;
     }
-    if (!list_is_empty(&answer->waiting)) {
+    if (!list_is_empty(&answer->waiting) || (answer->releases && answer->held != 0)) {
         answer->completion = *completion;
         work_push(table, answer);
         return false;
@@ -225,7 +231,8 @@ struct answer_call *answer_sole(const struct answer_table *table, const struct a
     struct answer_call *call;
 
     ASSERT(answer->state == ANSWER_PENDING);
-    if (node == NULL || node != list_last(&answer->waiting) || table->work_count != 0) {
+    if (node == NULL || node != list_last(&answer->waiting) || table->work_count != 0 ||
+        answer->releases) {
         return NULL;
     }
     call = CONTAINER_OF(node, struct answer_call, node);
@@ -242,6 +249,7 @@ void answer_settle(struct answer_table *table, struct answer *answer)
     struct list_node *node = list_first(&answer->waiting);
 
     ASSERT(answer->state == ANSWER_PENDING && node == list_last(&answer->waiting));
+    ASSERT(!answer->releases);
     answer_call_remove(table, CONTAINER_OF(node, struct answer_call, node));
     answer->state = ANSWER_ANSWERED;
     if (answer->finished) {
@@ -311,6 +319,35 @@ enum transport_error answer_finish(struct answer_table *table, uint32_t id)
     return TRANSPORT_OK;
 }
 
+/* Takes the last of what the answer holds. */
+static struct cap_id result_pop(const struct answer_table *table, struct answer *answer)
+{
+    ASSERT(answer->held > 0);
+    answer->held--;
+    return results_of(table, answer)[answer->held].cap;
+}
+
+enum transport_error answer_finish_release(struct answer_table *table, uint32_t id,
+                                           struct answer_released *released)
+{
+    struct answer *answer = answer_find(table, id);
+
+    released->count = 0;
+    if (answer == NULL) {
+        return TRANSPORT_BAD_ANSWER;
+    }
+    if (answer->state == ANSWER_PENDING || answer->has_work) {
+        answer->finished = true;
+        answer->releases = true;
+        return TRANSPORT_OK;
+    }
+    while (answer->held != 0) {
+        released->cap[released->count++] = result_pop(table, answer);
+    }
+    answer_free(table, answer);
+    return TRANSPORT_OK;
+}
+
 enum answer_step answer_next(struct answer_table *table, struct answer_work *work)
 {
     struct answer *answer;
@@ -326,6 +363,10 @@ enum answer_step answer_next(struct answer_table *table, struct answer_work *wor
         work->target = target_at(table, answer, work->call->path, &work->cap);
         answer_call_remove(table, work->call);
         return ANSWER_STEP_CALL;
+    }
+    if (answer->releases && answer->held != 0) {
+        *work = (struct answer_work){.cap = result_pop(table, answer)};
+        return ANSWER_STEP_RELEASE;
     }
     *work = (struct answer_work){.completion = answer->completion};
     work_pop(table);
@@ -356,7 +397,7 @@ static unsigned answer_check_one(const struct answer_table *table, uint32_t slot
     *waiting += (uint32_t)count;
     if (answer->state == ANSWER_FREE) {
         return answer->id != 0 || answer->held != 0 || count != 0 || answer->has_work ||
-                       answer->finished
+                       answer->finished || answer->releases
                    ? 1
                    : 0;
     }
@@ -374,9 +415,10 @@ static unsigned answer_check_one(const struct answer_table *table, uint32_t slot
          (count != 0 || answer->finished))) {
         return 4;
     }
-    return answer->held > LIMIT_ANSWER_CAPS || (answer->state == ANSWER_BROKEN && answer->held != 0)
-               ? 6
-               : 0;
+    if (answer->held > LIMIT_ANSWER_CAPS || (answer->state == ANSWER_BROKEN && answer->held != 0)) {
+        return 6;
+    }
+    return answer->releases && !answer->finished ? 7 : 0;
 }
 
 /* Invariant 5: as many on the queue as have work, all of them with work, the last one last. A queue

@@ -33,6 +33,7 @@ struct answer {
     uint8_t state;         /* enum answer_state */
     uint8_t held;          /* results */
     bool finished;         /* its id names nothing any more; FREE once it is settled */
+    bool releases;         /* finished, and what it holds is released before it is settled */
     bool has_work;         /* on the table's work queue: decided, and not settled yet */
     uint8_t work_next;     /* slot of the next answer on that queue */
 };
@@ -82,19 +83,20 @@ void answer_add(struct answer_table *table, struct answer *answer, struct answer
 
 /*
  * The call of a PENDING answer has ended with `completion`: ANSWERED if that is a result, BROKEN if
- * it is an error or an exception. True: nothing waits for it, so it is settled (and gone if it was
- * finished), and the caller posts the completion. False: the table keeps the completion until
- * answer_next hands it back.
+ * it is an error or an exception. True: nothing waits for it and nothing it holds is to be
+ * released, so it is settled (and gone if it was finished), and the caller posts the completion.
+ * False: the table keeps the completion until answer_next hands it back.
  */
 MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer,
                             const struct cqe *completion);
 
 /*
  * The short way of an answer for which one call waits: the one that waits for this PENDING answer,
- * when its promise names a capability that the answer has, *cap, and no other answer has work;
- * nothing changes. NULL: else. Then, if the answer is to be ANSWERED, answer_settle does what
- * answer_decide and answer_next would: the call is nowhere, to be sent to *cap, and the answer is
- * settled, its completion the caller's to post once the call was sent.
+ * when its promise names a capability that the answer has, *cap, nothing that it holds is to be
+ * released, and no other answer has work; nothing changes. NULL: else. Then, if the answer is to be
+ * ANSWERED, answer_settle does what answer_decide and answer_next would: the call is nowhere, to be
+ * sent to *cap, and the answer is settled, its completion the caller's to post once the call was
+ * sent.
  */
 MUST_USE struct answer_call *answer_sole(const struct answer_table *table,
                                          const struct answer *answer, struct cap_id *cap);
@@ -129,11 +131,25 @@ void answer_call_remove(struct answer_table *table, struct answer_call *call);
  */
 MUST_USE enum transport_error answer_finish(struct answer_table *table, uint32_t id);
 
+/* What an answer held and gives up: edges of its caller's table, as far as they are still there. */
+struct answer_released {
+    uint32_t count;
+    struct cap_id cap[LIMIT_ANSWER_CAPS];
+};
+
+/*
+ * The same, and what the answer holds is released: by the caller now, if it is in *released, or
+ * when answer_next says so, once nothing waits for it any more.
+ */
+MUST_USE enum transport_error answer_finish_release(struct answer_table *table, uint32_t id,
+                                                    struct answer_released *released);
+
 /* One step of the work that decided answers leave. */
 enum answer_step {
     ANSWER_STEP_NONE,    /* nothing is left */
     ANSWER_STEP_CALL,    /* `call` is nowhere now: send it to `target`'s outcome */
-    ANSWER_STEP_SETTLED, /* nothing waits for an answer any more: post its `completion` */
+    ANSWER_STEP_RELEASE, /* nothing waits for an answer that gives up `cap`: release that */
+    ANSWER_STEP_SETTLED, /* and nothing is left of it: post its `completion` */
 };
 struct answer_work {
     struct answer_call *call;
@@ -142,7 +158,8 @@ struct answer_work {
     struct cqe completion;
 };
 
-/* Takes one step, of the answer decided first, calls in the order they were submitted. */
+/* Takes one step, of the answer decided first: calls in the order they were submitted, then what is
+ * released. */
 MUST_USE enum answer_step answer_next(struct answer_table *table, struct answer_work *work);
 
 /* The state of the answer kept under `id`; FREE: none is. */

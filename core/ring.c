@@ -130,7 +130,7 @@ struct opcode_wire {
     X(OPCODE_DELEGATE, KNOWN | USES_CAP | USES_SECOND, 0)                                          \
     X(OPCODE_REVOKE, KNOWN | USES_CAP, 0)                                                          \
     X(OPCODE_TOKEN, KNOWN | USES_SECOND | USES_ANSWER, 0)                                          \
-    X(OPCODE_FINISH, KNOWN | USES_ANSWER, 0)                                                       \
+    X(OPCODE_FINISH, KNOWN | USES_ANSWER, SQE_RELEASE)                                             \
     X(OPCODE_CANCEL, KNOWN | USES_SECOND, 0)                                                       \
     X(OPCODE_WATCH, KNOWN | USES_CAP | USES_SECOND, 0)                                             \
     X(OPCODE_PARK, KNOWN | USES_CAP | USES_MESSAGE | USES_RESULT | USES_ANSWER, 0)                 \

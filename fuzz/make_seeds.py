@@ -172,6 +172,8 @@ DISPATCH_SEEDS = {
     "moves": RECEIVE + go_to(3) + call(beside=b"\1\0") + go_to(1) + answer(beside=b"\3\0"),
     "kept": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED) + go_to(1) +
             answer(beside=b"\2\0") + RECEIVE + go_to(2) + one(FINISH, 0),
+    "kept-released": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED) + one(FINISH, 0x40) + go_to(1) +
+                     answer(beside=b"\2\0") + RECEIVE + go_to(2) + call(how=KEPT) + one(FINISH, 0x40),
     "kept-broken": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED) + go_to(1) + answer(how=3) +
                    go_to(2) + call(how=PROMISED),
     "kept-chain": RECEIVE + go_to(2) + call(how=KEPT) + call(how=PROMISED | KEPT, answer=1) +

@@ -75,7 +75,7 @@ static const struct {
     [OPCODE_DELEGATE] = {{FIRST, SECOND, FIELDS}, {0}, 1},
     [OPCODE_REVOKE] = {{FIRST, FIELDS}, {0}, 1},
     [OPCODE_TOKEN] = {{SECOND, LAST, FIELDS}, {0}, 1},
-    [OPCODE_FINISH] = {{LAST, FIELDS}, {0}, 1},
+    [OPCODE_FINISH] = {{LAST, FIELDS}, {0, SQE_RELEASE}, 2},
     [OPCODE_CANCEL] = {{SECOND, FIELDS}, {0}, 1},
     [OPCODE_WATCH] = {{FIRST, SECOND, FIELDS}, {0}, 1},
     [OPCODE_PARK] = {{FIRST, MESSAGE, RESULT, LAST, FIELDS}, {0}, 1},

@@ -13,6 +13,9 @@
  *   a promised call   - is sent when its answer's call has ended well, behind those promised from
  *                       the same answer before it, to the capability that came at this path; else
  *                       BROKEN. An answer completes when no call waits for it any more.
+ *   FINISH            - with SQE_RELEASE the capabilities that could be promised from the answer go
+ *                       from the table, before the completion of it or of the answer, whichever
+ *                       is later.
  *   CANCEL            - takes back one submission of its thread that is under way, which completes
  *                       CANCELLED; nothing else does.
  */
@@ -31,6 +34,7 @@ struct kept {
     uint32_t id;
     uint64_t call;
     bool finished;
+    bool releases; /* with what it gave */
 };
 
 /* A capability in the table of a call's process, of its answer. */
@@ -154,6 +158,78 @@ static uint64_t arrived_at(uint64_t call, struct answer_path path)
     return 0;
 }
 
+/* Whether the answer of `call`, which was finished so or is at this moment by `finish`, gives up
+ * what came with it. */
+static bool call_releases(uint64_t call, const struct model_submission *finish)
+{
+    for (uint32_t i = kept_count; i > 0; i--) {
+        if (kept[i - 1].call == call) {
+            return kept[i - 1].releases ||
+                   (finish != NULL && finish->sqe.opcode == OPCODE_FINISH &&
+                    finish->wire == TRANSPORT_OK && (finish->sqe.flags & SQE_RELEASE) != 0 &&
+                    finish->thread == kept[i - 1].thread && finish->sqe.answer == kept[i - 1].id &&
+                    !kept[i - 1].finished);
+        }
+    }
+    return false;
+}
+
+/* The capabilities of `call`'s answer that count: the next after *cursor; 0: none. */
+static uint64_t arrived_next(uint64_t call, uint32_t *cursor, uint32_t *seen)
+{
+    while (*cursor < arrived_count && *seen < LIMIT_ANSWER_CAPS) {
+        const struct arrived *it = &arrived[(*cursor)++];
+
+        if (it->call == call && !path_is_none(it->path)) {
+            (*seen)++;
+            return it->id;
+        }
+    }
+    return 0;
+}
+
+bool model_answer_gives_up(uint64_t pid, uint64_t id, const struct model_submission *finish)
+{
+    for (uint32_t i = arrived_count; i > 0; i--) {
+        uint64_t call = arrived[i - 1].call;
+        uint32_t cursor = 0;
+        uint32_t seen = 0;
+        uint64_t other;
+
+        if (arrived[i - 1].id != id || model_find(call)->pid != pid ||
+            !call_releases(call, finish)) {
+            continue;
+        }
+        while ((other = arrived_next(call, &cursor, &seen)) != 0) {
+            if (other == id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* `call` is complete and its answer gave up what it held: nothing of it may be there. */
+static void released_verdict(uint64_t name, const struct model_submission *call)
+{
+    uint32_t cursor = 0;
+    uint32_t seen = 0;
+    uint64_t id;
+
+    if (is_bad(call)) {
+        return; /* what comes beside an exception could not be promised */
+    }
+    while (!thread_is_ending(call->thread) && (id = arrived_next(name, &cursor, &seen)) != 0) {
+        struct model_history history = model_history(call->pid, id, model_now, model_now);
+
+        if (history.held != NULL && history.held->died == UINT64_MAX && history.held->away == 0) {
+            model_disagree(
+                "call %llu: its answer was finished with what it gave, and %llx is there",
+                (unsigned long long)name, (unsigned long long)id);
+        }
+    }
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 void model_call_taken(uint64_t name, struct model_submission *call)
@@ -211,6 +287,40 @@ static void overtaking_verdict(uint64_t name, const struct model_submission *cal
     }
 }
 
+static bool edges_are_alike(const struct model_edge *one, const struct model_edge *other)
+{
+    return one->object == other->object && one->interface_id == other->interface_id &&
+           one->facet == other->facet && one->badge == other->badge && one->grant == other->grant;
+}
+
+/* Two edges that came at once show in the order of their slots: which was the first at its path,
+ * and of two equal ones which came at which path, shows only when one is called. The one at `path`
+ * was `cap`. */
+static void arrived_settle(uint64_t call, struct answer_path path, uint64_t cap)
+{
+    struct arrived *one = NULL;
+    struct arrived *other = NULL;
+    struct model_history was;
+    struct model_history is;
+
+    for (uint32_t i = arrived_count; i > 0; i--) {
+        if (arrived[i - 1].call == call) {
+            one = path_equal(arrived[i - 1].path, path) ? &arrived[i - 1] : one;
+            other = arrived[i - 1].id == cap ? &arrived[i - 1] : other;
+        }
+    }
+    if (one == NULL || other == NULL) {
+        return;
+    }
+    was = model_history(model_find(call)->pid, one->id, 0, model_now);
+    is = model_history(model_find(call)->pid, cap, 0, model_now);
+    if (was.held != NULL && is.held != NULL && was.held->born == is.held->born &&
+        (path_equal(other->path, path) || edges_are_alike(&was.held->edge, &is.held->edge))) {
+        other->id = one->id;
+        one->id = cap;
+    }
+}
+
 /* The kernel sends a promised call on, to `cap`. */
 void model_sent(uint64_t name, uint64_t cap)
 {
@@ -227,6 +337,10 @@ void model_sent(uint64_t name, uint64_t cap)
     call->sent = true;
     from->said_good = true;
     model_promise_resolve(call);
+    if (call->sqe.cap.raw != cap && cap != 0) {
+        arrived_settle(call->from, call->promise.path, cap);
+        call->sqe.cap.raw = arrived_at(call->from, call->promise.path);
+    }
     if (call->sqe.cap.raw != cap || cap == 0) {
         model_disagree("call %llu goes to capability %llx, its answer has %llx at this path",
                        (unsigned long long)name, (unsigned long long)cap,
@@ -347,6 +461,9 @@ bool model_call_completed(uint64_t name, struct model_submission *call, const st
     }
     if (call->keeps) {
         answer_verdict(name, call, cqe);
+        if (call_releases(name, NULL)) {
+            released_verdict(name, call);
+        }
     }
     if (cqe->result == TRANSPORT_BROKEN) {
         broken_verdict(name, call, cqe);
@@ -383,6 +500,10 @@ void model_finish_verdict(uint64_t name, const struct model_submission *finish,
     }
     if (answer != NULL) {
         answer->finished = true;
+        answer->releases = (finish->sqe.flags & SQE_RELEASE) != 0;
+        if (answer->releases && model_find(answer->call)->state == MODEL_DONE) {
+            released_verdict(answer->call, model_find(answer->call));
+        }
     }
 }
 

@@ -9,6 +9,7 @@
  *   an edge disappears - the dispatched submission releases it, or
  *                      - takes back what it has just given (its answer could not be delivered), or
  *                      - it travels beside a call or an answer, or
+ *                      - it came with an answer that is finished with what it gave, or
  *                      - the process is dying;
  *   an edge changes    - never.
  *
@@ -286,7 +287,8 @@ static void edge_remove(const struct model_actor *actor, struct process *process
             return;
         }
     }
-    if (process->life >= MODEL_DYING || model_leaves(process->pid, edge->edge.id)) {
+    if (process->life >= MODEL_DYING || model_leaves(process->pid, edge->edge.id) ||
+        model_answer_gives_up(process->pid, edge->edge.id, submission)) {
         return;
     }
     model_disagree("process %llu: edge %llx:%u went away and nobody asked for it",

@@ -48,6 +48,8 @@ static uint8_t flags_allowed(uint8_t opcode)
         return SQE_EXACT_SLOT | SQE_WINDOW | SQE_CLOSE_ON_SPAWN;
     case OPCODE_TRANSFER:
         return SQE_EXACT_SLOT | SQE_MOVE | SQE_KEEP_GRANT;
+    case OPCODE_FINISH:
+        return SQE_RELEASE;
     default:
         return 0;
     }

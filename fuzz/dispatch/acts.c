@@ -86,12 +86,23 @@ static uint64_t facet_draw(struct dice *dice)
     return (byte & 8) != 0 ? dice_word(dice, 8) : facets[byte % ARRAY_COUNT(facets)];
 }
 
+static uint32_t answer_named(uint64_t byte, struct dice *dice)
+{
+    return (byte & 0x80) != 0 ? (uint32_t)dice_word(dice, 4)
+                              : (uint32_t)((1 + (byte >> 2 & 1)) << ANSWER_SLOT_BITS | (byte & 3));
+}
+
 static uint32_t answer_draw(struct dice *dice)
+{
+    return answer_named(dice_word(dice, 1), dice);
+}
+
+static void finish_draw(struct sqe *sqe, struct dice *dice)
 {
     uint64_t byte = dice_word(dice, 1);
 
-    return (byte & 0x80) != 0 ? (uint32_t)dice_word(dice, 4)
-                              : (uint32_t)((1 + (byte >> 2 & 1)) << ANSWER_SLOT_BITS | (byte & 3));
+    sqe->answer = answer_named(byte, dice);
+    sqe->flags = (byte & 0x40) != 0 ? SQE_RELEASE : 0;
 }
 
 static uint64_t token_draw(struct dice *dice)
@@ -320,7 +331,7 @@ static void submission_draw(struct sqe *sqe, uint8_t opcode, struct dice *dice)
         sqe->interface_id = interface_of(id_of(ANY_INTERFACE, dice_word(dice, 1)));
         break;
     case OPCODE_FINISH:
-        sqe->answer = answer_draw(dice);
+        finish_draw(sqe, dice);
         break;
     case OPCODE_CANCEL:
         sqe->token = play_recall(&play_names, dice_word(dice, 1) & 7);

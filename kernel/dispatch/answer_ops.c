@@ -14,6 +14,10 @@
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
 
+enum {
+    RELEASE_WORK = 512, /* of one edge that a FINISH releases, in bytes as dispatch.c counts */
+};
+
 /* Ends a CALL with an error; its answer, if it names one, is open. */
 static void call_refuse_complete(struct thread *thread, const struct sqe *sqe,
                                  enum transport_error error, struct refusal *refusal)
@@ -153,10 +157,14 @@ enum transport_error submission_call(struct cpu *cpu, struct thread *thread, con
 enum transport_error submission_finish(struct cpu *cpu, struct thread *thread,
                                        const struct sqe *sqe, struct refusal *refusal)
 {
-    (void)cpu;
-    if (answers_finish(thread, sqe->answer) != TRANSPORT_OK) {
+    bool releases = (sqe->flags & SQE_RELEASE) != 0;
+    uint32_t released = 0;
+
+    if ((releases ? answers_finish_release(thread, sqe->answer, &released)
+                  : answers_finish(thread, sqe->answer)) != TRANSPORT_OK) {
         return answer_refuse(refusal, sqe->answer);
     }
+    cpu->effects += released * RELEASE_WORK;
     submission_post(thread, sqe, 0);
     return TRANSPORT_OK;
 }

@@ -15,6 +15,9 @@
  * in the caller's arena, so sending it needs no address space. Its descriptors are read once, when
  * it is sent, and looked up in the caller's table then.
  *
+ * What a FINISH releases with its answer goes as by RELEASE: at once, by the thread itself, if the
+ * answer is settled, else by the job, before the answer's completion is posted.
+ *
  * Invariants:
  *  1. answers_running is set exactly from the start of the job to its last step.
  *  2. While the table has work, answers_running is set.
@@ -116,6 +119,20 @@ static void call_send(struct thread *thread, const struct answer_work *work, con
     }
 }
 
+/* What an answer gave is released; it may have left the table since. */
+static void cap_release(struct process *process, struct cap_id cap)
+{
+    struct hold_edge edge;
+    enum transport_error error;
+
+    spinlock_lock(&process->lock);
+    error = cap_table_remove(&process->table, cap, &edge);
+    spinlock_unlock(&process->lock);
+    if (error == TRANSPORT_OK) {
+        edge_drop(&edge);
+    }
+}
+
 static bool answers_step(struct job *job)
 {
     struct thread *thread = CONTAINER_OF(job, struct thread, answers_job);
@@ -136,12 +153,15 @@ static bool answers_step(struct job *job)
             operation_release_locked(operation);
         } else if (step == ANSWER_STEP_SETTLED) {
             thread_post_locked(thread, &work.completion);
-        } else {
+        } else if (step == ANSWER_STEP_NONE) {
             thread->answers_running = false;
         }
         spinlock_unlock(&thread->ring_lock);
         if (step == ANSWER_STEP_NONE) {
             return false;
+        }
+        if (step == ANSWER_STEP_RELEASE) {
+            cap_release(thread->process, work.cap);
         }
         if (step == ANSWER_STEP_CALL) {
             call_send(thread, &work, &sqe);
@@ -192,6 +212,21 @@ enum transport_error answers_finish(struct thread *thread, uint32_t id)
     spinlock_lock(&thread->ring_lock);
     error = answer_finish(&thread->answers, id);
     spinlock_unlock(&thread->ring_lock);
+    return error;
+}
+
+enum transport_error answers_finish_release(struct thread *thread, uint32_t id, uint32_t *count)
+{
+    struct answer_released released;
+    enum transport_error error;
+
+    spinlock_lock(&thread->ring_lock);
+    error = answer_finish_release(&thread->answers, id, &released);
+    spinlock_unlock(&thread->ring_lock);
+    for (uint32_t i = 0; i < released.count; i++) {
+        cap_release(thread->process, released.cap[i]);
+    }
+    *count = released.count;
     return error;
 }
 

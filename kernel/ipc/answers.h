@@ -38,6 +38,11 @@ MUST_USE enum answer_target answers_target(struct thread *thread, const struct p
 /* FINISH. */
 MUST_USE enum transport_error answers_finish(struct thread *thread, uint32_t id);
 
+/* FINISH with SQE_RELEASE: what is settled gives up what it holds now, *count edges. No lock is
+ * held. */
+MUST_USE enum transport_error answers_finish_release(struct thread *thread, uint32_t id,
+                                                     uint32_t *count);
+
 /* A promised call that waits is taken off its answer; false: it does not wait any more. */
 MUST_USE bool answers_call_remove(struct thread *thread, struct operation *operation);
 

@@ -23,7 +23,9 @@ uint32_t act_keep(struct actor *actor)
         return id == 0 ? 1 : id;
     }
     if (actor->kept[place] != 0 && actor_below(actor, 8) != 0) {
-        struct sqe sqe = {.opcode = OPCODE_FINISH, .answer = actor->kept[place]};
+        struct sqe sqe = {.opcode = OPCODE_FINISH,
+                          .flags = actor_below(actor, 3) == 0 ? SQE_RELEASE : 0,
+                          .answer = actor->kept[place]};
 
         (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
     }
@@ -171,7 +173,9 @@ void act_promise(struct actor *actor)
 
 void act_finish(struct actor *actor)
 {
-    struct sqe sqe = {.opcode = OPCODE_FINISH, .answer = draw_answer(actor)};
+    struct sqe sqe = {.opcode = OPCODE_FINISH,
+                      .flags = actor_below(actor, 2) == 0 ? SQE_RELEASE : 0,
+                      .answer = draw_answer(actor)};
 
     for (unsigned i = 0; i < ACTOR_KEPT; i++) {
         if (actor->kept[i] == sqe.answer) {

@@ -375,19 +375,47 @@ static bool chain_link(struct actor *actor, bool server, uint32_t link)
     return actor_submit(actor, &sqe, server ? &nothing : &object, message, result) != 0;
 }
 
+/* Leaves as many free slots as a chain needs: then their order does not depend on when the edges
+ * that its answers bring are given up. */
+static void slots_free(struct actor *actor)
+{
+    struct sqe sqe = {.opcode = OPCODE_DUP, .cap = {actor_cap(actor, 0).id}, .facet = UINT64_MAX};
+    uint64_t made[CHAIN];
+
+    for (uint32_t i = 0; i < CHAIN; i++) {
+        (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
+        wait_for_all(actor);
+        made[i] = actor->duplicate;
+    }
+    for (uint32_t i = 0; i < CHAIN; i++) {
+        struct sqe release = {.opcode = OPCODE_RELEASE, .cap = {made[i]}};
+
+        (void)actor_submit(actor, &release, &nothing, PIECE_NONE, PIECE_NONE);
+    }
+    actor->duplicate = 0;
+    wait_for_all(actor);
+}
+
 /* A chain of calls in one submission, and what has been kept is finished, now or when all is there.
  */
 static void chain_round(struct actor *actor, bool server)
 {
     bool later = actor_below(actor, 4) == 0;
+    uint64_t releases = actor_below(actor, 4); /* 0: none of them */
 
+    if (releases != 0) {
+        slots_free(actor);
+    }
     for (uint32_t link = 0; link < CHAIN && chain_link(actor, server, link); link++) {
     }
     if (later) {
         wait_for_all(actor);
     }
     for (uint32_t link = 0; link + 1 < CHAIN; link++) {
-        struct sqe sqe = {.opcode = OPCODE_FINISH, .answer = CHAIN_ANSWER + link};
+        bool release = releases > 1 || (releases == 1 && actor_below(actor, 2) == 0);
+        struct sqe sqe = {.opcode = OPCODE_FINISH,
+                          .flags = release ? SQE_RELEASE : 0,
+                          .answer = CHAIN_ANSWER + link};
 
         (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, PIECE_NONE);
     }

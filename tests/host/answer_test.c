@@ -225,6 +225,73 @@ static void test_finish_pending(void **state)
     (void)opened(id_make(1, 3));
 }
 
+static void settle_kept(void *answer)
+{
+    answer_settle(&table, answer);
+}
+
+/* FINISH that releases: what a settled answer holds is the caller's to release; of one that is to
+ * come it is the last work, after the calls that were promised from it. */
+static void test_finish_release(void **state)
+{
+    struct answer_released released = {.count = 9};
+    uint32_t id = id_make(1, 2);
+    struct answer *answer = opened(id);
+    struct answer_work work;
+    struct cap_id cap;
+
+    (void)state;
+    assert_int_equal(answer_finish_release(&table, id_make(1, 3), &released), TRANSPORT_BAD_ANSWER);
+    assert_int_equal(released.count, 0);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 5});
+    answer_add(&table, answer, path_make(2, 0), (struct cap_id){.raw = 6});
+    assert_true(answer_decide(&table, answer, &good));
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    assert_int_equal(released.count, 2);
+    assert_int_equal(released.cap[0].raw + released.cap[1].raw, 11);
+    assert_int_equal(table.used, 0);
+    answer = opened(id);
+    wait_for(id, 1, &calls[0]);
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    assert_int_equal(released.count, 0);
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_BAD_ANSWER);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 7});
+    assert_null(answer_sole(&table, answer, &cap));
+    assert_true(test_asserts(settle_kept, answer));
+    assert_false(answer_decide(&table, answer, &good));
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_int_equal(work.cap.raw, 7);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_RELEASE);
+    assert_int_equal(work.cap.raw, 7);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    assert_int_equal(work.completion.result, good.result);
+    assert_int_equal(table.used, 0);
+    answer = opened(id); /* nobody waits: work all the same */
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 8});
+    assert_false(answer_decide(&table, answer, &good));
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_RELEASE);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    answer = opened(id); /* and none if it gives nothing */
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 8});
+    assert_true(answer_decide(&table, answer, &bad));
+    assert_int_equal(table.used, 0);
+    answer = opened(id); /* while its calls are sent */
+    wait_for(id, 1, &calls[0]);
+    answer_add(&table, answer, path_make(1, 0), (struct cap_id){.raw = 9});
+    assert_false(answer_decide(&table, answer, &good));
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    assert_int_equal(released.count, 0);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_CALL);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_RELEASE);
+    assert_int_equal(work.cap.raw, 9);
+    assert_int_equal(answer_next(&table, &work), ANSWER_STEP_SETTLED);
+    assert_int_equal(table.used, 0);
+}
+
 /* A call that is cancelled while it waits is not sent; its own answer is the caller's to break. */
 static void test_remove(void **state)
 {
@@ -441,6 +508,14 @@ static void test_check(void **state)
     assert_int_equal(answer_check(&table), 0);
     answer->state = ANSWER_BROKEN;
     assert_int_equal(answer_check(&table), 6);
+    answer->held = 0;
+    assert_int_equal(answer_check(&table), 0);
+    answer->releases = true;
+    assert_int_equal(answer_check(&table), 7);
+    answer->finished = true;
+    assert_int_equal(answer_check(&table), 0);
+    answers[4].releases = true;
+    assert_int_equal(answer_check(&table), 1);
 }
 
 /* ---- the model ---------------------------------------------------------------------------------
@@ -450,6 +525,7 @@ struct model_answer {
     uint32_t id; /* 0: free */
     struct answer *answer;
     bool finished;
+    bool releases;
     bool decided;
     bool broken;
     bool working;
@@ -511,10 +587,10 @@ static void step_decide(struct test_random *random)
     if (it->id != 0 && !it->decided) {
         it->decided = true;
         it->broken = test_random_one_in(random, 3);
-        it->working = it->waiting > 0;
         completion.result = it->broken ? TRANSPORT_CANCELLED : 16;
         it->order = ++model_clock;
         it->held = it->broken ? 0 : it->held;
+        it->working = it->waiting > 0 || (it->releases && it->held > 0);
         assert_int_equal(answer_decide(&table, it->answer, &completion), !it->working);
         model_free_if_done(it);
     }
@@ -593,9 +669,20 @@ static void step_finish(struct test_random *random)
     uint32_t id = test_random_one_in(random, 8) ? it->id + (1U << ANSWER_SLOT_BITS) : it->id;
     bool known = it->id != 0 && it->id == id && !it->finished;
 
-    assert_int_equal(answer_finish(&table, id), known ? TRANSPORT_OK : TRANSPORT_BAD_ANSWER);
+    bool releases = test_random_one_in(random, 2);
+    struct answer_released released = {.count = 0};
+
+    assert_int_equal(releases ? answer_finish_release(&table, id, &released)
+                              : answer_finish(&table, id),
+                     known ? TRANSPORT_OK : TRANSPORT_BAD_ANSWER);
+    assert_int_equal(released.count,
+                     known && releases && it->decided && !it->working ? it->held : 0);
+    for (unsigned i = 0; i < released.count; i++) {
+        assert_int_equal(released.cap[i].raw, it->cap[it->held - 1 - i]);
+    }
     if (known) {
         it->finished = true;
+        it->releases = releases;
         model_free_if_done(it);
     }
 }
@@ -614,6 +701,9 @@ static void step_next(struct test_random *random)
     }
     if (oldest == NULL) {
         assert_int_equal(step, ANSWER_STEP_NONE);
+    } else if (oldest->waiting == 0 && oldest->releases && oldest->held > 0) {
+        assert_int_equal(step, ANSWER_STEP_RELEASE);
+        assert_int_equal(work.cap.raw, oldest->cap[--oldest->held]);
     } else if (oldest->waiting == 0) {
         assert_int_equal(step, ANSWER_STEP_SETTLED);
         assert_int_equal(work.completion.user_data, oldest->id);
@@ -675,6 +765,7 @@ int main(void)
         cmocka_unit_test_setup(test_broken, setup),
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_finish_pending, setup),
+        cmocka_unit_test_setup(test_finish_release, setup),
         cmocka_unit_test_setup(test_remove, setup),
         cmocka_unit_test_setup(test_chain_breaks, setup),
         cmocka_unit_test_setup(test_misuse, setup),

@@ -72,6 +72,7 @@ static const struct {
     {"SQE_MOVE", SQE_MOVE},
     {"SQE_KEEP_GRANT", SQE_KEEP_GRANT},
     {"SQE_CLOSE_ON_SPAWN", SQE_CLOSE_ON_SPAWN},
+    {"SQE_RELEASE", SQE_RELEASE},
 };
 
 /* The section "## Fields" of an opcode's page. */

@@ -249,6 +249,10 @@ static void test_tick(void **state)
     assert_true(ring_take_at_tick(&ring, &sqe));
     assert_int_equal(sqe.answer, 9);
     assert_false(ring_take_at_tick(&ring, &sqe));
+    setup(NULL);
+    submit(1);
+    sq()[0] = (struct sqe){.opcode = OPCODE_FINISH, .flags = SQE_RELEASE, .answer = 9};
+    assert_false(ring_take_at_tick(&ring, &sqe)); /* what it releases may end anything */
     for (unsigned opcode = 0; opcode < OPCODE_COUNT; opcode++) {
         setup(NULL);
         submit(1);
@@ -433,6 +437,13 @@ static void test_limits_and_opcodes(void **state)
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
     sqe = (struct sqe){.opcode = OPCODE_RETURN, .flags = SQE_PROMISED};
     assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_FIELD);
+    for (unsigned opcode = 0; opcode < OPCODE_FORWARD; opcode++) {
+        sqe = (struct sqe){.opcode = (uint8_t)opcode, .flags = SQE_RELEASE};
+        assert_int_equal(sqe_wire_validation_error(&sqe, &refusal),
+                         opcode == OPCODE_FINISH ? TRANSPORT_OK : TRANSPORT_BAD_FIELD);
+        assert_int_equal(refusal.argument,
+                         opcode == OPCODE_FINISH ? ARGUMENT_NONE : ARGUMENT_FLAGS);
+    }
     for (unsigned opcode = OPCODE_FORWARD; opcode <= UINT8_MAX; opcode++) {
         sqe = (struct sqe){.opcode = (uint8_t)opcode};
         assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_OPCODE);

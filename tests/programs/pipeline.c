@@ -482,6 +482,76 @@ static void finish_early(struct bench *bench)
     CHECK_EQUAL(check, rt_finish(bench->ring, id), TRANSPORT_OK);
 }
 
+/* Submits a call that keeps its answer, one promised from it if `waits`, and a FINISH that releases
+ * what comes, which is answered first; the call's answer comes then. */
+static struct cap_id release_early(struct bench *bench, const uint8_t *result, bool waits)
+{
+    struct check *check = bench->check;
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe entry = greet(bench, id);
+    struct rt_operation second = {0};
+    struct rt_operation first;
+    struct cqe completion;
+    struct cap_id cap;
+
+    entry.result = (uint64_t)(uintptr_t)result;
+    entry.result_bytes = 128;
+    first = check_submit(check, bench->ring, &entry);
+    if (waits) {
+        entry = promised(bench, id, (struct rt_answer_id){.raw = 0});
+        second = check_submit(check, bench->ring, &entry);
+    }
+    CHECK_EQUAL(check, rt_finish_release(bench->ring, id), TRANSPORT_OK);
+    answer_with_cap(bench, received(bench), RT_PATH(first_path));
+    completion = check_completion(check, bench->ring, first);
+    cap = answer_cap(bench, &completion, result);
+    CHECK_EQUAL(check, rt_release(bench->ring, cap), TRANSPORT_STALE_CAP);
+    if (waits) { /* it found its target */
+        answer(bench, received(bench), false);
+        CHECK_EQUAL(check, check_completion(check, bench->ring, second).result, 0);
+    }
+    return cap;
+}
+
+/* FINISH with SQE_RELEASE: what came with the answer goes with it, whenever it comes; what cannot
+ * be promised stays. covers: FINISH/BAD_ANSWER */
+static void finish_releases(struct bench *bench)
+{
+    struct check *check = bench->check;
+    struct rt_buffer result = rt_buffer_alloc(bench->ring, 128);
+    struct rt_answer_id id = rt_answer_take(bench->ring);
+    struct sqe finish = rt_finish_release_entry(id);
+    struct sqe entry = greet(bench, id);
+    struct rt_operation call;
+    struct cqe completion;
+    struct cap_id cap;
+
+    CHECK_EQUAL(check, check_done(check, bench->ring, &finish).result, TRANSPORT_BAD_ANSWER);
+    for (unsigned round = 0; round < 3; round++) {
+        entry.result = (uint64_t)(uintptr_t)result.bytes;
+        entry.result_bytes = 128;
+        call = check_submit(check, bench->ring, &entry);
+        /* In the last round at no path. */
+        answer_with_cap(bench, received(bench),
+                        round < 2 ? RT_PATH(first_path) : (struct answer_path){.step = {0}});
+        completion = check_completion(check, bench->ring, call);
+        cap = answer_cap(bench, &completion, result.bytes);
+        if (round == 1) { /* gone already */
+            CHECK_EQUAL(check, rt_release(bench->ring, cap), TRANSPORT_OK);
+        }
+        CHECK_EQUAL(check, check_done(check, bench->ring, &finish).result, TRANSPORT_OK);
+        CHECK_EQUAL(check, check_done(check, bench->ring, &finish).result, TRANSPORT_BAD_ANSWER);
+        CHECK_EQUAL(check, rt_release(bench->ring, cap),
+                    round < 2 ? TRANSPORT_STALE_CAP : TRANSPORT_OK);
+    }
+    rt_answer_release(bench->ring, id);
+    for (unsigned round = 0; round < 4; round++) {
+        cap = release_early(bench, result.bytes, round % 2 == 0);
+        CHECK(check, cap.raw != 0);
+    }
+    rt_buffer_free(bench->ring, result);
+}
+
 /* CANCEL of a call that waits for its promise, waits at the endpoint, or is in flight; of a RECV;
  * and of what is over. */
 static void cancels(struct bench *bench)
@@ -693,6 +763,7 @@ int main(struct rt *rt)
         }
     }
     finish_early(&bench);
+    finish_releases(&bench);
     cancels(&bench);
     slots_used_up(&bench);
     races(&bench);

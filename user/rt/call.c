@@ -259,14 +259,32 @@ struct sqe rt_finish_entry(struct rt_answer_id id)
     return (struct sqe){.opcode = OPCODE_FINISH, .answer = id.raw};
 }
 
-int32_t rt_finish(struct rt_ring *ring, struct rt_answer_id id)
+struct sqe rt_finish_release_entry(struct rt_answer_id id)
 {
-    struct sqe entry = rt_finish_entry(id);
+    return (struct sqe){.opcode = OPCODE_FINISH, .flags = SQE_RELEASE, .answer = id.raw};
+}
+
+static int32_t finish(struct rt_ring *ring, const struct sqe *entry, struct rt_answer_id id)
+{
     struct cqe completion;
-    int32_t status = rt_ring_do(ring, &entry, &completion);
+    int32_t status = rt_ring_do(ring, entry, &completion);
 
     rt_answer_release(ring, id);
     return status != TRANSPORT_OK ? status : completion.result;
+}
+
+int32_t rt_finish(struct rt_ring *ring, struct rt_answer_id id)
+{
+    struct sqe entry = rt_finish_entry(id);
+
+    return finish(ring, &entry, id);
+}
+
+int32_t rt_finish_release(struct rt_ring *ring, struct rt_answer_id id)
+{
+    struct sqe entry = rt_finish_release_entry(id);
+
+    return finish(ring, &entry, id);
 }
 
 int32_t rt_cancel(struct rt_ring *ring, struct rt_operation operation)

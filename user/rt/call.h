@@ -64,8 +64,14 @@ struct promise rt_promised(struct rt_answer_id answer, struct answer_path path);
  * 0 or BAD_ANSWER (the call was refused before its answer was kept). */
 MUST_USE int32_t rt_finish(struct rt_ring *ring, struct rt_answer_id id);
 
-/* The submission of the same, for those who submit it beside others; rt_answer_release the id. */
+/* The same, and what came with the answer, or comes yet, is released as by rt_release: of what its
+ * paths name, which calls could be promised from. */
+MUST_USE int32_t rt_finish_release(struct rt_ring *ring, struct rt_answer_id id);
+
+/* The submission of rt_finish, for those who submit it beside others, and of rt_finish_release;
+ * rt_answer_release the id. */
 struct sqe rt_finish_entry(struct rt_answer_id id);
+struct sqe rt_finish_release_entry(struct rt_answer_id id);
 
 /* Takes back an operation under way: 0, and it completes with CANCELLED; NOT_FOUND: it had ended,
  * and its completion tells how. */
