@@ -345,6 +345,38 @@ DISPATCH_SEEDS |= {
                           (go_to(5) + waiting(call()) + one(WAIT, 255, 255) + go_to(1) +
                            waiting(answer(opcode=RETURN_RECV)) + go_to(2) + LATER) * 4,
 }
+HELD = 0xC0  # in the choice of a capability: one of all that are held
+NULL, OWNER = HELD | 4, HELD | 7  # of init's
+
+
+def told(by, how=0):
+    """A spawn whose faults are told through `by`, and time for it."""
+    return object_call(SPAWN, 32 | how) + bytes([by]) + AWHILE * 3
+
+
+FAULT = go_to(5) + one(END, 4) + go_to(1) + RECEIVE
+FULL = many(one(DUP, 0, 0, 0), 64)
+DISPATCH_SEEDS |= {
+    "fault-resumed": told(OWNER) + FAULT + answer() + FAULT + answer(opcode=RETURN_RECV) + FAULT,
+    "fault-ends": told(OWNER, 1) + FAULT + answer(how=3) + AWHILE,
+    "fault-unheard": told(OWNER) + go_to(5) + one(END, 4) + go_to(1) + one(RELEASE, 0x60, 0) + AWHILE,
+    "fault-through": object_call(MINT, 32) + told(HELD | LAST) + FAULT + answer(),
+    "fault-edges": told(0) + object_call(MINT, 33) + told(HELD | LAST) + one(DUP, 0x60, 0, 3) + told(HELD | LAST),
+    # One capability beside a call that a receiver waits for, with room and with the room it reserved.
+    "passed-fast": waiting(RECEIVE) + (go_to(2) + waiting(call(beside=b"\0\0")) + go_to(1) +
+                                       waiting(answer(opcode=RETURN_RECV))) * 3,
+    "passed-full": spawn_with(1, SERVES) + AWHILE * 3 + go_to(5) + waiting(RECEIVE) + go_to(1) +
+                   waiting(call()) + go_to(5) + answer() + RECEIVE + FULL + one(ENTER, 0x0C) + go_to(1) +
+                   waiting(call(beside=b"\0\0")) + go_to(5),
+    # NullObject.next, kept: with room for the edge and without.
+    "next": call(how=KEPT | 2, cap=NULL) + call(how=PROMISED | 2, answer=0) + one(FINISH, 0),
+    "next-full": spawn_with(1, bytes([NULL]) + bytes(5)) + AWHILE * 3 + go_to(5) +
+                 call(how=KEPT | 2, cap=HELD) + one(FINISH, 0) + FULL + call(how=KEPT | 2, cap=HELD),
+    "alone-stale": one(DUP, 0, 0, 0) + one(RELEASE, 0, LAST) + waiting(call(cap=0xE0)) +
+                   waiting(call(cap=0xF0) + struct.pack("<Q", 256)) +
+                   waiting(call(cap=0xF0) + struct.pack("<Q", 256 | 1 << 50)),
+    "alone-corrupt": one(SCRIBBLE, 0, 3) + one(SCRIBBLE, 3, 0) + one(ENTER, 0x0C) + one(SCRIBBLE, 6, 0),
+}
 DISPATCH_SEEDS |= {f"object-{word}": one(OBJECT, word, 0, 0, 0) + one(ENTER, 4) for word in range(33)}
 
 

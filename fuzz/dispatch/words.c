@@ -7,6 +7,7 @@
 
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/fault.capnp.h"
 #include "schema/generated/memory.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "schema/generated/process.capnp.h"
@@ -33,6 +34,7 @@ static void target(struct draft *draft, uint64_t interface_id, unsigned method)
     draft->word->method = (uint8_t)method;
 }
 
+/* how: the mode; bit 5, without a badge: an edge that faults may be told through. */
 static void mint_make(struct draft *draft, uint64_t badge)
 {
     static const enum authority_transfer_mode modes[] = {
@@ -43,7 +45,9 @@ static void mint_make(struct draft *draft, uint64_t badge)
     struct authority_facet_builder facet = endpoint_mint_params_init_facet(params);
 
     target(draft, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_MINT);
-    endpoint_mint_params_set_interface_id(params, FUZZ_INTERFACE + badge % 2);
+    endpoint_mint_params_set_interface_id(params, badge == 0 && (draft->how & 32) != 0
+                                                      ? FAULT_HANDLER_INTERFACE_ID
+                                                      : FUZZ_INTERFACE + badge % 2);
     if (badge == 0) {
         authority_facet_set_all(facet);
     } else {
@@ -97,6 +101,7 @@ static void quotas_make(struct process_spawn_request_builder request, unsigned h
     authority_quotas_set_cpu_permille(quotas, (how & 2) != 0 ? 0 : 50);
 }
 
+/* how: the quotas'; bit 5: facets for the grants, or, without any, who is told of faults. */
 static void spawn_make(struct draft *draft, uint8_t grants)
 {
     struct process_spawn_request_builder request =
@@ -109,6 +114,10 @@ static void spawn_make(struct draft *draft, uint8_t grants)
     process_spawn_request_set_name(request, (struct capn_text){"child", 5});
     process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request), 0);
     quotas_make(request, draft->how);
+    if (grants == 0 && (draft->how & 32) != 0) {
+        draft->word->transfers = 1;
+        process_spawn_request_set_fault_endpoint(request, 0);
+    }
     for (uint8_t i = 0; i < grants; i++) {
         struct process_spawn_grant_builder grant = process_spawn_grant_list_edit(list, i);
         const char name[3] = {'g', (char)('a' + i), '\0'};
