@@ -41,6 +41,18 @@ void gate_answer(struct check *check, struct gate *gate, uint64_t token)
                 TRANSPORT_OK);
 }
 
+uint16_t gate_pass(struct check *check, struct gate *gate)
+{
+    struct rt_request request = rt_receive(&check->rt->ring, gate->owner.cap, gate->inbox);
+    uint16_t method = UINT16_MAX;
+
+    if (CHECK(check, request.status >= 0)) {
+        method = request.head->method;
+        gate_answer(check, gate, request.head->token);
+    }
+    return method;
+}
+
 void gate_end(struct check *check, struct gate *gate)
 {
     rt_buffer_free(&check->rt->ring, gate->inbox);

@@ -28,4 +28,7 @@ uint64_t gate_take(struct check *check, struct gate *gate);
 /* Answers that call with the first eight bytes of the reply. */
 void gate_answer(struct check *check, struct gate *gate, uint64_t token);
 
+/* Takes the next call and answers it; its method, UINT16_MAX if there is none. */
+uint16_t gate_pass(struct check *check, struct gate *gate);
+
 #endif

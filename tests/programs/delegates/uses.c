@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* What is under way when it is revoked. */
+#include "tests/programs/delegates/delegates.h"
+#include "schema/generated/exception.capnp.h"
+#include "schema/generated/null.capnp.h"
+#include "tests/programs/support/gate.h"
+#include "user/rt/cap.h"
+
+enum {
+    CALLS = 6,
+    ROOM_BYTES = 512,
+};
+
+/* Calls that wait, one that was taken, and a receiver: of the client's edge and of the owner's. */
+static void calls_revoked(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct gate reports = gate_make(check);
+    struct rt_buffer request = rt_buffer_alloc(ring, 8);
+    struct rt_buffer answer = rt_buffer_alloc(ring, ROOM_BYTES);
+    struct rt_operation operation[CALLS];
+    struct rt_delegated made;
+    struct rt_request taken;
+    struct receipt receipt;
+    struct sqe entry;
+
+    CHECK_EQUAL(check, rt_delegate(ring, reports.client, RT_FACET_SAME, &made, NULL), TRANSPORT_OK);
+    entry = rt_call_entry(&(struct rt_call){.cap = made.cap,
+                                            .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                            .message = request.bytes,
+                                            .message_bytes = 8,
+                                            .result = answer.bytes,
+                                            .result_bytes = answer.size});
+    ring->checks = false; /* one message and one answer for all */
+    for (unsigned i = 0; i < CALLS; i++) {
+        operation[i] = check_submit(check, ring, &entry);
+    }
+    taken = rt_receive(ring, reports.owner.cap, reports.inbox);
+    CHECK(check, taken.status >= 0);
+    CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
+    CHECK_EQUAL(check, receipt.calls, CALLS);
+    for (unsigned i = 0; i < CALLS; i++) {
+        CHECK_EQUAL(check, check_completion(check, ring, operation[i]).result, TRANSPORT_REVOKED);
+    }
+    ring->checks = true;
+    CHECK(check, rt_return(ring, &(struct rt_reply){.endpoint = reports.owner.cap,
+                                                    .token = taken.head->token,
+                                                    .message = reports.reply.bytes,
+                                                    .message_bytes = 8}) < 0);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+    rt_buffer_free(ring, request);
+    rt_buffer_free(ring, answer);
+    gate_end(check, &reports);
+}
+
+/* A wait for the end of a process, through a delegated handle. */
+static void wait_revoked(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct process_grant console = giving_grant("console", check_held(check, "console"));
+    struct process_handle handle;
+    struct rt_delegated made;
+    struct receipt receipt;
+    struct process_end end;
+    struct client client;
+
+    CHECK_EQUAL(check,
+                delegate_spawn(check->rt, check_held(check, "process-spawner"), "idle", &console, 1,
+                               &handle),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_delegate(ring, handle.cap, RT_FACET_SAME, &made, NULL), TRANSPORT_OK);
+    CHECK_EQUAL(check,
+                process_client_wait_begin(check->rt, (struct process_handle){made.cap},
+                                          TIMEOUT_NONE, &client),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
+    CHECK_EQUAL(check, receipt.events, 1);
+    CHECK_EQUAL(check, process_client_wait_end(&client, &end), TRANSPORT_REVOKED);
+    CHECK_EQUAL(check, process_client_kill(check->rt, handle, 0), TRANSPORT_OK);
+    CHECK_EQUAL(check, process_client_wait(check->rt, handle, &end), TRANSPORT_OK);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+    giving_release(check, handle.cap);
+}
+
+static void quotas_fill(struct authority_quotas_builder builder)
+{
+    struct manifest_quotas given = delegate_quotas(0);
+
+    authority_quotas_set_slots(builder, given.slots);
+    authority_quotas_set_frames(builder, given.frames);
+    authority_quotas_set_ring_bytes(builder, given.ring_bytes);
+    authority_quotas_set_outstanding_calls(builder, given.outstanding_calls);
+    authority_quotas_set_scratch_bytes(builder, given.scratch_bytes);
+    authority_quotas_set_threads(builder, given.threads);
+}
+
+/* Begins a spawn of "quiet" with `subject`; its operation is under way. */
+static void spawn_begin(struct check *check, struct client *client, struct cap_id spawner,
+                        struct cap_id subject)
+{
+    struct process_spawn_request_builder request;
+    struct process_spawn_grant_builder given;
+
+    client_open(client, check->rt, spawner, (struct client_room){1024, ROOM_BYTES});
+    request =
+        process_spawner_spawn_params_init_request(process_spawner_spawn_request(&client->call));
+    process_spawn_request_set_name(request, giving_text("quiet"));
+    process_spawn_request_image_set_boot_binary(process_spawn_request_init_image(request),
+                                                DELEGATES_BINARY);
+    given = process_spawn_grant_list_edit(process_spawn_request_init_grants(request, 1), 0);
+    process_spawn_grant_set_name(given, giving_text("null"));
+    process_spawn_grant_set_capability(given, client_pass(client, subject, TRANSFER_COPY));
+    quotas_fill(process_spawn_request_init_quotas(request));
+    CHECK_EQUAL(check, client_submit(client), TRANSPORT_OK);
+}
+
+/* A spawn under way, asked for through a revoked spawner or with a revoked grant: both submissions
+ * are taken in one go, so the spawn's job finds the mark. */
+static void spawn_revoked(struct check *check, bool spawner_dies)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct cap_id spawner = check_held(check, "process-spawner");
+    struct cap_id subject = check_held(check, "null");
+    struct rt_delegated made;
+    struct receipt receipt;
+    struct client client;
+
+    CHECK_EQUAL(check,
+                rt_delegate(ring, spawner_dies ? spawner : subject, RT_FACET_SAME, &made, NULL),
+                TRANSPORT_OK);
+    spawn_begin(check, &client, spawner_dies ? made.cap : spawner,
+                spawner_dies ? subject : made.cap);
+    CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
+    CHECK(check, receipt.calls <= 1); /* 0: the job found the mark before it was asked */
+    CHECK_EQUAL(check, client_finish(&client), EXCEPTION_REASON_REVOKED_CAPABILITY);
+    (void)client_close(&client);
+    spawn_begin(check, &client, spawner_dies ? made.cap : spawner,
+                spawner_dies ? subject : made.cap);
+    CHECK_EQUAL(check, client_finish(&client),
+                spawner_dies ? (int32_t)TRANSPORT_REVOKED
+                             : (int32_t)EXCEPTION_REASON_REVOKED_CAPABILITY);
+    (void)client_close(&client);
+    giving_release(check, made.cap);
+    giving_release(check, made.handle);
+}
+
+void uses(struct check *check)
+{
+    calls_revoked(check);
+    wait_revoked(check);
+    spawn_revoked(check, true);
+    spawn_revoked(check, false);
+}
