@@ -46,6 +46,13 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
     return __atomic_load_n((const any_word *)word, __ATOMIC_RELAXED);
 }
 
+static inline void atomic_store_relaxed_word(void *word, uint64_t value)
+{
+    typedef uint64_t MAY_ALIAS any_word;
+
+    __atomic_store_n((any_word *)word, value, __ATOMIC_RELAXED);
+}
+
 static inline void atomic_store_relaxed_u64(uint64_t *word, uint64_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);

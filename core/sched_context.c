@@ -36,7 +36,10 @@
  *  4. A lender's borrower has it as its lender, and the other way round.
  *  5. The chain through it has at most SCHED_LOANS_MAX loans, and no end meets its beginning.
  *
- * Locks: the caller's. What can fail: lending, which then does not happen.
+ * Locks: the caller's, one over all shares of a chain. Who has it not may ask whether there is a
+ * loan at all; a chain it does not walk, because loans of it may end at any moment.
+ *
+ * What can fail: lending, which then does not happen.
  */
 #include "core/sched_context.h"
 

@@ -6,6 +6,7 @@
 #ifndef CORE_SCHED_CONTEXT_H
 #define CORE_SCHED_CONTEXT_H
 
+#include "abi/atomic.h"
 #include "core/assert.h"
 
 enum {
@@ -68,13 +69,32 @@ MUST_USE uint64_t sched_context_renew_at(const struct sched_context *context);
 /* 0, or the number of the first broken invariant of sched_context.c. */
 MUST_USE unsigned sched_context_check(const struct sched_context *context);
 
-/* A thread's part in lending. Zeroed but for `own` and `priority`: it runs on its own context. */
+/* A thread's part in lending. Zeroed but for `own` and `priority`: it runs on its own context. Who
+ * does not hold the lock over its loans may ask whether there is one (sched_borrows, sched_lends)
+ * and of a share without a loan what it runs at, but follows no pointer. */
 struct sched_share {
     struct sched_context *own;
     unsigned priority;            /* its own */
     struct sched_share *lender;   /* whose time and priority it runs on; NULL: its own */
     struct sched_share *borrower; /* to whom it lends what it runs on; NULL: nobody */
 };
+
+/* Whether it runs on a loan, and whether it lends, when there is no lock over its loans. */
+static inline bool sched_borrows(const struct sched_share *share)
+{
+    return atomic_load_relaxed_word(&share->lender) != 0;
+}
+
+static inline bool sched_lends(const struct sched_share *share)
+{
+    return atomic_load_relaxed_word(&share->borrower) != 0;
+}
+
+/* What a share without a loan runs at, when there is no lock over its loans. */
+static inline unsigned sched_own_priority(const struct sched_share *share)
+{
+    return atomic_load_relaxed_u32(&share->priority);
+}
 
 /* Loans from the head of the chain to `share`. */
 MUST_USE unsigned sched_loans_before(const struct sched_share *share);
@@ -91,8 +111,8 @@ MUST_USE static inline bool sched_lend(struct sched_share *lender, struct sched_
                  (lender->lender != NULL && sched_loans_before(lender) >= SCHED_LOANS_MAX))) {
         return false;
     }
-    lender->borrower = borrower;
-    borrower->lender = lender;
+    atomic_store_relaxed_word(&lender->borrower, (uintptr_t)borrower);
+    atomic_store_relaxed_word(&borrower->lender, (uintptr_t)lender);
     return true;
 }
 
@@ -104,8 +124,8 @@ static inline void sched_loan_end(struct sched_share *lender)
 
     if (borrower != NULL) {
         ASSERT(borrower->lender == lender);
-        borrower->lender = NULL;
-        lender->borrower = NULL;
+        atomic_store_relaxed_word(&borrower->lender, 0);
+        atomic_store_relaxed_word(&lender->borrower, 0);
     }
 }
 

@@ -59,11 +59,13 @@
 static NOINLINE bool lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server)
 {
     bool lent;
+    bool stays;
 
     spinlock_lock(&cpu->run_lock);
     lent = LIKELY(!thread->task.node.queued) && sched_lend(&thread->share, &server->share);
+    stays = lent || !sched_payer_changes(cpu, server);
     spinlock_unlock(&cpu->run_lock);
-    if (LIKELY(lent || !payer_changes(cpu, server))) {
+    if (LIKELY(stays)) {
         return true;
     }
     sched_thread_ready(server);
@@ -76,10 +78,10 @@ static NOINLINE bool lend_closely(struct cpu *cpu, struct thread *thread, struct
  * that no answer comes before the loan that it ends. */
 static ALWAYS_INLINE bool lend(struct cpu *cpu, struct thread *thread, struct thread *server)
 {
-    return LIKELY(thread->share.lender == NULL &&
-                  thread->share.priority <= server->share.priority &&
+    return LIKELY(!sched_borrows(&thread->share) &&
+                  sched_own_priority(&thread->share) <= sched_own_priority(&server->share) &&
                   ((uintptr_t)cpu->payer | server->time.budget_ns |
-                   (uintptr_t)server->share.lender) == 0) ||
+                   atomic_load_relaxed_word(&server->share.lender)) == 0) ||
            lend_closely(cpu, thread, server);
 }
 

@@ -33,17 +33,12 @@ static ALWAYS_INLINE bool wait_begin(struct thread *thread)
     return true;
 }
 
-/* Whether `to` runs on another budget than the current thread does, or on one where that has none:
- * the CPU is picked anew then, which looks at what is left. */
-static ALWAYS_INLINE bool payer_changes(const struct cpu *cpu, const struct thread *to)
+/* Whether this CPU may go from `from` to `to`, where a budget or a loan may be in it or somebody is
+ * ready. */
+static NOINLINE UNUSED bool pair_may_switch(struct cpu *cpu, const struct thread *from,
+                                            const struct thread *to, bool lends)
 {
-    return sched_limited(sched_payer(&to->share)) != cpu->payer;
-}
-
-/* may_switch where a budget or a loan may be in it, or when somebody is ready. */
-static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const struct thread *from,
-                                               const struct thread *to, bool lends)
-{
+    struct sched_pair pair = sched_pair_look(cpu, from, to);
     uint32_t ready = cpu->run_queue.ready_mask;
     struct endpoint_switch facts = {
         .caller_waits = true,
@@ -53,31 +48,44 @@ static NOINLINE UNUSED bool may_switch_closely(const struct cpu *cpu, const stru
         .time_left_ns = SCHED_UNLIMITED,
     };
 
-    if (cpu->reschedule || to->exiting || (!lends && payer_changes(cpu, to))) {
+    if (cpu->reschedule || to->exiting || (!lends && pair.payer_changes)) {
         return false;
     }
-    if (LIKELY(ready == 0)) {
+    if (ready == 0) {
         return true;
     }
     facts.ready_priority = bit_highest(ready);
-    facts.caller_priority = lends ? sched_share_priority(&from->share) : 0;
-    facts.receiver_priority = sched_share_priority(&to->share);
+    facts.caller_priority = lends ? pair.from_priority : 0;
+    facts.receiver_priority = pair.to_priority;
     return endpoint_may_switch(&facts);
 }
 
-/* Whether this CPU may go from `from`, which waits, straight to `to`, which waited for what just
+/* may_switch where not everything is as usual; what `to` lent is over if so. */
+static NOINLINE UNUSED bool may_switch_closely(struct cpu *cpu, const struct thread *from,
+                                               struct thread *to, bool lends)
+{
+    bool may = pair_may_switch(cpu, from, to, lends);
+
+    if (may && sched_lends(&to->share)) {
+        sched_lent_back(to);
+    }
+    return may;
+}
+
+/* Whether this CPU goes from `from`, which waits, straight to `to`, which waited for what just
  * came, and runs at the priority of `from` too if that `lends`, and then at its cost (lend in
  * handoff.c). The queue is read without its lock: who is queued by another CPU at this moment sends
  * an IPI. */
-static ALWAYS_INLINE bool may_switch(const struct cpu *cpu, const struct thread *from,
-                                     const struct thread *to, bool lends)
+static ALWAYS_INLINE bool may_switch(struct cpu *cpu, const struct thread *from, struct thread *to,
+                                     bool lends)
 {
     if (UNLIKELY(to->task.cpu != cpu || to->deadline_ns != TIMEOUT_NONE ||
                  process_is_dying(to->process))) {
         return false;
     }
     /* All are mostly 0: one test. */
-    return LIKELY((to->time.budget_ns | (uintptr_t)to->share.lender | cpu->run_queue.ready_mask |
+    return LIKELY((to->time.budget_ns | atomic_load_relaxed_word(&to->share.lender) |
+                   atomic_load_relaxed_word(&to->share.borrower) | cpu->run_queue.ready_mask |
                    cpu->reschedule | (uintptr_t)cpu->payer | to->exiting) == 0) ||
            may_switch_closely(cpu, from, to, lends);
 }
@@ -95,9 +103,6 @@ static ALWAYS_INLINE bool wait_end(struct cpu *cpu, struct thread *peer, const s
     if (UNLIKELY(waits == NULL || !may_switch(cpu, waits, peer, lends))) {
         sched_thread_ready(peer);
         return false;
-    }
-    if (peer->share.borrower != NULL) {
-        sched_lent_back(peer);
     }
     return true;
 }

@@ -8,9 +8,10 @@
  * the IPI that ends the CPU's idling.
  *
  * Time is charged to cpu->payer, whose budget the current thread began on. A direct switch leaves
- * it as it is (payer_changes in kernel/ipc/straight.h). When a loan ends under a thread that runs
- * on it, the CPU looks soon (cpu->reschedule here, an interrupt there), charges whom it began on,
- * and picks anew.
+ * it as it is (sched_payer_changes). When a loan ends under a thread that runs on it, the CPU looks
+ * soon (cpu->reschedule here, an interrupt there), charges whom it began on, and picks anew: it
+ * runs at less from then on, and at another's cost. Loans lie between threads of one CPU and any
+ * CPU may end one, so whoever walks along them holds that CPU's run_lock.
  *
  * Invariants (sched_check):
  *  1. The run queue's own (core/run_queue).
@@ -119,23 +120,36 @@ static struct sched_context *thread_payer(const struct thread *thread)
     return sched_limited(sched_payer(&thread->share));
 }
 
-/* What the thread lent is over; whether its CPU must be told: who runs on it, if a budget is in it,
- * is picked again, and goes on at another's cost. run_lock held. */
-static bool loan_over(struct cpu *cpu, struct thread *thread)
+/* Whether the current thread of this CPU is another than who would run now, because a loan has
+ * ended: it runs at what is its own, and perhaps at another's cost. run_lock held. */
+static bool current_is_over(struct cpu *cpu)
 {
-    const struct sched_share *borrower = thread->share.borrower;
-    bool limited;
+    const struct thread *current = cpu->current;
+    unsigned highest = run_queue_highest(&cpu->run_queue);
 
-    if (borrower == NULL) {
+    if (current == NULL) {
         return false;
     }
-    limited = thread_payer(thread) != NULL;
+    cpu->running_priority = task_priority(&current->task);
+    return thread_payer(current) != cpu->payer ||
+           (highest != RUN_PRIORITY_NONE && highest > cpu->running_priority);
+}
+
+/* What the thread lent is over; whether its CPU must be told, which looks then at who runs there
+ * (sched_interrupt). run_lock held. */
+static bool loan_over(struct cpu *cpu, struct thread *thread)
+{
+    if (thread->share.borrower == NULL) {
+        return false;
+    }
     sched_loan_end(&thread->share);
-    limited = limited || sched_limited(sched_payer(borrower)) != NULL;
-    if (UNLIKELY(limited) && cpu == arch_cpu_this()) {
+    if (cpu != arch_cpu_this()) {
+        return true;
+    }
+    if (current_is_over(cpu)) {
         cpu->reschedule = true;
     }
-    return limited;
+    return false;
 }
 
 void sched_thread_ready(struct thread *thread)
@@ -275,6 +289,34 @@ void sched_lent_for(struct thread *lender, const struct thread *borrower)
     }
 }
 
+unsigned sched_lent_priority(struct cpu *cpu, const struct thread *thread)
+{
+    unsigned priority;
+
+    spinlock_lock(&cpu->run_lock);
+    priority = task_priority(&thread->task);
+    spinlock_unlock(&cpu->run_lock);
+    return priority;
+}
+
+bool sched_payer_changes(const struct cpu *cpu, const struct thread *to)
+{
+    return thread_payer(to) != cpu->payer;
+}
+
+struct sched_pair sched_pair_look(struct cpu *cpu, const struct thread *from,
+                                  const struct thread *to)
+{
+    struct sched_pair pair;
+
+    spinlock_lock(&cpu->run_lock);
+    pair = (struct sched_pair){.from_priority = task_priority(&from->task),
+                               .to_priority = task_priority(&to->task),
+                               .payer_changes = sched_payer_changes(cpu, to)};
+    spinlock_unlock(&cpu->run_lock);
+    return pair;
+}
+
 void sched_lent_back(struct thread *thread)
 {
     struct cpu *cpu = thread->task.cpu;
@@ -345,7 +387,7 @@ void sched_thread_change(struct thread *thread, const struct scheduling *terms)
         queued = true; /* it asks for time anew when it is picked */
     }
     thread->task.priority = terms->priority;
-    thread->share.priority = terms->priority;
+    atomic_store_relaxed_u32(&thread->share.priority, terms->priority);
     thread->plan.scheduling.cpu_mask = terms->cpu_mask;
     if (terms->budget_ns != thread->time.budget_ns || terms->period_ns != thread->time.period_ns) {
         sched_context_change(&thread->time, terms->budget_ns, terms->period_ns, arch_clock_ns());

@@ -32,6 +32,9 @@ NORETURN static ALWAYS_INLINE void thread_leave_to(struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
+/* What a thread of this CPU that runs on a loan runs at. */
+unsigned sched_lent_priority(struct cpu *cpu, const struct thread *thread);
+
 /* The current thread, loaded before, goes on with its cap_enter, or something else runs here. */
 NORETURN void sched_go_on(struct cpu *cpu, struct thread *thread);
 
@@ -44,7 +47,8 @@ NORETURN static ALWAYS_INLINE void thread_switch(struct cpu *cpu, struct thread 
     ASSERT_AGAIN(to->entering && !to->task.node.queued && cpu->vspace == &from->process->vspace);
     irq_probe_leave();
     arch_context_save(&from->context);
-    cpu->running_priority = sched_share_priority(&to->share);
+    cpu->running_priority = LIKELY(!sched_borrows(&to->share)) ? sched_own_priority(&to->share)
+                                                               : sched_lent_priority(cpu, to);
     thread_load(cpu, to, &from->process->vspace);
     /* The completion that ended its wait was the last that it asked for, and nothing is left to
      * drain: so its cap_enter is over. What another CPU posts meanwhile may not be shown yet. */

@@ -100,6 +100,19 @@ static inline bool sched_should_yield(const struct cpu *cpu)
 /* Goes from the current thread, which waits, to `to`, on what is left of its quantum. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
+/* What decides on a switch between two threads of this CPU where loans or budgets are in it. */
+struct sched_pair {
+    unsigned from_priority; /* what each runs at */
+    unsigned to_priority;
+    bool payer_changes; /* sched_payer_changes */
+};
+struct sched_pair sched_pair_look(struct cpu *cpu, const struct thread *from,
+                                  const struct thread *to);
+
+/* Whether `to` runs on another budget than the current thread does, or on one where that has none:
+ * the CPU is picked anew then, which looks at what is left. run_lock held. */
+bool sched_payer_changes(const struct cpu *cpu, const struct thread *to);
+
 /* A waiting thread of this CPU is about to run without being queued: what it lent is over. */
 void sched_lent_back(struct thread *thread);
 

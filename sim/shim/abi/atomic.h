@@ -58,6 +58,15 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
     return *(const volatile any_word *)word;
 }
 
+static inline void atomic_store_relaxed_word(void *word, uint64_t value)
+{
+    typedef uint64_t MAY_ALIAS any_word;
+
+    sim_atomic_point();
+    *(volatile any_word *)word = value;
+    sim_atomic_stored(word);
+}
+
 /* Each gives the value before, as in abi/atomic.h. */
 SIM_CHANGE(atomic_exchange_u32, uint32_t, operand)
 SIM_CHANGE(atomic_exchange_u64, uint64_t, operand)

@@ -46,6 +46,11 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
     return *(const uint64_t *)word;
 }
 
+static inline void atomic_store_relaxed_word(void *word, uint64_t value)
+{
+    *(uint64_t *)word = value;
+}
+
 static inline void atomic_store_relaxed_u64(uint64_t *word, uint64_t value)
 {
     *word = value;

@@ -34,6 +34,14 @@ static inline uint64_t atomic_load_relaxed_word(const void *word)
     return *(const any_word *)word;
 }
 
+static inline void atomic_store_relaxed_word(void *word, uint64_t value)
+{
+    typedef uint64_t MAY_ALIAS any_word;
+
+    explore_touch_at(word, true);
+    *(any_word *)word = value;
+}
+
 static inline uint64_t explore_replace(uint64_t old, uint64_t operand)
 {
     (void)old;
