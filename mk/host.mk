@@ -53,7 +53,7 @@ HOST_SCENES := $(if $(wildcard kernel/arch/host/*.c),budget capabilities capset 
     slices spawn-abuse starved unusual vanish)
 HOST_SCENE_WITHOUT := ring-tick exhaust-frames
 HOST_SCENE_PROGRAMS := $(if $(HOST_SCENES),budget caps capset console_paths delegates endpoint_errors endpoints \
-    exhaust faults forged kin loans opcodes park parts passing peers pipeline quota races ring runs sessions slices spawn_abuse spin starved trial \
+    exhaust faults forged kin lends loans opcodes park parts passing peers pipeline quota races ring runs sessions slices spawn_abuse spin starved trial \
     unusual vanish)
 HOST_PROGRAMS := $(foreach f,$(HOST_PROGRAM_FOLDERS),$(notdir $(patsubst %/,%,$(f)))) $(HOST_SCENE_PROGRAMS)
 HOST_PROGRAM_OBJECTS := $(patsubst %,$(HOST_USER_DIR)/programs/%.o,$(HOST_PROGRAMS))

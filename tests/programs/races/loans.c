@@ -32,6 +32,7 @@ static int loan_server(struct rt *rt, void *argument)
         struct rt_reply reply = {
             .endpoint = owner, .token = request.head->token, .message = inbox.bytes};
 
+        rt_sleep(rt, 500); /* so that the caller, if it is ready, runs while its call is open */
         request = rt_return_receive(&rt->ring, &reply, inbox);
     }
     return 0;
@@ -52,7 +53,22 @@ static int loan_waker(struct rt *rt, void *argument)
     return 0;
 }
 
-/* Two servers, so that one is on the caller's CPU, and the waker wherever it is placed. */
+/* Starts a server, less urgent than its caller. */
+static void server_start(struct check *check, struct rt_thread_start *begin)
+{
+    const struct manifest_scheduling terms = {.priority = 1, .cpu_mask = UINT64_MAX};
+    const struct thread_make plan = {.begin = begin, .scheduling = &terms};
+    const struct thread_spawner threads = {check_held(check, "thread-spawner")};
+    struct thread_handle handle;
+
+    *begin = (struct rt_thread_start){.function = loan_server};
+    if (CHECK_EQUAL(check, thread_client_make(check->rt, threads, &plan, &handle), TRANSPORT_OK)) {
+        CHECK_EQUAL(check, rt_release(&check->rt->ring, handle.cap), TRANSPORT_OK);
+    }
+}
+
+/* Two servers, so that one is on the caller's CPU and is lent to, and the waker wherever it is
+ * placed. */
 void loans(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
@@ -66,8 +82,8 @@ void loans(struct check *check)
     *loan.word = 0;
     loan.owner[0] = gate[0].owner.cap;
     loan.owner[1] = gate[1].owner.cap;
-    thread_start(check, &loan.serve, loan_server);
-    thread_start(check, &second, loan_server);
+    server_start(check, &loan.serve);
+    server_start(check, &second);
     wait_until(check->rt, &loan.servers, 2);
     thread_start(check, &loan.wake, loan_waker);
     for (uint64_t round = 1; round <= LOANS; round++) {
