@@ -15,8 +15,6 @@
  * and what becomes of them without a word: the endpoint goes, its queue is full, an edge is
  * revoked, the answer is no answer, the child is killed while it is stopped.
  */
-#include "core/string.h"
-#include "schema/generated/exception.capnp.h"
 #include "tests/programs/faults/faults.h"
 
 static int handler(struct check *check)
