@@ -11,6 +11,7 @@
  *   model_endpoint.c  what waits at endpoints
  *   model_answer.c    answers that are kept, and what was promised from them; CANCEL
  *   model_park.c      words and who waits at them
+ *   model_memory.c    slices of memory objects; what address spaces show
  *   model_wire.c      the form of a submission
  */
 #include "sim/model_inside.h"
@@ -96,7 +97,8 @@ const struct model_submission *model_submission(uint64_t submission)
 
 bool model_is_spawn(const struct model_submission *submission)
 {
-    return submission->intent.ask == MODEL_ASK_SPAWN || submission->intent.ask == MODEL_ASK_THREAD;
+    return submission->intent.ask == MODEL_ASK_SPAWN ||
+           submission->intent.ask == MODEL_ASK_THREAD || submission->intent.ask == MODEL_ASK_RUN;
 }
 
 /* ---- submissions ----------------------------------------------------------------------------- */
@@ -192,6 +194,9 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
     if (sqe->opcode == OPCODE_CALL) {
         model_call_taken(sqe->user_data, found);
     }
+    if (found->intent.ask == MODEL_ASK_CHANGE) {
+        model_change_taken(sqe->user_data, found);
+    }
 }
 
 static void under_way_remove(uint64_t name)
@@ -234,6 +239,7 @@ void model_completed(const struct model_actor *actor, uint64_t thread, const str
 
 void model_quiescent(void)
 {
+    model_memory_rests();
     for (uint32_t i = 0; i < model_open.count; i++) {
         const struct model_submission *submission = &submissions[model_open.name[i]];
 

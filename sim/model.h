@@ -19,9 +19,9 @@ enum {
     MODEL_SUBMISSIONS = 32768,
     MODEL_EDGES = 65536, /* ever made in one run */
     MODEL_ENDPOINTS = 2048,
-    MODEL_GRANTS = 24,                         /* of one spawn */
-    MODEL_VIEW = 256,                          /* records of one kind at one endpoint */
-    MODEL_OBJECT_BYTES = 2 * LIMIT_PAGE_BYTES, /* of each memory object; nobody writes into it */
+    MODEL_GRANTS = 24,      /* of one spawn */
+    MODEL_VIEW = 256,       /* records of one kind at one endpoint */
+    MODEL_SPACE_PAGES = 20, /* that programs map and unmap; nobody asks for others */
 };
 
 enum model_edge_state {
@@ -40,6 +40,8 @@ struct model_edge {
     uint64_t grant; /* delegation it came through; 0: none */
     uint32_t mode;  /* 0: not to be passed on, 1: as a copy or leaving, 2: only leaving */
     uint32_t grantable;
+    uint32_t object_pages; /* of a memory object, nobody writes into which; 0: it is none */
+    bool object_is_run;    /* its frames are one run */
 };
 
 /* What a CALL's message asks of a kernel object, as its sender meant it. */
@@ -50,7 +52,10 @@ enum model_ask {
     MODEL_ASK_MINT,     /* a client's edge: interface_id, facet, badge, transfer */
     MODEL_ASK_SPAWN,    /* a process: its handle; and the grants, into the child */
     MODEL_ASK_THREAD,   /* a thread: its handle */
-    MODEL_ASK_ALLOCATE, /* a memory object of MODEL_OBJECT_BYTES */
+    MODEL_ASK_ALLOCATE, /* a memory object of `bytes` */
+    MODEL_ASK_RUN,      /* the same, its frames one run; much later perhaps */
+    MODEL_ASK_SLICE,    /* `bytes` from `offset` on of what the edge is for */
+    MODEL_ASK_CHANGE,   /* nothing: `change` of this process's address space */
     MODEL_ASK_WAIT,     /* nothing, perhaps much later */
 };
 
@@ -63,6 +68,15 @@ struct model_grant {
     uint32_t transfer;       /* TransferMode of schema/authority.capnp */
 };
 
+enum model_change {
+    MODEL_MAP, /* of `object` from `offset` on, or of private memory */
+    MODEL_UNMAP,
+    MODEL_PROTECT,
+    MODEL_RESERVE,
+    MODEL_COMMIT,
+    MODEL_DECOMMIT,
+};
+
 struct model_intent {
     enum model_ask ask;
     uint64_t interface_id; /* of the edge yielded */
@@ -70,6 +84,12 @@ struct model_intent {
     uint64_t badge;
     uint32_t transfer;       /* TransferMode of schema/authority.capnp */
     struct answer_path path; /* where the answer points at the edge yielded */
+    uint64_t bytes;          /* ALLOCATE, RUN, SLICE, CHANGE */
+    uint64_t offset;         /* SLICE, MAP */
+    enum model_change change;
+    uint64_t page;       /* CHANGE: the first, of MODEL_SPACE_PAGES */
+    uint64_t object;     /* MAP: id of a memory object; 0: private memory */
+    uint32_t protection; /* Protection of schema/memory.capnp */
     uint32_t grants;
     struct model_grant grant[MODEL_GRANTS];
 };
@@ -114,8 +134,12 @@ struct model_submission {
     uint64_t cancelled_by; /* the CANCEL that took it back; 0: none */
     bool unposted;         /* CALL: it has left its endpoint, and its completion is to come */
     uint32_t woken;        /* UNPARK: how many */
-    uint64_t
-        word_object; /* PARK, UNPARK: the memory object, once it is known; 0: the program's own */
+    /* PARK, UNPARK: the memory object, once it is known; 0: the program's own; */
+    uint64_t word_object;
+    uint64_t word_address; /* and where in it; UINT64_MAX: beyond what the edge is for, */
+    bool word_of_slice;    /* which is a part of it */
+    uint32_t pages;        /* CHANGE: that it changed, each time it changed one */
+    bool meets;            /* CHANGE: another was under way that it has pages in common with */
     /* CALL, and answers: */
     bool keeps;             /* its answer, under sqe.answer */
     bool exception;         /* once DONE */
@@ -150,6 +174,25 @@ struct model_endpoint_view {
     uint64_t flight_token[MODEL_VIEW];
     uint64_t flight_receiver[MODEL_VIEW]; /* thread */
     uint64_t flight_watch[MODEL_VIEW];    /* the WATCH of it; 0: none */
+};
+
+enum model_page_state {
+    MODEL_PAGE_FREE,
+    MODEL_PAGE_RESERVED,
+    MODEL_PAGE_COMMITTED,  /* private */
+    MODEL_PAGE_SHOWN,      /* of a memory object */
+    MODEL_PAGE_TAKEN_BACK, /* was that, until a delegation was revoked */
+    MODEL_PAGE_CHANGING,   /* a change is at work on it; the rest means nothing */
+};
+
+/* A page of an address space as it is between two uses of its lock. */
+struct model_page {
+    enum model_page_state state;
+    uint32_t protection;
+    uint64_t object; /* SHOWN: what it shows, */
+    uint64_t object_page;
+    uint64_t facet; /* and through what edge */
+    uint64_t grant;
 };
 
 /* Once in the life of a process, like the kernel's static data. */
@@ -196,6 +239,8 @@ void model_table(const struct model_actor *actor, uint64_t pid, const struct mod
                  uint32_t count);
 /* An endpoint as its lock was just released by `actor`. */
 void model_endpoint(const struct model_actor *actor, const struct model_endpoint_view *view);
+/* The first MODEL_SPACE_PAGES pages of the memory of `pid`, as its lock was just released. */
+void model_space(uint64_t pid, const struct model_page *pages);
 /* The endpoint is destroyed. */
 void model_endpoint_gone(uint64_t endpoint);
 /* Every CPU is idle: whatever is under way must be waiting somewhere. */
@@ -217,6 +262,8 @@ uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room);
 /* The tokens of calls that threads of `pid` took and have not returned. */
 uint32_t model_tokens(uint64_t pid, uint64_t *tokens, uint64_t *calls, uint32_t room);
 bool model_is_alive(uint64_t pid);
+/* The pages of its memory, MODEL_SPACE_PAGES of them. */
+const struct model_page *model_pages(uint64_t pid);
 bool model_thread_is_gone(uint64_t thread);
 /* How many delegations from the edge that came through `grant` up to the handle's, which a revoke
  * through it ends then; 0: it does not. */

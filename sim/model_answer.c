@@ -42,6 +42,7 @@ struct arrived {
     uint64_t call;
     uint64_t id;
     struct answer_path path;
+    uint32_t order;
 };
 
 static struct kept kept[KEPT];
@@ -110,7 +111,7 @@ static void kept_open(uint64_t name, struct model_submission *call)
     call->keeps = true;
 }
 
-static bool thread_is_ending(uint64_t thread)
+bool model_thread_is_ending(uint64_t thread)
 {
     for (uint32_t i = ending_count; i > 0; i--) {
         if (ending[i - 1] == thread) {
@@ -127,18 +128,26 @@ static bool is_bad(const struct model_submission *call)
 
 void model_thread_ends(uint64_t thread)
 {
-    if (!thread_is_ending(thread) && ending_count < ENDING) {
+    if (!model_thread_is_ending(thread) && ending_count < ENDING) {
         ending[ending_count++] = thread;
     }
 }
 
-void model_arrived(uint64_t call, uint64_t id, struct answer_path path)
+void model_arrived(uint64_t call, uint64_t id, struct answer_path path, uint32_t order)
 {
+    uint32_t place = arrived_count;
+
     if (arrived_count == ARRIVED) {
         model_disagree("the model has no room for another capability of an answer");
         return;
     }
-    arrived[arrived_count++] = (struct arrived){call, id, path};
+    /* What comes with one answer shows at once, in order of slots; the message's counts. */
+    for (; place > 0 && arrived[place - 1].call == call && arrived[place - 1].order > order;
+         place--) {
+        arrived[place] = arrived[place - 1];
+    }
+    arrived[place] = (struct arrived){call, id, path, order};
+    arrived_count++;
 }
 
 /* What came with the answer of `call` at `path`: of the first LIMIT_ANSWER_CAPS that have one. 0:
@@ -219,7 +228,8 @@ static void released_verdict(uint64_t name, const struct model_submission *call)
     if (is_bad(call)) {
         return; /* what comes beside an exception could not be promised */
     }
-    while (!thread_is_ending(call->thread) && (id = arrived_next(name, &cursor, &seen)) != 0) {
+    while (!model_thread_is_ending(call->thread) &&
+           (id = arrived_next(name, &cursor, &seen)) != 0) {
         struct model_history history = model_history(call->pid, id, model_now, model_now);
 
         if (history.held != NULL && history.held->died == UINT64_MAX && history.held->away == 0) {
@@ -431,7 +441,7 @@ static void answer_verdict(uint64_t name, const struct model_submission *call,
         model_disagree("call %llu completes %s, and a call promised from it was told otherwise",
                        (unsigned long long)name, bad ? "badly" : "well");
     }
-    for (uint32_t i = 0; i < promised_count && !thread_is_ending(call->thread); i++) {
+    for (uint32_t i = 0; i < promised_count && !model_thread_is_ending(call->thread); i++) {
         const struct model_submission *other = model_find(promised[i]);
 
         if (other->from == name && other->state == MODEL_TAKEN && other->dispatched != 0 &&

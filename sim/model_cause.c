@@ -32,7 +32,7 @@ static bool may_hand_out(const struct model_edge *from, uint32_t transfer)
     return from->mode == 1 && (from->grantable != 0 || transfer == 0);
 }
 
-static bool facet_is_within(uint64_t facet, uint64_t source)
+bool model_facet_is_within(uint64_t facet, uint64_t source)
 {
     if (source == UINT64_MAX) {
         return true;
@@ -61,7 +61,7 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
     switch (sqe->opcode) {
     case OPCODE_DUP:
         return pid == submission->pid && submission->yielded == 0 && same && edge->facet == facet &&
-               facet_is_within(facet, from->facet) && edge->grant == from->grant &&
+               model_facet_is_within(facet, from->facet) && edge->grant == from->grant &&
                edge->mode == from->mode &&
                edge->grantable == (model_slot(edge->id) < LIMIT_DESCRIPTORS ? 0 : from->grantable);
     case OPCODE_DELEGATE:
@@ -69,7 +69,7 @@ static bool makes(const struct model_submission *submission, uint64_t pid,
             return false;
         }
         return edge->interface_id == CAPABILITY_DELEGATION_INTERFACE_ID ||
-               (same && edge->facet == facet && facet_is_within(facet, from->facet) &&
+               (same && edge->facet == facet && model_facet_is_within(facet, from->facet) &&
                 edge->grant != 0 && edge->grant != from->grant &&
                 edge->grantable <= from->grantable && from->mode != 0);
     case OPCODE_TRANSFER:
@@ -116,8 +116,13 @@ static bool asks_for(struct model_submission *submission, const struct model_edg
         return edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == UINT64_MAX &&
                edge->badge == 0;
     case MODEL_ASK_ALLOCATE:
+    case MODEL_ASK_RUN:
         return edge->interface_id == MEMORY_OBJECT_INTERFACE_ID && edge->badge == 0 &&
-               edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0;
+               edge->facet == UINT64_MAX && edge->mode == 1 && edge->grantable != 0 &&
+               edge->grant == 0 && edge->object_pages * LIMIT_PAGE_BYTES == intent->bytes &&
+               edge->object_is_run == (intent->ask == MODEL_ASK_RUN);
+    case MODEL_ASK_SLICE:
+        return model_is_slice(intent, &target.held->edge, edge);
     case MODEL_ASK_MINT:
         return edge->object == target.held->edge.object &&
                edge->interface_id == intent->interface_id && edge->facet == intent->facet &&
@@ -150,7 +155,7 @@ static bool grants(const struct model_submission *spawn, const struct model_edge
             from->badge == edge->badge && edge->grant == from->grant &&
             may_hand_out(from, grant->transfer) && passes_as(edge, grant->transfer) &&
             edge->facet == (grant->narrowed ? grant->facet : from->facet) &&
-            facet_is_within(edge->facet, from->facet)) {
+            model_facet_is_within(edge->facet, from->facet)) {
             return true;
         }
     }
@@ -215,7 +220,7 @@ static bool returns(struct model_submission *by, uint64_t pid, const struct mode
     for (call = model_call_returned(by); call != 0 && model_find(call)->pid == pid;) {
         grant = carries(by, edge);
         if (grant != NULL) {
-            model_arrived(call, edge->id, grant->path);
+            model_arrived(call, edge->id, grant->path, (uint32_t)(grant - by->intent.grant));
         }
         return grant != NULL;
     }

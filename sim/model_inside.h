@@ -41,7 +41,7 @@ extern struct model_names model_carriers; /* that carry something and were taken
 
 /* model.c */
 struct model_submission *model_find(uint64_t submission);
-/* Whether what it asks for, a process or a thread with a handle, comes later. */
+/* Whether what it asks for, a process or a thread with a handle or a run of frames, comes later. */
 bool model_is_spawn(const struct model_submission *submission);
 
 /* model_table.c */
@@ -79,12 +79,37 @@ bool model_cap_verdict(uint64_t name, const struct model_submission *submission,
 /* What the completion `cqe` says of the submission, and whether it may. */
 void model_verdict(const struct model_actor *actor, uint64_t name,
                    struct model_submission *submission, const struct cqe *cqe);
-/* An edge came to `call`'s process with its answer, at `path`. */
-void model_arrived(uint64_t call, uint64_t id, struct answer_path path);
+/* An edge came to `call`'s process with its answer, at `path`, behind `order` others. */
+void model_arrived(uint64_t call, uint64_t id, struct answer_path path, uint32_t order);
+
+/* Whether a holder of an edge with `source` may have `facet`. */
+bool model_facet_is_within(uint64_t facet, uint64_t source);
+
+/* model_memory.c */
+
+/* The pages of its object that an edge is for. */
+struct model_slice {
+    uint64_t first;
+    uint64_t pages;
+};
+struct model_slice model_slice(const struct model_edge *edge);
+/* Whether a slice as asked, of what `from` is for, is just this edge. */
+bool model_is_slice(const struct model_intent *intent, const struct model_edge *from,
+                    const struct model_edge *edge);
+/* A CHANGE is taken; complete. */
+void model_change_taken(uint64_t name, struct model_submission *change);
+void model_change_verdict(uint64_t name, const struct model_submission *change,
+                          const struct cqe *cqe);
+/* A REVOKE through `handle` is complete: nothing is mapped through what it took. */
+void model_memory_revoked(uint64_t name, uint64_t handle);
+/* Every CPU is idle: changes that nobody waits for are over too. */
+void model_memory_rests(void);
 
 /* model_answer.c: a CALL is taken, looked at, not looked at any more, complete. The last says true
  * if nothing is left to be judged. */
 void model_call_taken(uint64_t name, struct model_submission *call);
+/* Whether model_thread_ends was told of it. */
+bool model_thread_is_ending(uint64_t thread);
 void model_call_dispatching(uint64_t name, struct model_submission *call);
 void model_call_dispatched(struct model_submission *call);
 bool model_call_completed(uint64_t name, struct model_submission *call, const struct cqe *cqe);

@@ -56,31 +56,41 @@ static bool word_is_gone(const struct model_submission *park)
     return false;
 }
 
-/* The memory object whose word it names, by what its id is or was; 0: none, or it is not known. */
+/* The memory object whose word it names, by what its id is or was; 0: none, or it is not known. The
+ * word's place in it is known from then on. */
 static uint64_t word_object(struct model_submission *submission)
 {
     if (submission->word_object == 0 && submission->sqe.cap.raw != 0) {
         struct model_history history =
             model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
 
-        submission->word_object = history.held == NULL ? 0 : history.held->edge.object;
+        if (history.held != NULL) {
+            struct model_slice slice = model_slice(&history.held->edge);
+            uint64_t address = submission->sqe.address;
+
+            submission->word_object = history.held->edge.object;
+            submission->word_of_slice = history.held->edge.badge != 0;
+            submission->word_address = address < slice.pages * LIMIT_PAGE_BYTES
+                                           ? slice.first * LIMIT_PAGE_BYTES + address
+                                           : UINT64_MAX;
+        }
     }
     return submission->word_object;
 }
 
-static bool is_in_object(uint64_t address)
+static bool is_in_object(struct model_submission *submission)
 {
-    return address % sizeof(uint32_t) == 0 && address < MODEL_OBJECT_BYTES;
+    return word_object(submission) != 0 && submission->word_address % sizeof(uint32_t) == 0;
 }
 
 /* Whether the word held (or, with `other`, did not hold) `value` at some moment since `since`.
  * *known: the word is one of those that programs park at. */
-static bool word_was(const struct model_submission *park, uint32_t value, bool other, bool *known)
+static bool word_was(struct model_submission *park, uint32_t value, bool other, bool *known)
 {
     bool found = false;
 
     if (park->sqe.cap.raw != 0) {
-        *known = is_in_object(park->sqe.address);
+        *known = is_in_object(park);
         return *known && (value == 0) != other;
     }
     *known = false;
@@ -121,11 +131,14 @@ static uint64_t word_held_until(const struct model_submission *park)
 
 static bool same_word(struct model_submission *a, struct model_submission *b)
 {
-    if (a->sqe.address != b->sqe.address || (a->sqe.cap.raw == 0) != (b->sqe.cap.raw == 0)) {
+    if ((a->sqe.cap.raw == 0) != (b->sqe.cap.raw == 0)) {
         return false;
     }
-    return a->sqe.cap.raw == 0 ? a->pid == b->pid
-                               : word_object(a) != 0 && word_object(a) == word_object(b);
+    if (a->sqe.cap.raw == 0) {
+        return a->pid == b->pid && a->sqe.address == b->sqe.address;
+    }
+    return word_object(a) != 0 && word_object(a) == word_object(b) &&
+           a->word_address == b->word_address && a->word_address != UINT64_MAX;
 }
 
 /* Whether somebody found the page of the object's word before this began. */
@@ -135,8 +148,8 @@ static bool page_was_there(struct model_submission *park)
         struct model_submission *other = model_find(parked[i]);
 
         if (other != park && other->sqe.cap.raw != 0 && other->dispatched < park->begun &&
-            other->sqe.address / LIMIT_PAGE_BYTES == park->sqe.address / LIMIT_PAGE_BYTES &&
-            word_object(other) == word_object(park)) {
+            word_object(other) == word_object(park) &&
+            other->word_address / LIMIT_PAGE_BYTES == park->word_address / LIMIT_PAGE_BYTES) {
             return true;
         }
     }
@@ -266,11 +279,16 @@ void model_unpark_verdict(uint64_t name, struct model_submission *unpark, const 
 {
     if (!object_verdict(name, unpark, MEMORY_OBJECT_METHOD_WRITE, cqe->result) || cqe->result < 0) {
         if ((unpark->sqe.cap.raw == 0 || cqe->result == TRANSPORT_BAD_BUFFER) &&
-            (cqe->result != TRANSPORT_BAD_BUFFER || unpark->sqe.address % sizeof(uint32_t) == 0)) {
+            (cqe->result != TRANSPORT_BAD_BUFFER || unpark->sqe.address % sizeof(uint32_t) == 0) &&
+            (word_object(unpark) == 0 || unpark->word_address != UINT64_MAX)) {
             model_disagree("submission %llu: UNPARK answered %d", (unsigned long long)name,
                            cqe->result);
         }
         return;
+    }
+    if (word_object(unpark) != 0 && unpark->word_of_slice && unpark->word_address == UINT64_MAX) {
+        model_disagree("submission %llu: UNPARK of a word beyond its slice",
+                       (unsigned long long)name);
     }
     if (unpark_count < PARKED) {
         unparks[unpark_count++] = name;

@@ -257,7 +257,7 @@ static void edge_add(const struct model_actor *actor, struct process *process,
     if (cause != 0) {
         model_find(cause)->yielded++;
         if (model_find(cause)->sqe.opcode == OPCODE_CALL) {
-            model_arrived(cause, edge->id, model_find(cause)->intent.path);
+            model_arrived(cause, edge->id, model_find(cause)->intent.path, 0);
         }
         if (model_find(cause)->sqe.opcode == OPCODE_DELEGATE) {
             delegation_note(cause, edge);

@@ -91,6 +91,9 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     if (model_is_spawn(submission)) {
         spawn_settle(submission, caps);
     }
+    if (submission->intent.ask == MODEL_ASK_CHANGE) {
+        model_change_verdict(name, submission, cqe);
+    }
     permitted =
         model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method);
     if ((cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD
@@ -207,6 +210,7 @@ static void revoke_verdict(uint64_t name, const struct model_submission *submiss
 
     if (cqe->result >= 0 && history.held != NULL) {
         model_revoked(history.held->edge.object);
+        model_memory_revoked(name, history.held->edge.object);
         model_park_revoked(name, submission, history.held->edge.object);
     }
 }

@@ -36,6 +36,17 @@ bool act_is_client(const struct model_edge *edge);
 
 /* ---- acts_objects.c: calls of kernel objects ---- */
 
+struct act_target {
+    uint64_t id;
+    uint64_t interface_id;
+    uint8_t method;
+};
+struct draft;
+/* A CALL on a kernel object with `transfer_count` descriptors. */
+void act_call_object(struct actor *actor, struct act_target target, struct draft *draft,
+                     const struct model_intent *intent, const uint64_t *transfers,
+                     uint8_t transfer_count);
+
 void act_null(struct actor *actor);
 void act_create(struct actor *actor);
 void act_mint(struct actor *actor);
@@ -46,8 +57,18 @@ void act_spawn_below(struct actor *actor, uint64_t spawner);
 void act_handle(struct actor *actor);
 void act_thread(struct actor *actor);
 void act_thread_handle(struct actor *actor);
+
+/* ---- acts_memory.c: memory objects and this process's address space ---- */
+
+/* The first page of the memory that act_memory maps and unmaps; one of those that are private. */
+uint64_t act_memory_first(const struct actor *actor);
+uint64_t act_memory_page(struct actor *actor);
 void act_memory(struct actor *actor);
 void act_allocate(struct actor *actor);
+void act_slice(struct actor *actor);
+/* A slice of what this edge of a memory object is for, or a mapping of it. */
+void act_memory_through(struct actor *actor, const struct model_edge *edge);
+void act_memory_object(struct actor *actor);
 void act_page_race(struct actor *actor);
 
 /* ---- acts_endpoint.c: calls of servers, and what servers do ---- */

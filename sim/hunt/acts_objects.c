@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "schema/generated/endpoint.capnp.h"
-#include "schema/generated/memory.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "schema/generated/process.capnp.h"
 #include "schema/generated/thread.capnp.h"
@@ -13,34 +12,15 @@
 
 enum {
     SPAWN_GRANTS_MAX = 6,
-    MEMORY_PAGES = 6, /* few, so that threads meet there */
 };
 
 static const struct model_intent object = {.ask = MODEL_ASK_OBJECT};
 
 static unsigned lives; /* processes that were asked for */
 
-struct target {
-    uint64_t id;
-    uint64_t interface_id;
-    uint8_t method;
-};
-
-/* The first page of the memory that act_memory maps and unmaps. */
-static uint64_t memory_first(const struct actor *actor)
-{
-    return (actor->start->ring & UINT64_C(0xfff00000000)) + UINT64_C(0x200000000000);
-}
-
-static uint64_t memory_page(struct actor *actor)
-{
-    return memory_first(actor) + actor_below(actor, MEMORY_PAGES) * LIMIT_PAGE_BYTES;
-}
-
-/* A CALL on a kernel object with `transfers` descriptors. */
-static void call_object(struct actor *actor, struct target target, struct draft *draft,
-                        const struct model_intent *intent, const uint64_t *transfers,
-                        uint8_t transfer_count)
+void act_call_object(struct actor *actor, struct act_target target, struct draft *draft,
+                     const struct model_intent *intent, const uint64_t *transfers,
+                     uint8_t transfer_count)
 {
     struct piece result = draft->piece.block < 0 ? PIECE_NONE : piece_small(actor);
     uint32_t bytes = draft_bytes(draft);
@@ -69,10 +49,10 @@ static void call_object(struct actor *actor, struct target target, struct draft 
         memcpy(draft->piece.bytes + bytes + i * sizeof(transfer), &transfer, sizeof(transfer));
     }
     if (actor->to_page) {
-        sqe.result = memory_first(actor) + actor_below(actor, 4) * BLOCK_SMALL_BYTES;
+        sqe.result = act_memory_first(actor) + actor_below(actor, 4) * BLOCK_SMALL_BYTES;
         result.bytes = NULL;
     } else if (actor_below(actor, 8) == 0) { /* outside the arena, where it may go away */
-        sqe.result = memory_page(actor) + LIMIT_PAGE_BYTES - actor_below(actor, 64) * 8;
+        sqe.result = act_memory_page(actor) + LIMIT_PAGE_BYTES - actor_below(actor, 64) * 8;
         result.bytes = NULL;
     }
     (void)actor_submit(actor, &sqe, intent, draft->piece, result);
@@ -81,29 +61,29 @@ static void call_object(struct actor *actor, struct target target, struct draft 
 
 void act_null(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, NULL_OBJECT_INTERFACE_ID).id, NULL_OBJECT_INTERFACE_ID,
-                            (uint8_t)actor_below(actor, 3)};
+    struct act_target target = {actor_cap(actor, NULL_OBJECT_INTERFACE_ID).id,
+                                NULL_OBJECT_INTERFACE_ID, (uint8_t)actor_below(actor, 3)};
     struct draft draft;
 
     (void)null_object_nothing_params_init(draft_begin(&draft, piece_small(actor)));
-    call_object(actor, target, &draft, &object, NULL, 0);
+    act_call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 void act_create(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, ENDPOINT_FACTORY_INTERFACE_ID).id,
-                            ENDPOINT_FACTORY_INTERFACE_ID, ENDPOINT_FACTORY_METHOD_CREATE};
+    struct act_target target = {actor_cap(actor, ENDPOINT_FACTORY_INTERFACE_ID).id,
+                                ENDPOINT_FACTORY_INTERFACE_ID, ENDPOINT_FACTORY_METHOD_CREATE};
     struct model_intent intent = {.ask = MODEL_ASK_CREATE};
     struct draft draft;
 
     (void)endpoint_factory_create_params_init(draft_begin(&draft, piece_small(actor)));
-    call_object(actor, target, &draft, &intent, NULL, 0);
+    act_call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
 void act_mint(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
-                            ENDPOINT_METHOD_MINT};
+    struct act_target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
+                                ENDPOINT_METHOD_MINT};
     struct model_intent intent = {.ask = MODEL_ASK_MINT,
                                   .interface_id =
                                       ACT_INTERFACE_FIRST + actor_below(actor, ACT_INTERFACES),
@@ -118,17 +98,17 @@ void act_mint(struct actor *actor)
     facet_write(endpoint_mint_params_init_facet(params), intent.facet);
     endpoint_mint_params_set_badge(params, intent.badge);
     endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)intent.transfer);
-    call_object(actor, target, &draft, &intent, NULL, 0);
+    act_call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
 void act_endpoint_info(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
-                            ENDPOINT_METHOD_INFO};
+    struct act_target target = {actor_cap(actor, ENDPOINT_INTERFACE_ID).id, ENDPOINT_INTERFACE_ID,
+                                ENDPOINT_METHOD_INFO};
     struct draft draft;
 
     (void)endpoint_info_params_init(draft_begin(&draft, piece_small(actor)));
-    call_object(actor, target, &draft, &object, NULL, 0);
+    act_call_object(actor, target, &draft, &object, NULL, 0);
 }
 
 /* The grants of a spawn: some of what this process holds, whether it may grant it or not. */
@@ -206,7 +186,8 @@ static void spawn_scheduling(struct actor *actor, struct scheduling_parameters_b
 /* `below`: of a lower priority than this process has, mostly. */
 static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
 {
-    struct target target = {spawner, PROCESS_SPAWNER_INTERFACE_ID, PROCESS_SPAWNER_METHOD_SPAWN};
+    struct act_target target = {spawner, PROCESS_SPAWNER_INTERFACE_ID,
+                                PROCESS_SPAWNER_METHOD_SPAWN};
     struct model_intent intent = {.ask = MODEL_ASK_SPAWN};
     uint64_t transfers[SPAWN_GRANTS_MAX];
     struct process_spawn_request_builder request;
@@ -231,7 +212,7 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
         spawn_scheduling(actor, process_spawn_request_init_scheduling(request), below);
     }
     count = spawn_grants(actor, request, &intent, transfers);
-    call_object(actor, target, &draft, &intent, transfers, count);
+    act_call_object(actor, target, &draft, &intent, transfers, count);
 }
 
 void act_spawn(struct actor *actor)
@@ -246,8 +227,8 @@ void act_spawn_below(struct actor *actor, uint64_t spawner)
 
 void act_handle(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, PROCESS_HANDLE_INTERFACE_ID).id,
-                            PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_INFO};
+    struct act_target target = {actor_cap(actor, PROCESS_HANDLE_INTERFACE_ID).id,
+                                PROCESS_HANDLE_INTERFACE_ID, PROCESS_HANDLE_METHOD_INFO};
     struct model_intent intent = object;
     struct draft draft;
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
@@ -267,13 +248,13 @@ void act_handle(struct actor *actor)
         (void)process_handle_info_params_init(root);
         break;
     }
-    call_object(actor, target, &draft, &intent, NULL, 0);
+    act_call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
 void act_thread(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, THREAD_SPAWNER_INTERFACE_ID).id,
-                            THREAD_SPAWNER_INTERFACE_ID, THREAD_SPAWNER_METHOD_SPAWN};
+    struct act_target target = {actor_cap(actor, THREAD_SPAWNER_INTERFACE_ID).id,
+                                THREAD_SPAWNER_INTERFACE_ID, THREAD_SPAWNER_METHOD_SPAWN};
     struct model_intent intent = {.ask = MODEL_ASK_THREAD};
     struct thread_request_builder request;
     struct draft draft;
@@ -282,14 +263,14 @@ void act_thread(struct actor *actor)
         thread_spawner_spawn_params_init(draft_begin(&draft, piece_small(actor))));
     thread_request_set_entry(request, (uintptr_t)hunt_actor);
     thread_request_set_argument(request, actor_draw(actor) | 1);
-    call_object(actor, target, &draft, &intent, NULL, 0);
+    act_call_object(actor, target, &draft, &intent, NULL, 0);
 }
 
 /* Whoever has a handle of a thread, of this process or another: its end and its terms. */
 void act_thread_handle(struct actor *actor)
 {
-    struct target target = {actor_cap(actor, THREAD_HANDLE_INTERFACE_ID).id,
-                            THREAD_HANDLE_INTERFACE_ID, THREAD_HANDLE_METHOD_INFO};
+    struct act_target target = {actor_cap(actor, THREAD_HANDLE_INTERFACE_ID).id,
+                                THREAD_HANDLE_INTERFACE_ID, THREAD_HANDLE_METHOD_INFO};
     struct model_intent intent = object;
     struct draft draft;
     struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
@@ -315,80 +296,5 @@ void act_thread_handle(struct actor *actor)
         (void)thread_handle_info_params_init(root);
         break;
     }
-    call_object(actor, target, &draft, &intent, NULL, 0);
-}
-
-void act_allocate(struct actor *actor)
-{
-    struct target target = {actor_cap(actor, FRAME_ALLOCATOR_INTERFACE_ID).id,
-                            FRAME_ALLOCATOR_INTERFACE_ID, FRAME_ALLOCATOR_METHOD_ALLOCATE};
-    struct model_intent intent = {.ask = MODEL_ASK_ALLOCATE};
-    struct frame_allocator_allocate_params_builder params;
-    struct draft draft;
-
-    params = frame_allocator_allocate_params_init(draft_begin(&draft, piece_small(actor)));
-    frame_allocator_allocate_params_set_size_bytes(params, MODEL_OBJECT_BYTES);
-    call_object(actor, target, &draft, &intent, NULL, 0);
-}
-
-/* Maps or unmaps these pages. */
-static void change_memory(struct actor *actor, bool maps, uint64_t address, uint64_t bytes)
-{
-    struct target target = {actor_cap(actor, VIRTUAL_MEMORY_INTERFACE_ID).id,
-                            VIRTUAL_MEMORY_INTERFACE_ID, 0};
-    struct draft draft;
-    struct capn_pointer_builder root = draft_begin(&draft, piece_small(actor));
-
-    if (maps) {
-        struct virtual_memory_map_params_builder params = virtual_memory_map_params_init(root);
-
-        target.method = VIRTUAL_MEMORY_METHOD_MAP;
-        virtual_memory_map_params_set_size_bytes(params, bytes);
-        virtual_memory_map_params_set_protection(
-            params, actor_below(actor, 3) == 0 ? (enum memory_protection)actor_below(actor, 4)
-                                               : MEMORY_PROTECTION_READ_WRITE);
-        virtual_memory_map_params_set_address_hint(params, address);
-        virtual_memory_map_params_set_fixed(params, true);
-    } else {
-        struct virtual_memory_unmap_params_builder params = virtual_memory_unmap_params_init(root);
-
-        target.method = VIRTUAL_MEMORY_METHOD_UNMAP;
-        virtual_memory_unmap_params_set_address(params, address);
-        virtual_memory_unmap_params_set_size_bytes(params, bytes);
-    }
-    call_object(actor, target, &draft, &object, NULL, 0);
-}
-
-void act_memory(struct actor *actor)
-{
-    uint64_t address = memory_page(actor);
-    uint64_t bytes = actor_below(actor, actor_below(actor, 16) == 0 ? 20 : 5) * LIMIT_PAGE_BYTES;
-
-    change_memory(actor, actor_below(actor, 2) == 0, address, bytes);
-}
-
-/* Answers that bring an edge go into a page that comes and goes: one thread asks for some, another
- * changes the page, as their luck has it. */
-void act_page_race(struct actor *actor)
-{
-    uint64_t times = 4 + actor_below(actor, 6);
-    bool asks = actor_below(actor, 2) == 0;
-
-    actor->gathers = true;
-    for (uint64_t i = 0; i < times; i++) {
-        if (!asks) {
-            change_memory(actor, i % 2 == 0, memory_first(actor), LIMIT_PAGE_BYTES);
-            actor_enter(actor, 1, ACT_TIMEOUT_SHORT_NS);
-            continue;
-        }
-        actor->to_page = true;
-        if (actor_below(actor, 4) == 0) {
-            act_create(actor);
-        } else {
-            act_mint(actor);
-        }
-        actor->to_page = false;
-    }
-    actor->gathers = false;
-    act_enter_some(actor);
+    act_call_object(actor, target, &draft, &intent, NULL, 0);
 }

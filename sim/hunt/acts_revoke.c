@@ -66,7 +66,7 @@ static void delegate_something(struct actor *actor)
         sqe.cap.raw = actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id;
     } else if (actor_below(actor, 3) == 0) {
         sqe.cap.raw = actor_cap(actor, ENDPOINT_INTERFACE_ID).id;
-    } else if (actor_below(actor, 4) == 0) {
+    } else if (actor_below(actor, 2) == 0) {
         sqe.cap.raw = actor_cap(actor, MEMORY_OBJECT_INTERFACE_ID).id;
     } else {
         sqe.cap.raw = act_draw_client(actor).id;
@@ -125,6 +125,8 @@ static void use(struct actor *actor, const struct model_edge *edge)
         call_through(actor, edge);
     } else if (way < 5 && edge->interface_id == ENDPOINT_INTERFACE_ID) {
         receive_through(actor, edge->id);
+    } else if (way < 4 && edge->interface_id == MEMORY_OBJECT_INTERFACE_ID) {
+        act_memory_through(actor, edge);
     } else if (way < 5 && edge->interface_id == MEMORY_OBJECT_INTERFACE_ID) {
         (void)one(actor,
                   (struct sqe){.opcode = actor_below(actor, 3) == 0 ? OPCODE_UNPARK : OPCODE_PARK,

@@ -11,7 +11,9 @@
 
 #include "kernel/arch/host/machine.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/object/memory_object.h"
 #include "sim/hunt/hunt.h"
+#include "sim/hunt/memory_look.h"
 #include "sim/hunt/sched_look.h"
 #include "sim/hunt/twin.h"
 
@@ -72,7 +74,7 @@ static uint64_t name_if_any(const void *address)
     return names[place].address == NULL ? 0 : names[place].name;
 }
 
-static uint64_t name_of(const void *object)
+uint64_t look_object_name(const void *object)
 {
     uint64_t *name = name_place(object);
 
@@ -82,9 +84,12 @@ static uint64_t name_of(const void *object)
     return *name;
 }
 
-void look_made(const void *object)
+void look_made(const struct object *object, const struct object_type *type)
 {
     *name_place(object) = ++last_name;
+    if (type == &memory_object_type) {
+        memory_look_made(object);
+    }
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -124,18 +129,23 @@ static const void *meant_by(struct object *object)
 
 static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number, bool moving)
 {
+    struct object *object = slot->edge.object;
     struct model_edge edge = {.id = (slot->name & ~(uint64_t)CAP_SLOT_MAX) | number,
                               .state = moving ? MODEL_EDGE_MOVING : MODEL_EDGE_HELD};
 
-    if (slot->edge.object == NULL) {
+    if (object == NULL) {
         edge.state = MODEL_EDGE_BURIED;
         return edge;
     }
-    edge.object = name_of(meant_by(slot->edge.object));
+    edge.object = look_object_name(meant_by(object));
     edge.interface_id = slot->edge.interface_id;
     edge.facet = slot->edge.facet;
     edge.badge = slot->edge.badge;
-    edge.grant = slot->edge.grant == NULL ? 0 : name_of(slot->edge.grant);
+    edge.grant = slot->edge.grant == NULL ? 0 : look_object_name(slot->edge.grant);
+    if (object->type == &memory_object_type) {
+        edge.object_pages = (uint32_t)memory_object_of(object)->pages;
+        edge.object_is_run = memory_object_of(object)->contiguous;
+    }
     edge.mode = slot->edge.mode;
     edge.grantable = slot->edge.grantable;
     return edge;
@@ -225,8 +235,8 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
     const struct endpoint_queues *queues = &endpoint->queues;
 
     hunt_report->checks++;
-    broken("an endpoint", name_of(&endpoint->object), endpoint_check(queues));
-    view.endpoint = name_of(&endpoint->object);
+    broken("an endpoint", look_object_name(&endpoint->object), endpoint_check(queues));
+    view.endpoint = look_object_name(&endpoint->object);
     view.closed = endpoint->closed;
     view.pumps = endpoint->pumps;
     view.calls = records_read(&queues->calls, view.call);
@@ -345,6 +355,8 @@ void look_under(const struct spinlock *lock, const struct model_actor *actor)
     } else if (lock->rank == LOCK_RANK_RING) {
         thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
         sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);
+    } else if (lock->rank == LOCK_RANK_MEMORY_SPACE) {
+        memory_look_space(CONTAINER_OF(lock, struct process, memory.lock));
     } else if (lock->rank == LOCK_RANK_ACCOUNT) {
         account_look(CONTAINER_OF(lock, struct account, lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
@@ -372,6 +384,9 @@ void look_sweep(bool idle)
             continue;
         }
         process_look(&nobody, process);
+        if (!process->memory.lock.held) {
+            memory_look_space(process);
+        }
         for (struct list_node *node = list_first(&process->threads); node != NULL;
              node = list_next(&process->threads, node)) {
             struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
@@ -393,6 +408,9 @@ void look_sweep(bool idle)
                            (unsigned long long)process->pid, process->table.reserved, reserved);
         }
     }
+    if (idle) {
+        memory_look_rest();
+    }
     for (enum ledger_line_name line = 0; idle && line < LEDGER_LINES; line++) {
         struct ledger_census census;
 
@@ -405,6 +423,7 @@ void look_gone(const void *object)
 {
     process_forget(object);
     sched_look_ended(object);
+    memory_look_gone(object);
     if (name_if_any(object) != 0) {
         model_endpoint_gone(name_if_any(object));
         *name_place(object) = 0;

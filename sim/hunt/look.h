@@ -10,8 +10,10 @@
 /* ---- look.c: nothing else runs meanwhile, no lock of the kernel's is taken ---- */
 
 uint64_t look_thread_name(const struct thread *thread);
+/* The name of what has this address; it was made. */
+uint64_t look_object_name(const void *object);
 /* An object was made at this address; something at this address was freed. */
-void look_made(const void *object);
+void look_made(const struct object *object, const struct object_type *type);
 void look_gone(const void *object);
 /* The lock was just given back by `actor`: looks at what it guards. */
 void look_under(const struct spinlock *lock, const struct model_actor *actor);

@@ -83,6 +83,8 @@ void __real_promised_begin(const struct promised *promised);
 void __wrap_promised_begin(const struct promised *promised);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
+void __real_arch_lock_point(void);
+void __wrap_arch_lock_point(void);
 void __real_lock_check_release(const struct spinlock *lock);
 void __wrap_lock_check_release(const struct spinlock *lock);
 void __real_thread_retire(struct thread *thread);
@@ -140,6 +142,14 @@ void sim_atomic_point(void)
     if (!looking && cpu != NULL && machine.count > 1 && !cpu->arch.in_user &&
         cpu->arch.state == HOST_CPU_RUNNING) {
         host_switch_point(false);
+    }
+}
+
+/* Who looks asks the kernel for sums under its locks, and nobody else runs meanwhile. */
+void __wrap_arch_lock_point(void)
+{
+    if (!looking) {
+        __real_arch_lock_point();
     }
 }
 
@@ -450,7 +460,7 @@ void __wrap_thread_retire(struct thread *thread)
 
 void __wrap_object_init(struct object *object, const struct object_type *type)
 {
-    look_made(object);
+    look_made(object, type);
     __real_object_init(object, type);
 }
 
