@@ -59,43 +59,19 @@ void answer_table_init(struct answer_table *table, struct answer_memory memory)
     }
 }
 
-static uint32_t id_slot(uint32_t id)
-{
-    return id & ((1U << ANSWER_SLOT_BITS) - 1);
-}
-
 static uint32_t id_generation(uint32_t id)
 {
     return id >> ANSWER_SLOT_BITS;
-}
-
-/* The results of an answer: LIMIT_ANSWER_CAPS places. */
-static struct answer_result *results_of(const struct answer_table *table,
-                                        const struct answer *answer)
-{
-    return &table->memory.results[(answer - table->memory.answers) * LIMIT_ANSWER_CAPS];
-}
-
-/* The answer kept under `id`, or NULL. */
-static struct answer *answer_find(const struct answer_table *table, uint32_t id)
-{
-    struct answer *answer;
-
-    if (id_slot(id) >= table->memory.answer_count || id_generation(id) == 0) {
-        return NULL;
-    }
-    answer = &table->memory.answers[id_slot(id)];
-    return answer->id == id && !answer->finished ? answer : NULL;
 }
 
 enum transport_error answer_open(struct answer_table *table, uint32_t id, struct answer **opened)
 {
     struct answer *answer;
 
-    if (id_slot(id) >= table->memory.answer_count || id_generation(id) == 0) {
+    if (answer_id_slot(id) >= table->memory.answer_count || id_generation(id) == 0) {
         return TRANSPORT_BAD_ANSWER;
     }
-    answer = &table->memory.answers[id_slot(id)];
+    answer = &table->memory.answers[answer_id_slot(id)];
     if (answer->state != ANSWER_FREE) {
         return TRANSPORT_BAD_ANSWER;
     }
@@ -125,16 +101,6 @@ void answer_withdraw(struct answer_table *table, struct answer *answer)
     answer_free(table, answer);
 }
 
-struct answer *answer_opened(const struct answer_table *table, uint32_t id)
-{
-    struct answer *answer;
-
-    ASSERT(id_slot(id) < table->memory.answer_count);
-    answer = &table->memory.answers[id_slot(id)];
-    ASSERT(answer->id == id && answer->state != ANSWER_FREE);
-    return answer;
-}
-
 void answer_add(struct answer_table *table, struct answer *answer, struct answer_path path,
                 struct cap_id cap)
 {
@@ -143,7 +109,7 @@ void answer_add(struct answer_table *table, struct answer *answer, struct answer
     if (answer->held == LIMIT_ANSWER_CAPS || path.step[0] == 0) {
         return;
     }
-    results_of(table, answer)[answer->held] = (struct answer_result){.cap = cap, .path = path};
+    answer_results(table, answer)[answer->held] = (struct answer_result){.cap = cap, .path = path};
     answer->held++;
 }
 
@@ -196,7 +162,7 @@ bool answer_decide(struct answer_table *table, struct answer *answer, const stru
 static inline const struct answer_result *
 result_at(const struct answer_table *table, const struct answer *answer, struct answer_path path)
 {
-    const struct answer_result *result = results_of(table, answer);
+    const struct answer_result *result = answer_results(table, answer);
 
     for (unsigned i = 0; i < answer->held; i++) {
         if (answer_path_equal(result[i].path, path)) {
@@ -263,7 +229,8 @@ void answer_at_once(struct answer_table *table, struct answer *answer, uint8_t s
     ASSERT(answer->state == ANSWER_PENDING && answer->held == 0 && !answer->finished);
     ASSERT(list_is_empty(&answer->waiting));
     if (step != 0) {
-        *results_of(table, answer) = (struct answer_result){.cap = cap, .path = {.step = {step}}};
+        *answer_results(table, answer) =
+            (struct answer_result){.cap = cap, .path = {.step = {step}}};
         answer->held = 1;
     }
     answer->state = ANSWER_ANSWERED;
@@ -272,7 +239,7 @@ void answer_at_once(struct answer_table *table, struct answer *answer, uint8_t s
 enum answer_target answer_target_find(const struct answer_table *table,
                                       const struct promise *promise, struct cap_id *cap)
 {
-    const struct answer *answer = answer_find(table, promise->answer);
+    const struct answer *answer = answer_kept(table, promise->answer);
 
     if (answer == NULL) {
         return ANSWER_TARGET_UNKNOWN;
@@ -286,7 +253,7 @@ enum answer_target answer_target_find(const struct answer_table *table,
 void answer_wait(struct answer_table *table, const struct promise *promise,
                  struct answer_call *call)
 {
-    struct answer *answer = answer_find(table, promise->answer);
+    struct answer *answer = answer_kept(table, promise->answer);
 
     ASSERT(answer != NULL && call->answer == NULL);
     ASSERT(answer->state == ANSWER_PENDING || answer->has_work);
@@ -306,7 +273,7 @@ void answer_call_remove(struct answer_table *table, struct answer_call *call)
 
 enum transport_error answer_finish(struct answer_table *table, uint32_t id)
 {
-    struct answer *answer = answer_find(table, id);
+    struct answer *answer = answer_kept(table, id);
 
     if (answer == NULL) {
         return TRANSPORT_BAD_ANSWER;
@@ -324,13 +291,13 @@ static struct cap_id result_pop(const struct answer_table *table, struct answer 
 {
     ASSERT(answer->held > 0);
     answer->held--;
-    return results_of(table, answer)[answer->held].cap;
+    return answer_results(table, answer)[answer->held].cap;
 }
 
 enum transport_error answer_finish_release(struct answer_table *table, uint32_t id,
                                            struct answer_released *released)
 {
-    struct answer *answer = answer_find(table, id);
+    struct answer *answer = answer_kept(table, id);
 
     released->count = 0;
     if (answer == NULL) {
@@ -378,7 +345,7 @@ enum answer_step answer_next(struct answer_table *table, struct answer_work *wor
 
 enum answer_state answer_state_of(const struct answer_table *table, uint32_t id)
 {
-    const struct answer *answer = answer_find(table, id);
+    const struct answer *answer = answer_kept(table, id);
 
     return answer == NULL ? ANSWER_FREE : (enum answer_state)answer->state;
 }
@@ -401,7 +368,7 @@ static unsigned answer_check_one(const struct answer_table *table, uint32_t slot
                    ? 1
                    : 0;
     }
-    if (id_slot(answer->id) != slot || id_generation(answer->id) == 0) {
+    if (answer_id_slot(answer->id) != slot || id_generation(answer->id) == 0) {
         return 2;
     }
     for (struct list_node *node = list_first(&answer->waiting); node != NULL;

@@ -73,8 +73,49 @@ MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t i
 /* Takes back an answer_open of which nobody was told: FREE as before. */
 void answer_withdraw(struct answer_table *table, struct answer *answer);
 
+static inline uint32_t answer_id_slot(uint32_t id)
+{
+    return id & ((1U << ANSWER_SLOT_BITS) - 1);
+}
+
 /* The answer opened under `id`, kept or finished; it is not FREE. */
-struct answer *answer_opened(const struct answer_table *table, uint32_t id);
+static inline struct answer *answer_opened(const struct answer_table *table, uint32_t id)
+{
+    struct answer *answer = &table->memory.answers[answer_id_slot(id)];
+
+    ASSERT(answer_id_slot(id) < table->memory.answer_count);
+    ASSERT(answer->id == id && answer->state != ANSWER_FREE);
+    return answer;
+}
+
+/* The answer kept under `id`; NULL: none is. */
+static inline struct answer *answer_kept(const struct answer_table *table, uint32_t id)
+{
+    struct answer *answer;
+
+    if (answer_id_slot(id) >= table->memory.answer_count || id >> ANSWER_SLOT_BITS == 0) {
+        return NULL;
+    }
+    answer = &table->memory.answers[answer_id_slot(id)];
+    return answer->id == id && !answer->finished ? answer : NULL;
+}
+
+/* The results of an answer: LIMIT_ANSWER_CAPS places, of which it holds some. */
+static inline struct answer_result *answer_results(const struct answer_table *table,
+                                                   const struct answer *answer)
+{
+    return &table->memory.results[(answer - table->memory.answers) * LIMIT_ANSWER_CAPS];
+}
+
+static inline bool answer_path_equal(struct answer_path a, struct answer_path b)
+{
+    uint32_t one;
+    uint32_t other;
+
+    memcpy(&one, a.step, sizeof(one));
+    memcpy(&other, b.step, sizeof(other));
+    return one == other;
+}
 
 /* Adds a capability to a PENDING answer. The first LIMIT_ANSWER_CAPS count, the others cannot be
  * promised; of two with one path the first counts; one without a path is passed over. */
@@ -101,6 +142,45 @@ MUST_USE bool answer_decide(struct answer_table *table, struct answer *answer,
 MUST_USE struct answer_call *answer_sole(const struct answer_table *table,
                                          const struct answer *answer, struct cap_id *cap);
 void answer_settle(struct answer_table *table, struct answer *answer);
+
+/*
+ * The short way of an answer that is for one call alone: the one that waits for this answer at
+ * `path`, when nothing else does, the answer is finished with what it gives, holds nothing yet, and
+ * no other answer has work; nothing changes. NULL: else. Then, if a capability comes at `path` and
+ * the answer is to be ANSWERED, answer_relay does what answer_add, answer_decide and answer_next
+ * would: the call is nowhere, to be sent to that capability, which is released, and the answer is
+ * settled and FREE, its completion the caller's to post.
+ */
+MUST_USE static inline struct answer_call *answer_relays(const struct answer_table *table,
+                                                         const struct answer *answer,
+                                                         struct answer_path path)
+{
+    struct list_node *node = list_first(&answer->waiting);
+    struct answer_call *call;
+
+    if (node == NULL || node != list_last(&answer->waiting) || !answer->releases ||
+        answer->state != ANSWER_PENDING || answer->held != 0 || table->work_count != 0) {
+        return NULL;
+    }
+    call = CONTAINER_OF(node, struct answer_call, node);
+    return answer_path_equal(call->path, path) ? call : NULL;
+}
+
+static inline void answer_relay(struct answer_table *table, struct answer_call *call)
+{
+    struct answer *answer = call->answer;
+
+    ASSERT(answer->releases && answer->state == ANSWER_PENDING && answer->held == 0);
+    list_remove(&call->node);
+    ASSERT(list_is_empty(&answer->waiting));
+    call->answer = NULL;
+    table->waiting--;
+    table->used--;
+    answer->id = 0;
+    answer->state = ANSWER_FREE;
+    answer->finished = false;
+    answer->releases = false;
+}
 
 /* The call of an answer that was just opened has ended with a result at once, and with the
  * capability `cap` at the path of one step, `step`, if that is not 0: ANSWERED, settled. */
@@ -167,15 +247,5 @@ MUST_USE enum answer_state answer_state_of(const struct answer_table *table, uin
 
 /* 0, or the number of the first broken invariant of answer.c. */
 MUST_USE unsigned answer_check(const struct answer_table *table);
-
-static inline bool answer_path_equal(struct answer_path a, struct answer_path b)
-{
-    uint32_t one;
-    uint32_t other;
-
-    memcpy(&one, a.step, sizeof(one));
-    memcpy(&other, b.step, sizeof(other));
-    return one == other;
-}
 
 #endif

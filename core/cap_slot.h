@@ -192,6 +192,37 @@ static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct ca
     }
 }
 
+/* The oldest free slot above the window is given out and free again, as if an edge had come and
+ * gone; the id that was its name. Somebody has reserved a slot. The id 0: none was used before, or
+ * its generations are used up; nothing changed. */
+static inline struct cap_id slot_pass(struct cap_table *table)
+{
+    uint32_t slot = table->free_head;
+    struct cap_slot *entry;
+    uint64_t generation;
+    uint32_t next;
+
+    ASSERT(table->reserved > 0);
+    if (UNLIKELY(slot == LINK_END)) {
+        return (struct cap_id){0};
+    }
+    entry = slot_at(table, slot);
+    generation = slot_generation(entry);
+    if (UNLIKELY(generation == CAP_GENERATION_MAX)) {
+        return (struct cap_id){0};
+    }
+    next = slot_link(entry);
+    entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_END;
+    if (LIKELY(next != LINK_END)) { /* else it is the last too */
+        table->free_head = next;
+        slot_at(table, next)->free.previous = LINK_END;
+        entry->free.previous = table->free_tail;
+        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
+        table->free_tail = slot;
+    }
+    return cap_id_make(slot, generation);
+}
+
 /* Whether one more edge has its place above the window without another page. */
 static inline bool room_is_there(const struct cap_table *table)
 {

@@ -225,6 +225,9 @@ void model_taken_short(uint64_t submission);
 void model_sent(uint64_t submission, uint64_t cap);
 /* The same, sent on by the RETURN_RECV that answers the call it is promised from. */
 void model_sent_by(uint64_t submission, uint64_t cap, uint64_t by);
+/* The same, to an edge of `pid` that came with the answer and is gone before its table is seen. */
+void model_relayed(const struct model_actor *actor, uint64_t pid, const struct model_edge *edge,
+                   uint64_t submission);
 /* It is refused because of its answer. */
 void model_sent_broken(uint64_t submission);
 /* A program is about to write `value` into a word that threads park at, in the arena of `owner`. */

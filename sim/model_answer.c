@@ -167,17 +167,38 @@ static uint64_t arrived_at(uint64_t call, struct answer_path path)
     return 0;
 }
 
-/* Whether the answer of `call`, which was finished so or is at this moment by `finish`, gives up
- * what came with it. */
-static bool call_releases(uint64_t call, const struct model_submission *finish)
+/* Whether a FINISH under way ends the keeping of this answer, with what it gave. */
+static bool is_released(const struct kept *answer)
+{
+    for (uint32_t i = 0; i < model_open.count && !answer->finished; i++) {
+        const struct model_submission *finish = model_find(model_open.name[i]);
+
+        if (finish->sqe.opcode == OPCODE_FINISH && finish->wire == TRANSPORT_OK &&
+            (finish->sqe.flags & SQE_RELEASE) != 0 && finish->thread == answer->thread &&
+            finish->sqe.answer == answer->id) {
+            return true;
+        }
+    }
+    return answer->releases;
+}
+
+/* Whether the answer of `call` was finished with what came with it, or is at this moment. */
+static bool call_releases(uint64_t call)
 {
     for (uint32_t i = kept_count; i > 0; i--) {
         if (kept[i - 1].call == call) {
-            return kept[i - 1].releases ||
-                   (finish != NULL && finish->sqe.opcode == OPCODE_FINISH &&
-                    finish->wire == TRANSPORT_OK && (finish->sqe.flags & SQE_RELEASE) != 0 &&
-                    finish->thread == kept[i - 1].thread && finish->sqe.answer == kept[i - 1].id &&
-                    !kept[i - 1].finished);
+            return is_released(&kept[i - 1]);
+        }
+    }
+    return false;
+}
+
+/* Whether it was, by a FINISH that has completed. */
+static bool was_released(uint64_t call)
+{
+    for (uint32_t i = kept_count; i > 0; i--) {
+        if (kept[i - 1].call == call) {
+            return kept[i - 1].releases;
         }
     }
     return false;
@@ -197,7 +218,7 @@ static uint64_t arrived_next(uint64_t call, uint32_t *cursor, uint32_t *seen)
     return 0;
 }
 
-bool model_answer_gives_up(uint64_t pid, uint64_t id, const struct model_submission *finish)
+bool model_answer_gives_up(uint64_t pid, uint64_t id)
 {
     for (uint32_t i = arrived_count; i > 0; i--) {
         uint64_t call = arrived[i - 1].call;
@@ -205,8 +226,7 @@ bool model_answer_gives_up(uint64_t pid, uint64_t id, const struct model_submiss
         uint32_t seen = 0;
         uint64_t other;
 
-        if (arrived[i - 1].id != id || model_find(call)->pid != pid ||
-            !call_releases(call, finish)) {
+        if (arrived[i - 1].id != id || model_find(call)->pid != pid || !call_releases(call)) {
             continue;
         }
         while ((other = arrived_next(call, &cursor, &seen)) != 0) {
@@ -471,7 +491,7 @@ bool model_call_completed(uint64_t name, struct model_submission *call, const st
     }
     if (call->keeps) {
         answer_verdict(name, call, cqe);
-        if (call_releases(name, NULL)) {
+        if (was_released(name)) {
             released_verdict(name, call);
         }
     }

@@ -115,9 +115,8 @@ void model_call_dispatched(struct model_submission *call);
 bool model_call_completed(uint64_t name, struct model_submission *call, const struct cqe *cqe);
 /* Sets sqe.cap of a promised call to what came at its path, if that has come. */
 void model_promise_resolve(struct model_submission *call);
-/* Whether the edge `id` of process `pid` came with an answer that is finished with what it gave, if
- * need be by the submission `finish`, which is being carried out (NULL: none). */
-bool model_answer_gives_up(uint64_t pid, uint64_t id, const struct model_submission *finish);
+/* Whether the edge `id` of process `pid` came with an answer that is finished with what it gave. */
+bool model_answer_gives_up(uint64_t pid, uint64_t id);
 bool model_promise_rests(const struct model_submission *call);
 void model_finish_verdict(uint64_t name, const struct model_submission *finish,
                           const struct cqe *cqe);

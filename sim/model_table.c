@@ -288,12 +288,30 @@ static void edge_remove(const struct model_actor *actor, struct process *process
         }
     }
     if (process->life >= MODEL_DYING || model_leaves(process->pid, edge->edge.id) ||
-        model_answer_gives_up(process->pid, edge->edge.id, submission)) {
+        model_answer_gives_up(process->pid, edge->edge.id)) {
         return;
     }
     model_disagree("process %llu: edge %llx:%u went away and nobody asked for it",
                    (unsigned long long)process->pid,
                    (unsigned long long)generation_of(edge->edge.id), model_slot(edge->edge.id));
+}
+
+void model_relayed(const struct model_actor *actor, uint64_t pid, const struct model_edge *edge,
+                   uint64_t submission)
+{
+    struct process *process = process_find(pid);
+
+    model_now++;
+    if (process == NULL) {
+        model_disagree("an edge comes to process %llu, which nobody knows",
+                       (unsigned long long)pid);
+        return;
+    }
+    edge_add(actor, process, edge);
+    model_sent_by(submission, edge->id, actor->submission);
+    if (process->last != NULL && process->last->edge.id == edge->id) {
+        edge_remove(actor, process, process->last);
+    }
 }
 
 static bool edges_are_equal(const struct model_edge *one, const struct model_edge *other)

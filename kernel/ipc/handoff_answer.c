@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The short way of a RETURN_RECV that carries a capability, or that answers a call whose answer is
  * kept. Theory in handoff_promise.c. */
+#include "core/cap_slot.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
@@ -269,6 +270,142 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
     return straight;
 }
 
+/* ---- an answer that is for one call alone ------------------------------------------------------
+ */
+
+/* Whether it is, and may be sent on here. Process and ring of the client are locked, who runs on
+ * this CPU. */
+static inline bool relay_find(const struct answering *answering, struct relay *relay)
+{
+    const struct endpoint *endpoint = answering->endpoint;
+    struct operation *call = answering->call;
+    struct thread *client = call->owner;
+    struct promised *promised = &relay->promised;
+    struct answer_call *waiting = answer_relays(
+        &client->answers, answer_opened(&client->answers, call->answer), answering->path);
+    const struct sqe *sqe;
+
+    if (waiting == NULL || client->answers_running || client->exiting ||
+        process_is_dying(client->process)) {
+        return false;
+    }
+    promised->operation = CONTAINER_OF(waiting, struct operation, promised);
+    sqe = &promised->operation->sqe;
+    if (sqe->interface_id != promised->edge->interface_id || sqe->transfers != 0 ||
+        sqe->message_bytes > endpoint->queues.limits.message_bytes ||
+        !thread_arena_offset(client, sqe->message, sqe->message_bytes, &promised->message) ||
+        !thread_arena_offset(client, sqe->result, sqe->result_bytes, &promised->result) ||
+        client->slots_over + call->slots <
+            endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes)) {
+        return false;
+    }
+    promised->cap = slot_pass(&client->process->table);
+    return promised->cap.raw != 0;
+}
+
+/* The answer, accepted, and its record go to the client, whose call completes; the promised call is
+ * nowhere. Process and ring of the client are locked. */
+static inline void relay_answer(struct cpu *cpu, struct thread *thread,
+                                const struct answering *answering, const struct relay *relay)
+{
+    const struct operation *call = answering->call;
+    struct thread *client = call->owner;
+    const struct received_cap record = {.cap = relay->promised.cap,
+                                        .interface_id = relay->promised.edge->interface_id,
+                                        .facet = relay->promised.edge->facet,
+                                        .badge = relay->promised.edge->badge};
+
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
+    message_copy(client, call->result_offset, thread, answering->buffers.message,
+                 relay->message_bytes);
+    handoff_record(client, call->result_offset + relay->message_bytes, &record);
+    relay_begin(relay);
+    (void)wait_end(cpu, client, NULL, false);
+    if (thread_lends_to(client, thread)) {
+        sched_lent_for(client, thread);
+    }
+}
+
+/* The promised call flies to the oldest receiver, which is this thread's: `receive`, whose place
+ * the receive of this entry takes at the end, or if that is NULL to the receive of this entry. */
+static inline void relay_deliver(struct thread *thread, const struct answering *answering,
+                                 struct operation *receive, struct operation *call)
+{
+    struct endpoint_queues *queues = &answering->endpoint->queues;
+    uint64_t user_data = quick_word(answering->shared, offsetof(struct sqe, user_data));
+    uint64_t told = user_data;
+    uint32_t offset = answering->buffers.result;
+    struct message message;
+
+    call->token = endpoint_fly(queues, &call->endpoint_record);
+    call->taken_epoch = answering->epoch;
+    call->receiver = thread;
+    if (receive != NULL) {
+        told = receive->user_data;
+        offset = receive->result_offset;
+        call->taken_epoch = receive->epoch;
+        receive->user_data = user_data;
+        receive->result_offset = answering->buffers.result;
+        receive->result_bytes = answering->buffers.result_bytes;
+        receive->epoch = answering->epoch;
+        endpoint_remove_receiver(queues, &receive->endpoint_record);
+        endpoint_push_receiver(queues, &receive->endpoint_record);
+    }
+    message = message_of(call, 0);
+    message_deliver(thread, offset, &message);
+    spinlock_lock(&thread->ring_lock);
+    list_remove(&answering->call->received_node);
+    list_push_back(&thread->received, &call->received_node);
+    ring_post_result(&thread->ring, told,
+                     (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
+    spinlock_unlock(&thread->ring_lock);
+}
+
+/* The answer of a kept call, for which room is there, goes to the one call that it is for, if it is
+ * and all about that is usual; else nothing changes. What the thread has over for its receive only
+ * grows by others. Endpoint lock held. */
+static NOINLINE bool answer_relayed(struct cpu *cpu, struct thread *thread,
+                                    const struct answering *answering)
+{
+    struct endpoint *endpoint = answering->endpoint;
+    struct operation *call = answering->call;
+    struct object *target = call->target;
+    struct thread *client = call->owner;
+    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
+    struct operation *receive = record == NULL ? NULL : operation_of(record);
+    struct relay relay = {.promised = {.edge = &answering->passed.edge, .endpoint = endpoint},
+                          .call = call,
+                          .message_bytes = answering->buffers.message_bytes};
+    bool found;
+
+    if ((answering->first >> 8 & SQE_EXCEPTION) != 0 || client->task.cpu != cpu ||
+        (receive != NULL && (receive->owner != thread || receive->grant != NULL)) ||
+        thread->slots_over < endpoint->queues.limits.capabilities ||
+        thread->operations_free == NULL || !operation_may_receive(thread) ||
+        endpoint_of_client(answering->passed.edge.object) != endpoint) {
+        return false;
+    }
+    spinlock_lock(&client->process->lock);
+    spinlock_lock(&client->ring_lock);
+    found = relay_find(answering, &relay);
+    if (found) {
+        endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
+        call->target = NULL;
+        relay_answer(cpu, thread, answering, &relay);
+    }
+    spinlock_unlock(&client->ring_lock);
+    spinlock_unlock(&client->process->lock);
+    if (!found) {
+        return false;
+    }
+    cpu->effects += relay.message_bytes + relay.promised.operation->message_bytes;
+    relay_deliver(thread, answering, receive, relay.promised.operation);
+    if (UNLIKELY(object_put(target))) { /* the endpoint is pinned */
+        session_over(endpoint, CONTAINER_OF(target, struct session, object));
+    }
+    return true;
+}
+
 /* The endpoint is locked and pinned. */
 static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
                                     struct answering *answering, struct thread **next)
@@ -288,6 +425,10 @@ static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
         call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
     if (UNLIKELY(answering->call == NULL)) {
         return QUICK_NONE;
+    }
+    if (answering->call->answer != 0 && answering->passes &&
+        answer_relayed(cpu, thread, answering)) {
+        return QUICK_DONE;
     }
     /* What is promised from a kept answer may be for this thread: it does not wait yet. */
     receive = receive_take(thread, answering, next != NULL && answering->call->answer == 0, &waits);

@@ -27,6 +27,12 @@
  * under the endpoint's lock that the RETURN_RECV holds already. The order is the job's: answer
  * decided, call sent, completion of the answer posted. Else the job is started as ever.
  *
+ * An answer that was finished with what it gives (SQE_RELEASE), before it came, is for the one call
+ * that waits for it alone. Its capability would come into the client's table, be looked up there
+ * and be gone: so it gets an id there, which the answer's record says and which is stale at once,
+ * and the call goes to what the server handed over, with the reference that was made for the edge.
+ * Nothing else could have named the edge meanwhile: the id was told to nobody.
+ *
  * The client pays as before: its operations, its slots, its table. The server runs on what it ran
  * on; it is told of the next call as if that had come from elsewhere, and finds it when its
  * cap_enter ends.
@@ -45,6 +51,8 @@
 #define FIRST_FIXED   UINT64_C(0xffff8007ff00ffff)
 #define FIRST_USUAL   ((uint64_t)OPCODE_CALL)
 #define FIRST_PROMISE (FIRST_USUAL | (uint64_t)SQE_PROMISED << 8)
+/* That of a FINISH which releases. */
+#define FINISH_RELEASE ((uint64_t)OPCODE_FINISH | (uint64_t)SQE_RELEASE << 8)
 
 enum {
     PROMISE_BATCH = 8, /* entries that are done in one go, at most */
@@ -293,9 +301,49 @@ static enum quick keeping_submission(struct cpu *cpu, struct thread *thread, con
 /* ---- what only concerns the thread's answers ---------------------------------------------------
  */
 
-/* FINISH, without its completion; false: it is not usual. Ring lock held. */
-static inline bool finish_one(struct thread *thread, const uint8_t *shared)
+/* What a run has done. */
+struct promise_run {
+    struct thread *thread; /* whose process and ring are locked */
+    uint32_t done;         /* entries that are not accepted yet */
+    uint32_t tail;         /* completions that are not shown yet end here */
+    uint32_t dropped;      /* objects of edges that were released, to be given up */
+    struct object *drop[PROMISE_BATCH];
+};
+
+/* What the answer that is kept under `id` holds leaves the table, and the answer is gone; false: it
+ * is not usual: two edges, or one whose going concerns others. */
+static inline bool finish_release(struct promise_run *run, uint32_t id)
 {
+    struct thread *thread = run->thread;
+    struct cap_table *table = &thread->process->table;
+    const struct answer *answer = answer_kept(&thread->answers, id);
+    struct answer_released released;
+
+    if (answer == NULL || answer->held > 1) {
+        return false;
+    }
+    if (answer->held == 1 && answer->state != ANSWER_PENDING && !answer->has_work) {
+        struct cap_id cap = answer_results(&thread->answers, answer)->cap;
+        struct cap_slot *slot = cap_table_slot(table, cap);
+        const struct object_type *type;
+
+        if (!cap_slot_is_plain(slot, cap)) {
+            return false;
+        }
+        type = ((const struct object *)slot->edge.object)->type;
+        if (type->edge_added != NULL || type->edge_removed != NULL) {
+            return false;
+        }
+        run->drop[run->dropped++] = slot->edge.object;
+        cap_table_vacate(table, slot);
+    }
+    return answer_finish_release(&thread->answers, id, &released) == TRANSPORT_OK;
+}
+
+/* FINISH, without its completion; false: it is not usual. Ring and process locks held. */
+static inline bool finish_one(struct promise_run *run, const uint8_t *shared, uint64_t first)
+{
+    struct thread *thread = run->thread;
     uint64_t answer = quick_word(shared, offsetof(struct sqe, result_bytes));
 
     return (quick_word(shared, offsetof(struct sqe, cap)) |
@@ -303,7 +351,9 @@ static inline bool finish_one(struct thread *thread, const uint8_t *shared)
             quick_word(shared, offsetof(struct sqe, message)) |
             quick_word(shared, offsetof(struct sqe, result)) | (uint32_t)answer |
             quick_word(shared, offsetof(struct sqe, spare))) == 0 &&
-           answer_finish(&thread->answers, (uint32_t)(answer >> 32)) == TRANSPORT_OK;
+           (first == FINISH_RELEASE
+                ? finish_release(run, (uint32_t)(answer >> 32))
+                : answer_finish(&thread->answers, (uint32_t)(answer >> 32)) == TRANSPORT_OK);
 }
 
 /* What became of a promised CALL. */
@@ -370,13 +420,6 @@ static inline enum promise_way promise_one(struct thread *thread, const uint8_t 
     return found == ANSWER_TARGET_CAP ? PROMISE_CALL : PROMISE_NONE;
 }
 
-/* What a run has done. */
-struct promise_run {
-    struct thread *thread; /* whose process and ring are locked */
-    uint32_t done;         /* entries that are not accepted yet */
-    uint32_t tail;         /* completions that are not shown yet end here */
-};
-
 /* One entry of the run; false: it is not usual, or not now. */
 static inline bool run_one(struct promise_run *run, uint32_t *called)
 {
@@ -388,7 +431,7 @@ static inline bool run_one(struct promise_run *run, uint32_t *called)
     struct cap_slot *slot;
     struct cap_id cap;
 
-    if (first == OPCODE_FINISH && finish_one(thread, shared)) {
+    if ((first == OPCODE_FINISH || first == FINISH_RELEASE) && finish_one(run, shared, first)) {
         struct cqe *place = ring_post_place(ring, run->tail++);
 
         place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
@@ -419,8 +462,12 @@ static inline bool run_one(struct promise_run *run, uint32_t *called)
 static uint32_t promise_run(struct thread *thread, uint32_t limit)
 {
     struct ring *ring = &thread->ring;
-    struct promise_run run = {.thread = thread};
+    struct promise_run run;
     uint32_t called = 0;
+
+    run.thread = thread;
+    run.done = 0;
+    run.dropped = 0;
 
     spinlock_lock(&thread->process->lock);
     spinlock_lock(&thread->ring_lock);
@@ -429,14 +476,17 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit)
     }
     if (run.done != 0) {
         ring_accept(ring, ring->sq_head + run.done);
-        if (run.tail != ring->cq_tail) {
-            ring_posted(ring, run.tail);
-        }
     }
     if (called == 0) {
-        spinlock_unlock(&thread->process->lock);
+        spinlock_unlock(&thread->process->lock); /* what was released is gone for all to see */
+    }
+    if (run.done != 0 && run.tail != ring->cq_tail) {
+        ring_posted(ring, run.tail);
     }
     spinlock_unlock(&thread->ring_lock);
+    for (uint32_t i = 0; i < run.dropped; i++) {
+        object_unref(run.drop[i]);
+    }
     return run.done + called;
 }
 
@@ -469,7 +519,8 @@ bool promised_fits(const struct thread *thread, const struct endpoint *endpoint,
     return thread->slots_over >= endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes);
 }
 
-void promised_begin(const struct promised *promised)
+/* The operation of a promised call becomes that of a call, whose target is the caller's to set. */
+static inline void promised_become(const struct promised *promised)
 {
     struct operation *call = promised->operation;
     struct thread *thread = call->owner;
@@ -477,13 +528,11 @@ void promised_begin(const struct promised *promised)
     uint32_t slots = endpoint_answer_slots(&promised->endpoint->queues.limits, sqe->result_bytes);
 
     ASSERT(call->kind == OPERATION_PROMISED && thread->slots_over >= slots);
-    answer_settle(&thread->answers, call->promised.answer);
     call->kind = OPERATION_CALL;
     thread->slots_over -= slots;
     call->slots = slots;
     call->endpoint = promised->endpoint;
     call->target = promised->edge->object;
-    object_ref(call->target);
     call->epoch = promised->edge->epoch;
     call->badge = promised->edge->badge;
     call->interface_id = sqe->interface_id;
@@ -492,4 +541,24 @@ void promised_begin(const struct promised *promised)
     call->message_bytes = sqe->message_bytes;
     call->result_offset = promised->result;
     call->result_bytes = sqe->result_bytes;
+}
+
+void promised_begin(const struct promised *promised)
+{
+    answer_settle(&promised->operation->owner->answers, promised->operation->promised.answer);
+    promised_become(promised);
+    object_ref(promised->operation->target);
+}
+
+void relay_begin(const struct relay *relay)
+{
+    struct operation *call = relay->call;
+    struct thread *client = call->owner;
+
+    answer_relay(&client->answers, &relay->promised.operation->promised);
+    ring_post_result(&client->ring, call->user_data, (int32_t)relay->message_bytes,
+                     1U << CQE_CAPS_SHIFT);
+    call->answer = 0;
+    call_release(client, call);
+    promised_become(&relay->promised);
 }

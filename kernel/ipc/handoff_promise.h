@@ -35,4 +35,17 @@ MUST_USE bool promised_fits(const struct thread *thread, const struct endpoint *
  * waited for is settled. Its process's lock and its thread's ring_lock are held. */
 void promised_begin(const struct promised *promised);
 
+/* A promised call for which alone an answer came: the one capability of the answer is its target,
+ * and is released with that. */
+struct relay {
+    struct promised promised; /* `cap`: gone; `edge`: as it would be in the table */
+    struct operation *call;   /* that is answered, nowhere, without a target */
+    uint32_t message_bytes;   /* of the answer, which is there, with the capability's record */
+};
+
+/* The call that is answered completes, its answer is settled, and the promised one becomes a call
+ * at the endpoint, which is nowhere; a reference of the edge's object is its. Process and ring of
+ * the client are locked. */
+void relay_begin(const struct relay *relay);
+
 #endif

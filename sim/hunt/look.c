@@ -127,27 +127,35 @@ static const void *meant_by(struct object *object)
     return endpoint_of_client(object) != NULL ? &endpoint_of_client(object)->object : object;
 }
 
-static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number, bool moving)
+struct model_edge look_edge(struct cap_id cap, const struct hold_edge *held)
 {
-    struct object *object = slot->edge.object;
-    struct model_edge edge = {.id = (slot->name & ~(uint64_t)CAP_SLOT_MAX) | number,
-                              .state = moving ? MODEL_EDGE_MOVING : MODEL_EDGE_HELD};
+    struct object *object = held->object;
+    struct model_edge edge = {.id = cap.raw, .state = MODEL_EDGE_HELD};
 
-    if (object == NULL) {
-        edge.state = MODEL_EDGE_BURIED;
-        return edge;
-    }
     edge.object = look_object_name(meant_by(object));
-    edge.interface_id = slot->edge.interface_id;
-    edge.facet = slot->edge.facet;
-    edge.badge = slot->edge.badge;
-    edge.grant = slot->edge.grant == NULL ? 0 : look_object_name(slot->edge.grant);
+    edge.interface_id = held->interface_id;
+    edge.facet = held->facet;
+    edge.badge = held->badge;
+    edge.grant = held->grant == NULL ? 0 : look_object_name(held->grant);
     if (object->type == &memory_object_type) {
         edge.object_pages = (uint32_t)memory_object_of(object)->pages;
         edge.object_is_run = memory_object_of(object)->contiguous;
     }
-    edge.mode = slot->edge.mode;
-    edge.grantable = slot->edge.grantable;
+    edge.mode = held->mode;
+    edge.grantable = held->grantable;
+    return edge;
+}
+
+static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number, bool moving)
+{
+    struct cap_id cap = {(slot->name & ~(uint64_t)CAP_SLOT_MAX) | number};
+    struct model_edge edge;
+
+    if (slot->edge.object == NULL) {
+        return (struct model_edge){.id = cap.raw, .state = MODEL_EDGE_BURIED};
+    }
+    edge = look_edge(cap, &slot->edge);
+    edge.state = moving ? MODEL_EDGE_MOVING : MODEL_EDGE_HELD;
     return edge;
 }
 

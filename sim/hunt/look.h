@@ -17,6 +17,8 @@ void look_made(const struct object *object, const struct object_type *type);
 void look_gone(const void *object);
 /* The lock was just given back by `actor`: looks at what it guards. */
 void look_under(const struct spinlock *lock, const struct model_actor *actor);
+/* An edge as the model has it, under the id `cap`. */
+struct model_edge look_edge(struct cap_id cap, const struct hold_edge *held);
 /* Looks at everything whose lock is free. `idle`: no CPU is in the middle of anything. */
 void look_sweep(bool idle);
 

@@ -81,6 +81,8 @@ void __wrap_submission_call_broken(struct thread *thread, const struct sqe *sqe,
                                    enum answer_target target);
 void __real_promised_begin(const struct promised *promised);
 void __wrap_promised_begin(const struct promised *promised);
+void __real_relay_begin(const struct relay *relay);
+void __wrap_relay_begin(const struct relay *relay);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_arch_lock_point(void);
@@ -212,6 +214,17 @@ void __wrap_promised_begin(const struct promised *promised)
     model_sent_by(promised->operation->user_data, promised->cap.raw, actor_here()->submission);
     judge();
     __real_promised_begin(promised);
+}
+
+/* The same with a capability that is the call's alone: it is in its table for no time. */
+void __wrap_relay_begin(const struct relay *relay)
+{
+    const struct operation *operation = relay->promised.operation;
+    const struct model_edge edge = look_edge(relay->promised.cap, relay->promised.edge);
+
+    model_relayed(actor_here(), operation->owner->process->pid, &edge, operation->user_data);
+    judge();
+    __real_relay_begin(relay);
 }
 
 /* ---- the short ways -------------------------------------------------------------------------- */

@@ -292,6 +292,51 @@ static void test_finish_release(void **state)
     assert_int_equal(table.used, 0);
 }
 
+static void relay(void *call)
+{
+    answer_relay(&table, call);
+}
+
+/* The short way of an answer that is for one call alone: as far as the table is concerned, it goes
+ * with that. */
+static void test_relay(void **state)
+{
+    struct answer_released released;
+    uint32_t id = id_make(1, 2);
+    struct answer *answer = opened(id);
+    struct answer *other = opened(id_make(2, 2));
+
+    (void)state;
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* nobody waits */
+    wait_for(id, 1, &calls[0]);
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* it keeps what it gets */
+    assert_true(test_asserts(relay, &calls[0]));
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    assert_null(answer_relays(&table, answer, path_make(2, 0))); /* at another path */
+    assert_null(answer_relays(&table, answer, path_make(1, 1)));
+    answer_wait(&table, &(struct promise){.answer = id_make(2, 2), .path = path_make(1, 0)},
+                &calls[1]);
+    assert_false(answer_decide(&table, other, &bad));
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* another was decided before */
+    answer_call_remove(&table, &calls[1]);
+    assert_int_equal(answer_next(&table, &(struct answer_work){0}), ANSWER_STEP_SETTLED);
+    assert_ptr_equal(answer_relays(&table, answer, path_make(1, 0)), &calls[0]);
+    answer_relay(&table, &calls[0]);
+    assert_null(calls[0].answer);
+    assert_int_equal(answer_check(&table), 0);
+    assert_int_equal(table.used, 1);
+    answer = opened(id);
+    wait_for(id, 1, &calls[0]);
+    wait_for(id, 1, &calls[1]);
+    assert_int_equal(answer_finish_release(&table, id, &released), TRANSPORT_OK);
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* two wait */
+    answer_call_remove(&table, &calls[1]);
+    answer_add(&table, answer, path_make(2, 0), (struct cap_id){.raw = 7});
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* it has something */
+    assert_false(answer_decide(&table, answer, &good));
+    assert_null(answer_relays(&table, answer, path_make(1, 0))); /* decided */
+}
+
 /* A call that is cancelled while it waits is not sent; its own answer is the caller's to break. */
 static void test_remove(void **state)
 {
@@ -766,6 +811,7 @@ int main(void)
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_finish_pending, setup),
         cmocka_unit_test_setup(test_finish_release, setup),
+        cmocka_unit_test_setup(test_relay, setup),
         cmocka_unit_test_setup(test_remove, setup),
         cmocka_unit_test_setup(test_chain_breaks, setup),
         cmocka_unit_test_setup(test_misuse, setup),

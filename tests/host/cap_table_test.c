@@ -5,6 +5,7 @@
  */
 #include "tests/host/support.h"
 
+#include "core/cap_slot.h"
 #include "core/cap_table.h"
 #include "tests/host/slot_pages.h"
 
@@ -306,6 +307,74 @@ static void test_insert_over(void **state)
     teardown();
 }
 
+/* A slot that passes is as after an edge that came and went, one free slot or several. */
+static void test_pass(void **state)
+{
+    struct hold_edge edge = {.object = &object, .interface_id = 7, .facet = 5};
+    struct hold_edge out;
+    struct cap_id wanted[8];
+    struct cap_id id;
+
+    (void)state;
+    for (unsigned free = 1; free <= 3; free++) {
+        for (unsigned way = 0; way < 2; way++) {
+            setup(QUOTA, 2);
+            for (unsigned i = 0; i < free; i++) {
+                assert_int_equal(insert(i), TRANSPORT_OK);
+            }
+            assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_OK);
+            assert_int_equal(slot_pass(&table).raw, 0); /* no slot was used before */
+            for (unsigned i = 0; i < free; i++) {
+                assert_int_equal(cap_table_remove(&table, given[i].id, &out), TRANSPORT_OK);
+            }
+            for (unsigned i = 0; i < ARRAY_COUNT(wanted); i++) {
+                if (way == 0) {
+                    id = cap_table_insert_reserved(&table, &edge, NULL);
+                    assert_int_equal(cap_table_remove(&table, id, &out), TRANSPORT_OK);
+                    assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_OK);
+                    wanted[i] = id;
+                } else {
+                    assert_int_equal(slot_pass(&table).raw, wanted[i].raw);
+                    assert_int_equal(table.reserved, 1);
+                }
+                questions_compare(wanted[i], TRANSPORT_STALE_CAP);
+                assert_int_equal(cap_table_check(&table), 0);
+            }
+            cap_table_unreserve(&table, 1);
+            teardown();
+        }
+    }
+}
+
+static void pass_unreserved(void *context)
+{
+    (void)context;
+    (void)slot_pass(&table);
+}
+
+/* Nothing passes in whose stead nobody reserved, nor the last generation. */
+static void test_pass_refused(void **state)
+{
+    struct hold_edge out;
+    struct cap_slot *slot;
+
+    (void)state;
+    setup(QUOTA, 2);
+    assert_int_equal(insert(1), TRANSPORT_OK);
+    slot = cap_table_slot(&table, given[0].id);
+    assert_int_equal(cap_table_remove(&table, given[0].id, &out), TRANSPORT_OK);
+    assert_true(test_asserts(pass_unreserved, NULL));
+    assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_OK);
+    slot->name = CAP_GENERATION_MAX << CAP_SLOT_BITS | slot_link(slot);
+    assert_int_equal(slot_pass(&table).raw, 0);
+    slot->name -= UINT64_C(1) << CAP_SLOT_BITS;
+    assert_int_equal(cap_id_generation(slot_pass(&table)), CAP_GENERATION_MAX - 1);
+    assert_int_equal(slot_pass(&table).raw, 0);
+    assert_int_equal(cap_table_check(&table), 0);
+    cap_table_unreserve(&table, 1);
+    teardown();
+}
+
 /* What lies in the window goes one hop, and so does what is made of it. */
 static void test_descriptors_are_not_grantable(void **state)
 {
@@ -424,6 +493,8 @@ int main(void)
         cmocka_unit_test(test_duplicate_and_vacate),
         cmocka_unit_test(test_repeat),
         cmocka_unit_test(test_insert_over),
+        cmocka_unit_test(test_pass),
+        cmocka_unit_test(test_pass_refused),
         cmocka_unit_test(test_descriptors_are_not_grantable),
         cmocka_unit_test(test_slot_retires),
         cmocka_unit_test(test_reuse_is_first_in_first_out),

@@ -168,8 +168,9 @@ static uint32_t chain_release(struct bench *bench, uint32_t place)
     return count;
 }
 
-/* Submits `count` entries and takes their completions; each CALL's user_data is its link. */
-static bool chain_enter(struct bench *bench, uint32_t count)
+/* Submits `count` entries and takes their completions; each CALL's user_data is its link. What they
+ * bring is noted if `takes`. */
+static bool chain_enter(struct bench *bench, uint32_t count, bool takes)
 {
     struct rt_ring *ring = &bench->rt->ring;
     bool good = true;
@@ -183,7 +184,7 @@ static bool chain_enter(struct bench *bench, uint32_t count)
         uint32_t link = (uint32_t)completion->user_data;
 
         good = good && completion->result >= 0;
-        if (good && link < CHAIN && completion->flags >> CQE_CAPS_SHIFT == 1) {
+        if (takes && good && link < CHAIN && completion->flags >> CQE_CAPS_SHIFT == 1) {
             bench->received[link] =
                 ((const struct received_cap *)(const void *)(bench->link[link].bytes +
                                                              completion->result))
@@ -217,7 +218,7 @@ static bool single(struct bench *bench, const struct chain *chain)
         uint32_t count = link == 0 ? chain_release(bench, 0) : 0;
 
         chain_call(bench, chain, count, link)->cap = next;
-        if (!chain_enter(bench, count + 1)) {
+        if (!chain_enter(bench, count + 1, true)) {
             return false;
         }
         next = bench->received[link];
@@ -226,7 +227,7 @@ static bool single(struct bench *bench, const struct chain *chain)
 }
 
 /* The same with one submission, each call promised from the answer of the one before, and the
- * answers kept no longer than that. */
+ * answers kept no longer than that, with what they bring. */
 static bool pipeline(struct bench *bench, const struct chain *chain)
 {
     struct rt_ring *ring = &bench->rt->ring;
@@ -249,10 +250,10 @@ static bool pipeline(struct bench *bench, const struct chain *chain)
     for (uint32_t link = 0; link + 1 < CHAIN; link++) {
         struct sqe *entry = rt_ring_place(ring, count++);
 
-        *entry = rt_finish_entry(id[link]);
+        *entry = rt_finish_release_entry(id[link]);
         entry->user_data = RT_RING_OWN | CHAIN;
     }
-    good = chain_enter(bench, count);
+    good = chain_enter(bench, count, false);
     for (uint32_t link = 0; link + 1 < CHAIN; link++) {
         rt_answer_release(ring, id[link]);
     }
