@@ -63,12 +63,22 @@ static const char *const weak_names[] = {
 
 static const struct explore_program *program_at(unsigned index)
 {
-    return index < protocol_count ? &protocols[index] : &wait_protocols[index - protocol_count];
+    if (index < protocol_count) {
+        return &protocols[index];
+    }
+    index -= protocol_count;
+    return index < wait_protocol_count ? &wait_protocols[index]
+                                       : &alone_protocols[index - wait_protocol_count];
+}
+
+static unsigned program_count(void)
+{
+    return protocol_count + wait_protocol_count + alone_protocol_count;
 }
 
 static void protocols_shipped(void)
 {
-    for (unsigned i = 0; i < protocol_count + wait_protocol_count; i++) {
+    for (unsigned i = 0; i < program_count(); i++) {
         struct explore_result result;
 
         explore(program_at(i), LIMIT, &result);
@@ -87,7 +97,7 @@ static void protocols_weakened(enum explore_weak weak)
     bool noticed = false;
 
     explore_weak = weak;
-    for (unsigned i = 0; i < protocol_count + wait_protocol_count; i++) {
+    for (unsigned i = 0; i < program_count(); i++) {
         struct explore_result result;
 
         explore(program_at(i), LIMIT, &result);

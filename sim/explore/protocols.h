@@ -12,6 +12,10 @@ extern const unsigned protocol_count;
 extern const struct explore_program wait_protocols[];
 extern const unsigned wait_protocol_count;
 
+/* alone.c */
+extern const struct explore_program alone_protocols[];
+extern const unsigned alone_protocol_count;
+
 /* Interrupts sent so far; atomic. */
 extern uint32_t protocol_interrupts;
 
