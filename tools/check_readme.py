@@ -12,6 +12,7 @@
 4. README.md's first block ```text is what `make run` prints without a terminal. Numbers may differ,
    and so may the order (the CPUs print as they come); a line `...` stands for lines left out. The
    second is what `make test` ends with, which tools/run_suites.py compares.
+5. The table of docs/programs.md names every program of tests/programs/, and scenes that are there.
 """
 import argparse
 import glob
@@ -30,6 +31,10 @@ MADE = ("out/",)
 PAGES = ("README.md", "ROADMAP.md", "WORKPLAN.md", "docs/*.md", "*/README.md", "*/*/README.md")
 FOREIGN_COLUMN = re.compile(r"^\|[^|]*\|", re.M)
 TARGETS = os.path.join("docs", "targets.md")
+PROGRAMS = os.path.join("docs", "programs.md")
+PROGRAM_ROWS = re.compile(r"^\| (`[^|]*)\|[^|]*\|([^|]*)\|$", re.M)
+QUOTED = re.compile(r"`([\w./-]+)`")
+SUPPORT = "support"
 SUMMARY_LINES = 5
 NUMBER = re.compile(r"\b[0-9a-f]{16}\b|\d+(\.\d+)?")
 ELLIPSIS = "..."
@@ -71,6 +76,20 @@ def tree_names():
         folders[:] = [name for name in folders if name != "out" and not name.startswith(".")]
         found.update(files)
     return found
+
+
+def table_problems(text, programs, scenes):
+    """Programs that no row of the table begins with, and scenes of its rows that are not there."""
+    rows = PROGRAM_ROWS.findall(text)
+    named = {name for first, _ in rows for name in QUOTED.findall(first)}
+    shown = {name for _, last in rows for name in QUOTED.findall(last) if "/" not in name}
+    return (["%s: does not tell of the program %s" % (PROGRAMS, name)
+             for name in sorted(set(programs) - named)] +
+            ["%s: there is no scene %s" % (PROGRAMS, name) for name in sorted(shown - set(scenes))])
+
+
+def stems(*folder):
+    return {os.path.splitext(name)[0] for name in os.listdir(os.path.join(*folder))}
 
 
 def shown_block(text, index=0):
@@ -130,6 +149,9 @@ def main():
     pages = sorted({path for pattern in PAGES for path in glob.glob(pattern)})
     names = tree_names()
     wrong = {path: page_problems(path, known, names) for path in pages}
+    with open(PROGRAMS) as file:
+        wrong[PROGRAMS] += table_problems(file.read(), stems("tests", "programs") - {SUPPORT},
+                                          stems(scene.SCENES))
     passed = sum(1 for found in wrong.values() if not found)
     failed = len(wrong) - passed
     for problem in (problem for found in wrong.values() for problem in found):

@@ -60,6 +60,13 @@ class Readme(unittest.TestCase):
         self.assertEqual(self.page("docs/targets.md", table % "ours"),
                          ["docs/targets.md: `make ours` is no command"])
 
+    def test_programs(self):
+        table = "| program | what | scenes |\n|---|---|---|\n| `a`, `b` | `c` | `d`, `bench/scenes/` |\n"
+        self.assertEqual(check_readme.table_problems(table, {"a", "b"}, {"d"}), [])
+        self.assertEqual(check_readme.table_problems(table, {"a", "c"}, {"e"}),
+                         ["docs/programs.md: does not tell of the program c",
+                          "docs/programs.md: there is no scene d"])
+
     def test_summary(self):
         self.assertEqual(check_readme.summary_lines("# x\n\na\nb\n\n## y\n"), 2)
 
