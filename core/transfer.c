@@ -19,19 +19,23 @@
  * Conservation: no capability comes to be or is lost but by these three. begin makes one edge for
  * each copy and takes none away; commit turns each item into one edge of the receiver and ends the
  * sender's if it moves; cancel ends the copies. One that was revoked on its way ends there, and its
- * references are given to whoever can drop them.
+ * references are given to whoever can drop them. A revoke does not wait for that: as it empties the
+ * slots of tables it empties the copies beside messages (transfer_bury_next), because a call may
+ * wait for as long as its sender likes. The item stays, and arrives as no capability.
  *
  * The checks look at every descriptor before the first edge stops to resolve. A capability may be
  * copied and moved by one message; moved twice, the second refuses all.
  *
  * Invariants (transfer_check, of a bundle under way):
  *  1. The chain of items is `count` long, at most LIMIT_TRANSFERS.
- *  2. A copy has an object, and neither mode, right nor flags.
+ *  2. A copy has neither mode, right nor flags; if it was buried, no delegation either.
  *  3. What moves is named by one item alone, and at least so many edges of the table are on the
  *     move.
+ *  4. An item has an object only while it is a copy on its way: not one that moves, nor one that is
+ *     spent. So who searches a sender's items for copies needs to know nothing of its bundles.
  *
- * Locks: the sender's table in begin and cancel, both tables in commit, the caller's. What can
- * fail: begin, and taking items from the pool.
+ * Locks: the sender's table in begin, cancel and bury, both tables in commit, the caller's. What
+ * can fail: begin, and taking items from the pool.
  */
 #include "core/transfer.h"
 
@@ -46,6 +50,7 @@ void transfer_pool_init(struct transfer_pool *pool, struct transfer_item *items,
     pool->free = NULL;
     pool->free_count = count;
     for (uint32_t i = count; i-- > 0;) {
+        items[i].edge.object = NULL;
         items[i].next = pool->free;
         pool->free = &items[i];
     }
@@ -80,6 +85,7 @@ void transfer_pool_give(struct transfer_pool *pool, struct transfer_bundle *bund
         struct transfer_item *item = bundle->first;
 
         ASSERT(bundle->count > 0);
+        ASSERT(item->edge.object == NULL);
         bundle->first = item->next;
         bundle->count--;
         item->next = pool->free;
@@ -157,6 +163,14 @@ static enum transport_error item_check(struct cap_table *from,
     return edge_travels(edge, item->moves, &item->edge);
 }
 
+/* No item has an object, and what `item_check` noted is no copy. */
+static void copies_forget(const struct transfer_bundle *bundle)
+{
+    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next) {
+        item->edge.object = NULL;
+    }
+}
+
 /* Ends the moves that were begun before `end`. */
 static void moves_undo(struct cap_table *from, const struct transfer_bundle *bundle,
                        const struct transfer_item *end)
@@ -168,27 +182,20 @@ static void moves_undo(struct cap_table *from, const struct transfer_bundle *bun
     }
 }
 
-enum transport_error transfer_begin(struct cap_table *from, const struct transfer_request *request,
-                                    struct transfer_bundle *bundle, uint32_t *refused)
+/* Lets what moves stop to resolve: all of it or none. */
+static enum transport_error moves_begin(struct cap_table *from,
+                                        const struct transfer_bundle *bundle, uint32_t *refused)
 {
-    struct transfer_item *item;
     uint32_t index = 0;
 
-    for (item = bundle->first; item != NULL; item = item->next, index++) {
-        enum transport_error error = item_check(from, request, index, item);
-
-        if (error != TRANSPORT_OK) {
-            *refused = index;
-            return error;
-        }
-    }
-    ASSERT(index == bundle->count);
-    index = 0;
-    for (item = bundle->first; item != NULL; item = item->next, index++) {
+    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next, index++) {
         struct hold_edge moving;
-        enum transport_error error =
-            item->moves ? cap_table_move_begin(from, item->from, &moving) : TRANSPORT_OK;
+        enum transport_error error = TRANSPORT_OK;
 
+        if (item->moves) {
+            item->edge.object = NULL;
+            error = cap_table_move_begin(from, item->from, &moving);
+        }
         if (error != TRANSPORT_OK) {
             moves_undo(from, bundle, item);
             *refused = index;
@@ -198,6 +205,27 @@ enum transport_error transfer_begin(struct cap_table *from, const struct transfe
     return TRANSPORT_OK;
 }
 
+enum transport_error transfer_begin(struct cap_table *from, const struct transfer_request *request,
+                                    struct transfer_bundle *bundle, uint32_t *refused)
+{
+    enum transport_error error = TRANSPORT_OK;
+    uint32_t index = 0;
+
+    for (struct transfer_item *item = bundle->first; error == TRANSPORT_OK && item != NULL;
+         item = item->next, index++) {
+        error = item_check(from, request, index, item);
+        *refused = index;
+    }
+    if (error == TRANSPORT_OK) {
+        ASSERT(index == bundle->count);
+        error = moves_begin(from, bundle, refused);
+    }
+    if (error != TRANSPORT_OK) {
+        copies_forget(bundle);
+    }
+    return error;
+}
+
 static void drop_add(struct transfer_drops *drops, const struct hold_edge *edge)
 {
     ASSERT(drops->count < LIMIT_TRANSFERS);
@@ -205,21 +233,24 @@ static void drop_add(struct transfer_drops *drops, const struct hold_edge *edge)
     drops->count++;
 }
 
-/* Takes what an item carries, with its references. False: it was revoked; they are in `drops`. */
-static bool item_arrives(struct cap_table *from, const struct transfer_item *item,
-                         struct hold_edge *edge, struct transfer_drops *drops)
+/* Takes what an item carries, with its references. False: it was revoked; if it was not buried,
+ * they are in `drops`. */
+static bool item_arrives(struct cap_table *from, struct transfer_item *item, struct hold_edge *edge,
+                         struct transfer_drops *drops)
 {
-    struct hold_edge left;
+    struct hold_edge left = item->edge;
 
     *edge = item->edge;
+    item->edge.object = NULL;
     if (item->moves) {
-        enum transport_error error;
-
         cap_table_move_commit(from, item->from, &left);
-        if (left.object == NULL) {
-            return false;
-        }
-        error = edge_travels(&left, true, edge);
+    }
+    if (left.object == NULL) {
+        return false;
+    }
+    if (item->moves) {
+        enum transport_error error = edge_travels(&left, true, edge);
+
         ASSERT(error == TRANSPORT_OK);
     }
     if (!hold_edge_is_alive(edge)) {
@@ -238,8 +269,7 @@ uint32_t transfer_commit(const struct transfer_ends *ends, const struct transfer
     uint32_t filled = 0;
 
     ASSERT(transfer_drops_fit(drops, bundle));
-    for (const struct transfer_item *item = bundle->first; item != NULL;
-         item = item->next, index++) {
+    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next, index++) {
         struct received_cap *record = &records[index];
         struct hold_edge edge;
 
@@ -262,13 +292,33 @@ void transfer_cancel(struct cap_table *from, const struct transfer_bundle *bundl
                      struct transfer_drops *drops)
 {
     ASSERT(transfer_drops_fit(drops, bundle));
-    for (const struct transfer_item *item = bundle->first; item != NULL; item = item->next) {
+    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next) {
         if (item->moves) {
             cap_table_move_cancel(from, item->from);
-        } else {
+        } else if (item->edge.object != NULL) {
             drop_add(drops, &item->edge);
+            item->edge.object = NULL;
         }
     }
+}
+
+bool transfer_bury_next(struct transfer_search *search, const struct grant_node *above,
+                        struct hold_edge *edge)
+{
+    while (search->count > 0) {
+        struct transfer_item *item = search->item;
+
+        search->item++;
+        search->count--;
+        if (item->edge.object != NULL && grant_is_below(item->edge.grant, above)) {
+            ASSERT(!item->moves);
+            *edge = item->edge;
+            item->edge.object = NULL;
+            item->edge.grant = NULL;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether an item behind `item` moves the same capability. */
@@ -299,9 +349,12 @@ unsigned transfer_check(const struct cap_table *from, const struct transfer_bund
     for (item = bundle->first; item != NULL; item = item->next) {
         const struct hold_edge *edge = &item->edge;
 
-        if (!item->moves && (edge->object == NULL || edge->mode != EDGE_MODE_NONE ||
-                             edge->grantable != 0 || edge->flags != 0)) {
+        if (!item->moves && (edge->mode != EDGE_MODE_NONE || edge->grantable != 0 ||
+                             edge->flags != 0 || (edge->object == NULL && edge->grant != NULL))) {
             return 2;
+        }
+        if (item->moves && edge->object != NULL) {
+            return 4;
         }
         if (item->moves && moved_again(item)) {
             return 3;

@@ -12,7 +12,8 @@
 /* One capability on its way. */
 struct transfer_item {
     struct transfer_item *next; /* of its bundle, or of the pool's free ones; NULL: the last */
-    struct hold_edge edge;      /* a copy: what arrives, with references of its own */
+    struct hold_edge edge;      /* a copy: what arrives, with references of its own; object NULL:
+                                   it moves, was buried, or is not on its way */
     struct cap_id from;         /* in the sender's table */
     struct answer_path path;    /* where the message points at it; RETURN only */
     bool moves;                 /* the edge is still in the sender's table, on the move */
@@ -71,8 +72,8 @@ MUST_USE enum transport_error transfer_begin(struct cap_table *from,
  * Commit: every capability of the bundle goes into slots that were reserved in `to`, with an origin
  * like *origin from the sender's id of it, and record[i] says what arrived as number i. One that
  * was revoked on its way arrives as no capability: record[i].cap is 0, its slot stays reserved, and
- * what it held goes to `drops` (which has room). Returns how many slots were filled. The items are
- * spent. `from` and `to` may be one table.
+ * what it still holds goes to `drops` (which has room). Returns how many slots were filled. The
+ * items are spent. `from` and `to` may be one table.
  */
 struct transfer_ends {
     struct cap_table *from;
@@ -82,8 +83,8 @@ uint32_t transfer_commit(const struct transfer_ends *ends, const struct transfer
                          const struct provenance *origin, struct received_cap *records,
                          struct transfer_drops *drops);
 
-/* Cancel: what moved is back under the id it had, what was copied goes to `drops`. The items are
- * spent. */
+/* Cancel: what moved is back under the id it had, what was copied and not buried goes to `drops`.
+ * The items are spent. */
 void transfer_cancel(struct cap_table *from, const struct transfer_bundle *bundle,
                      struct transfer_drops *drops);
 
@@ -93,6 +94,20 @@ MUST_USE static inline bool transfer_drops_fit(const struct transfer_drops *drop
 {
     return bundle->count <= LIMIT_TRANSFERS - drops->count;
 }
+
+/* Items of a sender that a revoke has not looked at yet. */
+struct transfer_search {
+    struct transfer_item *item; /* the next of an array */
+    uint32_t count;             /* so many are left */
+};
+
+/*
+ * For a revoke: goes on to the next copy on its way that came through `above`, whatever message it
+ * is of, and empties it: *edge is what was there, its references are the caller's to drop. It will
+ * arrive as no capability. False: none of those left was one. Up to search->count walks.
+ */
+MUST_USE bool transfer_bury_next(struct transfer_search *search, const struct grant_node *above,
+                                 struct hold_edge *edge);
 
 /* 0, or the number of the first broken invariant of transfer.c, of a bundle under way. */
 MUST_USE unsigned transfer_check(const struct cap_table *from,

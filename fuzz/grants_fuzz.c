@@ -207,6 +207,32 @@ static void move_drop(struct dice *dice)
     }
 }
 
+/* The copies beside messages that came through delegation `through` are taken, each once. */
+static void copies_sweep(unsigned through)
+{
+    struct transfer_search search = {.item = items, .count = ITEMS};
+    uint32_t expected = 0;
+    struct hold_edge edge;
+
+    for (unsigned i = 0; i < BUNDLES; i++) {
+        struct bundle *bundle = &model.bundle[i];
+
+        for (uint32_t j = 0; bundle->under_way && j < bundle->count; j++) {
+            const struct given *given = &model.given[bundle->carries[j]];
+
+            if (!bundle->moves[j] && !bundle->buried[j] && (given->through >> through & 1) != 0) {
+                bundle->buried[j] = true;
+                expected++;
+            }
+        }
+    }
+    while (transfer_bury_next(&search, model.delegation[through].node, &edge)) {
+        demand(expected-- > 0, "the sweep took a copy that was not delegated, or no copy");
+        edge_give(&edge);
+    }
+    demand(expected == 0, "the sweep left a copy beside a message");
+}
+
 /* A step of the sweep: what it finds comes from the delegation; at the end nothing of it is left.
  */
 static void move_sweep(struct dice *dice)
@@ -235,6 +261,7 @@ static void move_sweep(struct dice *dice)
     demand(!found, "the sweep found something behind the end");
     model.sweep_cursor = 0;
     if (++model.sweep_table == TABLES) {
+        copies_sweep(model.sweep);
         model.sweep = NOBODY;
     }
 }
@@ -405,6 +432,7 @@ static void bundle_begun(struct bundle *bundle)
         if (bundle->moves[i]) {
             given->place = MOVING;
         } else {
+            bundle->buried[i] = false;
             edge_take(&item->edge);
         }
     }

@@ -9,14 +9,15 @@
  * transfer_commit ends the id of each edge that moves, for ever, makes one edge of the receiver of
  * each that is alive and drops each that is not, and changes no other id of either table.
  * transfer_cancel gives every id that moved back its edge, changes no other, and every copy is
- * dropped once. Counts and invariants hold. Items of a pool are taken all or none, are in one chain
- * only, and come back.
+ * dropped once. transfer_bury_next takes the first copy below the delegation and nothing else,
+ * whether its message waits or not. Counts and invariants hold. Items of a pool are taken all or
+ * none, are in one chain only, and come back.
  *
  * bound: tables of 4 slots, 1 of them the window; bundles of up to 2; pools of 3; one delegation
  * cbmc: core/cap_table.c core/hold_edge.c core/transfer.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
- * prove: prove_pool prove_begin prove_commit prove_cancel
- * quick: prove_pool
+ * prove: prove_pool prove_begin prove_commit prove_cancel prove_bury
+ * quick: prove_pool prove_bury
  * twin: prove_pool | core/transfer.c
  *     | pool->free_count -= count;
  *     | ;
@@ -35,8 +36,17 @@
  * twin: prove_commit | core/transfer.c
  *     | error = edge_travels(&left, true, edge);
  *     | error = edge_travels(&left, true, &left);
+ * twin: prove_begin | core/transfer.c
+ *     | copies_forget(bundle);
+ *     | ;
  * twin: prove_cancel | core/transfer.c
  *     | drop_add(drops, &item->edge);
+ *     | ;
+ * twin: prove_bury | core/transfer.c
+ *     | grant_is_below(item->edge.grant, above)
+ *     | true
+ * twin: prove_bury | core/transfer.c
+ *     | item->edge.grant = NULL;
  *     | ;
  * twin: prove_cancel | core/cap_table.c
  *     | slot_moving(table, id)->name = id.raw;
@@ -58,6 +68,7 @@ void prove_pool(void);
 void prove_begin(void);
 void prove_commit(void);
 void prove_cancel(void);
+void prove_bury(void);
 
 static struct cap_table sender;
 static struct cap_table receiver;
@@ -144,9 +155,10 @@ static bool bundle_holds(void)
 
         if (item->moves
                 ? id_state(&sender, item->from) != ID_MOVING ||
-                      (edge.object != NULL && !may_pass(&edge, true))
-                : item->edge.object == NULL || item->edge.mode != 0 || item->edge.grantable != 0 ||
-                      item->edge.flags != 0 || !edge_is_sound(&item->edge)) {
+                      (edge.object != NULL && !may_pass(&edge, true)) || item->edge.object != NULL
+                : item->edge.mode != 0 || item->edge.grantable != 0 || item->edge.flags != 0 ||
+                      !edge_is_sound(&item->edge) ||
+                      (item->edge.object == NULL && item->edge.grant != NULL)) {
             return false;
         }
     }
@@ -270,6 +282,14 @@ static struct hold_edge passed(struct hold_edge edge)
     return edge;
 }
 
+/* Nothing of the bundle is a copy on its way any more. */
+static void spent_assert(void)
+{
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        __CPROVER_assert(items[i]->edge.object == NULL, "a spent item has no object");
+    }
+}
+
 /* All descriptors or none; each refusal for its reason, of the first that has one. */
 void prove_begin(void)
 {
@@ -306,6 +326,7 @@ void prove_begin(void)
     __CPROVER_assert(error == wanted, "its reason");
     slots_assert(&sender, &before);
     if (error != TRANSPORT_OK) {
+        spent_assert();
         __CPROVER_assert(refused == wanted_index, "its index");
         __CPROVER_assert(sender.moving == before.moving, "none is on the move");
         state_assert(&sender, &before, before.state);
@@ -319,6 +340,9 @@ void prove_begin(void)
     for (uint32_t i = 0; i < bundle.count; i++) {
         struct hold_edge edge = passed(source[i]);
 
+        if (descriptor[i].mode == TRANSFER_MOVE) {
+            edge.object = NULL; /* it is the table's still */
+        }
         __CPROVER_assert(items[i]->from.raw == descriptor[i].cap.raw &&
                              items[i]->moves == (descriptor[i].mode == TRANSFER_MOVE),
                          "as asked");
@@ -418,6 +442,7 @@ void prove_commit(void)
     sent = watch(&sender);
     received = watch(&receiver);
     filled = transfer_commit(&ends, &bundle, &origin, records, &drops);
+    spent_assert();
     arrivals_assert(&arrivals, records, filled);
     state_assert(&sender, &sent, is_moved(sent.id) ? ID_STALE : sent.state);
     __CPROVER_assert(!is_moved(sent.id) || cap_table_resolve(&sender, sent.id) == NULL,
@@ -435,22 +460,66 @@ void prove_commit(void)
 
 void prove_cancel(void)
 {
+    struct hold_edge copy[LIMIT_TRANSFERS] = {{0}};
     struct watched before;
     uint32_t moves;
     uint32_t count = 0;
 
     any_bundle();
+    for (uint32_t i = 0; i < bundle.count; i++) {
+        copy[i] = items[i]->edge;
+    }
     before = watch(&sender);
     moves = moves_count();
     transfer_cancel(&sender, &bundle, &drops);
     slots_assert(&sender, &before);
     __CPROVER_assert(sender.moving == before.moving - moves, "moves no more");
     state_assert(&sender, &before, is_moved(before.id) ? ID_HELD : before.state);
-    __CPROVER_assert(drops.count == bundle.count - moves, "each copy is dropped once");
+    spent_assert();
     for (uint32_t i = 0; i < bundle.count; i++) {
-        if (!items[i]->moves) {
-            __CPROVER_assert(edges_equal(&drops.edge[count], &items[i]->edge), "that copy");
+        if (copy[i].object != NULL) {
+            __CPROVER_assert(edges_equal(&drops.edge[count], &copy[i]), "that copy");
             count++;
         }
+    }
+    __CPROVER_assert(drops.count == count, "each copy that was not buried is dropped once");
+}
+
+/* Of any items, in bundles or not, the first copy below the delegation is emptied, and no other. */
+void prove_bury(void)
+{
+    static struct transfer_item item[POOL_ITEMS];
+    struct hold_edge before[POOL_ITEMS];
+    struct transfer_search search = {.item = item, .count = nondet_u32()};
+    struct hold_edge edge = {0};
+    uint32_t count = search.count;
+    uint32_t first = POOL_ITEMS;
+    bool found;
+
+    any_grants();
+    __CPROVER_assume(count <= POOL_ITEMS);
+    for (uint32_t i = 0; i < POOL_ITEMS; i++) {
+        item[i].edge = any_edge();
+        item[i].moves = nondet_bool();
+        __CPROVER_assume(!item[i].moves || item[i].edge.object == NULL);
+        before[i] = item[i].edge;
+        if (first == POOL_ITEMS && i < count && before[i].object != NULL &&
+            before[i].grant != NULL) {
+            first = i;
+        }
+    }
+    found = transfer_bury_next(&search, &any_node, &edge);
+    __CPROVER_assert(found == (first != POOL_ITEMS), "found if there is one");
+    __CPROVER_assert(search.count == (found ? count - first - 1 : 0), "so many are left");
+    __CPROVER_assert(search.item == item + (count - search.count), "the next one");
+    __CPROVER_assert(!found || edges_equal(&edge, &before[first]), "what was there");
+    for (uint32_t i = 0; i < POOL_ITEMS; i++) {
+        struct hold_edge wanted = before[i];
+
+        if (i == first) {
+            wanted.object = NULL;
+            wanted.grant = NULL;
+        }
+        __CPROVER_assert(edges_equal(&item[i].edge, &wanted), "no other is touched");
     }
 }

@@ -59,6 +59,7 @@ struct bundle {
     uint32_t count;
     unsigned carries[CARRIED]; /* given[] of each */
     bool moves[CARRIED];
+    bool buried[CARRIED]; /* copies that a sweep took */
 };
 
 extern struct model {

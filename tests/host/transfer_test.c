@@ -120,6 +120,22 @@ static enum transport_error begin(unsigned from, const struct transfer *descript
     return TRANSPORT_OK;
 }
 
+/* A revoke of `above` finds what is left of it beside messages. How many copies that were. */
+static unsigned copies_bury(const struct grant_node *above)
+{
+    struct transfer_search search = {.item = items, .count = ITEMS};
+    struct hold_edge edge;
+    unsigned found = 0;
+
+    while (transfer_bury_next(&search, above, &edge)) {
+        assert_true(grant_is_below(edge.grant, above));
+        thing_unref(&edge);
+        found++;
+    }
+    assert_int_equal(search.count, 0);
+    return found;
+}
+
 static uint32_t commit(unsigned from, unsigned to, struct transfer_bundle *bundle,
                        struct received_cap *records)
 {
@@ -376,6 +392,12 @@ static void test_revoked_on_its_way(void **state)
                 thing_unref(&edge);
             }
         }
+        if (swept == 1) {
+            assert_int_equal(copies_bury(&node), 1);
+            assert_int_equal(copies_bury(&node), 0);
+            assert_int_equal(things[1].references, 0); /* while the message still waits */
+            assert_int_equal(transfer_check(&table[0], &bundle), 0);
+        }
         assert_int_equal(commit(0, 1, &bundle, record), 0);
         assert_int_equal(record[0].cap.raw, 0);
         assert_int_equal(record[1].cap.raw, 0);
@@ -389,6 +411,100 @@ static void test_revoked_on_its_way(void **state)
         assert_int_equal(table[1].used, 0);
         assert_int_equal(table[1].reserved, 0);
     }
+}
+
+/* Of what is beside messages a revoke takes the copies below it, and nothing else. */
+static void test_copies_are_buried(void **state)
+{
+    struct grant_node node[2];
+    struct transfer descriptor[4];
+    struct transfer_bundle bundle[2];
+    struct received_cap record[4];
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(grant_delegate(&tree, NULL, &node[0]), TRANSPORT_OK);
+    assert_int_equal(grant_delegate(&tree, &node[0], &node[1]), TRANSPORT_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        descriptor[i] = (struct transfer){
+            .cap = put(0, i, EDGE_MODE_COPY, i == 0 ? NULL : &node[i / 2]), .mode = TRANSFER_COPY};
+    }
+    assert_int_equal(cap_table_reserve(&table[1], 4), TRANSPORT_OK);
+    assert_int_equal(begin(0, descriptor, 4, &bundle[0], &refused), TRANSPORT_OK);
+    assert_int_equal(begin(0, descriptor, 4, &bundle[1], &refused), TRANSPORT_OK);
+    assert_true(grant_revoke(&node[1]));
+    assert_int_equal(copies_bury(&node[1]), 4);
+    assert_int_equal(things[0].references, 3);
+    assert_int_equal(things[1].references, 3);
+    assert_int_equal(things[2].references, 1);
+    assert_int_equal(things[3].references, 1);
+    /* What was buried arrives as nothing, or comes back as nothing; the rest arrives or does. */
+    assert_int_equal(commit(0, 1, &bundle[0], record), 2);
+    assert_true(record[0].cap.raw != 0 && record[1].cap.raw != 0);
+    assert_true(record[2].cap.raw == 0 && record[3].cap.raw == 0);
+    assert_int_equal(transfer_check(&table[0], &bundle[1]), 0);
+    cancel(0, &bundle[1]);
+    assert_int_equal(pool.free_count, ITEMS);
+    assert_int_equal(things[0].references, 2);
+    assert_int_equal(things[1].references, 2);
+    assert_int_equal(things[2].references, 1);
+}
+
+/* What was refused, has moved or has come back is no copy on its way. */
+static void test_nothing_on_its_way_is_buried(void **state)
+{
+    struct grant_node node;
+    struct transfer descriptor[3];
+    struct transfer_bundle bundle;
+    struct received_cap record[3];
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(grant_delegate(&tree, NULL, &node), TRANSPORT_OK);
+    descriptor[0] =
+        (struct transfer){.cap = put(0, 0, EDGE_MODE_COPY, &node), .mode = TRANSFER_COPY};
+    descriptor[1] =
+        (struct transfer){.cap = put(0, 1, EDGE_MODE_COPY, &node), .mode = TRANSFER_MOVE};
+    descriptor[2] = descriptor[1]; /* moved twice, and then not at all */
+    assert_int_equal(begin(0, descriptor, 3, &bundle, &refused), TRANSPORT_STALE_CAP);
+    assert_int_equal(copies_bury(&node), 0);
+    descriptor[2].mode = 0;
+    assert_int_equal(begin(0, descriptor, 3, &bundle, &refused), TRANSPORT_BAD_FIELD);
+    assert_int_equal(copies_bury(&node), 0);
+    assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+    cancel(0, &bundle);
+    assert_int_equal(copies_bury(&node), 0);
+    assert_int_equal(cap_table_reserve(&table[1], 2), TRANSPORT_OK);
+    assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+    assert_int_equal(commit(0, 1, &bundle, record), 2);
+    assert_int_equal(copies_bury(&node), 0);
+    descriptor[0].cap = record[0].cap; /* both arrived with no right to go on */
+    assert_int_equal(begin(1, descriptor, 1, &bundle, &refused), TRANSPORT_NOT_GRANTABLE);
+    assert_int_equal(copies_bury(&node), 0);
+}
+
+/* transfer_check names what is broken. */
+static void test_check_names_the_invariant(void **state)
+{
+    struct transfer descriptor[2] = {
+        {.cap = put(0, 1, EDGE_MODE_COPY, NULL), .mode = TRANSFER_MOVE},
+        {.cap = put(0, 2, EDGE_MODE_COPY, NULL), .mode = TRANSFER_COPY}};
+    struct transfer_bundle bundle;
+    struct grant_node node;
+    uint32_t refused;
+
+    (void)state;
+    assert_int_equal(begin(0, descriptor, 2, &bundle, &refused), TRANSPORT_OK);
+    bundle.first->edge.object = &things[1];
+    assert_int_equal(transfer_check(&table[0], &bundle), 4);
+    bundle.first->edge.object = NULL;
+    bundle.first->next->edge.object = NULL;
+    assert_int_equal(transfer_check(&table[0], &bundle), 0);
+    bundle.first->next->edge.grant = &node;
+    assert_int_equal(transfer_check(&table[0], &bundle), 2);
+    bundle.first->next->edge.grant = NULL;
+    bundle.first->next->edge.object = &things[2];
+    cancel(0, &bundle);
 }
 
 /* The n-th page refused, for every n: a receiver that cannot reserve leaves all as it was.
@@ -481,7 +597,7 @@ static void census(void)
         for (const struct transfer_item *item = flight[i].bundle.first; item != NULL;
              item = item->next) {
             waiting++;
-            if (!item->moves) {
+            if (item->edge.object != NULL) {
                 found[(struct thing *)item->edge.object - things]++;
             }
         }
@@ -597,6 +713,9 @@ static void step_revoke(struct test_random *random)
             }
         }
     }
+    if (sweep) {
+        (void)copies_bury(&nodes[which]);
+    }
 }
 
 static void step_table(struct test_random *random)
@@ -668,6 +787,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_copy_beside_move, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_on_its_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_copies_are_buried, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_on_its_way_is_buried, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_check_names_the_invariant, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_conservation, setup, teardown),
