@@ -7,7 +7,10 @@
  * dropped. Dropping may end a session or close an endpoint, which takes locks, so what is to be
  * dropped is kept aside until no lock is held.
  *
- * Locks: the sender's process to begin and to cancel, both processes by pid to commit.
+ * A revoke searches the items themselves, thread by thread, whatever calls they are beside: which
+ * items are copies on their way changes under the process's lock alone.
+ *
+ * Locks: the sender's process to begin, to cancel and to bury, both processes by pid to commit.
  */
 #include "kernel/ipc/passing.h"
 
@@ -109,6 +112,48 @@ uint32_t passing_commit(const struct passing *passing, const struct transfer_bun
     filled = transfer_commit(&ends, bundle, &origin, records, drops);
     pair_unlock(passing->from, passing->to);
     return filled;
+}
+
+/* The thread of the lowest slot from `slot` on that is not retired; NULL: there is none. A retired
+ * thread has no call, so no copy either. Process lock held. */
+static struct thread *thread_from(const struct process *process, unsigned slot)
+{
+    struct thread *lowest = NULL;
+
+    for (struct list_node *node = list_first(&process->threads); node != NULL;
+         node = list_next(&process->threads, node)) {
+        struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
+
+        if (thread->slot >= slot && (lowest == NULL || thread->slot < lowest->slot)) {
+            lowest = thread;
+        }
+    }
+    return lowest;
+}
+
+bool passing_bury_next(struct process *process, struct passing_search *search,
+                       const struct grant_node *above, struct hold_edge *edge)
+{
+    struct thread *thread;
+
+    edge->object = NULL;
+    spinlock_lock(&process->lock);
+    thread = thread_from(process, search->slot);
+    if (thread != NULL) {
+        uint32_t begin = thread->slot == search->slot ? search->item : 0;
+        struct transfer_item *items = arch_frame_pointer(thread->transfer_frame);
+        struct transfer_search left = {&items[begin], LIMIT_TRANSFERS_WAITING - begin};
+
+        search->slot = thread->slot;
+        if (transfer_bury_next(&left, above, edge)) {
+            search->item = LIMIT_TRANSFERS_WAITING - left.count;
+        } else {
+            search->slot++;
+            search->item = 0;
+        }
+    }
+    spinlock_unlock(&process->lock);
+    return thread != NULL;
 }
 
 void passing_drop(struct transfer_drops *drops)

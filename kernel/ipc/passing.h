@@ -35,6 +35,22 @@ struct passing {
 uint32_t passing_commit(const struct passing *passing, const struct transfer_bundle *bundle,
                         struct received_cap *records, struct transfer_drops *drops);
 
+/* How far a revoke has looked for copies beside the waiting calls of a process's threads. Zeroed:
+ * at the beginning. */
+struct passing_search {
+    unsigned slot; /* of the thread that is next */
+    uint32_t item; /* of it */
+};
+
+/*
+ * One stretch of that: empties the next copy below `above` (transfer_bury_next), of one thread at
+ * most; *edge is what was there, for edge_drop, its object NULL if there was none. False: no thread
+ * is left to look at. A thread that is started meanwhile has no copy of what is dead. No lock is
+ * held.
+ */
+MUST_USE bool passing_bury_next(struct process *process, struct passing_search *search,
+                                const struct grant_node *above, struct hold_edge *edge);
+
 /* Drops what arrived nowhere. No lock is held. */
 void passing_drop(struct transfer_drops *drops);
 

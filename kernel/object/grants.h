@@ -3,12 +3,14 @@
 #ifndef KERNEL_OBJECT_GRANTS_H
 #define KERNEL_OBJECT_GRANTS_H
 
+#include "kernel/ipc/passing.h"
 #include "kernel/sched/process.h"
 
 enum revocation_phase {
     REVOCATION_GRACE,
     REVOCATION_USES,
-    REVOCATION_TABLES,
+    REVOCATION_TABLES, /* of `at`, */
+    REVOCATION_CALLS,  /* and what is beside its calls; back to TABLES of the next */
     REVOCATION_DONE,
 };
 
@@ -20,8 +22,9 @@ struct revocation {
     unsigned priority; /* of whoever asked */
     bool asked;        /* GRACE: the other CPUs have been interrupted */
     struct revoke_step step;
-    struct process *at; /* TABLES: being searched, referenced */
-    uint32_t slot;      /* of it, next */
+    struct process *at; /* TABLES, CALLS: being searched, referenced */
+    uint32_t slot;      /* TABLES: of it, next */
+    struct passing_search calls;
     uint32_t edges;
 };
 

@@ -12,8 +12,11 @@
  *            that goes on later it is published by now: with its grant, at its object. Nothing new
  *            can come.
  *   USES     the object ends its uses (object_type.revoke): calls that are queued or in flight,
- * waits, mappings, timers. TABLES   every process's table is searched, the edges below are emptied
- * (cap_table_bury_next): what they pinned is free. Their slots are the holders' to release.
+ *            waits, mappings, timers.
+ *   TABLES   every process's table is searched, the edges below are emptied (cap_table_bury_next):
+ *            what they pinned is free. Their slots are the holders' to release.
+ *   CALLS    and the copies beside the calls of its threads that wait (passing_bury_next): a call
+ *            to somebody who never takes it would else keep what was revoked.
  *
  * An edge that is on its way while this happens - in a spawn's plan, beside a message - is not in a
  * table. Whoever puts it into one checks that it is alive under that table's lock; so either the
@@ -38,7 +41,8 @@
 #include "kernel/sched/process.h"
 
 enum {
-    BURY_STEPS = 32, /* slots looked at for one edge: up to 110 instructions each, at full depth */
+    BURY_STEPS = 32, /* slots looked at for one edge: up to 110 instructions each, at full depth;
+                        LIMIT_TRANSFERS_WAITING items in one step */
     BURY_EDGES = 2,  /* edges emptied in one step: the last of an endpoint's owners closes it */
 };
 
@@ -101,6 +105,23 @@ static bool table_search(struct revocation *revocation)
     return true;
 }
 
+/* One stretch of what is beside the calls of `at`; true: there is more of it. */
+static bool calls_search(struct revocation *revocation)
+{
+    for (unsigned i = 0; i < BURY_EDGES; i++) {
+        struct hold_edge edge;
+        bool more =
+            passing_bury_next(revocation->at, &revocation->calls, revocation->step.above, &edge);
+
+        if (edge.object == NULL) {
+            return more;
+        }
+        edge_drop(&edge);
+        revocation->edges++;
+    }
+    return true;
+}
+
 static struct delegation *delegation_of(struct revocation *revocation)
 {
     return CONTAINER_OF(revocation, struct delegation, revocation);
@@ -142,8 +163,15 @@ static bool revocation_step(struct job *job)
         return true;
     case REVOCATION_TABLES:
         if (revocation->at == NULL) {
-            revocation->phase++;
+            revocation->phase = REVOCATION_DONE;
         } else if (!table_search(revocation)) {
+            revocation->phase = REVOCATION_CALLS;
+            revocation->calls = (struct passing_search){.slot = 0};
+        }
+        return true;
+    case REVOCATION_CALLS:
+        if (!calls_search(revocation)) {
+            revocation->phase = REVOCATION_TABLES;
             revocation->at = process_next(revocation->at);
             revocation->slot = 0;
         }

@@ -7,7 +7,8 @@
  *   share   makes an object and a `reader`, which may map it to read through one edge and to write
  *           through another
  *   family  makes a `middle`, which makes a `leaf` and dies while the leaf waits in a call
- *   lender  delegates an object to a `victim`, which maps it, and revokes it (A5)
+ *   lender  delegates an object to a `victim`, which maps it and puts copies beside calls that
+ *           nobody takes, and revokes it (A5)
  *
  * Invariants and criteria: docs/authority-accounting-transfer.md, A2, A3, A5, S2, S3.
  */
@@ -24,6 +25,7 @@ enum {
     BINARY_KIN = 1,
     PAGES = 20, /* more than one step of a change or of a revocation */
     LEAF_FRAMES = 100,
+    PARKED_CALLS = (LIMIT_TRANSFERS_WAITING + LIMIT_TRANSFERS - 1) / LIMIT_TRANSFERS,
     LETTER_FROM_PARENT = 0x41,
     LETTER_FROM_CHILD = 0x42,
 };
@@ -281,7 +283,7 @@ static int leaf(struct check *check)
 /* ---- lender ---------------------------------------------------------------------------------- */
 
 /* What was lent is paid for no longer once its owner lets go of it, while the victim that it was
- * taken back from lives on with the region it had mapped. */
+ * taken back from lives on with the region it had mapped, and with its calls. */
 static void lent_comes_back(struct check *check, struct memory_object object,
                             struct rt_delegated lent, struct memory_range range)
 {
@@ -326,25 +328,79 @@ static int lender(struct check *check)
         struct process_grant grants[] = {
             grant(check, "console"),
             grant(check, "virtual-memory"),
-            {.name = giving_text("lent"), .cap = lent.cap, .facet = MANIFEST_FACET_ALL},
+            grant(check, "endpoint-factory"),
+            giving_grant("lent", lent.cap),
             {.name = giving_text("gate"), .facet = MANIFEST_FACET_ALL},
         };
+        struct manifest_quotas quotas = check_quotas();
 
-        CHECK_EQUAL(check, endpoint_client_mint(check->rt, gate, &session, &grants[3].cap),
+        CHECK_EQUAL(check, endpoint_client_mint(check->rt, gate, &session, &grants[4].cap),
                     TRANSPORT_OK);
-        victim = child_start(check, "victim", grants, ARRAY_COUNT(grants), check_quotas());
+        quotas.slots = 16;
+        quotas.endpoint_queue = 2 * PARKED_CALLS;
+        quotas.outstanding_calls = 2 * PARKED_CALLS;
+        victim = child_start(check, "victim", grants, ARRAY_COUNT(grants), quotas);
     }
     request = rt_receive(&check->rt->ring, gate.cap, inbox);
     CHECK(check, request.status >= 0);
     CHECK_EQUAL(check, bytes[0], LETTER_FROM_CHILD); /* it has mapped and written */
-    CHECK(check, rt_revoke(&check->rt->ring, lent.handle, &receipt, &refusal) >= 0);
+    /* This one's own edge, the victim's, and each copy that it put beside a call. */
+    CHECK_EQUAL(check, rt_revoke(&check->rt->ring, lent.handle, &receipt, &refusal),
+                2 + LIMIT_TRANSFERS_WAITING);
     CHECK_EQUAL(check, receipt.mappings, PAGES);
-    bytes[0] = LETTER_FROM_PARENT; /* the lender's own mapping stands */
+    CHECK_EQUAL(check, receipt.calls, 0); /* they are calls of the victim's to its own endpoint */
+    bytes[0] = LETTER_FROM_PARENT;        /* the lender's own mapping stands */
     CHECK_EQUAL(check, bytes[0], LETTER_FROM_PARENT);
     lent_comes_back(check, object, lent, range);
     CHECK_EQUAL(check, rt_release(&check->rt->ring, gate.cap), TRANSPORT_OK);
     child_ends(check, victim, PROCESS_EXIT_KIND_FAULTED);
     return check_end(check);
+}
+
+/* A CALL through `client` with `count` copies of `cap`. */
+static struct sqe copies_entry(struct check *check, struct cap_id client, struct cap_id cap,
+                               uint32_t count)
+{
+    const struct transfer copy = {.cap = cap, .mode = TRANSFER_COPY};
+    struct rt_buffer message =
+        rt_buffer_alloc(&check->rt->ring, LIMIT_TRANSFERS * (uint32_t)sizeof(copy));
+
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(message.bytes + i * sizeof(copy), &copy, sizeof(copy));
+    }
+    return rt_call_entry(&(struct rt_call){.cap = client,
+                                           .interface_id = NULL_OBJECT_INTERFACE_ID,
+                                           .message = message.bytes,
+                                           .transfers = (uint8_t)count});
+}
+
+/* As many copies of what was lent as may be beside waiting calls, which go to an endpoint of this
+ * process's own and are never taken. */
+static void copies_park(struct check *check, struct memory_object lent)
+{
+    struct endpoint_factory factory = {.cap = check_held(check, "endpoint-factory")};
+    struct manifest_export limits = {.message_bytes = LIMIT_PAGE_BYTES,
+                                     .capabilities = LIMIT_TRANSFERS,
+                                     .queue_length = PARKED_CALLS};
+    struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                       .facet = MANIFEST_FACET_ALL,
+                                       .mode = AUTHORITY_TRANSFER_MODE_COPY};
+    struct endpoint_owner owner;
+    struct cap_id client;
+    struct sqe entry;
+    uint32_t count;
+
+    CHECK_EQUAL(check, endpoint_client_create(check->rt, factory, &limits, &owner), TRANSPORT_OK);
+    CHECK_EQUAL(check, endpoint_client_mint(check->rt, owner, &session, &client), TRANSPORT_OK);
+    for (uint32_t left = LIMIT_TRANSFERS_WAITING; left > 0; left -= count) {
+        count = left < LIMIT_TRANSFERS ? left : LIMIT_TRANSFERS;
+        entry = copies_entry(check, client, lent.cap, count);
+        (void)check_submit(check, &check->rt->ring, &entry);
+        CHECK_EQUAL(check, rt_ring_enter(&check->rt->ring, 0, 0), TRANSPORT_OK);
+    }
+    /* None of them was refused: there is not one item left. */
+    entry = copies_entry(check, client, lent.cap, 1);
+    CHECK_EQUAL(check, check_done(check, &check->rt->ring, &entry).result, TRANSPORT_LIMIT);
 }
 
 /* Goes on when the lender has revoked, and touches what it had mapped. */
@@ -358,6 +414,7 @@ static int victim(struct check *check)
     volatile uint8_t *bytes = map(check, lent, MEMORY_PROTECTION_READ_WRITE, &range);
 
     bytes[0] = LETTER_FROM_CHILD;
+    copies_park(check, lent);
     (void)pass_gate(check);
     CHECK_EQUAL(check, memory_client_query(check->rt, memory, range.address, &seen), TRANSPORT_OK);
     CHECK(check, seen.shared && !seen.committed);
