@@ -188,17 +188,23 @@ static void test_quota_and_memory(void **state)
     teardown();
 }
 
+/* One in which every field says something. */
+static struct hold_edge whole_edge(void)
+{
+    return (struct hold_edge){.object = &object,
+                              .interface_id = 7,
+                              .facet = 5,
+                              .badge = 9,
+                              .mode = EDGE_MODE_COPY,
+                              .grantable = 1,
+                              .flags = EDGE_CLOSE_ON_SPAWN};
+}
+
 /* The short way of DUP and RELEASE: the same edge under another id, quota and pages that are there
  * permitting; and out again, with the id stale. */
 static void test_duplicate_and_vacate(void **state)
 {
-    struct hold_edge edge = {.object = &object,
-                             .interface_id = 7,
-                             .facet = 5,
-                             .badge = 9,
-                             .mode = EDGE_MODE_COPY,
-                             .grantable = 1,
-                             .flags = EDGE_CLOSE_ON_SPAWN};
+    struct hold_edge edge = whole_edge();
     const struct hold_edge *copy;
     struct provenance *origin = NULL;
     struct cap_slot *source;
@@ -241,13 +247,7 @@ static void test_duplicate_and_vacate(void **state)
 /* An object answers with itself: the same edge, without the right to pass it on. */
 static void test_repeat(void **state)
 {
-    struct hold_edge edge = {.object = &object,
-                             .interface_id = 7,
-                             .facet = 5,
-                             .badge = 9,
-                             .mode = EDGE_MODE_COPY,
-                             .grantable = 1,
-                             .flags = EDGE_CLOSE_ON_SPAWN};
+    struct hold_edge edge = whole_edge();
     const struct hold_edge *found;
     struct provenance *origin = NULL;
     struct cap_slot *source;

@@ -4,9 +4,8 @@
  * code as on hardware, over present, user, write and no-execute bits that are data. What needs
  * translation buffers or an exact order of CPUs is in the other mem_*_test.c.
  */
-#include "tests/host/support.h"
+#include "tests/host/host_cpu.h"
 
-#include "kernel/arch/host/machine.h"
 #include "kernel/mem/frames.h"
 #include "kernel/mem/shootdown.h"
 #include "kernel/mem/user_access.h"
@@ -34,21 +33,9 @@ static int machine_make(void **state)
 {
     static struct boot_info info;
     const struct boot_range range = {FIRST, MEMORY_BYTES - FIRST, BOOT_RANGE_USABLE};
-    struct cpu *cpu;
 
     (void)state;
-    machine.options = (struct host_options){.cpus = 1,
-                                            .seed = 1,
-                                            .memory_bytes = MEMORY_BYTES,
-                                            .steps_max = UINT64_MAX,
-                                            .switch_percent = 1};
-    machine.random = 1;
-    host_memory_init();
-    cpu = cpu_create(0);
-    cpu->online = true;
-    cpu->arch.state = HOST_CPU_RUNNING;
-    machine.current = cpu;
-    machine.count = 1;
+    (void)host_cpu_alone(MEMORY_BYTES);
     boot_info_init(&info, BOOT_SOURCE_HOST);
     assert_int_equal(boot_info_add_range(&info, &range), BOOT_OK);
     assert_int_equal(boot_info_add_module(&info, FIRST, 1), BOOT_OK);

@@ -3,9 +3,8 @@
  * What follows from submissions that are malformed: each gets its completion and its error, and
  * whoever goes on with them loses the rest of its turn after each.
  */
-#include "tests/host/support.h"
+#include "tests/host/host_cpu.h"
 
-#include "kernel/arch/host/machine.h"
 #include "kernel/dispatch/submission.h"
 #include "tests/host/ring_memory.h"
 
@@ -21,19 +20,8 @@ static struct cpu *cpu;
 static int machine_make(void **state)
 {
     (void)state;
-    machine.options = (struct host_options){.cpus = 1,
-                                            .seed = 1,
-                                            .memory_bytes = MEMORY_BYTES,
-                                            .steps_max = UINT64_MAX,
-                                            .switch_percent = 1};
-    machine.random = 1;
+    cpu = host_cpu_alone(MEMORY_BYTES);
     machine.console = 2; /* where the report of offences goes */
-    host_memory_init();
-    cpu = cpu_create(0);
-    cpu->online = true;
-    cpu->arch.state = HOST_CPU_RUNNING;
-    machine.current = cpu;
-    machine.count = 1;
     memcpy(process.name, "offender", sizeof("offender"));
     ring_start();
     thread.process = &process;

@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 #include "user/lib/facet.h"
+#include "user/lib/scheduling.h"
 
 static void grants_set(struct client *client, struct process_spawn_request_builder builder,
                        const struct process_request *request)
@@ -41,15 +42,6 @@ static void quotas_set(struct authority_quotas_builder builder,
     authority_quotas_set_cpu_permille(builder, quotas->cpu_permille);
 }
 
-static void scheduling_set(struct scheduling_parameters_builder builder,
-                           const struct manifest_scheduling *scheduling)
-{
-    scheduling_parameters_set_priority(builder, scheduling->priority);
-    scheduling_parameters_set_budget_ns(builder, scheduling->budget_ns);
-    scheduling_parameters_set_period_ns(builder, scheduling->period_ns);
-    scheduling_parameters_set_cpu_mask(builder, scheduling->cpu_mask);
-}
-
 static void request_set(struct client *client, const struct process_request *request)
 {
     struct process_spawn_request_builder builder =
@@ -76,7 +68,7 @@ static void request_set(struct client *client, const struct process_request *req
     process_spawn_request_set_restart_count(builder, request->restart_count);
     process_spawn_request_set_inherit_descriptors(builder, request->inherits_descriptors);
     quotas_set(process_spawn_request_init_quotas(builder), &request->quotas);
-    scheduling_set(process_spawn_request_init_scheduling(builder), &request->scheduling);
+    scheduling_client_set(process_spawn_request_init_scheduling(builder), &request->scheduling);
 }
 
 int32_t process_client_spawn(struct rt *rt, struct process_spawner spawner,

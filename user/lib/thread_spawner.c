@@ -3,16 +3,8 @@
 #include "user/lib/thread_spawner.h"
 
 #include "core/string.h"
+#include "user/lib/scheduling.h"
 #include "user/rt/tls.h"
-
-static void scheduling_set(struct scheduling_parameters_builder builder,
-                           const struct manifest_scheduling *scheduling)
-{
-    scheduling_parameters_set_priority(builder, scheduling->priority);
-    scheduling_parameters_set_budget_ns(builder, scheduling->budget_ns);
-    scheduling_parameters_set_period_ns(builder, scheduling->period_ns);
-    scheduling_parameters_set_cpu_mask(builder, scheduling->cpu_mask);
-}
 
 static void request_set(const struct rt *rt, struct thread_request_builder request,
                         const struct thread_make *make)
@@ -36,7 +28,7 @@ static void request_set(const struct rt *rt, struct thread_request_builder reque
         thread_request_set_name(request, make->name);
     }
     if (make->scheduling != NULL) {
-        scheduling_set(thread_request_init_scheduling(request), make->scheduling);
+        scheduling_client_set(thread_request_init_scheduling(request), make->scheduling);
     }
 }
 
@@ -143,9 +135,9 @@ int32_t thread_client_schedule(struct rt *rt, struct thread_handle handle,
     struct client client;
 
     client_open(&client, rt, handle.cap, CLIENT_ROOM_SMALL);
-    scheduling_set(thread_handle_set_scheduling_params_init_parameters(
-                       thread_handle_set_scheduling_request(&client.call)),
-                   scheduling);
+    scheduling_client_set(thread_handle_set_scheduling_params_init_parameters(
+                              thread_handle_set_scheduling_request(&client.call)),
+                          scheduling);
     (void)thread_handle_set_scheduling_invoke(&client.call);
     return client_close(&client);
 }
