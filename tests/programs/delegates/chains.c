@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Delegations through processes, one behind the other, revoked at the first. */
-#include "tests/programs/delegates/delegates.h"
 #include "core/string.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/delegates/delegates.h"
 #include "tests/programs/support/gate.h"
 #include "user/rt/cap.h"
 

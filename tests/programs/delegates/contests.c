@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Two at one thing: processes that give each other edges, threads on one table. */
-#include "tests/programs/delegates/delegates.h"
 #include "abi/atomic.h"
 #include "schema/generated/null.capnp.h"
-#include "user/lib/thread_spawner.h"
+#include "tests/programs/delegates/delegates.h"
+#include "tests/programs/support/rounds.h"
 #include "user/rt/cap.h"
 
 enum {
@@ -84,16 +84,7 @@ void crossing(struct check *check)
 
 /* ---- races ----------------------------------------------------------------------------------- */
 
-/* What the two threads share. A round: the first delegates and sets `cap`, the other uses it until
- * the first, having revoked, sets `dead`; then the other sets `done`. All atomic. */
-static struct {
-    uint64_t cap;
-    uint64_t round;
-    uint64_t dead;
-    uint64_t done;
-    uint64_t failed;
-    struct rt_thread_start begin;
-} race;
+static struct rounds race;
 
 /* Whether `status` of a use that began when the round was `dead_before` may be. */
 static bool race_status(int32_t status, bool dead_before)
@@ -143,9 +134,7 @@ static int racer(struct rt *rt, void *argument)
         struct cap_id cap;
         unsigned turn = 0;
 
-        while (atomic_load_acquire_u64(&race.round) < round) {
-            rt_sleep(rt, 1000);
-        }
+        wait_until(rt, &race.round, round);
         cap.raw = atomic_load_acquire_u64(&race.cap);
         while (atomic_load_acquire_u64(&race.dead) < round || turn % 8 != 0) {
             if (!race_use(rt, cap, turn++)) {
@@ -159,28 +148,7 @@ static int racer(struct rt *rt, void *argument)
 
 void races(struct check *check)
 {
-    struct rt_ring *ring = &check->rt->ring;
-    struct thread_spawner threads = {check_held(check, "thread-spawner")};
+    const struct rounds_plan plan = {.other = racer, .count = RACES, .step = 7, .below = 64};
 
-    race.begin = (struct rt_thread_start){.function = racer};
-    CHECK_EQUAL(check, thread_client_spawn(check->rt, threads, &race.begin), TRANSPORT_OK);
-    for (uint64_t round = 1; round <= RACES; round++) {
-        struct rt_delegated made;
-
-        CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
-                    TRANSPORT_OK);
-        atomic_store_release_u64(&race.cap, made.cap.raw);
-        atomic_store_release_u64(&race.round, round);
-        for (uint64_t i = 0; i < round * 7 % 64; i++) {
-            CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_OK);
-        }
-        CHECK(check, rt_revoke(ring, made.handle, NULL, NULL) >= 1);
-        atomic_store_release_u64(&race.dead, round);
-        while (atomic_load_acquire_u64(&race.done) < round) {
-            rt_sleep(check->rt, 1000);
-        }
-        giving_release(check, made.cap);
-        giving_release(check, made.handle);
-    }
-    CHECK_EQUAL(check, race.failed, 0);
+    rounds_revoked(check, &race, &plan);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a child inherits of its parent's descriptors. */
-#include "tests/programs/delegates/delegates.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/delegates/delegates.h"
 #include "user/lib/capability.h"
 #include "user/rt/cap.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is under way when it is revoked. */
-#include "tests/programs/delegates/delegates.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/delegates/delegates.h"
 #include "tests/programs/support/gate.h"
 #include "user/rt/cap.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Each cause of a fault, each action, and a fault between ordinary calls. */
-#include "tests/programs/faults/faults.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/faults/faults.h"
 #include "user/lib/thread_spawner.h"
 
 void handler_ends(struct check *check)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A child whose faults are mended: its other thread puts memory where the first found none. */
-#include "tests/programs/faults/faults.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/faults/faults.h"
 #include "user/lib/memory.h"
 #include "user/lib/server.h"
 #include "user/lib/thread_spawner.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What cannot be named as a fault endpoint. */
-#include "tests/programs/faults/faults.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
+#include "tests/programs/faults/faults.h"
 
 static int32_t refused(struct check *check, struct cap_id told)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Chains that hold: on kernel objects, on a server, and their order. */
-#include "tests/programs/pipeline/pipeline.h"
 #include "core/string.h"
 #include "schema/generated/endpoint.capnp.h"
+#include "tests/programs/pipeline/pipeline.h"
 #include "user/lib/facet.h"
 
 enum {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Chains of four against a server in a thread of its own. */
-#include "tests/programs/pipeline/pipeline.h"
 #include "abi/atomic.h"
 #include "core/string.h"
+#include "tests/programs/pipeline/pipeline.h"
 #include "user/lib/thread_spawner.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ids, buffers and answer slots that a promised call may not have. */
-#include "tests/programs/pipeline/pipeline.h"
 #include "core/string.h"
+#include "tests/programs/pipeline/pipeline.h"
 
 /* Ids that name nothing, are in use, or stand for the call itself. */
 void ids_refused(struct bench *bench)

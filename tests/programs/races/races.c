@@ -22,8 +22,6 @@
  */
 #include "tests/programs/races/races.h"
 
-#include "abi/atomic.h"
-
 enum {
     BINARY_OWN = 1,
 };
@@ -47,21 +45,6 @@ int32_t race_spawn(struct rt *rt, struct cap_id spawner, const char *name, uint3
                                             .scheduling = {.cpu_mask = UINT64_MAX}};
 
     return process_client_spawn(rt, (struct process_spawner){spawner}, &request, handle);
-}
-
-void thread_start(struct check *check, struct rt_thread_start *begin, rt_thread_function function)
-{
-    struct thread_spawner threads = {check_held(check, "thread-spawner")};
-
-    *begin = (struct rt_thread_start){.function = function};
-    CHECK_EQUAL(check, thread_client_spawn(check->rt, threads, begin), TRANSPORT_OK);
-}
-
-void wait_until(struct rt *rt, const uint64_t *word, uint64_t value)
-{
-    while (atomic_load_acquire_u64(word) < value) {
-        rt_sleep(rt, 1000);
-    }
 }
 
 int main(struct rt *rt)

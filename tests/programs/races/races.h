@@ -4,7 +4,7 @@
 #define TESTS_PROGRAMS_RACES_H
 
 #include "tests/programs/support/giving.h"
-#include "user/lib/thread_spawner.h"
+#include "tests/programs/support/rounds.h"
 
 enum {
     RACE_FRAMES = 160, /* of a process of size 1 */
@@ -14,12 +14,6 @@ enum {
 int32_t race_spawn(struct rt *rt, struct cap_id spawner, const char *name, uint32_t size,
                    const struct process_grant *grants, uint32_t count,
                    struct process_handle *handle);
-
-/* Starts a thread, which `begin` is lent to. */
-void thread_start(struct check *check, struct rt_thread_start *begin, rt_thread_function function);
-
-/* Sleeps until the word is at least so much. */
-void wait_until(struct rt *rt, const uint64_t *word, uint64_t value);
 
 void takers(struct check *check); /* revocations.c */
 void taker(struct check *check);

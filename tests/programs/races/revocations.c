@@ -117,16 +117,8 @@ void taker(struct check *check)
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
-/* A round: the first thread delegates and sets `cap`; the other makes edges of it and keeps them
- * until the first, having revoked, sets `dead`; then all must be dead. All atomic. */
-static struct {
-    uint64_t cap;
-    uint64_t round;
-    uint64_t dead;
-    uint64_t done;
-    uint64_t failed;
-    struct rt_thread_start begin;
-} source;
+/* The other thread makes edges of the source and keeps them until it is dead; then all must be. */
+static struct rounds source;
 
 /* One new edge of `from`, and the handle that came with it (raw 0: none). */
 static int32_t source_edge(struct rt *rt, struct cap_id from, unsigned turn,
@@ -177,26 +169,10 @@ static int source_thread(struct rt *rt, void *argument)
 
 void sources(struct check *check)
 {
-    struct rt_ring *ring = &check->rt->ring;
+    const struct rounds_plan plan = {
+        .other = source_thread, .count = SOURCES, .step = 1, .below = 8};
 
-    thread_start(check, &source.begin, source_thread);
-    for (uint64_t round = 1; round <= SOURCES; round++) {
-        struct rt_delegated made;
-
-        CHECK_EQUAL(check, rt_delegate(ring, check_held(check, "null"), RT_FACET_SAME, &made, NULL),
-                    TRANSPORT_OK);
-        atomic_store_release_u64(&source.cap, made.cap.raw);
-        atomic_store_release_u64(&source.round, round);
-        for (uint64_t i = 0; i < round % 8; i++) {
-            CHECK_EQUAL(check, giving_call(check->rt, made.cap, 0), TRANSPORT_OK);
-        }
-        CHECK(check, rt_revoke(ring, made.handle, NULL, NULL) >= 1);
-        atomic_store_release_u64(&source.dead, round);
-        wait_until(check->rt, &source.done, round);
-        giving_release(check, made.cap);
-        giving_release(check, made.handle);
-    }
-    CHECK_EQUAL(check, source.failed, 0);
+    rounds_revoked(check, &source, &plan);
 }
 
 /* ---- crowd ----------------------------------------------------------------------------------- */
