@@ -11,6 +11,7 @@
  *   model_endpoint.c  what waits at endpoints
  *   model_answer.c    answers that are kept, and what was promised from them; CANCEL
  *   model_park.c      words and who waits at them
+ *   model_fault.c     threads that are stopped, and what their handlers say
  *   model_memory.c    slices of memory objects; what address spaces show
  *   model_wire.c      the form of a submission
  */
@@ -112,6 +113,7 @@ void model_intend(uint64_t submission, uint64_t pid, uint64_t thread,
         model_disagree("submission %llu is named twice", (unsigned long long)submission);
         return;
     }
+    model_fault_runs(thread);
     *found = (struct model_submission){.state = MODEL_INTENDED,
                                        .pid = pid,
                                        .thread = thread,
@@ -199,7 +201,7 @@ void model_taken(uint64_t pid, uint64_t thread, const struct sqe *sqe, uint64_t 
     }
 }
 
-static void under_way_remove(uint64_t name)
+void model_under_way_remove(uint64_t name)
 {
     for (uint32_t i = 0; i < model_open.count; i++) {
         if (model_open.name[i] == name) {
@@ -231,7 +233,7 @@ void model_completed(const struct model_actor *actor, uint64_t thread, const str
         found->told_closed = head->kind == ENDPOINT_MESSAGE_CLOSED;
     }
     model_verdict(actor, cqe->user_data, found, cqe);
-    under_way_remove(cqe->user_data);
+    model_under_way_remove(cqe->user_data);
     found->state = MODEL_DONE;
     found->ended = model_now;
     found->result = cqe->result;
@@ -268,7 +270,8 @@ uint32_t model_under_way(uint64_t thread, uint64_t *names, uint32_t room)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < model_open.count && count < room; i++) {
-        if (submissions[model_open.name[i]].thread == thread) {
+        if (submissions[model_open.name[i]].thread == thread &&
+            !submissions[model_open.name[i]].fault) {
             names[count++] = model_open.name[i];
         }
     }

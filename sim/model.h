@@ -56,6 +56,7 @@ enum model_ask {
     MODEL_ASK_RUN,      /* the same, its frames one run; much later perhaps */
     MODEL_ASK_SLICE,    /* `bytes` from `offset` on of what the edge is for */
     MODEL_ASK_CHANGE,   /* nothing: `change` of this process's address space */
+    MODEL_ASK_DECIDE,   /* nothing: RETURN to a fault's call, with `action` */
     MODEL_ASK_WAIT,     /* nothing, perhaps much later */
 };
 
@@ -90,6 +91,7 @@ struct model_intent {
     uint64_t page;       /* CHANGE: the first, of MODEL_SPACE_PAGES */
     uint64_t object;     /* MAP: id of a memory object; 0: private memory */
     uint32_t protection; /* Protection of schema/memory.capnp */
+    uint32_t action;     /* FaultAction of schema/fault.capnp */
     uint32_t grants;
     struct model_grant grant[MODEL_GRANTS];
 };
@@ -151,6 +153,8 @@ struct model_submission {
     uint64_t from;          /* the call whose answer that is; 0: none was kept under the id */
     bool sent;              /* to its target */
     int32_t result;         /* once DONE */
+    bool fault;             /* a CALL that the kernel makes for a thread that faulted, */
+    struct model_edge told; /* through this edge, which is in no table */
 };
 
 /* On whose behalf a CPU works: a submission being dispatched, or something else. */
@@ -233,6 +237,9 @@ void model_sent_broken(uint64_t submission);
 /* A program is about to write `value` into a word that threads park at, in the arena of `owner`. */
 void model_word(uint64_t owner, uint64_t address, uint32_t value);
 uint64_t model_time(void);
+/* A thread faulted, and its call is about to be queued through `told`; that call ended. */
+void model_fault(uint64_t submission, uint64_t thread, const struct model_edge *told);
+void model_fault_ended(const struct model_actor *actor, uint64_t submission, const struct cqe *cqe);
 /* The kernel posts a completion to `thread`; `head`: what lies at the result of a RECV. */
 void model_completed(const struct model_actor *actor, uint64_t thread, const struct cqe *cqe,
                      const struct endpoint_message *head);

@@ -206,6 +206,10 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
                        (unsigned long long)name, (unsigned long long)endpoint);
         return;
     }
+    if (submission->fault && role == ROLE_CALLER && model_fault_joins(submission, endpoint)) {
+        submission->endpoint = endpoint;
+        return;
+    }
     model_promise_resolve(submission);
     history = model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
     if (history.held == NULL || !history.sometime || history.held->edge.object != endpoint) {
@@ -328,6 +332,10 @@ static void delivery_compare(const struct model_actor *actor, const struct model
         joined(actor, now->endpoint, receiver, ROLE_RECEIVER);
     }
     receive->delivered = name;
+    if (call->fault) { /* how long the kernel's own message is, its receiver says */
+        call->sqe.message_bytes =
+            (uint32_t)receive->result - (uint32_t)sizeof(struct endpoint_message);
+    }
     if (receive->result != (int32_t)(sizeof(struct endpoint_message) + call->sqe.message_bytes)) {
         model_disagree("submission %llu received %d bytes, call %llu sent %u",
                        (unsigned long long)receiver, receive->result, (unsigned long long)name,
@@ -400,7 +408,8 @@ static bool may_be_revoked(uint64_t name)
     struct model_history history =
         model_history(submission->pid, submission->sqe.cap.raw, submission->begun, model_now);
 
-    return history.held != NULL && history.held->edge.grant != 0;
+    return submission->fault ? submission->told.grant != 0
+                             : history.held != NULL && history.held->edge.grant != 0;
 }
 
 static void view_check(const struct model_endpoint_view *now)
@@ -585,7 +594,8 @@ void model_received(uint64_t submission, const struct endpoint_message *head, ui
         return;
     }
     history = model_history(call->pid, call->sqe.cap.raw, call->begun, model_now);
-    if (head->token != call->token || head->badge != history.held->edge.badge ||
+    if (head->token != call->token ||
+        head->badge != (call->fault ? call->told.badge : history.held->edge.badge) ||
         head->interface_id != call->sqe.interface_id || head->method != call->sqe.method ||
         head->message_bytes != call->sqe.message_bytes ||
         head->result_bytes != call->sqe.result_bytes || head->caps != call->sqe.transfers ||

@@ -41,6 +41,8 @@ extern struct model_names model_carriers; /* that carry something and were taken
 
 /* model.c */
 struct model_submission *model_find(uint64_t submission);
+/* It is over. */
+void model_under_way_remove(uint64_t name);
 /* Whether what it asks for, a process or a thread with a handle or a run of frames, comes later. */
 bool model_is_spawn(const struct model_submission *submission);
 
@@ -84,6 +86,11 @@ void model_arrived(uint64_t call, uint64_t id, struct answer_path path, uint32_t
 
 /* Whether a holder of an edge with `source` may have `facet`. */
 bool model_facet_is_within(uint64_t facet, uint64_t source);
+
+/* model_fault.c */
+bool model_fault_joins(const struct model_submission *fault, uint64_t endpoint);
+/* A thread runs: no fault of its may stand in the way. */
+void model_fault_runs(uint64_t thread);
 
 /* model_memory.c */
 

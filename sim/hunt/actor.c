@@ -131,6 +131,11 @@ static uint64_t stamps_read(const uint8_t *bytes, uint32_t length)
     return other == stamp ? stamp : UINT64_MAX;
 }
 
+uint64_t actor_name_take(void)
+{
+    return last_submission + 1 < MODEL_SUBMISSIONS ? ++last_submission : 0;
+}
+
 /* ---- the ring -------------------------------------------------------------------------------- */
 
 uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_intent *intent,

@@ -208,6 +208,7 @@ const struct act acts[] = {
     {"corrupt the ring", 1, act_corrupt},
     {"enter", 4, act_enter},
     {"exit", 1, act_exit},
+    {"fault", 3, act_fault},
     {"starve the kernel", 2, act_starve},
 };
 const unsigned act_count = ARRAY_COUNT(acts);

@@ -12,6 +12,7 @@ enum {
     ACT_INTERFACES = 3, /* that clients' edges have */
     ACT_INTERFACE_FIRST = 0x1000,
     ACT_TIMEOUT_SHORT_NS = 20 * 1000,
+    ACT_NAME_TOLD = 'q', /* begins the names of those whose faults somebody is told of */
 };
 
 struct act {
@@ -78,6 +79,7 @@ void act_receive(struct actor *actor);
 void act_return(struct actor *actor);
 void act_converse(struct actor *actor);
 void act_watch(struct actor *actor);
+void act_fault(struct actor *actor);
 
 /* ---- acts_answer.c: answers that are kept, what is promised from them, taking back ---- */
 

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/fault.capnp.h"
 #include "sim/hunt/acts.h"
+#include "sim/hunt/draft.h"
 
 static const struct model_intent nothing = {.ask = MODEL_ASK_NOTHING};
 
@@ -128,7 +130,7 @@ void act_receive(struct actor *actor)
 }
 
 /* A token to return: one this process holds, or a wrong one. *endpoint: an owner's edge for it. */
-static uint64_t draw_token(struct actor *actor, uint64_t *owner)
+static uint64_t draw_token(struct actor *actor, uint64_t *owner, bool *fault)
 {
     uint64_t tokens[32];
     uint64_t calls[32];
@@ -143,6 +145,7 @@ static uint64_t draw_token(struct actor *actor, uint64_t *owner)
                                           : actor_below(actor, 8) << 32 | actor_below(actor, 8);
     }
     choice = (uint32_t)actor_below(actor, count);
+    *fault = model_submission(calls[choice])->fault;
     for (uint32_t i = 0; i < edge_count; i++) {
         if (edges[i].interface_id == ENDPOINT_INTERFACE_ID &&
             edges[i].object == model_submission(calls[choice])->endpoint) {
@@ -150,6 +153,21 @@ static uint64_t draw_token(struct actor *actor, uint64_t *owner)
         }
     }
     return tokens[choice];
+}
+
+/* The answer to a fault's call, in words that the kernel understands: mostly, that it goes on. */
+static void decide(struct actor *actor, struct sqe *sqe, struct model_intent *intent,
+                   struct piece message)
+{
+    struct draft draft;
+    struct fault_handler_fault_results_builder results =
+        fault_handler_fault_results_init(draft_begin(&draft, message));
+
+    intent->ask = MODEL_ASK_DECIDE;
+    intent->action = actor_below(actor, 6) == 0 ? (uint32_t)actor_below(actor, FAULT_ACTION_COUNT)
+                                                : (uint32_t)FAULT_ACTION_RESUME;
+    fault_handler_fault_results_set_action(results, (enum fault_action)intent->action);
+    sqe->message_bytes = draft_bytes(&draft);
 }
 
 void act_return(struct actor *actor)
@@ -162,9 +180,13 @@ void act_return(struct actor *actor)
                       .message_bytes = draw_bytes(actor, message.room),
                       .message = (uintptr_t)message.bytes};
     struct piece result = PIECE_NONE;
+    bool fault = false;
 
-    sqe.token = draw_token(actor, &owner);
+    sqe.token = draw_token(actor, &owner, &fault);
     sqe.cap.raw = owner;
+    if (fault && message.block >= 0 && actor_below(actor, 8) != 0) {
+        decide(actor, &sqe, &intent, message);
+    }
     if (actor_below(actor, 2) == 0) {
         result = piece_large(actor);
     }
@@ -173,11 +195,25 @@ void act_return(struct actor *actor)
         sqe.result = (uintptr_t)result.bytes;
         sqe.result_bytes = BLOCK_LARGE_BYTES;
     }
-    if (actor_below(actor, 3) == 0 && message.block >= 0) {
+    if (intent.ask == MODEL_ASK_NOTHING && actor_below(actor, 3) == 0 && message.block >= 0) {
         message_carries(actor, &sqe, &intent, message);
     }
     (void)actor_submit(actor, &sqe, &intent, message, result);
     act_enter_some(actor);
+}
+
+/* What only a handler lets go on: a breakpoint, or a page that may come meanwhile. */
+void act_fault(struct actor *actor)
+{
+    if (actor->start->process_name[0] != ACT_NAME_TOLD &&
+        (actor->pid == 1 || actor_below(actor, 16) != 0)) {
+        return;
+    }
+    if (actor_below(actor, 3) != 0) {
+        __asm__ volatile("int3" ::: "memory");
+    } else {
+        (void)*(const volatile uint8_t *)(uintptr_t)act_memory_page(actor);
+    }
 }
 
 /* A usual call or answer, alone, and waited for without a time limit. */

@@ -189,17 +189,20 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
     struct act_target target = {spawner, PROCESS_SPAWNER_INTERFACE_ID,
                                 PROCESS_SPAWNER_METHOD_SPAWN};
     struct model_intent intent = {.ask = MODEL_ASK_SPAWN};
-    uint64_t transfers[SPAWN_GRANTS_MAX];
+    uint64_t transfers[SPAWN_GRANTS_MAX + 1];
     struct process_spawn_request_builder request;
     struct draft draft;
     uint8_t count;
+    uint64_t told;
     char name[32];
 
     if (lives >= HUNT_LIVES) {
         return;
     }
     lives++;
-    (void)snprintf(name, sizeof(name), "p%016llx", (unsigned long long)actor_draw(actor));
+    told = actor_below(actor, 2) == 0 ? actor_cap(actor, ENDPOINT_INTERFACE_ID).id : 0;
+    (void)snprintf(name, sizeof(name), "%c%016llx", told != 0 ? ACT_NAME_TOLD : 'p',
+                   (unsigned long long)actor_draw(actor));
     request = process_spawner_spawn_params_init_request(
         process_spawner_spawn_params_init(draft_begin(&draft, piece_large(actor))));
     process_spawn_request_set_name(request, (struct capn_text){name, (uint32_t)strlen(name)});
@@ -212,6 +215,10 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
         spawn_scheduling(actor, process_spawn_request_init_scheduling(request), below);
     }
     count = spawn_grants(actor, request, &intent, transfers);
+    if (told != 0) {
+        process_spawn_request_set_fault_endpoint(request, count);
+        transfers[count++] = told;
+    }
     act_call_object(actor, target, &draft, &intent, transfers, count);
 }
 

@@ -205,6 +205,7 @@ static bool faults_are_good(const struct command *command, const struct total *t
         [HUNT_FAULT_IPI] = "interrupt came late",
         [HUNT_FAULT_RING] = "ring was corrupted",
         [HUNT_FAULT_KILL] = "process was killed",
+        [HUNT_FAULT_PROGRAM] = "program faulted, its handler was told",
     };
     bool good = true;
 

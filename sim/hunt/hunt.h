@@ -78,10 +78,11 @@ struct hunt_event {
 };
 
 enum hunt_fault {
-    HUNT_FAULT_MEMORY, /* the nth allocation and some after it fail */
-    HUNT_FAULT_IPI,    /* an interrupt comes late */
-    HUNT_FAULT_RING,   /* a program stores an impossible index */
-    HUNT_FAULT_KILL,   /* a process is killed, whatever its threads are doing */
+    HUNT_FAULT_MEMORY,  /* the nth allocation and some after it fail */
+    HUNT_FAULT_IPI,     /* an interrupt comes late */
+    HUNT_FAULT_RING,    /* a program stores an impossible index */
+    HUNT_FAULT_KILL,    /* a process is killed, whatever its threads are doing */
+    HUNT_FAULT_PROGRAM, /* a program faults, and its handler is told */
     HUNT_FAULT_COUNT,
 };
 
@@ -172,6 +173,8 @@ void hunt_fault(enum hunt_fault fault); /* one took place */
 
 /* ---- actor.c ---- */
 
+/* A name that no submission has or will have; 0: there are no more. */
+uint64_t actor_name_take(void);
 /* The program of every process. */
 void hunt_actor(const struct start_info *start);
 

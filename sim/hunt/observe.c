@@ -14,6 +14,7 @@
 #include "kernel/arch/host/machine.h"
 #include "kernel/dispatch/lone.h"
 #include "kernel/dispatch/quick.h"
+#include "kernel/ipc/fault_call.h"
 #include "kernel/ipc/handoff.h"
 #include "kernel/ipc/handoff_promise.h"
 #include "kernel/mem/kmem.h"
@@ -83,6 +84,10 @@ void __real_promised_begin(const struct promised *promised);
 void __wrap_promised_begin(const struct promised *promised);
 void __real_relay_begin(const struct relay *relay);
 void __wrap_relay_begin(const struct relay *relay);
+bool __real_fault_call_send(struct thread *thread, const struct arch_fault *fault);
+bool __wrap_fault_call_send(struct thread *thread, const struct arch_fault *fault);
+void __real_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags);
+void __wrap_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_arch_lock_point(void);
@@ -225,6 +230,42 @@ void __wrap_relay_begin(const struct relay *relay)
     model_relayed(actor_here(), operation->owner->process->pid, &edge, operation->user_data);
     judge();
     __real_relay_begin(relay);
+}
+
+/* A fault has no submission: it gets a name of its own, which its call bears as one would. */
+bool __wrap_fault_call_send(struct thread *thread, const struct arch_fault *fault)
+{
+    uint64_t name = actor_name_take();
+    struct doing *doing = doing_here();
+    struct model_edge told = {.id = 0};
+    bool sent;
+
+    thread->fault_desk->operation.user_data = name;
+    doing->actor = (struct model_actor){
+        .submission = name, .pid = thread->process->pid, .thread = look_thread_name(thread)};
+    if (thread->process->fault_edge.object != NULL) { /* else it was revoked */
+        told = look_edge((struct cap_id){0}, &thread->process->fault_edge);
+    }
+    if (!process_is_dying(thread->process)) {
+        hunt_note(HUNT_EVENT_SUBMIT, name, OPCODE_CALL, 0, told.interface_id);
+        model_fault(name, look_thread_name(thread), &told);
+        hunt_fault(HUNT_FAULT_PROGRAM);
+        judge();
+    }
+    sent = __real_fault_call_send(thread, fault);
+    doing->actor = (struct model_actor){0};
+    return sent;
+}
+
+void __wrap_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags)
+{
+    const struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
+
+    hunt_note(HUNT_EVENT_COMPLETE, cqe.user_data, (uint64_t)(int64_t)result, 0,
+              look_thread_name(operation->owner));
+    model_fault_ended(actor_here(), cqe.user_data, &cqe);
+    judge();
+    __real_fault_call_complete(operation, result, flags);
 }
 
 /* ---- the short ways -------------------------------------------------------------------------- */
