@@ -217,6 +217,14 @@ void model_revoked(uint64_t handle)
     }
 }
 
+void model_copy(uint64_t pid, uint64_t grant)
+{
+    if (model_grant_is_dead(grant, model_now)) {
+        model_disagree("process %llu has a copy beside a call of what a REVOKE took, which is over",
+                       (unsigned long long)pid);
+    }
+}
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static void edge_add(const struct model_actor *actor, struct process *process,

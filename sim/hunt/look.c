@@ -205,6 +205,22 @@ static void edges_note(uint64_t pid, const struct model_edge *now, uint32_t now_
     }
 }
 
+/* The copies beside calls of its threads that wait, taken or not. */
+static void copies_look(const struct process *process)
+{
+    for (struct list_node *node = list_first(&process->threads); node != NULL;
+         node = list_next(&process->threads, node)) {
+        const struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
+        const struct transfer_item *item = arch_frame_pointer(thread->transfer_frame);
+
+        for (unsigned i = 0; i < LIMIT_TRANSFERS_WAITING; i++) {
+            if (item[i].edge.object != NULL && item[i].edge.grant != NULL) {
+                model_copy(process->pid, look_object_name(item[i].edge.grant));
+            }
+        }
+    }
+}
+
 static void process_look(const struct model_actor *actor, struct process *process)
 {
     static struct model_edge edges[TABLE_EDGES];
@@ -222,6 +238,7 @@ static void process_look(const struct model_actor *actor, struct process *proces
     model_process(process->pid, life_of(process));
     edges_note(process->pid, edges, count);
     model_table(actor, process->pid, edges, count);
+    copies_look(process);
 }
 
 static uint32_t records_read(const struct list *list, uint64_t *names_to)
