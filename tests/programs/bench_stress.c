@@ -3,7 +3,8 @@
  * The longest operations one submission can ask for, as init, so that the measuring kernel sees the
  * longest stretch with interrupts off: a console write and a module chunk of the largest size, an
  * endpoint closed with its queues full, a batch of releases; calls and receivers that come to wait
- * for each other behind revoked calls, and a revocation of waits among thousands.
+ * for each other behind revoked calls, and a revocation of waits among thousands; a stretch of
+ * calls that ends in a thread with as much to do.
  */
 #include "abi/atomic.h"
 #include "schema/generated/greeter.capnp.h"
@@ -19,6 +20,8 @@ enum {
     LIVE_CALLS = 6, /* and as many receivers: two would be more than a stretch may deliver */
     WAITERS = 48,   /* threads, and how many waits each has; one in eight is revoked */
     WAITS = 56,
+    MEETINGS = 3,       /* the first ones show what the last needs */
+    STRETCH_CALLS = 20, /* of the long way: nearly a stretch */
     SMALL_ARENA_BYTES = LIMIT_PAGE_BYTES,
     CHUNK_BYTES = 32768,
     MESSAGE_BYTES = 4096,
@@ -56,14 +59,14 @@ struct full {
     struct rt_operation call[QUEUE_LENGTH];
 };
 
-static bool endpoint_make(struct rt *rt, uint32_t message_bytes, struct full *full)
+static bool endpoint_make(struct rt *rt, uint32_t message_bytes, uint64_t badge, struct full *full)
 {
     const struct manifest_export limits = {.message_bytes = message_bytes,
                                            .capabilities = LIMIT_ENDPOINT_CAPABILITIES,
                                            .queue_length = QUEUE_LENGTH};
     const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
                                              .facet = UINT64_MAX,
-                                             .badge = 1,
+                                             .badge = badge,
                                              .mode = AUTHORITY_TRANSFER_MODE_COPY};
     struct endpoint_factory factory;
 
@@ -107,7 +110,7 @@ static bool close_full(struct rt *rt, struct rt_buffer message)
     struct cqe completion;
     struct full full;
 
-    if (!endpoint_make(rt, MESSAGE_BYTES, &full) || !calls_submit(rt, &full, message) ||
+    if (!endpoint_make(rt, MESSAGE_BYTES, 1, &full) || !calls_submit(rt, &full, message) ||
         rt_release(&rt->ring, full.owner.cap) != TRANSPORT_OK) {
         return false;
     }
@@ -136,7 +139,7 @@ static bool carry_much(struct rt *rt)
                         .result_bytes = LARGE_BYTES};
     bool good;
 
-    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, &full)) {
+    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, 1, &full)) {
         return false;
     }
     entry.cap = full.client;
@@ -189,7 +192,7 @@ static bool pile_up(struct rt *rt)
     struct full full;
     bool good;
 
-    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, &full) ||
+    if (message.bytes == NULL || inbox.bytes == NULL || !endpoint_make(rt, LARGE_BYTES, 1, &full) ||
         rt_delegate(&rt->ring, full.client, RT_FACET_SAME, &made, NULL) != TRANSPORT_OK) {
         return false;
     }
@@ -313,12 +316,115 @@ static bool wait_much(struct rt *rt)
            process_client_kill(rt, child, 0) == TRANSPORT_OK;
 }
 
+/* ---- a stretch that ends in a thread with a stretch of its own ---------------------------------
+ */
+
+static struct {
+    uint64_t server;     /* atomic: the server's struct rt_ring, soon before it asks */
+    struct cap_id owner; /* of the endpoint that it serves */
+    struct rt_operation call[2 * STRETCH_CALLS];
+} meet;
+
+/* Asks for one call and answers it; what stands in its ring by then goes with it. */
+static int meet_server(struct rt *rt, void *argument)
+{
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    const struct sqe receive = {.opcode = OPCODE_RECV,
+                                .cap = meet.owner,
+                                .result = (uintptr_t)inbox.bytes,
+                                .result_bytes = inbox.size};
+    const struct endpoint_message *head = (const void *)inbox.bytes;
+    struct rt_operation operation;
+    struct cqe completion;
+
+    (void)argument;
+    rt->ring.checks = false;
+    if (inbox.bytes == NULL) {
+        return 1;
+    }
+    for (unsigned i = 0; i < MEETINGS; i++) {
+        if (rt_ring_submit(&rt->ring, &receive, &operation) != TRANSPORT_OK) {
+            return 1;
+        }
+        if (i == MEETINGS - 1) {
+            atomic_store_release_u64(&meet.server, (uintptr_t)&rt->ring);
+        }
+        if (rt_ring_wait(&rt->ring, operation, TIMEOUT_NONE, &completion) != TRANSPORT_OK ||
+            completion.result < 0 ||
+            rt_return(&rt->ring, &(struct rt_reply){.endpoint = meet.owner,
+                                                    .token = head->token,
+                                                    .message = inbox.bytes}) != TRANSPORT_OK) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Calls of the long way, as many as one stretch takes, into `ring`. */
+static bool stretch_submit(struct rt_ring *ring, struct cap_id cap, struct rt_operation *call)
+{
+    const struct sqe entry = {.opcode = OPCODE_CALL,
+                              .cap = cap,
+                              .interface_id = GREETER_INTERFACE_ID,
+                              .message = (uintptr_t)ring->arena};
+
+    for (unsigned i = 0; i < STRETCH_CALLS; i++) {
+        if (rt_ring_submit(ring, &entry, &call[i]) != TRANSPORT_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A stretch of calls ends with one that meets a server on this CPU, in whose ring a sibling wrote
+ * a stretch of calls while it waited: two stretches, and interrupts come in between. */
+static bool meet_full(struct rt *rt)
+{
+    static const struct rt_thread_start begin = {.function = meet_server};
+    struct thread_spawner threads;
+    struct rt_operation last;
+    struct cqe completion;
+    struct full queue;
+    struct full served;
+    struct sqe call = {.opcode = OPCODE_CALL,
+                       .interface_id = GREETER_INTERFACE_ID,
+                       .message = (uintptr_t)rt->ring.arena,
+                       .result = (uintptr_t)rt->ring.arena};
+
+    if (!endpoint_make(rt, MESSAGE_BYTES, 1, &queue) ||
+        !endpoint_make(rt, MESSAGE_BYTES, 0, &served) ||
+        rt_find(rt, "thread-spawner", THREAD_SPAWNER_INTERFACE_ID, &threads.cap) != TRANSPORT_OK) {
+        return false;
+    }
+    meet.owner = served.owner.cap;
+    call.cap = served.client;
+    if (thread_client_spawn(rt, threads, &begin) != TRANSPORT_OK) {
+        return false;
+    }
+    rt->ring.checks = false; /* every call sends the same message */
+    for (unsigned i = 0; i < MEETINGS - 1; i++) {
+        if (rt_ring_submit(&rt->ring, &call, &last) != TRANSPORT_OK ||
+            rt_ring_wait(&rt->ring, last, TIMEOUT_NONE, &completion) != TRANSPORT_OK) {
+            return false;
+        }
+    }
+    while (atomic_load_acquire_u64(&meet.server) == 0) {
+        rt_sleep(rt, 100 * 1000);
+    }
+    rt_sleep(rt, 100 * 1000); /* it waits by now: one CPU */
+    return stretch_submit((struct rt_ring *)(uintptr_t)meet.server, queue.client, meet.call) &&
+           stretch_submit(&rt->ring, queue.client, meet.call + STRETCH_CALLS) &&
+           rt_ring_submit(&rt->ring, &call, &last) == TRANSPORT_OK &&
+           rt_ring_wait(&rt->ring, last, TIMEOUT_NONE, &completion) == TRANSPORT_OK &&
+           completion.result == 0 && rt_release(&rt->ring, queue.owner.cap) == TRANSPORT_OK;
+}
+
 /* Ends with as much under way as a thread can have. */
 static bool leave_full(struct rt *rt, struct rt_buffer message)
 {
     static struct full full;
 
-    return endpoint_make(rt, MESSAGE_BYTES, &full) && calls_submit(rt, &full, message);
+    return endpoint_make(rt, MESSAGE_BYTES, 1, &full) && calls_submit(rt, &full, message);
 }
 
 int main(struct rt *rt)
@@ -328,7 +434,8 @@ int main(struct rt *rt)
     if (rt->start->process_name[0] == 'i') {
         rt_sleep(rt, TIMEOUT_NONE);
     }
-    if (!write_much(rt) || !read_much(rt) || !carry_much(rt) || !pile_up(rt) || !wait_much(rt)) {
+    if (!write_much(rt) || !read_much(rt) || !carry_much(rt) || !pile_up(rt) || !meet_full(rt) ||
+        !wait_much(rt)) {
         return 1;
     }
     message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
