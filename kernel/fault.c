@@ -2,8 +2,8 @@
 /*
  * Faults of programs. The process's handler is asked what becomes of the thread, if it has one
  * (kernel/ipc/fault_call.c). Without one, or by its word: one report that names process, thread,
- * cause, address, registers and what to do next; then the process ends as faulted. Everything else
- * goes on.
+ * cause, address, registers and what to do next, unless there were too many lately; then the
+ * process ends as faulted, or the thread alone. Everything else goes on.
  */
 #include "kernel/fault.h"
 
@@ -85,11 +85,13 @@ static const char *fault_advice(const struct thread *thread, const struct arch_f
     }
 }
 
-static void fault_report(const struct thread *thread, const struct arch_fault *fault)
+void fault_report(const struct thread *thread, const struct arch_fault *fault)
 {
     const struct process *process = thread->process;
 
-    log_report_begin();
+    if (!log_report_begin()) {
+        return;
+    }
     log_raw("fault: process %s (pid %llu) thread %llu: %s%s", process->name,
             (unsigned long long)process->pid, (unsigned long long)thread->id,
             is_stack_overflow(thread, fault) ? "stack overflow: " : "", fault_kind_text(fault));
@@ -161,11 +163,6 @@ struct process_exit fault_exit(const struct thread *thread, const struct arch_fa
                                  .code = FAULT_EXIT_CODE,
                                  .fault = *fault,
                                  .fault_thread = thread->id};
-}
-
-void fault_ends_thread(const struct thread *thread, const struct arch_fault *fault)
-{
-    fault_report(thread, fault);
 }
 
 void fault_ends_process(const struct thread *thread, const struct arch_fault *fault)

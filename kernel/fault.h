@@ -17,9 +17,10 @@ void fault_report_build(struct process_fault_report_builder report, const struct
 /* How whatever ends by this fault of the thread ends. */
 struct process_exit fault_exit(const struct thread *thread, const struct arch_fault *fault);
 
-/* Prints the report of a fault that ends the thread, which is not running or current, or its
- * process; this ends that too. */
-void fault_ends_thread(const struct thread *thread, const struct arch_fault *fault);
+/* Prints the report of a fault that ends the thread, which is not running or current. */
+void fault_report(const struct thread *thread, const struct arch_fault *fault);
+
+/* The same, and ends its process. */
 void fault_ends_process(const struct thread *thread, const struct arch_fault *fault);
 
 #endif

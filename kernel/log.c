@@ -4,8 +4,9 @@
  *
  * One lock keeps lines, console writes and reports whole. Lines are bounded to LOG_LINES_MAX for
  * each window; what was left out is counted and said with the next line that is let through.
- * Errors always pass. A panic takes the console from whoever has it: the other CPUs are stopped
- * first, so nobody writes afterwards.
+ * Errors always pass. Reports are bounded likewise, to REPORTS_MAX in a longer window: a program
+ * can fault as often as it likes, and each report holds the lock for a dozen lines. A panic takes
+ * the console from whoever has it: the other CPUs are stopped first, so nobody writes afterwards.
  */
 #include "kernel/log.h"
 
@@ -21,6 +22,8 @@ enum {
     LOG_LINE_BYTES = 240,
     LOG_LINES_MAX = 200,
     LOG_WINDOW_NS = 1000 * 1000 * 1000,
+    REPORTS_MAX = 64,
+    REPORT_WINDOWS = 10, /* LOG_WINDOW_NS that the window of reports is long */
     PANIC_FRAMES = 24,
 };
 
@@ -28,6 +31,8 @@ enum kernel_log_level log_threshold = LOG_NOTICE;
 
 static struct spinlock log_lock = SPINLOCK_INIT(LOCK_RANK_LOG);
 static struct log_limit log_limit = {.window_ns = LOG_WINDOW_NS, .lines_max = LOG_LINES_MAX};
+static struct log_limit report_limit = {.window_ns = (uint64_t)REPORT_WINDOWS * LOG_WINDOW_NS,
+                                        .lines_max = REPORTS_MAX};
 static uint32_t panicking; /* atomic: 1 + the index of the CPU that reports; 0: none */
 
 static void write_arguments(const char *format, va_list arguments)
@@ -88,9 +93,25 @@ void log_console(const char *bytes, size_t count)
     spinlock_unlock(&log_lock);
 }
 
-void log_report_begin(void)
+bool log_report_begin(void)
 {
+    uint64_t now_ns = arch_clock_ns();
+    uint64_t suppressed = 0;
+
     spinlock_lock(&log_lock);
+    if (!log_limit_admit(&report_limit, now_ns, &suppressed)) {
+        if (report_limit.suppressed == 1) {
+            log_prefix(now_ns);
+            log_raw("too many reports: the next ones are left out\n");
+        }
+        spinlock_unlock(&log_lock);
+        return false;
+    }
+    if (suppressed != 0) {
+        log_prefix(now_ns);
+        log_raw("%llu reports left out\n", (unsigned long long)suppressed);
+    }
+    return true;
 }
 
 void log_report_end(void)

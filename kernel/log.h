@@ -26,8 +26,10 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints without lock or prefix; for reports that own the console. */
 void log_raw(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* A report of several log_raw lines that nobody else's output interrupts. Bounded by its caller. */
-void log_report_begin(void);
+/* A report of several log_raw lines, each bounded by its caller, that nobody else's output
+ * interrupts. false: there were too many lately, and this one is to be left out: no end belongs to
+ * it. */
+MUST_USE bool log_report_begin(void);
 void log_report_end(void);
 
 extern enum kernel_log_level log_threshold;

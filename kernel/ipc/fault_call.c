@@ -243,7 +243,7 @@ static void action_take(struct thread *thread, enum fault_action action)
     case FAULT_ACTION_RESUME:
         break;
     case FAULT_ACTION_END_THREAD:
-        fault_ends_thread(thread, &desk->fault);
+        fault_report(thread, &desk->fault);
         desk->ends_thread = true;
         thread->exiting = true;
         thread->exit_code = FAULT_EXIT_CODE;

@@ -13,9 +13,14 @@
  *   keeper    a handler of another's faults, which leaves, or faults itself, with one unanswered
  *
  * and what becomes of them without a word: the endpoint goes, its queue is full, an edge is
- * revoked, the answer is no answer, the child is killed while it is stopped.
+ * revoked, the answer is no answer, the child is killed while it is stopped. As "flood" it spawns
+ * more of them, without a handler, than are reported.
  */
 #include "tests/programs/faults/faults.h"
+
+enum {
+    FLOOD = 70, /* children of "flood" that fault at once */
+};
 
 static int handler(struct check *check)
 {
@@ -37,10 +42,24 @@ static int handler(struct check *check)
     return check_end(check);
 }
 
+/* 64 reports in 10 seconds, and what was left out before the one after them. */
+static int flood(struct check *check)
+{
+    for (unsigned i = 0; i < FLOOD; i++) {
+        child_faulted(check, simple_spawn(check, "reads", (struct cap_id){.raw = 0}));
+    }
+    rt_sleep(check->rt, UINT64_C(10) * 1000 * 1000 * 1000);
+    (void)child_end(check, simple_spawn(check, "divides", (struct cap_id){.raw = 0}));
+    return check_end(check);
+}
+
 int main(struct rt *rt)
 {
     struct check check = {.rt = rt};
 
+    if (rt_name_is(rt, "flood")) {
+        return flood(&check);
+    }
     if (rt_name_is(rt, "mended")) {
         return mended(&check);
     }
