@@ -282,6 +282,11 @@ uint64_t model_returner(const struct model_actor *actor, const struct model_subm
 {
     const struct model_submission *by = model_find(actor->submission);
 
+    for (uint32_t i = 0; i < actor->runs; i++) {
+        if (model_names_call(model_find(actor->run[i]), call)) {
+            return actor->run[i];
+        }
+    }
     if (by != NULL && (by->sqe.opcode == OPCODE_RETURN || by->sqe.opcode == OPCODE_RETURN_RECV)) {
         return actor->submission;
     }

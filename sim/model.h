@@ -22,6 +22,7 @@ enum {
     MODEL_GRANTS = 24,      /* of one spawn */
     MODEL_VIEW = 256,       /* records of one kind at one endpoint */
     MODEL_SPACE_PAGES = 20, /* that programs map and unmap; nobody asks for others */
+    MODEL_RUN = 8,          /* submissions that one use of an endpoint's lock may be for */
 };
 
 enum model_edge_state {
@@ -157,11 +158,15 @@ struct model_submission {
     struct model_edge told; /* through this edge, which is in no table */
 };
 
-/* On whose behalf a CPU works: a submission being dispatched, or something else. */
+/* On whose behalf a CPU works: a submission being dispatched, or something else. The short way does
+ * several for one use of an endpoint's lock: all of them, the oldest first, `submission` the last.
+ */
 struct model_actor {
     uint64_t submission; /* user_data; 0: none */
     uint64_t pid;        /* of the current thread; 0: a job or nobody */
     uint64_t thread;
+    uint32_t runs; /* 0: not by the short way */
+    uint64_t run[LIMIT_SQ_ENTRIES];
 };
 
 /* An endpoint as it is between two uses of its lock. Submissions by user_data, oldest first. */

@@ -5,10 +5,12 @@
  * The model sees an endpoint whole each time its lock is released and compares it with the time
  * before. What may change, and no more:
  *
- *   a call joins the end of the queue   - it is the submission being dispatched, through an edge to
- *                                         this endpoint that allows it
+ *   a call joins the end of the queue   - it is the submission being dispatched, or one of those
+ *                                         that are done in a run, in the order of the run; through
+ *                                         an edge to this endpoint that allows it
  *   a receiver joins                    - the same, through an owner's edge
- *   the oldest call goes to the oldest receiver, under a token that never was before
+ *   the oldest call goes to the oldest receiver, under a token that never was before; of several
+ *   an older call to an older receiver
  *   a call in flight ends               - by the RETURN being dispatched that names its token, or
  *                                         because a side is gone
  *   anything ends                       - because its thread is gone or the endpoint has closed
@@ -91,12 +93,46 @@ static bool list_has(const uint64_t *list, uint32_t count, uint64_t name)
 
 /* ---- completions ----------------------------------------------------------------------------- */
 
+/* Whether it is a receive that was told this token and is not known yet to have got a call. */
+static bool was_told(uint64_t name, uint64_t token)
+{
+    const struct model_submission *receive = model_find(name);
+
+    return receive != NULL && receive->sqe.opcode != OPCODE_CALL &&
+           receive->sqe.opcode != OPCODE_RETURN && receive->state == MODEL_DONE &&
+           receive->token == token && receive->delivered == 0;
+}
+
+/* In a run, a RETURN may name the token under which a call was received earlier in the same run, by
+ * luck or because its program could tell: the call flew between two looks at the endpoint. */
+static void flown_between(const struct model_actor *actor, uint64_t name,
+                          struct model_submission *call)
+{
+    const struct model_submission *by = model_find(actor->submission);
+
+    for (uint32_t i = 0; i < actor->runs && call->token == 0 && by != NULL && by->sqe.token != 0;
+         i++) {
+        if (was_told(actor->run[i], by->sqe.token)) {
+            model_find(actor->run[i])->delivered = name;
+            call->token = by->sqe.token;
+            if (!token_is_new(call->endpoint, call->token, name)) {
+                model_disagree("endpoint %llu: token %llx was used before",
+                               (unsigned long long)call->endpoint, (unsigned long long)call->token);
+            }
+        }
+    }
+}
+
 /* A CALL has ended with an answer, or with NO_ROOM for one: by the RETURN being dispatched. */
 static void answered(const struct model_actor *actor, uint64_t name, struct model_submission *call,
                      const struct cqe *cqe)
 {
-    uint64_t returner = call->answered_by != 0 ? call->answered_by : model_returner(actor, call);
-    struct model_submission *by = model_find(returner);
+    uint64_t returner;
+    struct model_submission *by;
+
+    flown_between(actor, name, call);
+    returner = call->answered_by != 0 ? call->answered_by : model_returner(actor, call);
+    by = model_find(returner);
 
     if (by == NULL) {
         model_disagree("call %llu has an answer (%d) and nobody returns", (unsigned long long)name,
@@ -186,7 +222,18 @@ enum role {
     ROLE_WATCHER,
 };
 
-/* A submission that newly waits or flies here: it is the one being dispatched, and it may. */
+/* Which of the run it is that the actor does; the run's length: none. */
+static uint32_t run_place(const struct model_actor *actor, uint64_t name)
+{
+    uint32_t i = 0;
+
+    while (i < actor->runs && actor->run[i] != name) {
+        i++;
+    }
+    return i;
+}
+
+/* A submission that newly waits or flies here: it is being dispatched, and it may. */
 static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t name,
                    enum role role)
 {
@@ -200,7 +247,7 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
         return;
     }
     if (submission == NULL || submission->endpoint != 0 ||
-        (name != actor->submission &&
+        (name != actor->submission && run_place(actor, name) == actor->runs &&
          (submission->sent_by == 0 || submission->sent_by != actor->submission))) {
         model_disagree("submission %llu joined endpoint %llu and is not being dispatched",
                        (unsigned long long)name, (unsigned long long)endpoint);
@@ -262,6 +309,7 @@ static void queue_compare(const struct model_actor *actor, uint64_t endpoint, co
                           uint32_t was_count, const uint64_t *now, uint32_t now_count,
                           enum role role)
 {
+    uint32_t newest = 0;
     uint32_t at = 0;
 
     for (uint32_t i = 0; i < now_count; i++) {
@@ -278,6 +326,11 @@ static void queue_compare(const struct model_actor *actor, uint64_t endpoint, co
         } else {
             at = was_count;
             joined(actor, endpoint, now[i], role);
+            if (run_place(actor, now[i]) < newest) {
+                model_disagree("endpoint %llu: submission %llu was overtaken in its run",
+                               (unsigned long long)endpoint, (unsigned long long)now[i]);
+            }
+            newest = run_place(actor, now[i]);
         }
     }
 }
@@ -293,12 +346,19 @@ static uint32_t age_of(const uint64_t *queue, uint32_t count, uint64_t name)
     return i;
 }
 
+/* The same with those behind it that joined in the actor's run. */
+static uint32_t place_of(const uint64_t *queue, uint32_t count, const struct model_actor *actor,
+                         uint64_t name)
+{
+    uint32_t age = age_of(queue, count, name);
+
+    return age < count ? age : count + run_place(actor, name);
+}
+
 /* The receiver that was told this token; it is no more in the queue. 0: none. */
 static uint64_t served_by(const struct model_actor *actor, const struct model_endpoint_view *was,
                           uint64_t token)
 {
-    const struct model_submission *own = model_find(actor->submission);
-
     for (uint32_t i = 0; i < was->receivers; i++) {
         const struct model_submission *receive = model_find(was->receiver[i]);
 
@@ -306,14 +366,26 @@ static uint64_t served_by(const struct model_actor *actor, const struct model_en
             return was->receiver[i];
         }
     }
-    return own != NULL && own->sqe.opcode != OPCODE_CALL && own->sqe.opcode != OPCODE_RETURN &&
-                   own->state == MODEL_DONE && own->token == token && own->delivered == 0
-               ? actor->submission
-               : 0;
+    if (was_told(actor->submission, token)) {
+        return actor->submission;
+    }
+    for (uint32_t i = 0; i < actor->runs; i++) {
+        if (was_told(actor->run[i], token)) {
+            return actor->run[i];
+        }
+    }
+    return 0;
 }
 
-static void delivery_compare(const struct model_actor *actor, const struct model_endpoint_view *was,
-                             const struct model_endpoint_view *now, uint32_t flight)
+/* Two places in queues, those that joined in a run behind those that waited. */
+struct delivery {
+    uint32_t call;
+    uint32_t receiver;
+};
+
+static struct delivery delivery_compare(const struct model_actor *actor,
+                                        const struct model_endpoint_view *was,
+                                        const struct model_endpoint_view *now, uint32_t flight)
 {
     uint64_t name = now->flight[flight];
     struct model_submission *call = model_find(name);
@@ -326,7 +398,7 @@ static void delivery_compare(const struct model_actor *actor, const struct model
     if (receive == NULL) {
         model_disagree("endpoint %llu: call %llu was delivered to nobody",
                        (unsigned long long)now->endpoint, (unsigned long long)name);
-        return;
+        return (struct delivery){0};
     }
     if (receive->endpoint == 0) {
         joined(actor, now->endpoint, receiver, ROLE_RECEIVER);
@@ -349,6 +421,10 @@ static void delivery_compare(const struct model_actor *actor, const struct model
                        (unsigned long long)now->endpoint, (unsigned long long)name,
                        (unsigned long long)receiver);
     }
+    return (struct delivery){
+        .call = place_of(was->call, was->calls, actor, name),
+        .receiver = place_of(was->receiver, was->receivers, actor, receiver),
+    };
 }
 
 /* Whoever received something received a call that flies now, or the end of a session. */
@@ -356,9 +432,21 @@ static void deliveries_compare(const struct model_actor *actor,
                                const struct model_endpoint_view *was,
                                const struct model_endpoint_view *now)
 {
+    struct delivery delivery[LIMIT_TOKEN_SLOTS];
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < now->flights; i++) {
         if (!list_has(was->flight, was->flights, now->flight[i])) {
-            delivery_compare(actor, was, now, i);
+            delivery[count] = delivery_compare(actor, was, now, i);
+            for (uint32_t k = 0; k < count; k++) {
+                if ((delivery[k].call < delivery[count].call) !=
+                    (delivery[k].receiver < delivery[count].receiver)) {
+                    model_disagree("endpoint %llu: call %llu and another were delivered crosswise",
+                                   (unsigned long long)now->endpoint,
+                                   (unsigned long long)now->flight[i]);
+                }
+            }
+            count++;
         }
     }
     for (uint32_t i = 0; i < was->receivers; i++) {
