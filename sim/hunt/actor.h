@@ -43,6 +43,7 @@ struct actor {
     uint64_t listening; /* the receive under way; 0: it has completed */
     uint64_t heard;     /* the one that completed last */
     uint64_t duplicate; /* the id that a DUP made last */
+    uint64_t own;       /* the owner's edge of an endpoint that it serves itself; 0: none */
 };
 
 /* A piece of the arena. block < 0: shared scratch, whose contents mean nothing. */
