@@ -83,9 +83,7 @@ bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *c
     if (queues->call_count >= queues->limits.queue_length) {
         return false;
     }
-    list_push_back(&queues->calls, &call->node);
-    call->place = ENDPOINT_CALL_WAITS;
-    queues->call_count++;
+    endpoint_push_call(queues, call);
     return true;
 }
 

@@ -93,6 +93,16 @@ static inline uint32_t endpoint_answer_slots(const struct endpoint_limits *limit
 
 void endpoint_queues_init(struct endpoint_queues *queues, const struct endpoint_limits *limits);
 
+/* Adds a call at the end, for which there is room. */
+static inline void endpoint_push_call(struct endpoint_queues *queues, struct endpoint_record *call)
+{
+    ASSERT_AGAIN(call->place == ENDPOINT_NOWHERE);
+    ASSERT_AGAIN(queues->call_count < queues->limits.queue_length);
+    list_push_back(&queues->calls, &call->node);
+    call->place = ENDPOINT_CALL_WAITS;
+    queues->call_count++;
+}
+
 /* Adds a call at the end; false: limits.queue_length calls wait already. */
 MUST_USE bool endpoint_add_call(struct endpoint_queues *queues, struct endpoint_record *call);
 
@@ -227,6 +237,16 @@ MUST_USE static inline uint64_t endpoint_hand_out(struct endpoint_queues *queues
     ASSERT(node != NULL && queues->in_flight != UINT32_MAX && queues->call_count > 0);
     queues->call_count--;
     return endpoint_fly(queues, CONTAINER_OF(node, struct endpoint_record, node));
+}
+
+/* The same for `call`, which is known to be the oldest. */
+static inline uint64_t endpoint_hand_out_oldest(struct endpoint_queues *queues,
+                                                struct endpoint_record *call)
+{
+    ASSERT_AGAIN(list_first(&queues->calls) == &call->node && queues->in_flight != UINT32_MAX);
+    list_remove(&call->node);
+    queues->call_count--;
+    return endpoint_fly(queues, call);
 }
 
 /* The call in flight under `token`, which stays good; NULL: none. */

@@ -37,6 +37,15 @@
  * it, the entry is done as all others are: looked up, pinned, the process given back, the endpoint
  * locked. They leave for the peer themselves and do not return.
  *
+ * Runs. Several entries of one edge in one submission are done as one (call_run, return_run): up to
+ * RUN_LOCKED of them under one lock of the endpoint, which is as long as a stretch of deliveries
+ * may be, and in their order, as if each were alone. Calls meet receivers while some wait, and are
+ * queued when none does; answers take the oldest calls while some wait, and their receives wait
+ * when none does. What a run needs is drawn for all of it: places for its calls, which are given
+ * back when it ends early, and references, which calls, receives and answers hand to each other,
+ * and which are counted before the endpoint's lock is given back. Slots that the thread has too few
+ * of are reserved between two locks, for the entry that needs them.
+ *
  * A loan is made only if it makes a difference: for a caller that is more urgent than its server,
  * or if a budget or another loan is in it. Terms that are changed while a call is under way count
  * from the next one on.
@@ -280,38 +289,249 @@ static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *
                   buffers_read(thread, shared, first, buffers));
 }
 
-/* The entries behind one that was done, as long as they are usual calls of the same edge. It counts
- * as looked up for all of them when it was for the first: nothing between them can have changed it,
- * and what others do to it meanwhile comes after. The endpoint's lock is given back and taken again
- * for each. */
-static NOINLINE enum quick call_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
-                                     const struct calling *calling, struct thread **next)
+/* ---- runs of CALLs -----------------------------------------------------------------------------
+ */
+
+/* CALLs of one edge, one behind the other. */
+struct run {
+    struct cpu *cpu;
+    struct thread *thread;
+    const struct calling *calling;
+    struct thread **next; /* of the last entry; NULL: the thread does not wait behind it */
+    uint32_t left;        /* entries that were not done */
+    uint32_t references;  /* of the target: calls have them, and they are not taken yet */
+    uint32_t slots;       /* too few are over for the next entry, which needs so many; or 0 */
+    enum quick quick;     /* what became of the entries done; NONE: none is */
+    bool over;            /* the next one is not usual, or there is none */
+};
+
+/* Reads one entry of a run; false: it is not usual, or of another edge. */
+static ALWAYS_INLINE bool run_read(const struct thread *thread, const struct calling *calling,
+                                   const uint8_t *shared, struct buffers *buffers)
 {
-    struct endpoint *endpoint = calling->endpoint;
+    return call_read(thread, shared, buffers) &&
+           quick_word(shared, offsetof(struct sqe, cap)) == calling->cap.raw &&
+           quick_word(shared, offsetof(struct sqe, interface_id)) == calling->interface_id &&
+           buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes;
+}
 
-    for (; left != 0 && cpu->effects < QUICK_EFFECTS; left--) {
-        const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
+/* `done` entries are, with their `effects`. */
+static ALWAYS_INLINE void run_count(struct run *run, uint32_t done, uint32_t effects)
+{
+    run->left -= done;
+    run->cpu->effects += effects;
+    run->over |= run->left == 0 || run->cpu->effects >= QUICK_EFFECTS;
+    if (done != 0) {
+        run->quick = QUICK_DONE;
+    }
+}
+
+/* Nobody receives: up to `most` entries are queued, under one lock of the ring. The endpoint is
+ * locked. */
+static NOINLINE void run_queue(struct run *run, uint32_t most)
+{
+    const struct calling calling = *run->calling;
+    struct endpoint_queues *queues = &calling.endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t head = ring->sq_head;
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    bool waits;
+    uint32_t places = queues->limits.queue_length - queues->call_count;
+    uint32_t drawn;
+
+    spinlock_lock(&thread->ring_lock);
+    drawn = thread->calls_held - thread->calls_used;
+    places = places < drawn ? places : drawn;
+    most = most < places ? most : places;
+    run->over = most == 0;
+    while (done < most && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head);
+        struct operation *call = thread->operations_free;
         struct buffers buffers;
-        enum quick quick;
+        uint32_t slots;
 
-        if (!call_read(thread, shared, &buffers) ||
-            quick_word(shared, offsetof(struct sqe, cap)) != calling->cap.raw ||
-            quick_word(shared, offsetof(struct sqe, interface_id)) != calling->interface_id ||
-            buffers.message_bytes > endpoint->queues.limits.message_bytes) {
+        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers))) {
+            run->over = true;
             break;
         }
-        spinlock_unlock(&endpoint->lock);
-        spinlock_lock(&endpoint->lock);
-        object_ref(calling->target);
-        quick = call_one(cpu, thread, shared, calling, &buffers, left == 1 ? next : NULL, NULL);
-        if (quick == QUICK_NONE && object_put(calling->target)) {
-            ASSERT(false); /* the run has a pin */
+        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
+        if (UNLIKELY(thread->slots_over < slots)) {
+            run->slots = slots;
+            break;
         }
-        if (quick != QUICK_DONE) {
-            return quick == QUICK_NONE ? QUICK_DONE : quick;
+        thread->slots_over -= slots;
+        (void)operation_pop_free(thread, OPERATION_CALL, true);
+        call->slots = slots;
+        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        call->endpoint = calling.endpoint;
+        call->target = calling.target;
+        call->badge = calling.badge;
+        call->interface_id = calling.interface_id;
+        call->method = buffers.method;
+        call->message_offset = buffers.message;
+        call->message_bytes = buffers.message_bytes;
+        call->result_offset = buffers.result;
+        call->result_bytes = buffers.result_bytes;
+        endpoint_push_call(queues, &call->endpoint_record);
+        head++;
+        effects += QUICK_ENTRY + buffers.message_bytes;
+        done++;
+    }
+    if (done != 0) {
+        ring_accept(ring, head);
+    }
+    waits = done == run->left && run->next != NULL && wait_begin(thread);
+    spinlock_unlock(&thread->ring_lock);
+    run->references += done;
+    run_count(run, done, effects);
+    if (waits) {
+        run->quick = QUICK_WAIT;
+    }
+}
+
+/* Receivers wait, and nobody before: up to `most` entries meet one each. The endpoint is locked. */
+static NOINLINE void run_meet(struct run *run, uint32_t most)
+{
+    const struct calling calling = *run->calling;
+    struct endpoint *endpoint = calling.endpoint;
+    struct endpoint_queues *queues = &endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t room = quick_room(run->cpu);
+    enum quick quick = QUICK_DONE;
+    uint32_t effects = 0;
+    uint32_t done = 0;
+
+    while (done < most && effects < room) {
+        const uint8_t *shared = ring_peek(ring, ring->sq_head);
+        struct endpoint_record *record = endpoint_next_receiver(queues);
+        struct operation *receive;
+        struct operation *call;
+        struct thread *server;
+        struct buffers buffers;
+        struct message message;
+        uint32_t slots;
+        bool waits = false;
+
+        if (record == NULL) {
+            break;
+        }
+        if (UNLIKELY(!run_read(thread, &calling, shared, &buffers) ||
+                     !call_is_usual(endpoint, record))) {
+            run->over = true;
+            break;
+        }
+        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
+        call = call_take(thread, slots, done + 1 == run->left && run->next != NULL, &waits);
+        if (UNLIKELY(call == NULL)) {
+            run->slots = slots;
+            run->over = thread->slots_over >= slots;
+            break;
+        }
+        receive = operation_of(record);
+        server = receive->owner;
+        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        ring_accept(ring, ring->sq_head + 1);
+        call->endpoint = endpoint;
+        call->target = calling.target;
+        call->interface_id = calling.interface_id;
+        call->method = buffers.method;
+        call->result_offset = buffers.result;
+        call->result_bytes = buffers.result_bytes;
+        call->token = endpoint_fly(queues, &call->endpoint_record);
+        message = (struct message){
+            .from = thread,
+            .offset = buffers.message,
+            .bytes = buffers.message_bytes,
+            .head = {.token = call->token,
+                     .badge = calling.badge,
+                     .interface_id = calling.interface_id,
+                     .form = head_form(buffers.method, 0, buffers.message_bytes),
+                     .room = buffers.result_bytes},
+        };
+        endpoint_remove_receiver(queues, record);
+        ASSERT_AGAIN(receive->target == &endpoint->object &&
+                     sizeof(struct endpoint_message) + buffers.message_bytes <=
+                         receive->result_bytes);
+        message_deliver(server, receive->result_offset, &message);
+        if (LIKELY(calling.target == receive->target)) {
+            receive->target = NULL; /* its reference is the call's */
+        } else {
+            run->references++;
+            operation_let_go(endpoint, receive);
+        }
+        effects += QUICK_ENTRY + buffers.message_bytes;
+        done++;
+        if (waits) {
+            quick = QUICK_WAIT;
+        }
+        if (receive_complete(run->cpu, server, call, receive, buffers.message_bytes,
+                             waits ? thread : NULL)) {
+            *run->next = server;
+            quick = QUICK_SWITCH;
         }
     }
-    return QUICK_DONE;
+    run_count(run, done, effects);
+    if (quick != QUICK_DONE) {
+        run->quick = quick;
+    }
+}
+
+/* The thread reserves slots for one more answer; false: it cannot. No lock is held. */
+static NOINLINE bool run_reserve(struct run *run)
+{
+    struct thread *thread = run->thread;
+
+    if (process_slots_reserve(thread->process, run->slots, NULL) != TRANSPORT_OK) {
+        return false;
+    }
+    spinlock_lock(&thread->ring_lock);
+    thread->slots_over += run->slots;
+    spinlock_unlock(&thread->ring_lock);
+    run->slots = 0;
+    return true;
+}
+
+/*
+ * Several entries, the first of which is a usual call of the edge that `calling` was made from, and
+ * those behind it as long as they are. The edge counts as looked up for all of them when it was for
+ * the first: nothing between them can have changed it, and what others do to it meanwhile comes
+ * after. The target is pinned, and no lock is held.
+ */
+static NOINLINE enum quick call_run(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                    const struct calling *calling, struct thread **next)
+{
+    struct endpoint *endpoint = calling->endpoint;
+    struct run run = {.cpu = cpu, .thread = thread, .calling = calling, .next = next, .left = left};
+
+    operation_calls_draw_for(thread, left);
+    while (!run.over) {
+        spinlock_lock(&endpoint->lock);
+        if (UNLIKELY(endpoint->closed)) {
+            run.over = true;
+        } else if (endpoint_next_receiver(&endpoint->queues) != NULL) {
+            run_meet(&run, run.left < RUN_LOCKED ? run.left : RUN_LOCKED);
+        } else {
+            run_queue(&run, run.left < RUN_LOCKED ? run.left : RUN_LOCKED);
+        }
+        if (run.references != 0) {
+            object_ref_more(calling->target, run.references);
+            run.references = 0;
+        }
+        if (run.quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
+            *next = NULL;
+            run.quick = QUICK_WAIT;
+        }
+        spinlock_unlock(&endpoint->lock);
+        run.over = run.over || (run.slots != 0 && !run_reserve(&run));
+    }
+    if (run.left != 0) {
+        operation_calls_give(thread);
+    }
+    return run.quick;
 }
 
 /* ---- one capability beside a CALL --------------------------------------------------------------
@@ -454,7 +674,6 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
     struct calling calling;
     struct buffers buffers;
     enum quick quick;
-    bool run;
 
     if (UNLIKELY((first & CALL_FIXED) != CALL_USUAL ||
                  !buffers_read(thread, shared, first, &buffers) ||
@@ -463,21 +682,21 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
     }
     object_ref(calling.target);
     spinlock_unlock(&thread->process->lock);
-    spinlock_lock(&calling.endpoint->lock);
-    quick = call_one(cpu, thread, shared, &calling, &buffers, left == 1 ? next : NULL, NULL);
-    run = left > 1 && quick == QUICK_DONE;
-    if (UNLIKELY(run)) {
-        const struct calling rest = calling; /* the other stays in registers */
+    if (left > 1) {
+        const struct calling run = calling; /* the other stays in registers */
 
-        object_ref(calling.target);
-        quick = call_rest(cpu, thread, left - 1, &rest, next);
+        quick = call_run(cpu, thread, left, &run, next);
+        object_unref(run.target);
+        return quick;
     }
+    spinlock_lock(&calling.endpoint->lock);
+    quick = call_one(cpu, thread, shared, &calling, &buffers, next, NULL);
     if (quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
         *next = NULL;
         quick = QUICK_WAIT;
     }
     spinlock_unlock(&calling.endpoint->lock);
-    if (UNLIKELY(run || quick == QUICK_NONE)) {
+    if (UNLIKELY(quick == QUICK_NONE)) {
         object_unref(calling.target);
     }
     return quick;

@@ -58,6 +58,16 @@ static inline const uint8_t *descriptor_at(const struct thread *thread,
     return thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
 }
 
+enum {
+    RUN_LOCKED = 8, /* entries of a run that are done under one lock of the endpoint, at most */
+};
+
+/* What the entries of a run may still count in cpu->effects: the first is done in any case. */
+static inline uint32_t quick_room(const struct cpu *cpu)
+{
+    return cpu->effects < QUICK_EFFECTS ? QUICK_EFFECTS - cpu->effects : 1;
+}
+
 /* ---- operations --------------------------------------------------------------------------------
  */
 

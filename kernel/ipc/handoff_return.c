@@ -32,17 +32,6 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
                : NULL;
 }
 
-/* Whether a receive that comes now gets the oldest call that waits, or waits itself if there is
- * none, and in either case nothing unusual. Endpoint lock held. */
-static ALWAYS_INLINE bool receive_is_usual(const struct endpoint_queues *queues,
-                                           struct endpoint_record *waiting)
-{
-    return endpoint_only_calls(queues) &&
-           (waiting == NULL || /* or all tokens were out, and older receivers may wait with it */
-            (endpoint_next_receiver(queues) == NULL && operation_of(waiting)->bundle.count == 0 &&
-             operation_of(waiting)->grant == NULL));
-}
-
 COLD void handoff_closed(struct endpoint *endpoint)
 {
     struct settling settling;
@@ -77,9 +66,6 @@ static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *se
 /* What a RETURN_RECV that is found usual is about. */
 struct returning {
     struct endpoint *endpoint; /* locked and pinned */
-    struct cap_id cap;         /* the owner's edge */
-    bool pin;                  /* and the pin is for the first receive that waits */
-    uint64_t epoch;            /* of the owner's edge */
     struct operation *call;    /* that is answered */
     uint64_t first;            /* word of the entry */
     struct buffers buffers;
@@ -92,102 +78,8 @@ static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct
                   operation_may_receive(thread) && thread->operations_free != NULL);
 }
 
-/* The submission is accepted; the answer is copied, its token used up, and its call completes.
- * wait_end's result. The call is in nobody's list. */
-static ALWAYS_INLINE bool answer(struct cpu *cpu, struct thread *thread,
-                                 const struct returning *returning, const struct thread *waits)
-{
-    struct operation *call = returning->call;
-    uint32_t bytes = returning->buffers.message_bytes;
-
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    cpu->effects += QUICK_ENTRY + bytes;
-    message_copy(call->owner, call->result_offset, thread, returning->buffers.message, bytes);
-    endpoint_land(&returning->endpoint->queues, &call->endpoint_record,
-                  call->endpoint_record.token_slot);
-    operation_let_go(returning->endpoint, call);
-    return call_complete(cpu, thread, call, returning->first, waits);
-}
-
-/* Nobody calls: the receive waits. */
-static ALWAYS_INLINE enum quick return_wait(struct cpu *cpu, struct thread *thread,
-                                            const uint8_t *shared, struct returning *returning,
-                                            struct thread **next)
-{
-    struct endpoint *endpoint = returning->endpoint;
-    struct thread *client = returning->call->owner;
-    struct operation *receive = NULL;
-    bool waits = false;
-
-    spinlock_lock(&thread->ring_lock);
-    if (receive_fits(thread, endpoint)) {
-        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
-        receive->slots = endpoint->queues.limits.capabilities;
-        thread->slots_over -= receive->slots;
-        list_remove(&returning->call->received_node);
-        waits = next != NULL && wait_begin(thread);
-    }
-    spinlock_unlock(&thread->ring_lock);
-    if (UNLIKELY(receive == NULL)) {
-        return QUICK_NONE;
-    }
-    receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-    receive->endpoint = endpoint;
-    receive->target = &endpoint->object;
-    if (LIKELY(returning->pin)) {
-        returning->pin = false;
-    } else {
-        object_ref(&endpoint->object);
-    }
-    receive->epoch = returning->epoch;
-    receive->result_offset = returning->buffers.result;
-    receive->result_bytes = returning->buffers.result_bytes;
-    endpoint_push_receiver(&endpoint->queues, &receive->endpoint_record);
-    if (LIKELY(answer(cpu, thread, returning, waits ? thread : NULL))) {
-        *next = client;
-        return QUICK_SWITCH;
-    }
-    return waits ? QUICK_WAIT : QUICK_DONE;
-}
-
-/* The oldest call that waits, `taken`, comes at once: what the receive needs is there, and given
- * back before anybody could see it taken. The pin stays the caller's. */
-static ALWAYS_INLINE enum quick return_take(struct cpu *cpu, struct thread *thread,
-                                            const uint8_t *shared,
-                                            const struct returning *returning,
-                                            struct operation *taken)
-{
-    uint64_t user_data = quick_word(shared, offsetof(struct sqe, user_data));
-    struct message message;
-    bool fits;
-
-    spinlock_lock(&thread->ring_lock);
-    fits = receive_fits(thread, returning->endpoint);
-    if (fits) {
-        list_remove(&returning->call->received_node);
-    }
-    spinlock_unlock(&thread->ring_lock);
-    if (UNLIKELY(!fits)) {
-        return QUICK_NONE;
-    }
-    (void)answer(cpu, thread, returning, NULL);
-    taken->token = endpoint_hand_out(&returning->endpoint->queues);
-    taken->taken_epoch = returning->epoch;
-    taken->receiver = thread;
-    cpu->effects += taken->message_bytes;
-    message = message_of(taken, 0);
-    message_deliver(thread, returning->buffers.result, &message);
-    spinlock_lock(&thread->ring_lock);
-    list_push_back(&thread->received, &taken->received_node);
-    ring_post_result(&thread->ring, user_data,
-                     (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
-    spinlock_unlock(&thread->ring_lock);
-    return QUICK_DONE;
-}
-
 /* The endpoint whose owner's edge `cap` is; NULL: the edge is not usual. The process is locked. */
-static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap,
-                                                     uint64_t *epoch)
+static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap)
 {
     const struct cap_slot *slot = cap_table_resolve(&process->table, cap);
     const struct hold_edge *edge;
@@ -201,7 +93,6 @@ static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, st
                  edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL)) {
         return NULL;
     }
-    *epoch = edge->epoch;
     return CONTAINER_OF(edge->object, struct endpoint, owner);
 }
 
@@ -225,51 +116,233 @@ static ALWAYS_INLINE bool call_is_last(const struct endpoint *endpoint,
            atomic_load_relaxed_u64(&call->target->references) == 1;
 }
 
-/* One entry whose form is usual. */
-static ALWAYS_INLINE enum quick return_one(struct cpu *cpu, struct thread *thread,
-                                           const uint8_t *shared, struct returning *returning,
-                                           struct thread **next)
-{
-    struct endpoint *endpoint = returning->endpoint;
-    struct endpoint_record *waiting = endpoint_waiting_call(&endpoint->queues);
+/* RETURN_RECVs of one owner's edge, one behind the other. */
+struct run {
+    struct cpu *cpu;
+    struct thread *thread;
+    struct endpoint *endpoint; /* pinned */
+    struct cap_id cap;
+    struct thread **next; /* of the last entry; NULL: the thread does not wait behind it */
+    uint32_t left;        /* entries that were not done */
+    uint32_t references; /* of the endpoint, that nothing has any more and are not given back yet */
+    enum quick quick;    /* what became of the entries done; NONE: none is */
+    bool over;           /* the next one is not usual, or there is none */
+};
 
-    if (UNLIKELY(!receive_is_usual(&endpoint->queues, waiting))) {
-        return QUICK_NONE;
+/* Finds what the next entry of a run, at `shared`, is about, and the call that it answers, which
+ * may not be the last of its session if somebody `calls`. False: something is not usual. The
+ * endpoint is locked. */
+static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared, bool calls,
+                                   struct returning *returning)
+{
+    struct endpoint *endpoint = run->endpoint;
+
+    returning->endpoint = endpoint;
+    if (UNLIKELY(!return_read(run->thread, shared, returning) ||
+                 quick_word(shared, offsetof(struct sqe, cap)) != run->cap.raw)) {
+        return false;
     }
-    returning->call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
-                                returning->buffers.message_bytes);
-    if (UNLIKELY(returning->call == NULL ||
-                 (waiting != NULL && call_is_last(endpoint, returning->call)))) {
-        return QUICK_NONE;
-    }
-    return waiting == NULL ? return_wait(cpu, thread, shared, returning, next)
-                           : return_take(cpu, thread, shared, returning, operation_of(waiting));
+    returning->call =
+        call_find(endpoint, run->thread, quick_word(shared, offsetof(struct sqe, token)),
+                  returning->buffers.message_bytes);
+    return LIKELY(returning->call != NULL && !(calls && call_is_last(endpoint, returning->call)));
 }
 
-/* The entries behind one that was done, as long as they are usual and of the same edge, as
- * call_rest. */
-static NOINLINE enum quick return_rest(struct cpu *cpu, struct thread *thread, uint32_t left,
-                                       struct returning *returning, struct thread **next)
+/* The entry's answer is copied and its token used up; its call holds nothing of the endpoint any
+ * more. True: it was of a session, whose end may wait now. */
+static ALWAYS_INLINE bool run_answer(struct run *run, const struct returning *returning)
 {
-    struct endpoint *endpoint = returning->endpoint;
+    struct endpoint *endpoint = run->endpoint;
+    struct operation *call = returning->call;
+    bool session = call->target != &endpoint->object;
 
-    for (; left != 0 && cpu->effects < QUICK_EFFECTS && !endpoint_has_closed(&endpoint->queues);
-         left--) {
-        const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
-        enum quick quick;
+    message_copy(call->owner, call->result_offset, run->thread, returning->buffers.message,
+                 returning->buffers.message_bytes);
+    endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
+    if (UNLIKELY(session)) {
+        operation_unuse(endpoint, call);
+    } else {
+        call->target = NULL;
+        run->references++;
+    }
+    return session;
+}
 
-        if (!return_read(thread, shared, returning) ||
-            quick_word(shared, offsetof(struct sqe, cap)) != returning->cap.raw) {
+/* `done` entries are, with their `effects`. */
+static ALWAYS_INLINE void run_count(struct run *run, uint32_t done, uint32_t effects)
+{
+    run->left -= done;
+    run->cpu->effects += effects;
+    run->over |= run->left == 0 || run->cpu->effects >= QUICK_EFFECTS;
+    if (done != 0) {
+        run->quick = QUICK_DONE;
+    }
+}
+
+/* What is left of an entry whose call was `taken`: its message goes to `offset` of the arena. */
+static ALWAYS_INLINE void run_take(const struct run *run, struct operation *taken, uint32_t offset)
+{
+    struct message message = {.from = taken->owner,
+                              .offset = taken->message_offset,
+                              .bytes = taken->message_bytes,
+                              .head = {.badge = taken->badge,
+                                       .interface_id = taken->interface_id,
+                                       .form = head_form(taken->method, 0, taken->message_bytes),
+                                       .room = taken->result_bytes}};
+
+    message.head.token = endpoint_hand_out_oldest(&run->endpoint->queues, &taken->endpoint_record);
+    taken->token = message.head.token;
+    taken->receiver = run->thread;
+    message_deliver(run->thread, offset, &message);
+}
+
+/* Calls wait: up to `most` entries answer one each and get the next at once, so that what their
+ * receives need is given back before anybody could see it taken. The endpoint is locked. */
+static NOINLINE void run_serve(struct run *run, uint32_t most)
+{
+    struct endpoint_queues *queues = &run->endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    bool session = false;
+
+    spinlock_lock(&thread->ring_lock);
+    run->over = !endpoint_only_calls(queues) || endpoint_next_receiver(queues) != NULL ||
+                !receive_fits(thread, run->endpoint);
+    most = run->over ? 0 : most;
+    while (done < most && effects < room && !session) {
+        const uint8_t *shared = ring_peek(ring, ring->sq_head);
+        struct endpoint_record *waiting = endpoint_waiting_call(queues);
+        struct returning returning;
+        struct operation *taken;
+        uint64_t user_data;
+
+        if (waiting == NULL) {
             break;
         }
-        spinlock_unlock(&endpoint->lock);
-        spinlock_lock(&endpoint->lock);
-        quick = return_one(cpu, thread, shared, returning, left == 1 ? next : NULL);
-        if (quick != QUICK_DONE) {
-            return quick == QUICK_NONE ? QUICK_DONE : quick;
+        taken = operation_of(waiting);
+        if (UNLIKELY((taken->bundle.count | (uintptr_t)taken->grant) != 0 ||
+                     !run_find(run, shared, true, &returning))) {
+            run->over = true;
+            break;
+        }
+        user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        ring_accept(ring, ring->sq_head + 1);
+        list_replace(&returning.call->received_node, &taken->received_node);
+        spinlock_unlock(&thread->ring_lock);
+        session = run_answer(run, &returning);
+        (void)call_complete(run->cpu, thread, returning.call, returning.first, NULL);
+        run_take(run, taken, returning.buffers.result);
+        effects += QUICK_ENTRY + returning.buffers.message_bytes + taken->message_bytes;
+        done++;
+        spinlock_lock(&thread->ring_lock);
+        ring_post_result(ring, user_data,
+                         (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    run_count(run, done, effects);
+}
+
+/* The receive of an entry waits. */
+static ALWAYS_INLINE void run_push(struct run *run, const struct buffers *buffers,
+                                   struct operation *receive)
+{
+    receive->endpoint = run->endpoint;
+    receive->target = &run->endpoint->object;
+    receive->result_offset = buffers->result;
+    receive->result_bytes = buffers->result_bytes;
+    if (LIKELY(run->references != 0)) {
+        run->references--;
+    } else {
+        object_ref(receive->target);
+    }
+    endpoint_push_receiver(&run->endpoint->queues, &receive->endpoint_record);
+}
+
+/* Nobody calls: up to `most` entries answer one each and wait. The endpoint is locked. */
+static NOINLINE void run_await(struct run *run, uint32_t most)
+{
+    struct endpoint_queues *queues = &run->endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t slots = queues->limits.capabilities;
+    uint32_t room = quick_room(run->cpu);
+    enum quick quick = QUICK_DONE;
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    bool session = false;
+
+    while (done < most && effects < room && !session) {
+        const uint8_t *shared = ring_peek(ring, ring->sq_head);
+        const struct thread *waits = NULL;
+        struct operation *receive;
+        struct returning returning;
+        struct thread *client;
+
+        spinlock_lock(&thread->ring_lock);
+        if (UNLIKELY(!endpoint_only_calls(queues) || !receive_fits(thread, run->endpoint) ||
+                     !run_find(run, shared, false, &returning))) {
+            spinlock_unlock(&thread->ring_lock);
+            run->over = true;
+            break;
+        }
+        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
+        receive->slots = slots;
+        thread->slots_over -= slots;
+        receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        ring_accept(ring, ring->sq_head + 1);
+        list_remove(&returning.call->received_node);
+        done++;
+        if (done == run->left && run->next != NULL && wait_begin(thread)) {
+            waits = thread;
+            quick = QUICK_WAIT;
+        }
+        spinlock_unlock(&thread->ring_lock);
+        client = returning.call->owner;
+        session = run_answer(run, &returning);
+        run_push(run, &returning.buffers, receive);
+        effects += QUICK_ENTRY + returning.buffers.message_bytes;
+        if (call_complete(run->cpu, thread, returning.call, returning.first, waits)) {
+            *run->next = client;
+            quick = QUICK_SWITCH;
         }
     }
-    return QUICK_DONE;
+    run_count(run, done, effects);
+    if (quick != QUICK_DONE) {
+        run->quick = quick;
+    }
+}
+
+/*
+ * Entries of one edge, from the first on as long as they are usual, as call_run. The endpoint is
+ * pinned, and no lock is held.
+ */
+static ALWAYS_INLINE void return_run(struct run *run)
+{
+    struct endpoint *endpoint = run->endpoint;
+    bool closed;
+
+    while (!run->over) {
+        spinlock_lock(&endpoint->lock);
+        if (endpoint_waiting_call(&endpoint->queues) != NULL) {
+            run_serve(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        } else {
+            run_await(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        }
+        if (run->references != 0) {
+            object_put_more(&endpoint->object, run->references);
+            run->references = 0;
+        }
+        closed = run->quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues);
+        run->over |= closed;
+        if (UNLIKELY(closed)) {
+            handoff_closed(endpoint);
+        } else {
+            spinlock_unlock(&endpoint->lock);
+        }
+    }
 }
 
 /* The receive of a RETURN_RECV that begins its thread's wait; its call is the server's no more.
@@ -341,53 +414,26 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     return true;
 }
 
-/* Any other. */
+/* Any other, and those behind it. */
 static NOINLINE enum quick return_pinned(struct cpu *cpu, struct thread *thread,
                                          const uint8_t *shared, uint32_t left, struct thread **next)
 {
     struct process *process = thread->process;
-    struct endpoint *endpoint;
-    struct returning returning;
-    enum quick quick = QUICK_NONE;
+    struct run run = {.cpu = cpu, .thread = thread, .next = next, .left = left};
 
-    if (UNLIKELY((quick_word(shared, 0) & RETURN_TRANSFERS) != 0)) {
-        return handoff_answer(cpu, thread, left, next);
-    }
-    returning.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
+    run.cap.raw = quick_word(shared, offsetof(struct sqe, cap));
     spinlock_lock(&process->lock);
-    endpoint = owned_endpoint(process, returning.cap, &returning.epoch);
-    if (LIKELY(endpoint != NULL)) {
-        object_ref(&endpoint->object);
+    run.endpoint = owned_endpoint(process, run.cap);
+    if (LIKELY(run.endpoint != NULL)) {
+        object_ref(&run.endpoint->object);
     }
     spinlock_unlock(&process->lock);
-    if (UNLIKELY(endpoint == NULL)) {
+    if (UNLIKELY(run.endpoint == NULL)) {
         return QUICK_NONE;
     }
-    returning.endpoint = endpoint;
-    returning.pin = true;
-    spinlock_lock(&endpoint->lock);
-    if (LIKELY(return_read(thread, shared, &returning))) {
-        quick = return_one(cpu, thread, shared, &returning, left == 1 ? next : NULL);
-    }
-    if (UNLIKELY(left > 1 && quick == QUICK_DONE)) {
-        struct returning rest = returning; /* the other stays in registers */
-
-        if (!rest.pin) {
-            object_ref(&endpoint->object); /* the receive has the first pin */
-        }
-        rest.pin = false;
-        quick = return_rest(cpu, thread, left - 1, &rest, next);
-        returning.pin = true;
-    }
-    if (UNLIKELY(quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues))) {
-        handoff_closed(endpoint);
-    } else {
-        spinlock_unlock(&endpoint->lock);
-    }
-    if (returning.pin) {
-        object_unref(&endpoint->object);
-    }
-    return LIKELY(quick != QUICK_NONE) ? quick : handoff_answer(cpu, thread, left, next);
+    return_run(&run);
+    object_unref(&run.endpoint->object);
+    return LIKELY(run.quick != QUICK_NONE) ? run.quick : handoff_answer(cpu, thread, left, next);
 }
 
 enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
@@ -397,11 +443,13 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
     struct process *process = thread->process;
     struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
     struct endpoint *endpoint;
-    uint64_t epoch;
 
+    if (UNLIKELY((quick_word(shared, 0) & RETURN_TRANSFERS) != 0)) {
+        return handoff_answer(cpu, thread, left, next);
+    }
     if (LIKELY(left == 1 && next != NULL)) {
         spinlock_lock(&process->lock);
-        endpoint = owned_endpoint(process, cap, &epoch);
+        endpoint = owned_endpoint(process, cap);
         if (LIKELY(endpoint != NULL && return_meet(cpu, thread, shared, endpoint))) {
             return QUICK_WAIT;
         }

@@ -9,21 +9,50 @@
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
+/* Draws for `more` calls on the ledger of the thread's process, or as many as it has. */
+static void calls_draw(struct thread *thread, uint32_t more)
+{
+    more = (uint32_t)account_reserve_most(thread->account, LEDGER_OUTSTANDING_CALLS, more);
+    account_commit(thread->account, LEDGER_OUTSTANDING_CALLS, more);
+    thread->calls_held += more;
+}
+
 /*
- * A thread draws on its process's ledger for several calls at once, as many again as it has, and
- * gives back all but one when none of its calls is left: a thread that calls and waits in turn does
- * not touch the ledger. Ring lock held; true: there is room for one more.
+ * A thread draws for several calls at once, as many again as it has, or as many as it is about to
+ * make, and gives back all but one when none of its calls is left: a thread that calls and waits in
+ * turn does not touch the ledger. Ring lock held; true: there is room for one more.
  */
 bool operation_calls_draw(struct thread *thread)
 {
-    uint32_t more = thread->calls_held == 0 ? 1 : thread->calls_held;
-
     if (thread->calls_used == thread->calls_held) {
-        more = (uint32_t)account_reserve_most(thread->account, LEDGER_OUTSTANDING_CALLS, more);
-        account_commit(thread->account, LEDGER_OUTSTANDING_CALLS, more);
-        thread->calls_held += more;
+        calls_draw(thread, thread->calls_held == 0 ? 1 : thread->calls_held);
     }
     return thread->calls_used < thread->calls_held;
+}
+
+void operation_calls_draw_for(struct thread *thread, uint32_t left)
+{
+    uint32_t wanted;
+
+    spinlock_lock(&thread->ring_lock);
+    wanted = thread->calls_used + left;
+    if (thread->calls_held < wanted) {
+        calls_draw(thread, wanted - thread->calls_held);
+    }
+    spinlock_unlock(&thread->ring_lock);
+}
+
+void operation_calls_give(struct thread *thread)
+{
+    uint32_t keeps;
+
+    spinlock_lock(&thread->ring_lock);
+    keeps = thread->calls_used == 0 ? 1 : 2 * thread->calls_used;
+    if (thread->calls_held > keeps) {
+        account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held - keeps);
+        thread->calls_held = keeps;
+    }
+    spinlock_unlock(&thread->ring_lock);
 }
 
 static void calls_give(struct thread *thread)

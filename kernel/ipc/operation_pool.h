@@ -37,6 +37,11 @@ static inline struct operation *operation_pop(struct thread *thread, enum operat
 /* Whether there is room for one more call, drawn from the process's ledger if need be. */
 MUST_USE bool operation_calls_draw(struct thread *thread);
 
+/* Draws for `left` calls more, or as many of them as there are; and gives back what it has drawn
+ * beyond as many again as it has. No ring lock is held. */
+void operation_calls_draw_for(struct thread *thread, uint32_t left);
+void operation_calls_give(struct thread *thread);
+
 /* Whether one more RECEIVE leaves room in the completion queue for what it is received for. */
 static inline bool operation_may_receive(const struct thread *thread)
 {

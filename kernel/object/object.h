@@ -87,6 +87,14 @@ static inline void object_ref(struct object *object)
     ASSERT(now > 1);
 }
 
+/* The same for `count` references. */
+static inline void object_ref_more(struct object *object, uint64_t count)
+{
+    uint64_t now = atomic_add_u64(&object->references, count);
+
+    ASSERT(now > count);
+}
+
 /* Gives a reference back without destroying. True: it was the last, and the caller does what the
  * type's destroy would; for those that hold a lock which destroy takes. */
 MUST_USE static inline bool object_put(struct object *object)
@@ -95,6 +103,14 @@ MUST_USE static inline bool object_put(struct object *object)
 
     ASSERT(now != UINT64_MAX);
     return UNLIKELY(now == 0);
+}
+
+/* Gives `count` references back, none of which is the last. */
+static inline void object_put_more(struct object *object, uint64_t count)
+{
+    uint64_t now = atomic_add_u64(&object->references, 0 - count);
+
+    ASSERT(now != 0 && now < 0 - count);
 }
 
 static inline void object_unref(struct object *object)
