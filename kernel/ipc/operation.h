@@ -47,9 +47,10 @@ struct operation {
     struct sqe sqe;                /* PROMISED: to be sent */
     struct park_waiter park;       /* PARK: lock of its bucket */
     struct object *park_object;    /* PARK: holds a reference; NULL: a word of the process's own */
-    struct park_waits *park_waits; /* PARK: of that object, linked there by wait_node */
+    struct park_waits *park_waits; /* PARK: of that object, linked there by wait_node;
+                                      NULL: a hand-on, in no list */
     struct timer timer;            /* PARK, WAIT: its time limit */
-    struct endpoint *endpoint;     /* CALL, RECEIVE, WATCH: kept by `target` */
+    struct endpoint *endpoint;     /* CALL, RECEIVE, WATCH, FAULT: kept by `target` */
     struct waitable *waits_at; /* WAIT: holds a reference of its object; NULL: it does not yet */
     /* endpoint lock: */
     struct object *target;          /* what the edge named: holds a reference */

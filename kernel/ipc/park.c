@@ -11,7 +11,8 @@
  *
  * Lifetime: while it waits, an operation at a shared word holds a reference of the memory object,
  * so that no other object gets its name, and is in the object's list too: a revocation of the edge
- * that it was begun through ends it there, so nobody pins memory that was taken back from him. Time
+ * that it was begun through ends it there, so nobody pins memory that was taken back from him.
+ * (That of a hand-on is in no list: its edge was never delegated, and nobody can revoke it.) Time
  * limits run on the thread's home CPU, where the thread itself and its retirement run too: an
  * operation whose timer fires is not being reused meanwhile.
  *

@@ -147,8 +147,8 @@ void process_hold(struct process *process);
  * teardown. `thread` (may be NULL) goes to the retired list. */
 void process_thread_gone(struct process *process, struct thread *thread);
 
-/* A process that never came to be more than a plan: no frame, edge or thread. Its account goes back
- * at once. process_abandon comes next. */
+/* A process that never came to be more than a plan: no frame, no thread, and no edge but that to
+ * its fault endpoint. Its account goes back at once. process_abandon comes next. */
 void process_give_back(struct process *process);
 
 /* A process whose building failed: nothing of it ran. Ends it; no slot of it is in use. */
