@@ -16,7 +16,7 @@
  * Invariants:
  *  1. operation is NULL once the caller's thread is retired or cancelled it (same CPU, so no lock).
  *  2. A run is in the list from before its first step until its answer is given, so a revocation of
- *     the allocator's edge waits for it.
+ *     the allocator's edge waits for it (core/uses.c).
  *
  * Locks: runs.lock around the list. What can fail: quota, memory, a run that long.
  */
@@ -47,7 +47,7 @@ enum run_phase {
 /* A contiguous object that is being made. */
 struct run {
     struct job job;
-    struct list_node node; /* runs.lock */
+    struct use under_way; /* runs.lock */
     struct operation *operation;
     struct process *caller;       /* referenced; a slot of its table is reserved */
     struct memory_object *memory; /* referenced */
@@ -63,13 +63,13 @@ struct run {
 static struct kmem_cache run_cache;
 static struct {
     struct spinlock lock;
-    struct list under_way; /* lock */
+    struct uses under_way; /* lock */
     uint64_t count;        /* atomic */
 } runs = {.lock = SPINLOCK_INIT(LOCK_RANK_GRANT)};
 
 void memory_runs_init(void)
 {
-    list_init(&runs.under_way);
+    uses_init(&runs.under_way);
     runs.count = 0;
     kmem_cache_init(&run_cache, "memory run", sizeof(struct run));
 }
@@ -140,7 +140,7 @@ static void run_end(struct run *run)
 {
     run_answer(run);
     spinlock_lock(&runs.lock);
-    list_remove(&run->node);
+    uses_remove(&run->under_way);
     spinlock_unlock(&runs.lock);
     grant_unref(run->through, grant_node_free);
     object_unref(&run->caller->object);
@@ -212,25 +212,21 @@ static bool run_step(struct job *job)
 
 static bool runs_revoke(struct object *object, struct revoke_step *step)
 {
-    bool left = false;
+    struct use *awaited;
+    enum uses_left result;
 
     (void)object;
     spinlock_lock(&runs.lock);
-    for (struct list_node *node = list_first(&runs.under_way); node != NULL;
-         node = list_next(&runs.under_way, node)) {
-        const struct run *run = CONTAINER_OF(node, struct run, node);
+    result = uses_sweep(&runs.under_way, &step->sweep, step->above, &step->receipt.calls, &awaited);
+    if (result == USES_WAITS) {
+        const struct run *run = CONTAINER_OF(awaited, struct run, under_way);
 
-        if (grant_is_below(run->through, step->above)) {
-            step->receipt.calls += step->cursor == 0;
-            left = true;
-            if (run->job.task.priority < step->priority) {
-                step->priority = run->job.task.priority; /* its end is work of that one */
-            }
+        if (run->job.task.priority < step->priority) {
+            step->priority = run->job.task.priority; /* its end is work of that one */
         }
     }
-    step->cursor = 1;
     spinlock_unlock(&runs.lock);
-    return left;
+    return result != USES_OVER;
 }
 
 /* Begins to make a contiguous object; its answer comes later. The slot that the call had reserved
@@ -264,7 +260,7 @@ static enum capn_dispatch run_begin(struct capn_request *request, struct memory_
     grant_ref(run->through);
     atomic_add_u64(&runs.count, 1);
     spinlock_lock(&runs.lock);
-    list_push_back(&runs.under_way, &run->node);
+    uses_add(&runs.under_way, &run->under_way, run->through);
     spinlock_unlock(&runs.lock);
     run->job.step = run_step;
     job_start(&run->job, arch_cpu_this(), call->caller->task.priority);

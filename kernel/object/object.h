@@ -11,6 +11,7 @@
 #include "capnp/runtime/capn_generated.h"
 #include "core/assert.h"
 #include "core/cap_table.h"
+#include "core/uses.h"
 
 struct capn_request;
 struct object;
@@ -20,6 +21,7 @@ struct park_waits;
 struct revoke_step {
     const struct grant_node *above; /* it, and everything below it, is dead */
     uint64_t cursor;                /* the object's own, 0 at the first step */
+    struct uses_sweep sweep;        /* of an object that keeps its uses in such a list */
     struct receipt receipt;         /* what was ended; the object adds */
     unsigned priority; /* of the next step: the revocation's own; an object lowers it to that of the
                           work it waits for, which would else never run beside the asking */

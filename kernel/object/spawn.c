@@ -44,11 +44,11 @@ enum {
 
 static struct kmem_cache spawn_cache;
 static struct spinlock spawns_lock = SPINLOCK_INIT(LOCK_RANK_GRANT);
-static struct list spawns; /* started and not over */
+static struct uses spawns; /* started and not over */
 
 void spawns_init(void)
 {
-    list_init(&spawns);
+    uses_init(&spawns);
     kmem_cache_init(&spawn_cache, "spawn", sizeof(struct spawn));
 }
 
@@ -200,8 +200,8 @@ static void spawn_free(struct spawn *spawn)
         object_unref(&spawn->caller->object);
     }
     spinlock_lock(&spawns_lock);
-    if (list_node_is_linked(&spawn->node)) {
-        list_remove(&spawn->node);
+    if (list_node_is_linked(&spawn->under_way.node)) {
+        uses_remove(&spawn->under_way);
     }
     spinlock_unlock(&spawns_lock);
     grant_unref(spawn->through, grant_node_free);
@@ -211,28 +211,24 @@ static void spawn_free(struct spawn *spawn)
 
 bool spawns_revoke(struct object *object, struct revoke_step *step)
 {
-    bool left = false;
+    struct use *awaited;
+    enum uses_left result;
 
     (void)object;
     spinlock_lock(&spawns_lock);
-    for (struct list_node *node = list_first(&spawns); node != NULL;
-         node = list_next(&spawns, node)) {
-        struct spawn *spawn = CONTAINER_OF(node, struct spawn, node);
+    result = uses_sweep(&spawns, &step->sweep, step->above, &step->receipt.calls, &awaited);
+    if (result == USES_WAITS) {
+        const struct spawn *spawn = CONTAINER_OF(awaited, struct spawn, under_way);
 
-        if (grant_is_below(spawn->through, step->above)) {
-            step->receipt.calls += !spawn->ending;
-            spawn->ending = true;
-            left = true;
-            if (spawn->process->priority < step->priority) {
-                step->priority = spawn->process->priority; /* its end is work of that one */
-            }
-            if (spawn->job.task.priority < step->priority) {
-                step->priority = spawn->job.task.priority;
-            }
+        if (spawn->process->priority < step->priority) {
+            step->priority = spawn->process->priority; /* its end is work of that one */
+        }
+        if (spawn->job.task.priority < step->priority) {
+            step->priority = spawn->job.task.priority;
         }
     }
     spinlock_unlock(&spawns_lock);
-    return left;
+    return result != USES_OVER;
 }
 
 void spawn_discard(struct spawn *spawn)
@@ -643,7 +639,7 @@ void spawn_start(struct spawn *spawn)
                                                  : spawn->process->priority;
 
     spinlock_lock(&spawns_lock);
-    list_push_back(&spawns, &spawn->node);
+    uses_add(&spawns, &spawn->under_way, spawn->through);
     spinlock_unlock(&spawns_lock);
     spawn->job.step = spawn_step;
     job_start(&spawn->job, arch_cpu_this(), priority);

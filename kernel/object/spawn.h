@@ -45,10 +45,9 @@ struct spawn {
     struct spawn_grant grant[LIMIT_GRANTS];
     bool inherits;                    /* the caller's descriptors */
     uint32_t descriptor;              /* of them, the next slot to look at */
-    struct list_node node;            /* spawns_lock: those under way */
+    struct use under_way;             /* spawns_lock */
     struct grant_node *through;       /* of the spawner's edge that was used; holds a reference */
     uint64_t epoch;                   /* at which that was found alive */
-    bool ending;                      /* spawns_lock: a revocation has counted it */
     paddr_t argument_frame;           /* the argument message, ready to be copied; 0: none */
     struct account *argument_account; /* pays for it: the child's */
     uint64_t argument_bytes;
