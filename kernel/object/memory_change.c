@@ -148,13 +148,13 @@ static bool region_joins(struct memory_region *before, struct memory_region *reg
            (!region->shared || mapping_join(&before->mapping, &region->mapping));
 }
 
-struct memory_region *memory_region_join(struct memory_space *space, uint64_t at)
+/* memory_region_join of the region itself. */
+static struct memory_region *region_join_below(struct memory_space *space,
+                                               struct memory_region *region)
 {
-    struct memory_region *region = memory_region_of(region_set_find(&space->regions, at));
     struct memory_region *before;
 
-    if (region == NULL || region->region.start != at ||
-        region->region.node.previous == &space->regions.regions.head) {
+    if (region->region.node.previous == &space->regions.regions.head) {
         return NULL;
     }
     before = memory_region_of(CONTAINER_OF(region->region.node.previous, struct region, node));
@@ -166,6 +166,13 @@ struct memory_region *memory_region_join(struct memory_space *space, uint64_t at
     return region;
 }
 
+struct memory_region *memory_region_join(struct memory_space *space, uint64_t at)
+{
+    struct memory_region *region = memory_region_of(region_set_find(&space->regions, at));
+
+    return region == NULL || region->region.start != at ? NULL : region_join_below(space, region);
+}
+
 /* What the change made of one of its regions. Returns the region when it is to go. Space lock held.
  */
 static struct memory_region *region_finish(struct change *change, struct memory_region *region)
@@ -174,7 +181,7 @@ static struct memory_region *region_finish(struct change *change, struct memory_
     bool failed = change->status != STATUS_OK;
 
     region->change = NULL;
-    if (change->kind == CHANGE_UNMAP || (change->kind == CHANGE_MAP && failed)) {
+    if (change->kind == (failed ? CHANGE_MAP : CHANGE_UNMAP)) {
         region_set_remove(&space->regions, &region->region);
         return region;
     }
@@ -188,7 +195,7 @@ static struct memory_region *region_finish(struct change *change, struct memory_
     if (!memory_region_is_private(region)) {
         mapping_settle(&region->mapping, false);
     }
-    return memory_region_join(space, region->region.start);
+    return region_join_below(space, region);
 }
 
 /* Gives a few regions back, each joined with its equal neighbour below, at last what stands above
@@ -196,6 +203,7 @@ static struct memory_region *region_finish(struct change *change, struct memory_
 static bool step_finish(struct change *change)
 {
     struct memory_space *space = &change->process->memory;
+    uint64_t end = change->start + change->pages;
 
     for (unsigned i = 0; i < FINISH_REGIONS; i++) {
         struct memory_region *region;
@@ -203,15 +211,17 @@ static bool step_finish(struct change *change)
         bool found = false;
 
         spinlock_lock(&space->lock);
-        region = memory_region_of(region_set_find(&space->regions, change->start));
-        while (region != NULL && region->change != change) {
+        region =
+            memory_region_of(region_set_find(&space->regions, change->start + change->finished));
+        while (region != NULL && region->change != change && region->region.start < end) {
             region = memory_region_of(region_set_next(&space->regions, &region->region));
         }
-        if (region != NULL) {
+        if (region != NULL && region->change == change) {
             found = true;
+            change->finished = region->region.start + region->region.pages - change->start;
             gone = region_finish(change, region);
         } else {
-            gone = memory_region_join(space, change->start + change->pages);
+            gone = memory_region_join(space, end);
         }
         spinlock_unlock(&space->lock);
         if (gone != NULL) {
@@ -229,6 +239,9 @@ static struct capn_refuse_reason failure_reason(const struct change *change)
     struct capn_refuse_reason reason;
     struct ledger_refusal ledger;
 
+    if (change->refused) {
+        return change->reason;
+    }
     if (change->status == STATUS_LIMIT) {
         ledger = account_refusal(change->process->account, LEDGER_FRAMES, change->pages);
         return call_ledger_reason(&ledger);
@@ -272,6 +285,24 @@ static void change_answer(struct change *change)
     deferred_complete(change->operation, &answer);
 }
 
+/* One step of CLAIM. */
+static void step_claim(struct change *change)
+{
+    switch (change_claim(change, &change->reason)) {
+    case CLAIM_MORE:
+        return;
+    case CLAIM_OVER:
+        change->phase = CHANGE_APPLY;
+        change->cursor = 0;
+        return;
+    case CLAIM_REFUSED:
+        change->refused = true;
+        change->status = STATUS_BUSY;
+        change->phase = CHANGE_FINISH;
+        return;
+    }
+}
+
 /* One step of APPLY; false: it goes on when every CPU has seen it. */
 static bool step_apply(struct change *change)
 {
@@ -296,6 +327,10 @@ static bool change_step(struct job *job)
     struct change *change = CONTAINER_OF(job, struct change, job);
     struct process *process = change->process;
 
+    if (change->phase == CHANGE_CLAIM && !process_is_dying(process)) {
+        step_claim(change);
+        return true;
+    }
     if (change->phase == CHANGE_APPLY && !process_is_dying(process)) {
         bool more;
 
@@ -349,16 +384,16 @@ bool change_begin(struct thread *caller, struct operation *operation,
 {
     struct change_request asked = *request;
     struct change *change = change_create(caller, request);
-    bool claimed;
 
     if (change == NULL) {
         return memory_refuse(reason, EXCEPTION_REASON_OUT_OF_MEMORY, 0, 0);
     }
-    claimed = request->kind == CHANGE_MAP ? change_claim_new(change, &asked, reason)
-                                          : change_claim(change, &asked, reason);
-    if (!claimed) {
-        change_free(change);
-        return false;
+    if (request->kind == CHANGE_MAP) {
+        if (!change_claim_new(change, &asked, reason)) {
+            change_free(change);
+            return false;
+        }
+        change->phase = CHANGE_APPLY;
     }
     process_hold(caller->process);
     change->operation = operation;

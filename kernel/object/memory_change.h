@@ -11,10 +11,13 @@
 
 enum {
     CHANGE_SPARES = 2,
+    CLAIM_REGIONS =
+        16, /* each is claimed in some 150 instructions, behind a search for the first */
     FINISH_REGIONS = 4, /* each is looked for and drops an edge: about 2,500 instructions */
 };
 
 enum change_phase {
+    CHANGE_CLAIM, /* not of MAP, which has its region from the beginning */
     CHANGE_APPLY,
     CHANGE_UNDO,
     CHANGE_FINISH,
@@ -28,9 +31,12 @@ struct change {
     enum change_kind kind;
     enum change_phase phase;
     enum status status; /* why it is undone */
+    bool refused;       /* at CLAIM, for `reason` */
+    struct capn_refuse_reason reason;
     uint64_t start;
     uint64_t pages;
-    uint64_t cursor; /* pages done */
+    uint64_t cursor;   /* pages done; CLAIM: up to where regions are its own */
+    uint64_t finished; /* FINISH: up to where no region is its own any more */
     enum memory_protection protection;
     struct memory_region *region; /* MAP: the new one */
     struct memory_region *spare[CHANGE_SPARES];
@@ -70,11 +76,17 @@ void memory_region_end(struct memory_region *region);
  * what is left over, for memory_region_end, or NULL. Space lock held. */
 struct memory_region *memory_region_join(struct memory_space *space, uint64_t at);
 
-/* Makes the regions of the request the change's own, or says why not and changes nothing: the new
- * one of MAP, or those that are there. */
+/* Makes the new region of a MAP the change's own, or says why not and changes nothing. */
 bool change_claim_new(struct change *change, struct change_request *request,
                       struct capn_refuse_reason *reason);
-bool change_claim(struct change *change, const struct change_request *request,
-                  struct capn_refuse_reason *reason);
+
+enum claim {
+    CLAIM_MORE,
+    CLAIM_OVER,    /* all of the range is the change's, cut at its ends */
+    CLAIM_REFUSED, /* *reason says why; FINISH gives back what was claimed */
+};
+
+/* The next few regions of the range become the change's own. */
+enum claim change_claim(struct change *change, struct capn_refuse_reason *reason);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a change begins: what it asks is held against the regions that are there, and those it will
- * work on become its own, all of them or none. The theory is in memory_space.c.
+ * work on become its own, a few in each step, all of them in the end or none. The theory is in
+ * memory_space.c.
  */
 #include "kernel/object/memory_change.h"
 
@@ -53,14 +54,14 @@ bool change_claim_new(struct change *change, struct change_request *request,
 /* ---- claiming what is there ------------------------------------------------------------------ */
 
 /* Whether a change of this kind may be made of the region. Space lock held. */
-static bool region_allows(const struct change_request *request, const struct memory_region *region,
+static bool region_allows(const struct change *change, const struct memory_region *region,
                           struct capn_refuse_reason *reason)
 {
     if (region->change != NULL) {
         return memory_refuse(reason, EXCEPTION_REASON_BUSY, 0,
                              region->region.start * LIMIT_PAGE_BYTES);
     }
-    switch (request->kind) {
+    switch (change->kind) {
     case CHANGE_COMMIT:
         if (region->committed || !memory_region_is_private(region)) {
             return memory_refuse(reason, EXCEPTION_REASON_ALREADY_EXISTS, 0,
@@ -79,64 +80,14 @@ static bool region_allows(const struct change_request *request, const struct mem
                                  region->region.start * LIMIT_PAGE_BYTES);
         }
         if (!memory_region_is_private(region) &&
-            !memory_edge_permits(&region->mapping.edge, request->protection)) {
+            !memory_edge_permits(&region->mapping.edge, change->protection)) {
             return memory_refuse(reason, EXCEPTION_REASON_METHOD_NOT_IN_FACET,
-                                 region->mapping.edge.facet, request->protection);
+                                 region->mapping.edge.facet, change->protection);
         }
         return true;
     default:
         return true;
     }
-}
-
-/* The first region of the range, or NULL. */
-static struct memory_region *range_first(const struct memory_space *space,
-                                         const struct change_request *request)
-{
-    struct memory_region *region =
-        memory_region_of(region_set_find(&space->regions, request->start));
-
-    return region != NULL && region->region.start < request->start + request->pages ? region : NULL;
-}
-
-static struct memory_region *range_next(const struct memory_space *space,
-                                        const struct change_request *request,
-                                        const struct memory_region *region)
-{
-    struct memory_region *next =
-        memory_region_of(region_set_next(&space->regions, &region->region));
-
-    return next != NULL && next->region.start < request->start + request->pages ? next : NULL;
-}
-
-/* Whether the whole range can be changed as asked. Space lock held. */
-static bool range_allows(const struct memory_space *space, const struct change_request *request,
-                         struct capn_refuse_reason *reason)
-{
-    struct memory_region *region = range_first(space, request);
-    uint64_t covered = request->start;
-    unsigned cuts;
-
-    if (region == NULL) {
-        return memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0,
-                             request->start * LIMIT_PAGE_BYTES);
-    }
-    cuts = region->region.start < request->start;
-    for (; region != NULL; region = range_next(space, request, region)) {
-        if (request->kind != CHANGE_UNMAP && region->region.start > covered) {
-            break;
-        }
-        if (!region_allows(request, region, reason)) {
-            return false;
-        }
-        covered = region->region.start + region->region.pages;
-    }
-    if (request->kind != CHANGE_UNMAP && covered < request->start + request->pages) {
-        return memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0, covered * LIMIT_PAGE_BYTES);
-    }
-    cuts += covered > request->start + request->pages;
-    return space->regions.count + cuts <= LIMIT_REGIONS ||
-           memory_refuse_limit(reason, "regions", LIMIT_REGIONS);
 }
 
 /* Cuts the region that holds page `at` there, unless it begins at it. Its object has room for one
@@ -172,41 +123,21 @@ static enum status region_cut(struct change *change, uint64_t at, struct memory_
     return status;
 }
 
-/* Gives back the object regions of the range up to `stop`. Space lock held. */
-static void mappings_release(struct change *change, const struct change_request *request,
-                             const struct memory_region *stop)
+/* The mapping of the region is the change's alone; false: another change or a revocation is at it,
+ * or was and anything but UNMAP is asked. Space lock held. */
+static bool mapping_claim(const struct change *change, struct memory_region *region)
 {
-    struct memory_space *space = &change->process->memory;
-
-    for (struct memory_region *region = range_first(space, request); region != stop;
-         region = range_next(space, request, region)) {
-        if (!memory_region_is_private(region)) {
-            mapping_settle(&region->mapping, false);
-        }
-    }
-}
-
-/* Takes the object regions of the range for the change; false: a revocation is at one of them, and
- * none is taken. Space lock held. */
-static bool mappings_claim(struct change *change, const struct change_request *request)
-{
-    struct memory_space *space = &change->process->memory;
-    struct memory_region *region = range_first(space, request);
     bool revoked;
 
-    for (; region != NULL; region = range_next(space, request, region)) {
-        if (!memory_region_is_private(region)) {
-            bool free = mapping_change(&region->mapping, &revoked);
-
-            if (free && revoked && request->kind != CHANGE_UNMAP) {
-                mapping_settle(&region->mapping, false);
-                free = false;
-            }
-            if (!free) {
-                mappings_release(change, request, region);
-                return false;
-            }
-        }
+    if (memory_region_is_private(region)) {
+        return true;
+    }
+    if (!mapping_change(&region->mapping, &revoked)) {
+        return false;
+    }
+    if (revoked && change->kind != CHANGE_UNMAP) {
+        mapping_settle(&region->mapping, false);
+        return false;
     }
     return true;
 }
@@ -219,52 +150,87 @@ static void part_release(struct memory_region *region)
     }
 }
 
-/* The range begins and ends where regions do. False: an object has no room for the parts, and all
- * is as it was, the mappings of the range given back. Space lock held. */
-static bool range_cut(struct change *change, const struct change_request *request)
+/* Cuts what the change has begun to claim at page `at`, if a region crosses it. *within: the part
+ * in the range, or as it was. False: no room, and the region is whole. Space lock held. */
+static bool claim_cut(struct change *change, uint64_t at, struct memory_region **within,
+                      struct capn_refuse_reason *reason)
 {
-    struct memory_space *space = &change->process->memory;
-    struct memory_region *below = NULL;
-    struct memory_region *above = NULL;
-    struct memory_region *within;
-    enum status status = region_cut(change, request->start, &below, &within);
+    struct memory_region *low = NULL;
+    struct memory_region *high = NULL;
 
-    if (status == STATUS_OK) {
-        status = region_cut(change, request->start + request->pages, &within, &above);
+    if (change->process->memory.regions.count == LIMIT_REGIONS) {
+        return memory_refuse_limit(reason, "regions", LIMIT_REGIONS);
     }
-    part_release(below);
-    part_release(above);
-    if (status == STATUS_OK) {
-        return true;
+    if (region_cut(change, at, &low, &high) != STATUS_OK) {
+        return memory_refuse_limit(reason, "mappings", LIMIT_MAPPINGS);
     }
-    mappings_release(change, request, NULL);
-    if (below != NULL) {
-        change->spare[0] = memory_region_join(space, request->start);
+    if (at == change->start) {
+        part_release(low);
+        *within = high;
+    } else {
+        part_release(high);
     }
-    return false;
+    return true;
 }
 
-/* The regions of the range are the change's, cut at its ends. */
-bool change_claim(struct change *change, const struct change_request *request,
-                  struct capn_refuse_reason *reason)
+/* One region, *part, is the change's, cut at the ends of its range: *part is what lies within.
+ * False: refused, and the region is not, or it is and goes back with the others. Space lock held.
+ */
+static bool region_claim(struct change *change, struct memory_region **part,
+                         struct capn_refuse_reason *reason)
+{
+    struct memory_region *region = *part;
+    uint64_t end = change->start + change->pages;
+    uint64_t covered = change->start + change->cursor;
+
+    if (change->kind != CHANGE_UNMAP && region->region.start > covered) {
+        return memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0, covered * LIMIT_PAGE_BYTES);
+    }
+    if (!region_allows(change, region, reason)) {
+        return false;
+    }
+    if (!mapping_claim(change, region)) {
+        return memory_refuse(reason, EXCEPTION_REASON_BUSY, 0,
+                             region->region.start * LIMIT_PAGE_BYTES);
+    }
+    if (region->region.start < change->start &&
+        !claim_cut(change, change->start, &region, reason)) {
+        part_release(region);
+        return false;
+    }
+    region->change = change;
+    if (region->region.start + region->region.pages > end &&
+        !claim_cut(change, end, &region, reason)) {
+        return false;
+    }
+    change->cursor = region->region.start + region->region.pages - change->start;
+    *part = region;
+    return true;
+}
+
+enum claim change_claim(struct change *change, struct capn_refuse_reason *reason)
 {
     struct memory_space *space = &change->process->memory;
+    uint64_t end = change->start + change->pages;
     struct memory_region *region;
-    bool allowed;
+    bool good = true;
+    bool over = false;
 
     spinlock_lock(&space->lock);
-    allowed = range_allows(space, request, reason);
-    if (allowed && !mappings_claim(change, request)) {
-        allowed =
-            memory_refuse(reason, EXCEPTION_REASON_BUSY, 0, request->start * LIMIT_PAGE_BYTES);
-    }
-    if (allowed && !range_cut(change, request)) {
-        allowed = memory_refuse_limit(reason, "mappings", LIMIT_MAPPINGS);
-    }
-    for (region = allowed ? range_first(space, request) : NULL; region != NULL;
-         region = range_next(space, request, region)) {
-        region->change = change;
+    region = memory_region_of(region_set_find(&space->regions, change->start + change->cursor));
+    for (unsigned i = 0; i < CLAIM_REGIONS && good && !over; i++) {
+        over = region == NULL || region->region.start >= end;
+        good = over || region_claim(change, &region, reason);
+        if (good && !over) {
+            over = change->cursor == change->pages;
+            region = memory_region_of(region_set_next(&space->regions, &region->region));
+        }
     }
     spinlock_unlock(&space->lock);
-    return allowed;
+    if (over &&
+        (change->kind == CHANGE_UNMAP ? change->cursor == 0 : change->cursor != change->pages)) {
+        good = memory_refuse(reason, EXCEPTION_REASON_NOT_FOUND, 0,
+                             (change->start + change->cursor) * LIMIT_PAGE_BYTES);
+    }
+    return !good ? CLAIM_REFUSED : over ? CLAIM_OVER : CLAIM_MORE;
 }

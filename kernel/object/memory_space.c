@@ -14,13 +14,17 @@
  *   free --reserve--> reserved --COMMIT--> committed --DECOMMIT--> reserved
  *   free --MAP--> committed;   reserved, committed --UNMAP--> free;   committed --PROTECT-->
  *
- * A change:  APPLY --done--> FINISH
- *              '--refused--> UNDO --done--> FINISH
+ * A change:  CLAIM --all--> APPLY --done--> FINISH
+ *              |              '--refused--> UNDO --done--> FINISH
+ *              '--refused--> FINISH
  *
- * APPLY adds pages (MAP, COMMIT), takes them out (UNMAP, DECOMMIT) or changes their flags; taking
- * out and changing wait for every CPU after each VSPACE_STEP_PAGES. UNDO takes out what APPLY had
- * added. FINISH gives the regions back and answers last, so that whoever hears the answer finds
- * quota and frames as it says.
+ * CLAIM goes through the range from its beginning and makes each region the change's own, a few in
+ * each step; a region that cannot be is a refusal, and FINISH gives back those before it. So of two
+ * changes that meet one goes on. What is mapped into a hole of an UNMAP's range meanwhile may be
+ * claimed with the rest or stay. APPLY adds pages (MAP, COMMIT), takes them out (UNMAP, DECOMMIT)
+ * or changes their flags; taking out and changing wait for every CPU after each VSPACE_STEP_PAGES.
+ * UNDO takes out what APPLY had added. FINISH gives the regions back and answers last, so that
+ * whoever hears the answer finds quota and frames as it says.
  *
  * Invariants (memory_space_check):
  *  1. core/region's own.
@@ -31,8 +35,8 @@
  * Locks: the space's around regions; the object's below it around its mappings. No page is made,
  * mapped or removed under either.
  *
- * What can fail: at the beginning, what the request asks, and room for the parts (regions of the
- * space, mappings of an object); in APPLY, quota and memory, and a revocation of the object's edge.
+ * What can fail: in CLAIM, what the request asks, and room for the parts (regions of the space,
+ * mappings of an object); in APPLY, quota and memory, and a revocation of the object's edge.
  * Then UNDO.
  */
 #include "kernel/object/memory_space.h"
@@ -44,6 +48,10 @@
 #include "kernel/sched/layout.h"
 #include "kernel/sched/process.h"
 #include "schema/generated/exception.capnp.h"
+
+enum {
+    LEAVE_REGIONS = 64, /* each takes its object's lock: about 60 instructions */
+};
 
 static struct kmem_cache region_cache;
 
@@ -187,18 +195,21 @@ bool memory_space_query(struct memory_space *space, uint64_t page, struct memory
 
 bool memory_space_leave_step(struct memory_space *space)
 {
-    struct memory_region *region = memory_region_of(region_set_find(&space->regions, 0));
-    bool left = true;
+    struct memory_region *region;
 
     /* No change and no thread is left: nobody else is in the list, but revocations at its mappings.
      */
     spinlock_lock(&space->lock);
-    while (region != NULL && left) {
-        left = memory_region_is_private(region) || mapping_leave(&region->mapping);
+    region = memory_region_of(region_set_find(&space->regions, space->left_to));
+    for (unsigned i = 0; i < LEAVE_REGIONS && region != NULL; i++) {
+        if (!memory_region_is_private(region) && !mapping_leave(&region->mapping)) {
+            break;
+        }
+        space->left_to = region->region.start + region->region.pages;
         region = memory_region_of(region_set_next(&space->regions, &region->region));
     }
     spinlock_unlock(&space->lock);
-    return !left;
+    return region != NULL;
 }
 
 bool memory_space_free_step(struct memory_space *space)

@@ -17,6 +17,7 @@ struct operation;
 struct memory_space {
     struct spinlock lock;
     struct region_set regions; /* lock; of struct memory_region.region */
+    uint64_t left_to;          /* teardown: nobody else is at what lies below this page */
 };
 
 enum change_kind {

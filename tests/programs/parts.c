@@ -27,7 +27,8 @@ enum {
     SLICE_FIRST = 10, /* and of these the slice */
     SLICE_PAGES = 9,
     ROUNDS = 400,
-    MANY = 300, /* pages of an object of which every other goes */
+    REGIONS = 80, /* that one change is about */
+    MANY = 300,   /* pages of an object of which every other goes */
     TOUCHES = 60,
     PRIVATE = OBJECTS,
 };
@@ -297,6 +298,48 @@ static void limits(struct state *state)
     CHECK_EQUAL(state->check, rt_release(&state->check->rt->ring, object.cap), TRANSPORT_OK);
 }
 
+/* A change of more regions than are claimed in one step, refused at the last of them, gives all of
+ * them back as they were. */
+static void refused_late(struct state *state)
+{
+    struct rt *rt = state->check->rt;
+    struct memory_range all = {.bytes = REGIONS * PAGE};
+    struct memory_range more;
+    struct memory_seen seen = {.shared = false};
+
+    CHECK_EQUAL(state->check,
+                memory_client_map(rt, state->memory, MEMORY_PROTECTION_READ_WRITE, &all),
+                TRANSPORT_OK);
+    for (unsigned page = 0; page < REGIONS; page += 2) {
+        struct memory_range one = {.address = all.address + page * PAGE, .bytes = PAGE};
+
+        CHECK_EQUAL(state->check,
+                    memory_client_protect(rt, state->memory, MEMORY_PROTECTION_READ, one),
+                    TRANSPORT_OK);
+    }
+    more = (struct memory_range){.address = all.address + PAGE, .bytes = all.bytes};
+    CHECK_EQUAL(state->check,
+                memory_client_protect(rt, state->memory, MEMORY_PROTECTION_READ_WRITE, more),
+                EXCEPTION_REASON_NOT_FOUND);
+    CHECK_EQUAL(state->check, memory_client_decommit(rt, state->memory, more),
+                EXCEPTION_REASON_NOT_FOUND);
+    for (unsigned page = 0; page < REGIONS; page++) {
+        CHECK_EQUAL(state->check,
+                    memory_client_query(rt, state->memory, all.address + page * PAGE, &seen),
+                    TRANSPORT_OK);
+        CHECK_EQUAL(state->check, seen.range.bytes, PAGE);
+        CHECK_EQUAL(state->check, seen.protection,
+                    page % 2 == 0 ? MEMORY_PROTECTION_READ : MEMORY_PROTECTION_READ_WRITE);
+    }
+    CHECK_EQUAL(state->check,
+                memory_client_protect(rt, state->memory, MEMORY_PROTECTION_READ_WRITE, all),
+                TRANSPORT_OK);
+    CHECK_EQUAL(state->check, memory_client_query(rt, state->memory, all.address, &seen),
+                TRANSPORT_OK);
+    CHECK_EQUAL(state->check, seen.range.bytes, all.bytes);
+    CHECK_EQUAL(state->check, memory_client_unmap(rt, state->memory, all), TRANSPORT_OK);
+}
+
 static void state_init(struct state *state, struct check *check)
 {
     *state = (struct state){
@@ -318,6 +361,7 @@ static int parts(struct check *check)
     random_changes(&state);
     joins(&state);
     limits(&state);
+    refused_late(&state);
     return check_end(check);
 }
 
