@@ -479,6 +479,10 @@ bool model_call_completed(uint64_t name, struct model_submission *call, const st
                         cqe->result == TRANSPORT_NO_METHOD;
 
     call->exception = (cqe->flags & CQE_EXCEPTION) != 0;
+    if (cqe->result == TRANSPORT_BAD_ANSWER && call->sqe.answer != 0 && !call->keeps &&
+        cqe->refusal.amount != call->sqe.answer && id_is_free(call->thread, call->sqe.answer)) {
+        kept_open(name, call); /* it became free meanwhile, and what is refused is the promise */
+    }
     if (bad_answer_verdict(name, call, cqe)) {
         return call->keeps ? (answer_verdict(name, call, cqe), true) : true;
     }

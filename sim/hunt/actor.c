@@ -342,7 +342,9 @@ static void act_run(struct actor *actor)
             (struct hunt_act){actor->lineage, actor->index};
     }
     hunt_note(HUNT_EVENT_ACT, act, actor->index, actor->pid, actor->thread);
-    acts[act].run(actor);
+    if (!act_page_joins(actor)) {
+        acts[act].run(actor);
+    }
 }
 
 /* A hexadecimal number behind the first letter of the name. */

@@ -195,6 +195,7 @@ const struct act acts[] = {
     {"receive", 16, act_receive},
     {"return", 16, act_return},
     {"converse", 6, act_converse},
+    {"use up an endpoint's tokens", 1, act_crowd},
     {"release", 6, act_release},
     {"duplicate, delegate, transfer, revoke", 10, act_table},
     {"use, revoke, use again", 4, act_revoke},

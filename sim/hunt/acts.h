@@ -71,6 +71,9 @@ void act_slice(struct actor *actor);
 void act_memory_through(struct actor *actor, const struct model_edge *edge);
 void act_memory_object(struct actor *actor);
 void act_page_race(struct actor *actor);
+/* Takes part in what another thread of this process has begun by act_page_race; false: in nothing.
+ */
+bool act_page_joins(struct actor *actor);
 
 /* ---- acts_endpoint.c: calls of servers, and what servers do ---- */
 
@@ -78,6 +81,7 @@ void act_call(struct actor *actor);
 void act_receive(struct actor *actor);
 void act_return(struct actor *actor);
 void act_converse(struct actor *actor);
+void act_crowd(struct actor *actor);
 void act_watch(struct actor *actor);
 void act_fault(struct actor *actor);
 

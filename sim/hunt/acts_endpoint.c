@@ -260,6 +260,94 @@ void act_converse(struct actor *actor)
     }
 }
 
+/* An edge to an endpoint that this process owns too, and the owner's; false: there is none. */
+static bool pair_find(struct actor *actor, uint64_t *owner, struct model_edge *client)
+{
+    static struct model_edge edges[LIMIT_TABLE_SLOTS];
+    uint32_t count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
+
+    for (uint32_t i = count; i > 0; i--) {
+        for (uint32_t k = 0; k < count && act_is_client(&edges[i - 1]); k++) {
+            if (edges[k].interface_id == ENDPOINT_INTERFACE_ID && edges[k].facet == UINT64_MAX &&
+                edges[k].grant == 0 && edges[i - 1].grant == 0 && edges[i - 1].facet != 0 &&
+                edges[k].object == edges[i - 1].object) {
+                *owner = edges[k].id;
+                *client = edges[i - 1];
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Calls without a message, and receives, as many as asked and as there are blocks for. */
+static void crowd_submit(struct actor *actor, uint64_t owner, const struct model_edge *client,
+                         uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct piece result = piece_large(actor);
+        struct sqe call = {.opcode = OPCODE_CALL,
+                           .method = (uint8_t)__builtin_ctzll(client->facet),
+                           .cap = {client->id},
+                           .interface_id = client->interface_id};
+        struct sqe receive = {.opcode = OPCODE_RECV,
+                              .cap = {owner},
+                              .result = (uintptr_t)result.bytes,
+                              .result_bytes = BLOCK_LARGE_BYTES};
+
+        if (result.block < 0) {
+            return;
+        }
+        call.message = call.result = (uintptr_t)actor->arena;
+        (void)actor_submit(actor, &call, &nothing, PIECE_NONE, PIECE_NONE);
+        (void)actor_submit(actor, &receive, &nothing, PIECE_NONE, result);
+    }
+}
+
+/* Answers a call that this thread has, and asks for the next. */
+static void crowd_answer(struct actor *actor, uint64_t owner, uint64_t endpoint)
+{
+    uint64_t tokens[LIMIT_TOKEN_SLOTS];
+    uint64_t calls[LIMIT_TOKEN_SLOTS];
+    uint32_t count = model_tokens(actor->pid, tokens, calls, LIMIT_TOKEN_SLOTS);
+    struct piece result = piece_large(actor);
+    struct sqe sqe = {.opcode = OPCODE_RETURN_RECV,
+                      .cap = {owner},
+                      .message = (uintptr_t)actor->arena,
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = BLOCK_LARGE_BYTES};
+
+    for (uint32_t i = 0; i < count && sqe.token == 0; i++) {
+        const struct model_submission *call = model_submission(calls[i]);
+
+        sqe.token = call->endpoint == endpoint && call->receiver == actor->thread ? tokens[i] : 0;
+    }
+    if (sqe.token == 0 || result.block < 0) {
+        actor_give_back(actor, result);
+        return;
+    }
+    (void)actor_submit(actor, &sqe, &nothing, PIECE_NONE, result);
+    actor_enter(actor, 1, ACT_TIMEOUT_SHORT_NS);
+}
+
+/* All tokens of an endpoint are out; then calls and receivers wait there, and an answer comes. */
+void act_crowd(struct actor *actor)
+{
+    struct model_edge client;
+    uint64_t owner;
+
+    if (actor_below(actor, 2) == 0 || !pair_find(actor, &owner, &client)) {
+        return;
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        crowd_submit(actor, owner, &client, 8);
+        actor_enter(actor, 8, ACT_TIMEOUT_SHORT_NS);
+    }
+    for (uint64_t times = 1 + actor_below(actor, 3); times > 0; times--) {
+        crowd_answer(actor, owner, client.object);
+    }
+}
+
 void act_watch(struct actor *actor)
 {
     uint64_t tokens[32];

@@ -328,24 +328,53 @@ void act_memory(struct actor *actor)
     change_memory(actor, &intent);
 }
 
-/* Answers that bring an edge go into a page that comes and goes: one thread asks for some, another
- * changes the page, as their luck has it. */
-void act_page_race(struct actor *actor)
+/* Who asks for answers in a page that goes, by pid, and how many others may take part. */
+static struct {
+    uint64_t asks;
+    uint64_t wants;
+} races[MODEL_PROCESSES];
+
+static void page_change(struct actor *actor)
 {
     uint64_t times = 4 + actor_below(actor, 6);
-    bool asks = actor_below(actor, 2) == 0;
 
+    for (uint64_t i = 0; i < times; i++) {
+        struct model_intent intent = {
+            .change = model_pages(actor->pid)[0].state == MODEL_PAGE_FREE ? MODEL_MAP : MODEL_UNMAP,
+            .bytes = LIMIT_PAGE_BYTES,
+            .protection = MEMORY_PROTECTION_READ_WRITE};
+
+        change_memory(actor, &intent);
+        actor_enter(actor, 1, ACT_TIMEOUT_SHORT_NS);
+    }
+}
+
+bool act_page_joins(struct actor *actor)
+{
+    uint64_t place = actor->pid % MODEL_PROCESSES;
+
+    if (races[place].wants == 0 || races[place].asks == actor->thread) {
+        return false;
+    }
+    races[place].wants--;
+    page_change(actor);
+    return true;
+}
+
+/* Answers that bring an edge go into a page that comes and goes: one thread asks for some, the next
+ * others of its process change the page meanwhile. */
+void act_page_race(struct actor *actor)
+{
+    uint64_t times = 6 + actor_below(actor, 10);
+
+    if (actor_below(actor, 4) == 0) {
+        page_change(actor);
+        return;
+    }
+    races[actor->pid % MODEL_PROCESSES].asks = actor->thread;
+    races[actor->pid % MODEL_PROCESSES].wants = 2;
     actor->gathers = true;
     for (uint64_t i = 0; i < times; i++) {
-        if (!asks) {
-            struct model_intent intent = {.change = i % 2 == 0 ? MODEL_MAP : MODEL_UNMAP,
-                                          .bytes = LIMIT_PAGE_BYTES,
-                                          .protection = protection_draw(actor)};
-
-            change_memory(actor, &intent);
-            actor_enter(actor, 1, ACT_TIMEOUT_SHORT_NS);
-            continue;
-        }
         actor->to_page = true;
         if (actor_below(actor, 4) == 0) {
             act_create(actor);

@@ -293,7 +293,11 @@ void act_thread_handle(struct actor *actor)
         target.method = THREAD_HANDLE_METHOD_SET_SCHEDULING;
         terms = thread_handle_set_scheduling_params_init_parameters(
             thread_handle_set_scheduling_params_init(root));
-        scheduling_parameters_set_priority(terms, (uint8_t)actor_below(actor, 12));
+        if (actor_below(actor, 2) == 0) {
+            spawn_scheduling(actor, terms, false);
+        } else {
+            scheduling_parameters_set_priority(terms, (uint8_t)actor_below(actor, 12));
+        }
         break;
     case 2: /* a wait without a time limit may end with nothing now */
         target.method = THREAD_HANDLE_METHOD_INTERRUPT;

@@ -5,7 +5,7 @@
  * is loaded to the moment it is saved. The law, for a thread on a budget:
  *
  *   measured <= charged (used_ns)         else it ran for nothing; while nobody runs on it
- *   given <= budget * periods begun       else time was made
+ *   given <= budget * periods begun       else time was made; counted anew when its terms change
  *
  * and given + debt == used + left, which sched_context_check asserts. What a thread runs on
  * borrowed time is measured for whoever paid when it began.
@@ -25,7 +25,10 @@ enum {
 static struct known {
     const struct thread *thread; /* NULL: nothing was here yet */
     bool alive;                  /* it has not ended */
-    uint64_t begun_ns;           /* of its first period */
+    uint64_t budget_ns;          /* its terms, */
+    uint64_t period_ns;
+    uint64_t begun_ns;  /* the first period under them, */
+    uint64_t before_ns; /* and what it was given before */
     uint64_t measured_ns;
 } known[THREADS];
 
@@ -56,6 +59,8 @@ void sched_look_started(const struct thread *thread)
     *known_place(thread) =
         (struct known){.thread = thread,
                        .alive = true,
+                       .budget_ns = thread->time.budget_ns,
+                       .period_ns = thread->time.period_ns,
                        .begun_ns = thread->time.until_ns - thread->time.period_ns};
 }
 
@@ -90,6 +95,22 @@ void __wrap_arch_context_save(struct arch_context *context)
     __real_arch_context_save(context);
 }
 
+/* The terms of the thread are others: what it may be given is counted from now on. */
+static void terms_look(struct known *place)
+{
+    const struct sched_context *time = &place->thread->time;
+
+    if (place->budget_ns != time->budget_ns || place->period_ns != time->period_ns) {
+        place->budget_ns = time->budget_ns;
+        place->period_ns = time->period_ns;
+        place->begun_ns = machine.now_ns;
+        if (time->until_ns - time->period_ns < machine.now_ns) { /* else it begins later */
+            place->begun_ns = time->until_ns - time->period_ns;
+        }
+        place->before_ns = time->given_ns - time->left_ns;
+    }
+}
+
 static void budget_look(const struct known *place)
 {
     const struct thread *thread = place->thread;
@@ -100,11 +121,11 @@ static void budget_look(const struct known *place)
         return;
     }
     periods = (machine.now_ns - place->begun_ns) / time->period_ns + 1;
-    if (time->given_ns > periods * time->budget_ns) {
+    if (time->given_ns - place->before_ns > periods * time->budget_ns) {
         model_disagree("thread %llu of process %llu was given %llu ns in %llu periods of %llu",
                        (unsigned long long)thread->id, (unsigned long long)thread->process->pid,
-                       (unsigned long long)time->given_ns, (unsigned long long)periods,
-                       (unsigned long long)time->budget_ns);
+                       (unsigned long long)(time->given_ns - place->before_ns),
+                       (unsigned long long)periods, (unsigned long long)time->budget_ns);
     }
     if (thread->task.cpu->payer != time && place->measured_ns > time->used_ns) {
         model_disagree("thread %llu of process %llu ran %llu ns and was charged %llu",
@@ -132,6 +153,7 @@ void sched_look_thread(const struct thread *thread, bool at_rest)
                        invariant, (unsigned long long)thread->id,
                        (unsigned long long)thread->process->pid);
     }
+    terms_look(place);
     budget_look(place);
 }
 
