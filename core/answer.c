@@ -244,7 +244,7 @@ enum answer_target answer_target_find(const struct answer_table *table,
     if (answer == NULL) {
         return ANSWER_TARGET_UNKNOWN;
     }
-    if (answer->state == ANSWER_PENDING || answer->has_work) {
+    if (answer_is_awaited(answer)) {
         return ANSWER_TARGET_WAITS;
     }
     return target_at(table, answer, promise->path, cap);
@@ -255,12 +255,8 @@ void answer_wait(struct answer_table *table, const struct promise *promise,
 {
     struct answer *answer = answer_kept(table, promise->answer);
 
-    ASSERT(answer != NULL && call->answer == NULL);
-    ASSERT(answer->state == ANSWER_PENDING || answer->has_work);
-    call->answer = answer;
-    call->path = promise->path;
-    list_push_back(&answer->waiting, &call->node);
-    table->waiting++;
+    ASSERT(answer != NULL);
+    answer_wait_for(table, answer, promise->path, call);
 }
 
 void answer_call_remove(struct answer_table *table, struct answer_call *call)
@@ -303,9 +299,8 @@ enum transport_error answer_finish_release(struct answer_table *table, uint32_t 
     if (answer == NULL) {
         return TRANSPORT_BAD_ANSWER;
     }
-    if (answer->state == ANSWER_PENDING || answer->has_work) {
-        answer->finished = true;
-        answer->releases = true;
+    if (answer_is_awaited(answer)) {
+        answer_finish_awaited(answer);
         return TRANSPORT_OK;
     }
     while (answer->held != 0) {

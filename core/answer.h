@@ -202,6 +202,31 @@ MUST_USE enum answer_target answer_target_find(const struct answer_table *table,
 void answer_wait(struct answer_table *table, const struct promise *promise,
                  struct answer_call *call);
 
+/* The same for an answer that is known to be undecided, or to have work, at `path`. */
+static inline void answer_wait_for(struct answer_table *table, struct answer *answer,
+                                   struct answer_path path, struct answer_call *call)
+{
+    ASSERT(call->answer == NULL && (answer->state == ANSWER_PENDING || answer->has_work));
+    call->answer = answer;
+    call->path = path;
+    list_push_back(&answer->waiting, &call->node);
+    table->waiting++;
+}
+
+/* Whether what is promised from `answer`, which is kept, waits for it. */
+static inline bool answer_is_awaited(const struct answer *answer)
+{
+    return answer->state == ANSWER_PENDING || answer->has_work;
+}
+
+/* answer_finish_release of an answer that is awaited. */
+static inline void answer_finish_awaited(struct answer *answer)
+{
+    ASSERT(answer_is_awaited(answer) && !answer->finished);
+    answer->finished = true;
+    answer->releases = true;
+}
+
 /* Takes a call that waits off its answer. */
 void answer_call_remove(struct answer_table *table, struct answer_call *call);
 

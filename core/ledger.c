@@ -182,6 +182,22 @@ enum status ledger_charge(struct ledger *ledger, enum ledger_line_name line, uin
     return status;
 }
 
+uint64_t ledger_charge_most(struct ledger *ledger, enum ledger_line_name line, uint64_t most)
+{
+    struct ledger_line *entry = &ledger->line[line];
+    uint64_t available;
+
+    ASSERT(line < LEDGER_LINES);
+    if (ledger->state != LEDGER_OPEN) {
+        return 0;
+    }
+    available = line_available(entry);
+    most = available < most ? available : most;
+    entry->used += most;
+    entry->peak = entry->used > entry->peak ? entry->used : entry->peak;
+    return most;
+}
+
 /* Whether the parent can give the amount of this line. */
 static bool line_can_give(const struct ledger_line *parent, bool sum, uint64_t amount)
 {

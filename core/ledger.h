@@ -80,6 +80,10 @@ void ledger_unreserve(struct ledger *ledger, enum ledger_line_name line, uint64_
 /* A part of what was used is free again. A closed ledger wants ledger_settle afterwards. */
 void ledger_release(struct ledger *ledger, enum ledger_line_name line, uint64_t amount);
 
+/* Reserves and commits as much as there is, `most` at most, and returns that; nothing of a ledger
+ * that is not open. */
+uint64_t ledger_charge_most(struct ledger *ledger, enum ledger_line_name line, uint64_t most);
+
 /* Reserve and commit in one. Errors as ledger_reserve. */
 enum status ledger_charge(struct ledger *ledger, enum ledger_line_name line, uint64_t amount,
                           struct ledger_refusal *refusal) MUST_USE;

@@ -81,6 +81,7 @@ static enum transport_error promised_wait(struct thread *thread, const struct sq
     }
     operation->answer = sqe->answer;
     operation->sqe = *sqe;
+    operation->located = false;
     *target = answers_target(thread, &sqe->promise, operation, cap);
     if (*target != ANSWER_TARGET_WAITS) {
         operation_release(operation);

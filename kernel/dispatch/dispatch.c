@@ -47,12 +47,15 @@ enum drain {
     DRAIN_LEFT, /* the thread waits, or has been queued; *next runs now if it is not NULL */
 };
 
-/* Whether the next submission is a CALL at all, as far as one look tells. */
+/* Whether the next submission is a CALL without flags that keeps no answer, as far as one look
+ * tells. */
 static bool next_is_call(const struct thread *thread)
 {
     const struct ring *ring = &thread->ring;
+    const uint8_t *entry = ring_peek(ring, ring->sq_head);
 
-    return (quick_word(ring_peek(ring, ring->sq_head), 0) & UINT8_MAX) == OPCODE_CALL;
+    return (quick_word(entry, 0) & UINT16_MAX) == OPCODE_CALL &&
+           quick_word(entry, offsetof(struct sqe, result_bytes)) <= UINT32_MAX;
 }
 
 /* One stretch. `next` is given if the thread waits without a time limit once all is drained, and

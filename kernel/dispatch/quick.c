@@ -30,6 +30,9 @@
 #include "kernel/ipc/handoff.h"
 #include "kernel/ipc/handoff_promise.h"
 
+/* Where the first word says how many transfers there are. */
+#define RETURN_TRANSFERS UINT32_C(0xff000000)
+
 /* Writes the completion of `entry` to `place`. */
 static ALWAYS_INLINE void completion_write(struct cqe *place, const uint8_t *entry, int32_t result,
                                            struct refusal refusal)
@@ -82,10 +85,7 @@ static NOINLINE enum quick call_object(struct thread *thread, const uint8_t *ent
 
     if (!quick_call_read(thread, entry, edge, &answer)) {
         spinlock_unlock(&thread->process->lock);
-        /* One that keeps its answer has a short way of its own. */
-        return quick_word(entry, offsetof(struct sqe, result_bytes)) > UINT32_MAX
-                   ? handoff_promise(arch_cpu_this(), thread)
-                   : QUICK_NONE;
+        return QUICK_NONE;
     }
     *answer = QUICK_ANSWER;
     return entry_finish(thread, entry, QUICK_ANSWER_BYTES, (struct refusal){0});
@@ -141,12 +141,16 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
     unsigned opcode = first & UINT8_MAX;
 
     if ((first & UINT16_MAX) == OPCODE_CALL) { /* without flags */
-        return call_submission(cpu, thread, entry, left, next);
+        return quick_word(entry, offsetof(struct sqe, result_bytes)) <= UINT32_MAX
+                   ? call_submission(cpu, thread, entry, left, next)
+                   : handoff_promise(cpu, thread); /* keeps its answer */
     }
-    if (opcode == OPCODE_RETURN_RECV) {
+    if (((uint32_t)first & (UINT8_MAX | RETURN_TRANSFERS)) == OPCODE_RETURN_RECV) {
         return handoff_return(cpu, thread, left, next);
     }
     switch (opcode) {
+    case OPCODE_RETURN_RECV:
+        return handoff_answer(cpu, thread, left, next);
     case OPCODE_DUP:
         return quick_duplicate(thread, entry);
     case OPCODE_RELEASE:

@@ -148,8 +148,7 @@ static bool answers_step(struct job *job)
         if (step == ANSWER_STEP_CALL) {
             struct operation *operation = CONTAINER_OF(work.call, struct operation, promised);
 
-            ASSERT(operation->kind == OPERATION_PROMISED);
-            sqe = operation->sqe;
+            sqe = operation_promise(operation);
             operation_release_locked(operation);
         } else if (step == ANSWER_STEP_SETTLED) {
             thread_post_locked(thread, &work.completion);

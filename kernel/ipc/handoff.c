@@ -627,8 +627,8 @@ static ALWAYS_INLINE bool calling_make(const struct hold_edge *edge, const uint8
                   edge_is_usual(edge, calling->endpoint, shared, buffers));
 }
 
-/* A CALL with one capability, which a receiver waits for, or one that keeps its answer. `first` is
- * the entry's first word. The process's lock is held, and given back. */
+/* A CALL with one capability, which a receiver waits for. `first` is the entry's first word. The
+ * process's lock is held, and given back. */
 static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
                                         const uint8_t *shared, uint64_t first,
                                         const struct hold_edge *edge, struct thread **next)
@@ -649,7 +649,7 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     }
     spinlock_unlock(&process->lock);
     if (!usual) {
-        return handoff_promise(cpu, thread);
+        return QUICK_NONE;
     }
     spinlock_lock(&calling.endpoint->lock);
     quick = call_one(cpu, thread, shared, &calling, &buffers, next, &passed);

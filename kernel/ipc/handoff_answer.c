@@ -156,7 +156,7 @@ static inline bool promised_find(const struct cpu *cpu, struct thread *client,
 {
     struct answer_call *waiting = answer_sole(&client->answers, answer, &promised->cap);
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
-    const struct sqe *sqe;
+    const struct operation *call;
 
     if (waiting == NULL || record == NULL || client->task.cpu != cpu || client->answers_running ||
         client->exiting || process_is_dying(client->process)) {
@@ -164,17 +164,17 @@ static inline bool promised_find(const struct cpu *cpu, struct thread *client,
     }
     promised->operation = CONTAINER_OF(waiting, struct operation, promised);
     promised->endpoint = endpoint;
-    sqe = &promised->operation->sqe;
-    return cap_table_lookup(&client->process->table, promised->cap, &promised->edge) ==
+    call = promised->operation;
+    return call->located &&
+           cap_table_lookup(&client->process->table, promised->cap, &promised->edge) ==
                TRANSPORT_OK &&
            endpoint_of_client(promised->edge->object) == endpoint &&
-           promised->edge->interface_id == sqe->interface_id &&
+           promised->edge->interface_id == call->interface_id &&
            promised->edge->facet == CAP_FACET_ALL && promised->edge->grant == NULL &&
-           sqe->transfers == 0 && sqe->message_bytes <= endpoint->queues.limits.message_bytes &&
-           thread_arena_offset(client, sqe->message, sqe->message_bytes, &promised->message) &&
-           thread_arena_offset(client, sqe->result, sqe->result_bytes, &promised->result) &&
-           promised_fits(client, endpoint, sqe) && operation_of(record)->grant == NULL &&
-           endpoint_can_meet(&endpoint->queues);
+           call->message_bytes <= endpoint->queues.limits.message_bytes &&
+           client->slots_over >=
+               endpoint_answer_slots(&endpoint->queues.limits, call->result_bytes) &&
+           operation_of(record)->grant == NULL && endpoint_can_meet(&endpoint->queues);
 }
 
 /* The kept answer of the call comes, with `cap` if one came beside it: the call completes, or waits
@@ -275,7 +275,7 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
 
 /* Whether it is, and may be sent on here. Process and ring of the client are locked, who runs on
  * this CPU. */
-static inline bool relay_find(const struct answering *answering, struct relay *relay)
+static ALWAYS_INLINE bool relay_find(const struct answering *answering, struct relay *relay)
 {
     const struct endpoint *endpoint = answering->endpoint;
     struct operation *call = answering->call;
@@ -283,30 +283,28 @@ static inline bool relay_find(const struct answering *answering, struct relay *r
     struct promised *promised = &relay->promised;
     struct answer_call *waiting = answer_relays(
         &client->answers, answer_opened(&client->answers, call->answer), answering->path);
-    const struct sqe *sqe;
+    struct operation *next;
 
-    if (waiting == NULL || client->answers_running || client->exiting ||
-        process_is_dying(client->process)) {
+    if (UNLIKELY(waiting == NULL || client->answers_running || client->exiting ||
+                 process_is_dying(client->process))) {
         return false;
     }
-    promised->operation = CONTAINER_OF(waiting, struct operation, promised);
-    sqe = &promised->operation->sqe;
-    if (sqe->interface_id != promised->edge->interface_id || sqe->transfers != 0 ||
-        sqe->message_bytes > endpoint->queues.limits.message_bytes ||
-        !thread_arena_offset(client, sqe->message, sqe->message_bytes, &promised->message) ||
-        !thread_arena_offset(client, sqe->result, sqe->result_bytes, &promised->result) ||
-        client->slots_over + call->slots <
-            endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes)) {
+    next = CONTAINER_OF(waiting, struct operation, promised);
+    if (UNLIKELY(!next->located || next->interface_id != promised->edge->interface_id ||
+                 next->message_bytes > endpoint->queues.limits.message_bytes ||
+                 client->slots_over + call->slots <
+                     endpoint_answer_slots(&endpoint->queues.limits, next->result_bytes))) {
         return false;
     }
+    promised->operation = next;
     promised->cap = slot_pass(&client->process->table);
     return promised->cap.raw != 0;
 }
 
 /* The answer, accepted, and its record go to the client, whose call completes; the promised call is
  * nowhere. Process and ring of the client are locked. */
-static inline void relay_answer(struct cpu *cpu, struct thread *thread,
-                                const struct answering *answering, const struct relay *relay)
+static ALWAYS_INLINE void relay_answer(struct cpu *cpu, struct thread *thread,
+                                       const struct answering *answering, const struct relay *relay)
 {
     const struct operation *call = answering->call;
     struct thread *client = call->owner;
@@ -328,8 +326,8 @@ static inline void relay_answer(struct cpu *cpu, struct thread *thread,
 
 /* The promised call flies to the oldest receiver, which is this thread's: `receive`, whose place
  * the receive of this entry takes at the end, or if that is NULL to the receive of this entry. */
-static inline void relay_deliver(struct thread *thread, const struct answering *answering,
-                                 struct operation *receive, struct operation *call)
+static ALWAYS_INLINE void relay_deliver(struct thread *thread, const struct answering *answering,
+                                        struct operation *receive, struct operation *call)
 {
     struct endpoint_queues *queues = &answering->endpoint->queues;
     uint64_t user_data = quick_word(answering->shared, offsetof(struct sqe, user_data));
@@ -337,6 +335,7 @@ static inline void relay_deliver(struct thread *thread, const struct answering *
     uint32_t offset = answering->buffers.result;
     struct message message;
 
+    thread->links = call->answer != 0;
     call->token = endpoint_fly(queues, &call->endpoint_record);
     call->taken_epoch = answering->epoch;
     call->receiver = thread;
@@ -361,49 +360,135 @@ static inline void relay_deliver(struct thread *thread, const struct answering *
     spinlock_unlock(&thread->ring_lock);
 }
 
-/* The answer of a kept call, for which room is there, goes to the one call that it is for, if it is
- * and all about that is usual; else nothing changes. What the thread has over for its receive only
- * grows by others. Endpoint lock held. */
-static NOINLINE bool answer_relayed(struct cpu *cpu, struct thread *thread,
-                                    const struct answering *answering)
+/* Whether a receive that comes now gets the next call at once, or takes the place of the oldest one
+ * that waits, which is the thread's too: `receive`. What the thread has over for it only grows by
+ * others. Endpoint lock held. */
+static ALWAYS_INLINE bool receive_relays(const struct thread *thread,
+                                         const struct answering *answering,
+                                         const struct operation *receive)
+{
+    const struct endpoint_queues *queues = &answering->endpoint->queues;
+
+    return answering->buffers.result % 8 == 0 &&
+           answering->buffers.result_bytes >= answering->endpoint->receive_bytes &&
+           endpoint_only_calls(queues) && endpoint_waiting_call(queues) == NULL &&
+           thread->slots_over >= queues->limits.capabilities && thread->operations_free != NULL &&
+           operation_may_receive(thread) &&
+           (receive == NULL || (receive->owner == thread && receive->grant == NULL));
+}
+
+/* The answer goes to the one call that it is for, if it is and all about that is usual; else
+ * nothing changes. `target`: what the call's edge names, with the reference that the next one is to
+ * have. Endpoint lock held. */
+static ALWAYS_INLINE bool answer_relay_one(struct cpu *cpu, struct thread *thread,
+                                           const struct answering *answering,
+                                           struct operation *receive)
 {
     struct endpoint *endpoint = answering->endpoint;
     struct operation *call = answering->call;
-    struct object *target = call->target;
     struct thread *client = call->owner;
-    struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
-    struct operation *receive = record == NULL ? NULL : operation_of(record);
-    struct relay relay = {.promised = {.edge = &answering->passed.edge, .endpoint = endpoint},
-                          .call = call,
-                          .message_bytes = answering->buffers.message_bytes};
+    struct relay relay;
     bool found;
 
-    if ((answering->first >> 8 & SQE_EXCEPTION) != 0 || client->task.cpu != cpu ||
-        (receive != NULL && (receive->owner != thread || receive->grant != NULL)) ||
-        thread->slots_over < endpoint->queues.limits.capabilities ||
-        thread->operations_free == NULL || !operation_may_receive(thread) ||
-        endpoint_of_client(answering->passed.edge.object) != endpoint) {
-        return false;
-    }
+    relay.promised.edge = &answering->passed.edge;
+    relay.promised.endpoint = endpoint;
+    relay.call = call;
+    relay.message_bytes = answering->buffers.message_bytes;
     spinlock_lock(&client->process->lock);
     spinlock_lock(&client->ring_lock);
     found = relay_find(answering, &relay);
-    if (found) {
+    if (LIKELY(found)) {
         endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
         call->target = NULL;
         relay_answer(cpu, thread, answering, &relay);
     }
     spinlock_unlock(&client->ring_lock);
     spinlock_unlock(&client->process->lock);
-    if (!found) {
+    if (LIKELY(found)) {
+        cpu->effects += relay.message_bytes + relay.promised.operation->message_bytes;
+        relay_deliver(thread, answering, receive, relay.promised.operation);
+    }
+    return found;
+}
+
+/* The edges that the entry names, of the endpoint, which is locked if it is free, and of what is
+ * passed, a client's of the same endpoint; false: something is not usual. Process lock held: it
+ * keeps both. */
+static ALWAYS_INLINE bool relay_edges(struct process *process, struct cap_id cap,
+                                      struct answering *answering)
+{
+    const struct cap_slot *owner = cap_table_slot(&process->table, cap);
+    const struct cap_slot *given = cap_table_slot(&process->table, answering->passed.from);
+
+    if (UNLIKELY(!cap_slot_is_plain(owner, cap) ||
+                 !cap_slot_is_plain(given, answering->passed.from) ||
+                 ((const struct object *)owner->edge.object)->type != &endpoint_owner_type ||
+                 owner->edge.interface_id != ENDPOINT_INTERFACE_ID ||
+                 owner->edge.facet != CAP_FACET_ALL || given->edge.facet != CAP_FACET_ALL ||
+                 given->edge.mode != EDGE_MODE_COPY)) {
         return false;
     }
-    cpu->effects += relay.message_bytes + relay.promised.operation->message_bytes;
-    relay_deliver(thread, answering, receive, relay.promised.operation);
-    if (UNLIKELY(object_put(target))) { /* the endpoint is pinned */
+    answering->endpoint = endpoint_of_owner(owner->edge.object);
+    answering->epoch = owner->edge.epoch;
+    hold_edge_repeat(&given->edge, &answering->passed.edge);
+    return LIKELY(endpoint_of_client(given->edge.object) == answering->endpoint &&
+                  spinlock_try(&answering->endpoint->lock));
+}
+
+/* Gives up a reference of what clients' edges of the endpoint name. Endpoint lock held. */
+static NOINLINE void target_drop(struct endpoint *endpoint, struct object *target)
+{
+    if (object_put(target)) {
+        ASSERT(target->type == &session_type); /* the endpoint is kept */
         session_over(endpoint, CONTAINER_OF(target, struct session, object));
     }
-    return true;
+}
+
+/* The RETURN_RECV if it is all this. The lock of its process is what keeps the endpoint and what is
+ * passed until the endpoint's is taken, which is tried; then the call keeps them, whose reference
+ * becomes the next one's if both go through one object. */
+static ALWAYS_INLINE bool answer_relayed(struct cpu *cpu, struct thread *thread,
+                                         struct answering *answering, struct cap_id cap)
+{
+    struct process *process = thread->process;
+    struct endpoint_record *record;
+    struct operation *receive;
+    struct object *target = NULL;
+    struct object *given;
+    bool relayed;
+
+    spinlock_lock(&process->lock);
+    if (UNLIKELY(!relay_edges(process, cap, answering))) {
+        spinlock_unlock(&process->lock);
+        return false;
+    }
+    record = endpoint_next_receiver(&answering->endpoint->queues);
+    receive = record == NULL ? NULL : operation_of(record);
+    answering->call =
+        call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
+    given = answering->passed.edge.object;
+    relayed = LIKELY(answering->call != NULL && answering->call->answer != 0 &&
+                     answering->call->owner->task.cpu == cpu &&
+                     receive_relays(thread, answering, receive));
+    if (LIKELY(relayed)) {
+        target = answering->call->target;
+        if (target != given) {
+            object_ref(given);
+        }
+    }
+    spinlock_unlock(&process->lock);
+    if (LIKELY(relayed)) {
+        relayed = answer_relay_one(cpu, thread, answering, receive);
+        if (UNLIKELY(target != given)) {
+            target_drop(answering->endpoint, relayed ? target : given);
+        }
+    }
+    if (UNLIKELY(endpoint_has_closed(&answering->endpoint->queues))) {
+        handoff_closed(answering->endpoint);
+    } else {
+        spinlock_unlock(&answering->endpoint->lock);
+    }
+    return relayed;
 }
 
 /* The endpoint is locked and pinned. */
@@ -425,10 +510,6 @@ static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
         call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
     if (UNLIKELY(answering->call == NULL)) {
         return QUICK_NONE;
-    }
-    if (answering->call->answer != 0 && answering->passes &&
-        answer_relayed(cpu, thread, answering)) {
-        return QUICK_DONE;
     }
     /* What is promised from a kept answer may be for this thread: it does not wait yet. */
     receive = receive_take(thread, answering, next != NULL && answering->call->answer == 0, &waits);
@@ -457,8 +538,17 @@ enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
     answering.passes = (answering.first >> 24 & 1) != 0;
     if ((answering.first & RETURN_FIXED) != RETURN_USUAL ||
         !buffers_read(thread, shared, answering.first, &answering.buffers) ||
-        (answering.passes && !descriptor_read(thread, &answering)) ||
-        !edges_find(thread->process, cap, &answering)) {
+        (answering.passes && !descriptor_read(thread, &answering))) {
+        return QUICK_NONE;
+    }
+    if (thread->links &&
+        (answering.first & (UINT64_C(0xff00) | HANDOFF_PASSING)) == HANDOFF_PASSING) {
+        if (answer_relayed(cpu, thread, &answering, cap)) {
+            return QUICK_DONE;
+        }
+        thread->links = false;
+    }
+    if (!edges_find(thread->process, cap, &answering)) {
         return QUICK_NONE;
     }
     spinlock_lock(&answering.endpoint->lock);

@@ -31,7 +31,8 @@
  * that waits for it alone. Its capability would come into the client's table, be looked up there
  * and be gone: so it gets an id there, which the answer's record says and which is stale at once,
  * and the call goes to what the server handed over, with the reference that was made for the edge.
- * Nothing else could have named the edge meanwhile: the id was told to nobody.
+ * Nothing else could have named the edge meanwhile: the id was told to nobody. A thread that was
+ * given a call of a chain tries this first with the answer it gives next (thread.links).
  *
  * The client pays as before: its operations, its slots, its table. The server runs on what it ran
  * on; it is told of the next call as if that had come from elsewhere, and finds it when its
@@ -240,6 +241,7 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
     if (record != NULL) {
         call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
         (void)endpoint_take_receiver(&endpoint->queues);
+        operation_of(record)->owner->links = true;
         (void)call_give(cpu, endpoint, call, operation_of(record), NULL, NULL);
     } else if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
         ASSERT(false); /* call_is_usual */
@@ -310,19 +312,18 @@ struct promise_run {
     struct object *drop[PROMISE_BATCH];
 };
 
-/* What the answer that is kept under `id` holds leaves the table, and the answer is gone; false: it
- * is not usual: two edges, or one whose going concerns others. */
-static inline bool finish_release(struct promise_run *run, uint32_t id)
+/* What the settled `answer`, kept under `id`, holds leaves the table, and the answer is gone;
+ * false: it is not usual: two edges, or one whose going concerns others. */
+static NOINLINE bool finish_release(struct promise_run *run, const struct answer *answer)
 {
     struct thread *thread = run->thread;
     struct cap_table *table = &thread->process->table;
-    const struct answer *answer = answer_kept(&thread->answers, id);
     struct answer_released released;
 
-    if (answer == NULL || answer->held > 1) {
+    if (answer->held > 1) {
         return false;
     }
-    if (answer->held == 1 && answer->state != ANSWER_PENDING && !answer->has_work) {
+    if (answer->held == 1) {
         struct cap_id cap = answer_results(&thread->answers, answer)->cap;
         struct cap_slot *slot = cap_table_slot(table, cap);
         const struct object_type *type;
@@ -337,124 +338,131 @@ static inline bool finish_release(struct promise_run *run, uint32_t id)
         run->drop[run->dropped++] = slot->edge.object;
         cap_table_vacate(table, slot);
     }
-    return answer_finish_release(&thread->answers, id, &released) == TRANSPORT_OK;
+    return answer_finish_release(&thread->answers, answer->id, &released) == TRANSPORT_OK;
 }
 
-/* FINISH, without its completion; false: it is not usual. Ring and process locks held. */
+/* FINISH, and its completion, which is shown later; false: it is not usual. Ring and process locks
+ * held. */
 static inline bool finish_one(struct promise_run *run, const uint8_t *shared, uint64_t first)
 {
     struct thread *thread = run->thread;
-    uint64_t answer = quick_word(shared, offsetof(struct sqe, result_bytes));
+    uint64_t id = quick_word(shared, offsetof(struct sqe, result_bytes));
+    struct answer *answer = answer_kept(&thread->answers, (uint32_t)(id >> 32));
+    struct cqe *place;
 
-    return (quick_word(shared, offsetof(struct sqe, cap)) |
-            quick_word(shared, offsetof(struct sqe, interface_id)) |
-            quick_word(shared, offsetof(struct sqe, message)) |
-            quick_word(shared, offsetof(struct sqe, result)) | (uint32_t)answer |
-            quick_word(shared, offsetof(struct sqe, spare))) == 0 &&
-           (first == FINISH_RELEASE
-                ? finish_release(run, (uint32_t)(answer >> 32))
-                : answer_finish(&thread->answers, (uint32_t)(answer >> 32)) == TRANSPORT_OK);
-}
-
-/* What became of a promised CALL. */
-enum promise_way {
-    PROMISE_NONE,  /* it is not usual */
-    PROMISE_WAITS, /* for its answer */
-    PROMISE_CALL,  /* its answer is there: the capability is to be called */
-};
-
-/* Makes a CALL promised from an answer that is not there yet wait for it; false: the thread has too
- * little over, or its own answer's id is not free. Ring lock held. */
-static inline bool promise_wait(struct thread *thread, const struct chained *call,
-                                struct promise promise)
-{
-    struct operation *operation;
-    struct answer *own;
-    struct sqe *sqe;
-
-    if (thread->operations_free == NULL ||
-        !(thread->calls_used < thread->calls_held || operation_calls_draw(thread)) ||
-        (call->answer != 0 && answer_open(&thread->answers, call->answer, &own) != TRANSPORT_OK)) {
+    if (UNLIKELY((quick_word(shared, offsetof(struct sqe, cap)) |
+                  quick_word(shared, offsetof(struct sqe, interface_id)) |
+                  quick_word(shared, offsetof(struct sqe, message)) |
+                  quick_word(shared, offsetof(struct sqe, result)) | (uint32_t)id |
+                  quick_word(shared, offsetof(struct sqe, spare))) != 0 ||
+                 answer == NULL)) {
         return false;
     }
-    operation = operation_pop(thread, OPERATION_PROMISED, true);
-    sqe = &operation->sqe;
-    sqe->opcode = OPCODE_CALL;
-    sqe->flags = SQE_PROMISED;
-    sqe->method = (uint8_t)call->method;
-    sqe->transfers = 0;
-    sqe->message_bytes = call->buffers.message_bytes;
-    sqe->user_data = quick_word(call->shared, offsetof(struct sqe, user_data));
-    sqe->promise = promise;
-    sqe->interface_id = call->interface_id;
-    sqe->message = thread->arena_address + call->buffers.message;
-    sqe->result = thread->arena_address + call->buffers.result;
-    sqe->result_bytes = call->buffers.result_bytes;
-    sqe->answer = call->answer;
-    sqe->spare = 0;
-    operation->user_data = sqe->user_data;
-    operation->answer = call->answer;
-    answer_wait(&thread->answers, &promise, &operation->promised);
+    if (LIKELY(first == FINISH_RELEASE && answer_is_awaited(answer))) {
+        answer_finish_awaited(answer);
+    } else if (first == FINISH_RELEASE
+                   ? !finish_release(run, answer)
+                   : answer_finish(&thread->answers, answer->id) != TRANSPORT_OK) {
+        return false;
+    }
+    place = ring_post_place(&thread->ring, run->tail++);
+    place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    place->result = 0;
+    place->flags = 0;
+    place->cap[0] = place->cap[1] = (struct cap_id){0};
     return true;
 }
 
-/* A promised CALL. Ring lock held. `first` is its first word; *call and *cap are what is to be
- * called if its answer is there. */
-static inline enum promise_way promise_one(struct thread *thread, const uint8_t *shared,
-                                           uint64_t first, struct chained *call, struct cap_id *cap)
+/* Makes a CALL promised from `answer`, which is not there yet, wait for it; `room`: its
+ * result_bytes and its own answer. False: it is not usual, or the thread has too little over, or
+ * its own answer's id is not free. Ring lock held. */
+static inline bool promise_wait(struct thread *thread, const uint8_t *shared, uint64_t first,
+                                uint64_t room, struct answer *answer, struct promise promise)
 {
+    uint32_t message_bytes = (uint32_t)(first >> 32);
+    struct operation *operation;
+    struct answer *own;
+    uint32_t message;
+    uint32_t result;
+
+    if (UNLIKELY(!thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
+                                      message_bytes, &message) ||
+                 !thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)),
+                                      (uint32_t)room, &result) ||
+                 thread->operations_free == NULL ||
+                 !(thread->calls_used < thread->calls_held || operation_calls_draw(thread)) ||
+                 (room >> 32 != 0 &&
+                  answer_open(&thread->answers, (uint32_t)(room >> 32), &own) != TRANSPORT_OK))) {
+        return false;
+    }
+    operation = operation_pop_free(thread, OPERATION_PROMISED, true);
+    operation->located = true;
+    operation->sqe.promise = promise;
+    operation->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    operation->answer = (uint32_t)(room >> 32);
+    operation->interface_id = quick_word(shared, offsetof(struct sqe, interface_id));
+    operation->method = first >> 16 & UINT8_MAX;
+    operation->message_offset = message;
+    operation->message_bytes = message_bytes;
+    operation->result_offset = result;
+    operation->result_bytes = (uint32_t)room;
+    answer_wait_for(&thread->answers, answer, promise.path, &operation->promised);
+    return true;
+}
+
+/* A promised CALL whose answer is there, with a capability to be called: carried out, if that is a
+ * kernel object's and the first of its run. Process and ring locks held. */
+static NOINLINE bool promise_call(struct promise_run *run, const uint8_t *shared, uint64_t first,
+                                  const struct promise *promise)
+{
+    struct thread *thread = run->thread;
+    struct cap_slot *slot;
+    struct chained call;
+    struct cap_id cap;
+
+    if (run->done != 0 ||
+        !chained_read(thread, shared, first, quick_word(shared, offsetof(struct sqe, result_bytes)),
+                      &call) ||
+        answer_target_find(&thread->answers, promise, &cap) != ANSWER_TARGET_CAP) {
+        return false;
+    }
+    slot = cap_table_resolve(&thread->process->table, cap);
+    return slot != NULL && slot->edge.object != NULL && object_call(thread, slot, &call);
+}
+
+/* A promised CALL; false: it is not usual, or was carried out (*called). Process and ring locks
+ * held. `first` is its first word. */
+static inline bool promise_one(struct promise_run *run, const uint8_t *shared, uint64_t first,
+                               uint32_t *called)
+{
+    struct thread *thread = run->thread;
     struct sqe target = {.cap = {quick_word(shared, offsetof(struct sqe, cap))}};
     struct promise promise = target.promise;
-    enum answer_target found;
+    struct answer *answer = answer_kept(&thread->answers, promise.answer);
 
-    if (promise.answer == 0 || promise.path.step[0] == 0 || target.cap.raw >> 40 != 0 ||
-        quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
-        !chained_read(thread, shared, first, quick_word(shared, offsetof(struct sqe, result_bytes)),
-                      call)) {
-        return PROMISE_NONE;
+    if (UNLIKELY(answer == NULL || promise.path.step[0] == 0 || target.cap.raw >> 40 != 0 ||
+                 quick_word(shared, offsetof(struct sqe, spare)) != 0)) {
+        return false;
     }
-    found = answer_target_find(&thread->answers, &promise, cap);
-    if (found == ANSWER_TARGET_WAITS && promise_wait(thread, call, promise)) {
-        return PROMISE_WAITS;
+    if (UNLIKELY(!answer_is_awaited(answer))) {
+        *called = promise_call(run, shared, first, &promise);
+        return false;
     }
-    return found == ANSWER_TARGET_CAP ? PROMISE_CALL : PROMISE_NONE;
+    return promise_wait(thread, shared, first,
+                        quick_word(shared, offsetof(struct sqe, result_bytes)), answer, promise);
 }
 
 /* One entry of the run; false: it is not usual, or not now. */
 static inline bool run_one(struct promise_run *run, uint32_t *called)
 {
-    struct thread *thread = run->thread;
-    struct ring *ring = &thread->ring;
+    const struct ring *ring = &run->thread->ring;
     const uint8_t *shared = ring_peek(ring, ring->sq_head + run->done);
     uint64_t first = quick_word(shared, 0);
-    struct chained call;
-    struct cap_slot *slot;
-    struct cap_id cap;
 
-    if ((first == OPCODE_FINISH || first == FINISH_RELEASE) && finish_one(run, shared, first)) {
-        struct cqe *place = ring_post_place(ring, run->tail++);
-
-        place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        place->result = 0;
-        place->flags = 0;
-        place->cap[0] = place->cap[1] = (struct cap_id){0};
-        run->done++;
-        return true;
+    if ((first & FIRST_FIXED) == FIRST_PROMISE && run->tail == ring->cq_tail) {
+        return promise_one(run, shared, first, called);
     }
-    if ((first & FIRST_FIXED) != FIRST_PROMISE || run->tail != ring->cq_tail) {
-        return false;
-    }
-    switch (promise_one(thread, shared, first, &call, &cap)) {
-    case PROMISE_WAITS:
-        run->done++;
-        return true;
-    case PROMISE_CALL: /* in a section of its own */
-        slot = run->done == 0 ? cap_table_resolve(&thread->process->table, cap) : NULL;
-        *called = slot != NULL && slot->edge.object != NULL && object_call(thread, slot, &call);
-        return false;
-    default:
-        return false;
-    }
+    return (first == OPCODE_FINISH || first == FINISH_RELEASE) && finish_one(run, shared, first);
 }
 
 /* As many entries as are usual, of at most `limit`: a promised call of a kernel object; or promised
@@ -473,6 +481,7 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit)
     spinlock_lock(&thread->ring_lock);
     run.tail = ring->cq_tail;
     while (run.done < limit && run_one(&run, &called)) {
+        run.done++;
     }
     if (run.done != 0) {
         ring_accept(ring, ring->sq_head + run.done);
@@ -513,21 +522,15 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread)
 /* ---- a promised call is sent -------------------------------------------------------------------
  */
 
-bool promised_fits(const struct thread *thread, const struct endpoint *endpoint,
-                   const struct sqe *sqe)
-{
-    return thread->slots_over >= endpoint_answer_slots(&endpoint->queues.limits, sqe->result_bytes);
-}
-
-/* The operation of a promised call becomes that of a call, whose target is the caller's to set. */
+/* The operation of a promised call becomes that of a call; the reference of its target is the
+ * caller's to take. */
 static inline void promised_become(const struct promised *promised)
 {
     struct operation *call = promised->operation;
     struct thread *thread = call->owner;
-    const struct sqe *sqe = &call->sqe;
-    uint32_t slots = endpoint_answer_slots(&promised->endpoint->queues.limits, sqe->result_bytes);
+    uint32_t slots = endpoint_answer_slots(&promised->endpoint->queues.limits, call->result_bytes);
 
-    ASSERT(call->kind == OPERATION_PROMISED && thread->slots_over >= slots);
+    ASSERT(call->kind == OPERATION_PROMISED && call->located && thread->slots_over >= slots);
     call->kind = OPERATION_CALL;
     thread->slots_over -= slots;
     call->slots = slots;
@@ -535,12 +538,6 @@ static inline void promised_become(const struct promised *promised)
     call->target = promised->edge->object;
     call->epoch = promised->edge->epoch;
     call->badge = promised->edge->badge;
-    call->interface_id = sqe->interface_id;
-    call->method = sqe->method;
-    call->message_offset = promised->message;
-    call->message_bytes = sqe->message_bytes;
-    call->result_offset = promised->result;
-    call->result_bytes = sqe->result_bytes;
 }
 
 void promised_begin(const struct promised *promised)

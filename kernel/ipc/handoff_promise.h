@@ -19,17 +19,11 @@ MUST_USE enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint3
 
 /* A promised call whose target is known now. */
 struct promised {
-    struct operation *operation; /* PROMISED, waiting for the answer */
+    struct operation *operation; /* PROMISED, waiting for the answer, located */
     struct cap_id cap;           /* in the table of its thread's process */
     const struct hold_edge *edge;
     struct endpoint *endpoint; /* at which calls through `edge` queue; locked */
-    uint32_t message;          /* offsets of its buffers in the arena */
-    uint32_t result;
 };
-
-/* Whether its thread has over what the answer of the call in `sqe` needs. Its ring_lock is held. */
-MUST_USE bool promised_fits(const struct thread *thread, const struct endpoint *endpoint,
-                            const struct sqe *sqe);
 
 /* It becomes a call at the endpoint, which is nowhere, with references of its own; the answer it
  * waited for is settled. Its process's lock and its thread's ring_lock are held. */

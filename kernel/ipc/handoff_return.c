@@ -7,8 +7,6 @@
  * a multiple of 8 below 32 KiB. */
 #define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
 #define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
-/* Where it says how many transfers there are. */
-#define RETURN_TRANSFERS UINT64_C(0xff000000)
 
 /* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
  * held. */

@@ -9,23 +9,29 @@
 #include "kernel/object/grants.h"
 #include "kernel/sched/process.h"
 
+enum {
+    CALLS_DRAWN = 3, /* at once, beside the one that a thread keeps */
+};
+
 /* Draws for `more` calls on the ledger of the thread's process, or as many as it has. */
 static void calls_draw(struct thread *thread, uint32_t more)
 {
-    more = (uint32_t)account_reserve_most(thread->account, LEDGER_OUTSTANDING_CALLS, more);
-    account_commit(thread->account, LEDGER_OUTSTANDING_CALLS, more);
-    thread->calls_held += more;
+    thread->calls_held +=
+        (uint32_t)account_charge_most(thread->account, LEDGER_OUTSTANDING_CALLS, more);
 }
 
 /*
- * A thread draws for several calls at once, as many again as it has, or as many as it is about to
- * make, and gives back all but one when none of its calls is left: a thread that calls and waits in
- * turn does not touch the ledger. Ring lock held; true: there is room for one more.
+ * A thread draws for several calls at once, for CALLS_DRAWN or as many again as it has, or as many
+ * as it is about to make, and gives back all but one when none of its calls is left: a thread that
+ * calls and waits in turn does not touch the ledger, one that submits a chain does so once. Ring
+ * lock held; true: there is room for one more.
  */
 bool operation_calls_draw(struct thread *thread)
 {
-    if (thread->calls_used == thread->calls_held) {
-        calls_draw(thread, thread->calls_held == 0 ? 1 : thread->calls_held);
+    uint32_t held = thread->calls_held;
+
+    if (thread->calls_used == held) {
+        calls_draw(thread, held == 0 ? 1 : held < CALLS_DRAWN ? CALLS_DRAWN : held);
     }
     return thread->calls_used < thread->calls_held;
 }
@@ -83,6 +89,29 @@ enum transport_error operation_refuse(struct thread *thread, enum operation_kind
     }
     ledger = account_refusal(thread->account, LEDGER_OUTSTANDING_CALLS, 1);
     return account_refuse(&ledger, refusal);
+}
+
+struct sqe operation_promise(const struct operation *operation)
+{
+    uint64_t arena = operation->owner->arena_address;
+
+    ASSERT(operation->kind == OPERATION_PROMISED);
+    if (!operation->located) {
+        return operation->sqe;
+    }
+    return (struct sqe){
+        .opcode = OPCODE_CALL,
+        .flags = SQE_PROMISED,
+        .method = (uint8_t)operation->method,
+        .message_bytes = operation->message_bytes,
+        .user_data = operation->user_data,
+        .promise = operation->sqe.promise,
+        .interface_id = operation->interface_id,
+        .message = arena + operation->message_offset,
+        .result = arena + operation->result_offset,
+        .result_bytes = operation->result_bytes,
+        .answer = operation->answer,
+    };
 }
 
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,

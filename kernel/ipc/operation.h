@@ -41,10 +41,11 @@ struct operation {
     struct thread *owner;           /* who submitted; fixed */
     enum operation_kind kind;       /* owner's ring_lock */
     bool counted;                   /* as one of the owner's calls_used */
+    bool located;                   /* PROMISED: what follows says all but the promise of `sqe` */
     uint64_t user_data;
     uint32_t answer;               /* id under which the answer is kept; 0: it is not */
     struct answer_call promised;   /* PROMISED: where it waits; owner's ring_lock */
-    struct sqe sqe;                /* PROMISED: to be sent */
+    struct sqe sqe;                /* PROMISED: to be sent; operation_promise reads it */
     struct park_waiter park;       /* PARK: lock of its bucket */
     struct object *park_object;    /* PARK: holds a reference; NULL: a word of the process's own */
     struct park_waits *park_waits; /* PARK: of that object, linked there by wait_node;
@@ -79,6 +80,9 @@ struct operation {
  */
 struct operation *operation_take(struct thread *thread, enum operation_kind kind,
                                  uint64_t user_data);
+
+/* The CALL that a PROMISED operation stands for. */
+struct sqe operation_promise(const struct operation *operation);
 
 /* Says why operation_take gave none. */
 enum transport_error operation_refuse(struct thread *thread, enum operation_kind kind,

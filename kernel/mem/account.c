@@ -148,6 +148,16 @@ uint64_t account_reserve_most(struct account *account, enum ledger_line_name lin
     return most;
 }
 
+uint64_t account_charge_most(struct account *account, enum ledger_line_name line, uint64_t most)
+{
+    if (account != NULL) {
+        spinlock_lock(&account->lock);
+        most = ledger_charge_most(&account->ledger, line, most);
+        spinlock_unlock(&account->lock);
+    }
+    return most;
+}
+
 void account_commit(struct account *account, enum ledger_line_name line, uint64_t amount)
 {
     if (account != NULL) {

@@ -63,6 +63,9 @@ enum status account_charge(struct account *account, enum ledger_line_name line,
 /* Reserves as much as there is, `most` at most, and returns that. */
 uint64_t account_reserve_most(struct account *account, enum ledger_line_name line, uint64_t most);
 
+/* The same, charged. */
+uint64_t account_charge_most(struct account *account, enum ledger_line_name line, uint64_t most);
+
 /* Charges `bytes` of console or log output at `now_ns`: at most the limit in each window of
  * ACCOUNT_LOG_WINDOW_NS. STATUS_LIMIT. */
 #define ACCOUNT_LOG_WINDOW_NS UINT64_C(1000000000)

@@ -412,10 +412,16 @@ static void test_settle_through_a_closing_parent(void **state)
     assert_int_equal(ledger_donate(&ledger[1], &four, NULL), STATUS_OK);
     ledger_init_child(&ledger[2], &ledger[1]);
     assert_int_equal(ledger_donate(&ledger[2], &four, NULL), STATUS_OK);
-    assert_int_equal(ledger_charge(&ledger[2], LEDGER_THREADS, 4, NULL), STATUS_OK);
+    assert_int_equal(ledger_charge(&ledger[2], LEDGER_THREADS, 1, NULL), STATUS_OK);
+    assert_int_equal(ledger_charge_most(&ledger[2], LEDGER_THREADS, 2), 2);
+    assert_int_equal(ledger_charge_most(&ledger[2], LEDGER_THREADS, 2), 1); /* all there is */
+    assert_int_equal(ledger[2].line[LEDGER_THREADS].used, 4);
+    assert_int_equal(ledger[2].line[LEDGER_THREADS].peak, 4);
     ledger_close(&ledger[2]);
+    assert_int_equal(ledger_charge_most(&ledger[2], LEDGER_THREADS, 0), 0);
     ledger_close(&ledger[1]);
     ledger_release(&ledger[2], LEDGER_THREADS, 4);
+    assert_int_equal(ledger_charge_most(&ledger[2], LEDGER_THREADS, 4), 0); /* not any more */
     assert_ptr_equal(ledger_settle(&ledger[2]), &ledger[1]);
     assert_null(ledger_settle(&ledger[1]));
     assert_int_equal(ledger_available(&ledger[0], LEDGER_THREADS), UNITS);
@@ -481,6 +487,7 @@ static void test_extreme_limits(void **state)
     assert_int_equal(refusal.limit, 1);
     assert_int_equal(ledger_charge(&root, LEDGER_THREADS, 1, &refusal), STATUS_LIMIT);
     assert_int_equal(refusal.line, LEDGER_THREADS);
+    assert_int_equal(ledger_charge_most(&root, LEDGER_THREADS, 4), 0);
     assert_int_equal(ledger_charge(&root, LEDGER_THREADS, 0, &refusal), STATUS_OK);
     assert_int_equal(ledger_charge(&root, LEDGER_FRAMES, UINT64_MAX - 1, &refusal), STATUS_OK);
     assert_int_equal(ledger_charge(&root, LEDGER_FRAMES, 2, &refusal), STATUS_LIMIT);
