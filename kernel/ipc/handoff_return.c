@@ -442,9 +442,6 @@ enum quick handoff_return(struct cpu *cpu, struct thread *thread, uint32_t left,
     struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
     struct endpoint *endpoint;
 
-    if (UNLIKELY((quick_word(shared, 0) & RETURN_TRANSFERS) != 0)) {
-        return handoff_answer(cpu, thread, left, next);
-    }
     if (LIKELY(left == 1 && next != NULL)) {
         spinlock_lock(&process->lock);
         endpoint = owned_endpoint(process, cap);
