@@ -238,20 +238,21 @@ static void drop_add(struct transfer_drops *drops, const struct hold_edge *edge)
 static bool item_arrives(struct cap_table *from, struct transfer_item *item, struct hold_edge *edge,
                          struct transfer_drops *drops)
 {
-    struct hold_edge left = item->edge;
+    struct hold_edge left;
 
     *edge = item->edge;
     item->edge.object = NULL;
     if (item->moves) {
-        cap_table_move_commit(from, item->from, &left);
-    }
-    if (left.object == NULL) {
-        return false;
-    }
-    if (item->moves) {
-        enum transport_error error = edge_travels(&left, true, edge);
+        enum transport_error error;
 
+        cap_table_move_commit(from, item->from, &left);
+        if (left.object == NULL) {
+            return false;
+        }
+        error = edge_travels(&left, true, edge);
         ASSERT(error == TRANSPORT_OK);
+    } else if (edge->object == NULL) {
+        return false;
     }
     if (!hold_edge_is_alive(edge)) {
         drop_add(drops, edge);

@@ -252,7 +252,8 @@ void model_completed(const struct model_actor *actor, uint64_t thread, const str
 /* The whole table of `pid`, in order of slots, as its lock was just released by `actor`. */
 void model_table(const struct model_actor *actor, uint64_t pid, const struct model_edge *edges,
                  uint32_t count);
-/* A call of `pid` waits with a copy beside it that came through `grant`. */
+/* Beside a call of `pid` that waits, or in the plan it is built from, is a copy of an edge that
+ * came through `grant`. */
 void model_copy(uint64_t pid, uint64_t grant);
 /* An endpoint as its lock was just released by `actor`. */
 void model_endpoint(const struct model_actor *actor, const struct model_endpoint_view *view);

@@ -220,8 +220,9 @@ void model_revoked(uint64_t handle)
 void model_copy(uint64_t pid, uint64_t grant)
 {
     if (model_grant_is_dead(grant, model_now)) {
-        model_disagree("process %llu has a copy beside a call of what a REVOKE took, which is over",
-                       (unsigned long long)pid);
+        model_disagree(
+            "what a REVOKE took, which is over, is kept beside a call or a spawn of process %llu",
+            (unsigned long long)pid);
     }
 }
 

@@ -14,7 +14,8 @@
  *   USES     the object ends its uses (object_type.revoke): calls that are queued or in flight,
  *            waits, mappings, timers.
  *   TABLES   every process's table is searched, the edges below are emptied (cap_table_bury_next):
- *            what they pinned is free. Their slots are the holders' to release.
+ *            what they pinned is free. Their slots are the holders' to release. Before it, the edge
+ *            that its faults are told through, and the plan it is being built from.
  *   CALLS    and the copies beside the calls of its threads that wait (passing_bury_next): a call
  *            to somebody who never takes it would else keep what was revoked.
  *
@@ -38,6 +39,7 @@
 #include "core/assert.h"
 #include "core/string.h"
 #include "kernel/object/grants.h"
+#include "kernel/object/spawn.h"
 #include "kernel/sched/process.h"
 
 enum {
@@ -76,14 +78,22 @@ static bool grace_is_over(struct revocation *revocation)
     return true;
 }
 
+/* Takes an edge of `process` that is not in its table: that its faults are told through, or one of
+ * the plan it is built from. */
+static bool edge_beside_table(struct process *process, const struct grant_node *above,
+                              struct hold_edge *edge)
+{
+    return process_fault_edge_take(process, above, edge) || spawn_bury_next(process, above, edge);
+}
+
 /* One stretch of the table of `at`; true: there is more of it. */
 static bool table_search(struct revocation *revocation)
 {
     struct process *process = revocation->at;
-    struct hold_edge told;
+    struct hold_edge beside;
 
-    if (revocation->slot == 0 && process_fault_edge_take(process, revocation->step.above, &told)) {
-        edge_drop(&told);
+    if (revocation->slot == 0 && edge_beside_table(process, revocation->step.above, &beside)) {
+        edge_drop(&beside);
         revocation->edges++;
         return true;
     }

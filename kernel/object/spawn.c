@@ -12,10 +12,19 @@
  * and answers the caller; the caller's table, the ledger and the frames are then as they were.
  *
  * Invariants:
- *  1. Each edge of the plan is in exactly one place: the plan or the child's table.
+ *  1. Each edge of the plan is in exactly one place: the plan or the child's table; or a revocation
+ *     has taken it.
  *  2. operation is NULL once the caller's thread is retired (same CPU, so no lock).
  *
- * Locks: the child's process lock for its table. What can fail: memory; the caller's end.
+ *  3. process->spawn is the spawn from its start to its end, so whoever walks over the processes
+ *     finds the plan's edges where the table's are.
+ *
+ * A spawn may be of any low priority and so take any time. A revocation does not wait for it, but
+ * takes what is dead out of its plan, between two steps of the job; a step that found an edge alive
+ * is over when it comes (its GRACE).
+ *
+ * Locks: the child's process lock for its table and for the edges of the plan. What can fail:
+ * memory; the caller's end; a revocation.
  */
 #include "kernel/object/spawn.h"
 
@@ -186,9 +195,45 @@ enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
     return STATUS_OK;
 }
 
+/* The first edge of the plan that is `above` or below it; NULL: there is none. Child's lock held.
+ */
+static struct hold_edge *plan_edge_below(struct spawn *spawn, const struct grant_node *above)
+{
+    if (spawn->file.object != NULL && grant_is_below(spawn->file.grant, above)) {
+        return &spawn->file;
+    }
+    for (unsigned i = 0; i < spawn->grant_count; i++) {
+        struct hold_edge *edge = &spawn->grant[i].edge;
+
+        if (edge->object != NULL && grant_is_below(edge->grant, above)) {
+            spawn->buried = true;
+            return edge;
+        }
+    }
+    return NULL;
+}
+
+bool spawn_bury_next(struct process *process, const struct grant_node *above,
+                     struct hold_edge *edge)
+{
+    struct hold_edge *found;
+
+    spinlock_lock(&process->lock);
+    found = process->spawn == NULL ? NULL : plan_edge_below(process->spawn, above);
+    if (found != NULL) {
+        *edge = *found;
+        *found = (struct hold_edge){.object = NULL};
+    }
+    spinlock_unlock(&process->lock);
+    return found != NULL;
+}
+
 /* Frees the plan and what it still holds. */
 static void spawn_free(struct spawn *spawn)
 {
+    spinlock_lock(&spawn->process->lock);
+    spawn->process->spawn = NULL;
+    spinlock_unlock(&spawn->process->lock);
     for (unsigned i = 0; i < spawn->grant_count; i++) {
         edge_drop(&spawn->grant[i].edge);
     }
@@ -246,6 +291,17 @@ void spawn_discard(struct spawn *spawn)
     object_unref(&process->object);
 }
 
+/* Whether the file's object may be read in this step. */
+static bool file_is_alive(struct spawn *spawn)
+{
+    bool alive;
+
+    spinlock_lock(&spawn->process->lock);
+    alive = spawn->file.object != NULL && hold_edge_is_alive(&spawn->file);
+    spinlock_unlock(&spawn->process->lock);
+    return alive;
+}
+
 /* Copies the part of the segment that page `page` shows. STATUS_REVOKED: the object it comes from
  * is out of reach; STATUS_NO_MEMORY. */
 static enum status segment_copy(struct spawn *spawn, const struct elf_segment *segment,
@@ -265,7 +321,7 @@ static enum status segment_copy(struct spawn *spawn, const struct elf_segment *s
         memcpy(target + (start - page), spawn->bytes + offset, end - start);
         return STATUS_OK;
     }
-    if (!hold_edge_is_alive(&spawn->file)) {
+    if (!file_is_alive(spawn)) {
         return STATUS_REVOKED;
     }
     return memory_edge_read(&spawn->file, offset, target + (start - page), end - start);
@@ -327,6 +383,9 @@ static bool edges_alive(struct spawn *spawn)
 {
     struct hold_edge *told = &spawn->process->fault_edge;
 
+    if (spawn->buried) {
+        return false;
+    }
     if (told->object != NULL && !hold_edge_is_alive(told)) {
         return false;
     }
@@ -400,16 +459,15 @@ static enum transport_error capset_fill(struct spawn *spawn, struct capset *caps
                 cap_table_insert_reserved(&process->table, &grant->edge, &origin);
         }
     }
-    if (error != TRANSPORT_OK) {
-        cap_table_unreserve(&process->table, grants_above_window(spawn));
-    }
-    spinlock_unlock(&process->lock);
     if (error == TRANSPORT_OK) {
         capset->magic = CAPSET_MAGIC;
         capset->version = CAPSET_VERSION;
         capset->count = (uint16_t)spawn->grant_count;
-        spawn->grant_count = 0;
+        spawn->grant_count = 0; /* all are the child's */
+    } else {
+        cap_table_unreserve(&process->table, grants_above_window(spawn));
     }
+    spinlock_unlock(&process->lock);
     return error;
 }
 
@@ -638,6 +696,9 @@ void spawn_start(struct spawn *spawn)
     unsigned priority = spawn->operation != NULL ? spawn->operation->owner->task.priority
                                                  : spawn->process->priority;
 
+    spinlock_lock(&spawn->process->lock);
+    spawn->process->spawn = spawn;
+    spinlock_unlock(&spawn->process->lock);
     spinlock_lock(&spawns_lock);
     uses_add(&spawns, &spawn->under_way, spawn->through);
     spinlock_unlock(&spawns_lock);

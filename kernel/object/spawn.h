@@ -10,7 +10,8 @@
 
 struct spawn_grant {
     char name[LIMIT_NAME_BYTES + 1];
-    struct hold_edge edge; /* the child's edge, with its references; object NULL: it has it */
+    struct hold_edge edge; /* the child's edge, with its references; object NULL: it has it, or it
+                              was buried; the child's process lock */
     struct cap_id source;  /* in the caller's table */
     uint32_t exact_slot;   /* of the child's window; SPAWN_SLOT_ANY: above it */
 };
@@ -36,11 +37,13 @@ struct spawn {
     enum spawn_phase phase;
     struct elf_image image;
     const uint8_t *bytes;  /* of the ELF file; NULL: it is an object */
-    struct hold_edge file; /* of that object, with references; object NULL: it is none */
+    struct hold_edge file; /* of that object, with references; object NULL: it is none, or buried;
+                              the child's process lock */
     uint32_t segment;      /* being mapped, and the next page of it */
     uint64_t page;
     enum ledger_line_name short_of; /* what a STATUS_LIMIT of the phase was about */
     struct capn_refuse_reason failure;
+    bool buried; /* a revocation took one of these, so the child shall not be; its process lock */
     unsigned grant_count;
     struct spawn_grant grant[LIMIT_GRANTS];
     bool inherits;                    /* the caller's descriptors */
@@ -80,6 +83,14 @@ enum status spawn_create(const struct spawn_plan *plan, struct spawn **spawn,
 /* object_type.revoke of the spawner: ends spawns under way that were asked for through a revoked
  * edge. */
 bool spawns_revoke(struct object *object, struct revoke_step *step);
+
+/*
+ * For a revocation: takes the next edge below `above` out of the plan of the spawn that builds
+ * `process`, if one does; it is the caller's to drop. The spawn ends with STATUS_REVOKED when it
+ * would have needed it. False: there is none such. No lock is held.
+ */
+bool spawn_bury_next(struct process *process, const struct grant_node *above,
+                     struct hold_edge *edge) MUST_USE;
 
 /* Gives up a plan that was not started, with the edges it has. */
 void spawn_discard(struct spawn *spawn);

@@ -38,6 +38,8 @@ enum process_wait {
     PROCESS_WAITS,
 };
 
+struct spawn;
+
 struct process_exit {
     enum exit_kind kind;
     int32_t code;
@@ -74,6 +76,7 @@ struct process {
     struct waitable waits[PROCESS_WAITS];
     struct list orphans; /* calls that its threads took and left; ended when its edges are gone */
     struct hold_edge fault_edge; /* who is told of faults of its threads; object NULL: nobody */
+    struct spawn *spawn;         /* whose plan has edges for it, from start to end; NULL: none */
     struct process_exit exit;
     uint64_t cpu_time_ns; /* charged to the budgets of threads that have retired */
     /* atomic, grows only: */

@@ -11,6 +11,7 @@
 
 #include "kernel/arch/host/machine.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/object/spawn.h"
 #include "kernel/object/memory_object.h"
 #include "sim/hunt/hunt.h"
 #include "sim/hunt/memory_look.h"
@@ -205,6 +206,13 @@ static void edges_note(uint64_t pid, const struct model_edge *now, uint32_t now_
     }
 }
 
+static void kept_look(const struct process *process, const struct hold_edge *edge)
+{
+    if (edge->object != NULL && edge->grant != NULL) {
+        model_copy(process->pid, look_object_name(edge->grant));
+    }
+}
+
 /* The copies beside calls of its threads that wait, taken or not. */
 static void copies_look(const struct process *process)
 {
@@ -214,9 +222,20 @@ static void copies_look(const struct process *process)
         const struct transfer_item *item = arch_frame_pointer(thread->transfer_frame);
 
         for (unsigned i = 0; i < LIMIT_TRANSFERS_WAITING; i++) {
-            if (item[i].edge.object != NULL && item[i].edge.grant != NULL) {
-                model_copy(process->pid, look_object_name(item[i].edge.grant));
-            }
+            kept_look(process, &item[i].edge);
+        }
+    }
+}
+
+/* What the spawn that builds the process keeps for it. */
+static void plan_look(const struct process *process)
+{
+    const struct spawn *spawn = process->spawn;
+
+    if (spawn != NULL) {
+        kept_look(process, &spawn->file);
+        for (unsigned i = 0; i < spawn->grant_count; i++) {
+            kept_look(process, &spawn->grant[i].edge);
         }
     }
 }
@@ -239,6 +258,7 @@ static void process_look(const struct model_actor *actor, struct process *proces
     edges_note(process->pid, edges, count);
     model_table(actor, process->pid, edges, count);
     copies_look(process);
+    plan_look(process);
 }
 
 static uint32_t records_read(const struct list *list, uint64_t *names_to)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is under way when it is revoked. */
+#include "abi/atomic.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/delegates/delegates.h"
 #include "tests/programs/support/gate.h"
+#include "user/lib/thread_spawner.h"
 #include "user/rt/cap.h"
 
 enum {
@@ -126,13 +128,15 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
     struct rt_delegated made;
     struct receipt receipt;
     struct client client;
+    int32_t edges;
 
     CHECK_EQUAL(check,
                 rt_delegate(ring, spawner_dies ? spawner : subject, RT_FACET_SAME, &made, NULL),
                 TRANSPORT_OK);
     spawn_begin(check, &client, spawner_dies ? made.cap : spawner,
                 spawner_dies ? subject : made.cap);
-    CHECK_EQUAL(check, rt_revoke(ring, made.handle, &receipt, NULL), 1);
+    edges = rt_revoke(ring, made.handle, &receipt, NULL);
+    CHECK(check, edges == 1 || (edges == 2 && !spawner_dies)); /* 2: in the spawn's plan still */
     CHECK(check, receipt.calls <= 1); /* 0: the job found the mark before it was asked */
     CHECK_EQUAL(check, client_finish(&client), EXCEPTION_REASON_REVOKED_CAPABILITY);
     (void)client_close(&client);
@@ -146,10 +150,89 @@ static void spawn_revoked(struct check *check, bool spawner_dies)
     giving_release(check, made.handle);
 }
 
+/* What the two threads of spawn_kept share; `*word` and `done` are atomic. */
+static struct {
+    uint32_t *word; /* in the main thread's arena; 1: the spawn is under way */
+    uint64_t done;  /* threads that have ended */
+    struct rt_delegated made;
+    struct cap_id spawner;
+    struct check revoker;
+    struct check spawner_thread;
+    struct rt_thread_start begin[2];
+} kept;
+
+static int kept_revoke(struct rt *rt, void *argument)
+{
+    struct check *check = &kept.revoker;
+
+    (void)argument;
+    check->rt = rt;
+    CHECK_EQUAL(check, rt_park(&rt->ring, kept.word, 0, TIMEOUT_NONE), TRANSPORT_OK);
+    /* The main thread's edge, and the one in the plan. */
+    CHECK_EQUAL(check, rt_revoke(&rt->ring, kept.made.handle, NULL, NULL), 2);
+    CHECK_EQUAL(check, rt_revoke(&rt->ring, kept.made.handle, NULL, NULL), 0);
+    (void)atomic_add_u64(&kept.done, 1);
+    return 0;
+}
+
+/* The spawn is asked for and the other thread is woken in one go: that is more urgent, and so is
+ * its revocation. */
+static int kept_spawn(struct rt *rt, void *argument)
+{
+    struct check *check = &kept.spawner_thread;
+    const struct sqe wake = {.opcode = OPCODE_UNPARK, .address = (uintptr_t)kept.word, .value = 1};
+    struct client client;
+
+    (void)argument;
+    check->rt = rt;
+    spawn_begin(check, &client, kept.spawner, kept.made.cap);
+    atomic_store_release_u32(kept.word, 1);
+    CHECK_EQUAL(check, check_done(check, &rt->ring, &wake).result, 1);
+    CHECK_EQUAL(check, client_finish(&client), EXCEPTION_REASON_REVOKED_CAPABILITY);
+    (void)client_close(&client);
+    (void)atomic_add_u64(&kept.done, 1);
+    return 0;
+}
+
+/* A spawn of so low a priority that none of its steps comes before the revocation is over keeps
+ * nothing of what that takes. */
+static void spawn_kept(struct check *check)
+{
+    static const rt_thread_function function[] = {kept_revoke, kept_spawn};
+    const struct thread_spawner threads = {check_held(check, "thread-spawner")};
+    struct rt_buffer word = rt_buffer_alloc(&check->rt->ring, sizeof(*kept.word));
+    struct thread_handle handle;
+
+    kept.word = (uint32_t *)(void *)word.bytes;
+    *kept.word = 0;
+    kept.spawner = check_held(check, "process-spawner");
+    CHECK_EQUAL(
+        check,
+        rt_delegate(&check->rt->ring, check_held(check, "null"), RT_FACET_SAME, &kept.made, NULL),
+        TRANSPORT_OK);
+    for (unsigned i = 0; i < ARRAY_COUNT(function); i++) {
+        const struct manifest_scheduling terms = {.priority = (uint8_t)(2 - i), .cpu_mask = 1};
+        const struct thread_make plan = {.begin = &kept.begin[i], .scheduling = &terms};
+
+        kept.begin[i] = (struct rt_thread_start){.function = function[i]};
+        CHECK_EQUAL(check, thread_client_make(check->rt, threads, &plan, &handle), TRANSPORT_OK);
+        giving_release(check, handle.cap);
+    }
+    while (atomic_load_acquire_u64(&kept.done) < ARRAY_COUNT(function)) {
+        rt_sleep(check->rt, 1000);
+    }
+    CHECK_EQUAL(check, kept.revoker.failed, 0);
+    CHECK_EQUAL(check, kept.spawner_thread.failed, 0);
+    rt_buffer_free(&check->rt->ring, word);
+    giving_release(check, kept.made.cap);
+    giving_release(check, kept.made.handle);
+}
+
 void uses(struct check *check)
 {
     calls_revoked(check);
     wait_revoked(check);
     spawn_revoked(check, true);
     spawn_revoked(check, false);
+    spawn_kept(check);
 }
