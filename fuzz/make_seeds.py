@@ -355,6 +355,25 @@ def told(by, how=0):
 
 
 FAULT = go_to(5) + one(END, 4) + go_to(1) + RECEIVE
+RELEASING = 0x40  # in the choice of a FINISH's answer
+
+
+def batched(move):
+    return bytes([move[0] | BATCH]) + move[1:]
+
+
+def relayed(kept):
+    """The second process calls, and on what that will give, and is done with it; init answers both."""
+    return (go_to(2) + batched(call(how=KEPT, answer=kept)) + batched(call(how=PROMISED, promise=kept)) +
+            batched(one(FINISH, RELEASING | kept)) + one(ENTER, 0x0E) + go_to(1) +
+            waiting(answer(beside=b"\2\0", opcode=RETURN_RECV)) + waiting(answer(opcode=RETURN_RECV)))
+
+
+def slots_freed(count):
+    return go_to(2) + one(DUP, 0, 0, 0) * count + one(RELEASE, 0, LAST) * count
+
+
+ROUND = waiting(RECEIVE) + go_to(2) + waiting(call()) + go_to(1) + waiting(answer(opcode=RETURN_RECV))
 FULL = many(one(DUP, 0, 0, 0), 64)
 DISPATCH_SEEDS |= {
     "fault-resumed": told(OWNER) + FAULT + answer() + FAULT + answer(opcode=RETURN_RECV) + FAULT,
@@ -372,6 +391,14 @@ DISPATCH_SEEDS |= {
     "next": call(how=KEPT | 2, cap=NULL) + call(how=PROMISED | 2, answer=0) + one(FINISH, 0),
     "next-full": spawn_with(1, bytes([NULL]) + bytes(5)) + AWHILE * 3 + go_to(5) +
                  call(how=KEPT | 2, cap=HELD) + one(FINISH, 0) + FULL + call(how=KEPT | 2, cap=HELD),
+    # An answer that is for one call alone: no slot of the client's is free, one is, several are.
+    "relayed": ROUND + slots_freed(1) + relayed(0) + relayed(4),
+    "relayed-late": ROUND + relayed(0) + slots_freed(1) + relayed(4) + slots_freed(3) + relayed(1),
+    # Copies beside calls that wait while they are revoked: taken, and taken back.
+    "revoke-beside": one(DELEGATE, 0, 0, 0) + call(beside=bytes([0, LAST])) + call(beside=b"\0\0") +
+                     one(REVOKE, LAST) + AWHILE + RECEIVE + RECEIVE,
+    "revoke-cancelled": one(DELEGATE, 0, 0, 0) + call(beside=bytes([0, LAST])) + one(REVOKE, LAST) + AWHILE +
+                        one(CANCEL, 1),
     "alone-stale": one(DUP, 0, 0, 0) + one(RELEASE, 0, LAST) + waiting(call(cap=0xE0)) +
                    waiting(call(cap=0xF0) + struct.pack("<Q", 256)) +
                    waiting(call(cap=0xF0) + struct.pack("<Q", 256 | 1 << 50)),
