@@ -26,6 +26,7 @@ enum {
     QUICK_EFFECTS = 8192, /* cpu->effects from which on no run goes on */
     QUICK_ENTRY = 192,    /* what each entry of a run counts there besides its bytes: 43 at most,
                              of some 400 instructions */
+    QUICK_RESERVE = 1024, /* and each reservation of slots, which may take a page of the table */
 };
 
 /*

@@ -491,6 +491,7 @@ static NOINLINE bool run_reserve(struct run *run)
     spinlock_lock(&thread->ring_lock);
     thread->slots_over += run->slots;
     spinlock_unlock(&thread->ring_lock);
+    run->cpu->effects += QUICK_RESERVE;
     run->slots = 0;
     return true;
 }
