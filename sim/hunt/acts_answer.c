@@ -96,7 +96,6 @@ static uint32_t submit_mint(struct actor *actor, uint32_t answer, uint64_t *inte
                                   .transfer = (uint32_t)actor_below(actor, 5)};
     struct piece piece = piece_small(actor);
     struct piece result = piece_small(actor);
-    struct endpoint_mint_params_builder params;
     struct draft draft;
     struct sqe sqe = {.opcode = OPCODE_CALL,
                       .flags = SQE_PROMISED,
@@ -113,11 +112,7 @@ static uint32_t submit_mint(struct actor *actor, uint32_t answer, uint64_t *inte
         return 0;
     }
     *interface_id = intent.interface_id;
-    params = endpoint_mint_params_init(draft_begin(&draft, piece));
-    endpoint_mint_params_set_interface_id(params, intent.interface_id);
-    facet_write(endpoint_mint_params_init_facet(params), intent.facet);
-    endpoint_mint_params_set_badge(params, intent.badge);
-    endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)intent.transfer);
+    draft_mint(&draft, piece, &intent);
     sqe.message_bytes = draft_bytes(&draft);
     sqe.answer = act_keep(actor);
     (void)actor_submit(actor, &sqe, &intent, piece, result);

@@ -90,14 +90,9 @@ void act_mint(struct actor *actor)
                                   .facet = act_draw_facet(actor),
                                   .badge = actor_below(actor, 5),
                                   .transfer = (uint32_t)actor_below(actor, 6)};
-    struct endpoint_mint_params_builder params;
     struct draft draft;
 
-    params = endpoint_mint_params_init(draft_begin(&draft, piece_small(actor)));
-    endpoint_mint_params_set_interface_id(params, intent.interface_id);
-    facet_write(endpoint_mint_params_init_facet(params), intent.facet);
-    endpoint_mint_params_set_badge(params, intent.badge);
-    endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)intent.transfer);
+    draft_mint(&draft, piece_small(actor), &intent);
     act_call_object(actor, target, &draft, &intent, NULL, 0);
 }
 

@@ -4,6 +4,7 @@
 #define SIM_HUNT_DRAFT_H
 
 #include "schema/generated/authority.capnp.h"
+#include "schema/generated/endpoint.capnp.h"
 #include "sim/hunt/actor.h"
 
 /* A message under construction. */
@@ -36,6 +37,19 @@ static inline void facet_write(struct authority_facet_builder facet, uint64_t ma
     } else {
         authority_facet_set_methods(facet, mask);
     }
+}
+
+/* A MINT of what `intent` asks for. */
+static inline void draft_mint(struct draft *draft, struct piece piece,
+                              const struct model_intent *intent)
+{
+    struct endpoint_mint_params_builder params =
+        endpoint_mint_params_init(draft_begin(draft, piece));
+
+    endpoint_mint_params_set_interface_id(params, intent->interface_id);
+    facet_write(endpoint_mint_params_init_facet(params), intent->facet);
+    endpoint_mint_params_set_badge(params, intent->badge);
+    endpoint_mint_params_set_transfer_mode(params, (enum authority_transfer_mode)intent->transfer);
 }
 
 #endif
