@@ -22,20 +22,23 @@ bool change_claim_new(struct change *change, struct change_request *request,
 
     region->protection = request->protection;
     region->change = change;
-    spinlock_lock(&space->lock);
-    placed = memory_region_place(change->process, request, region, reason);
-    spinlock_unlock(&space->lock);
-    if (!placed) {
-        return false;
-    }
-    if (request->edge != NULL) {
-        region->shared = true;
+    region->shared = request->edge != NULL;
+    if (region->shared) {
         region->mapping.edge = *request->edge;
         region->mapping.space_lock = &space->lock;
         region->mapping.vspace = &change->process->vspace;
-        region->mapping.address = request->start * LIMIT_PAGE_BYTES;
         region->mapping.pages = request->pages;
         region->mapping.object_page = request->object_page;
+    }
+    spinlock_lock(&space->lock);
+    placed = memory_region_place(change->process, request, region, reason);
+    region->mapping.address = request->start * LIMIT_PAGE_BYTES;
+    spinlock_unlock(&space->lock);
+    if (!placed) {
+        region->shared = false;
+        return false;
+    }
+    if (region->shared) {
         status = mapping_publish(&region->mapping);
     }
     if (status != STATUS_OK) {
@@ -124,8 +127,9 @@ static enum status region_cut(struct change *change, uint64_t at, struct memory_
 }
 
 /* The mapping of the region is the change's alone; false: another change or a revocation is at it,
- * or was and anything but UNMAP is asked. Space lock held. */
-static bool mapping_claim(const struct change *change, struct memory_region *region)
+ * or a revocation has taken it and anything but UNMAP is asked. Space lock held. */
+static bool mapping_claim(const struct change *change, struct memory_region *region,
+                          struct capn_refuse_reason *reason)
 {
     bool revoked;
 
@@ -133,11 +137,12 @@ static bool mapping_claim(const struct change *change, struct memory_region *reg
         return true;
     }
     if (!mapping_change(&region->mapping, &revoked)) {
-        return false;
+        return memory_refuse(reason, EXCEPTION_REASON_BUSY, 0,
+                             region->region.start * LIMIT_PAGE_BYTES);
     }
     if (revoked && change->kind != CHANGE_UNMAP) {
         mapping_settle(&region->mapping, false);
-        return false;
+        return memory_refuse(reason, EXCEPTION_REASON_REVOKED_CAPABILITY, 0, 0);
     }
     return true;
 }
@@ -189,9 +194,8 @@ static bool region_claim(struct change *change, struct memory_region **part,
     if (!region_allows(change, region, reason)) {
         return false;
     }
-    if (!mapping_claim(change, region)) {
-        return memory_refuse(reason, EXCEPTION_REASON_BUSY, 0,
-                             region->region.start * LIMIT_PAGE_BYTES);
+    if (!mapping_claim(change, region, reason)) {
+        return false;
     }
     if (region->region.start < change->start &&
         !claim_cut(change, change->start, &region, reason)) {

@@ -314,6 +314,8 @@ static void revoked(struct check *check, struct memory_object object)
     CHECK_EQUAL(check, receipt.mappings, 2);
     CHECK_EQUAL(check, memory_client_query(check->rt, memory, range.address, &seen), TRANSPORT_OK);
     CHECK(check, !seen.committed);
+    CHECK_EQUAL(check, memory_client_protect(check->rt, memory, MEMORY_PROTECTION_READ, range),
+                EXCEPTION_REASON_REVOKED_CAPABILITY);
     CHECK_EQUAL(check, memory_client_read(check->rt, inner, 0, &byte, 1), TRANSPORT_REVOKED);
     CHECK_EQUAL(check, memory_client_slice(check->rt, (struct memory_part){cut, 0}, PAGE, &none),
                 TRANSPORT_REVOKED);
