@@ -516,7 +516,8 @@ enum virtual_memory_method {
      * Changes what the range allows.
      * Units: bytes, multiples of 4096.
      * Errors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped
-     * through an edge without that right); busy; limitExceeded as for unmap.
+     * through an edge without that right); revokedCapability (the edge it was mapped through was taken
+     * back: unmap it); busy; limitExceeded as for unmap.
      * Lifetime: until the next protect or unmap.
      * Minted by: the kernel at spawn.
      */

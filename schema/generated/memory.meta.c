@@ -28,82 +28,82 @@ static const char text[] =
     "map" "\0" /* 1038 */
     "Removes every mapping and reservation in the range.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; notFound (nothing is there); busy (a ring or a StartInfo page, or\nanother change or a revocation is at work there); limitExceeded (regions of the space, mappings of\nthe object: the range begins or ends within one).\nLifetime: frames return once every CPU has dropped them; the completion waits for that.\nMinted by: the kernel at spawn.\n" "\0" /* 1042 */
     "unmap" "\0" /* 1495 */
-    "Changes what the range allows.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped\nthrough an edge without that right); busy; limitExceeded as for unmap.\nLifetime: until the next protect or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1501 */
-    "protect" "\0" /* 1804 */
-    "Keeps a range of addresses free without memory behind it.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; alreadyExists (fixed).\nLifetime: until unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1812 */
-    "reserve" "\0" /* 2014 */
-    "Puts zeroed private memory behind reserved addresses.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not reserved); alreadyExists (committed before); quotaExceeded\n(frames); outOfMemory.\nLifetime: until decommit or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2022 */
-    "commit" "\0" /* 2293 */
-    "Gives the memory back and keeps the addresses reserved; the contents are lost.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not committed, or backed by an object).\nLifetime: as unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2300 */
-    "decommit" "\0" /* 2535 */
-    "The region that holds the address, or the next one above it.\nUnits: bytes.\nErrors: notFound (nothing at or above the address).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2544 */
-    "query" "\0" /* 2740 */
-    "The address space of one process. Every change is whole or not at all, and its completion\ncomes after the last CPU has seen it.\nLifetime: lives as long as its process; calls after that answer peerDied.\nMinted by: the kernel, one for each process that its manifest or parent grants it to.\n" "\0" /* 2746 */
-    "VirtualMemory" "\0" /* 3035 */
-    "MemoryObject.mapExecute$Params" "\0" /* 3049 */
-    "VirtualMemory.protect$Results" "\0" /* 3080 */
-    "VirtualMemory.decommit$Params" "\0" /* 3110 */
-    "MemoryObject.mapWrite$Results" "\0" /* 3140 */
-    "freeFrames" "\0" /* 3170 */
-    "chargedFrames" "\0" /* 3181 */
-    "limitFrames" "\0" /* 3195 */
-    "FrameAllocator.info$Results" "\0" /* 3207 */
-    "object" "\0" /* 3235 */
-    "addressHint" "\0" /* 3242 */
-    "fixed" "\0" /* 3254 */
-    "VirtualMemory.map$Params" "\0" /* 3260 */
-    "region" "\0" /* 3285 */
-    "VirtualMemory.query$Results" "\0" /* 3292 */
-    "MemoryObject.slice$Results" "\0" /* 3320 */
-    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run, of contiguousMax at most,\nwhich is searched for and zeroed before the answer comes.\nErrors: outOfRange (size 0, above the most that an object has, or that a contiguous one has);\nmisaligned; quotaExceeded (frames); outOfMemory (no run that long, or no frames);\nrevokedCapability (the allocator's edge, meanwhile).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3347 */
-    "allocate" "\0" /* 3916 */
-    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 3925 */
-    "info" "\0" /* 4132 */
-    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 4137 */
-    "FrameAllocator" "\0" /* 4280 */
-    "VirtualMemory.commit$Params" "\0" /* 4295 */
-    "MemoryObject.mapWrite$Params" "\0" /* 4323 */
-    "contiguous" "\0" /* 4352 */
-    "mappings" "\0" /* 4363 */
-    "MemoryObject.info$Results" "\0" /* 4372 */
-    "offset" "\0" /* 4398 */
-    "maxBytes" "\0" /* 4405 */
-    "MemoryObject.read$Params" "\0" /* 4414 */
-    "VirtualMemory.map$Results" "\0" /* 4439 */
-    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4465 */
-    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4669 */
-    "read" "\0" /* 4934 */
-    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 4939 */
-    "write" "\0" /* 5236 */
-    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5242 */
-    "mapRead" "\0" /* 5441 */
-    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5449 */
-    "mapWrite" "\0" /* 5676 */
-    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5685 */
-    "mapExecute" "\0" /* 5879 */
-    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5890 */
-    "slice" "\0" /* 6457 */
-    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6463 */
-    "MemoryObject" "\0" /* 6982 */
-    "MemoryObject.mapExecute$Results" "\0" /* 6995 */
-    "VirtualMemory.query$Params" "\0" /* 7027 */
-    "MemoryObject.slice$Params" "\0" /* 7054 */
-    "VirtualMemory.reserve$Results" "\0" /* 7080 */
-    "FrameAllocator.allocate$Params" "\0" /* 7110 */
-    "MemoryObject.mapRead$Results" "\0" /* 7141 */
-    "MemoryObject.mapRead$Params" "\0" /* 7170 */
-    "FrameAllocator.allocate$Results" "\0" /* 7198 */
-    "none" "\0" /* 7230 */
-    "readWrite" "\0" /* 7235 */
-    "readExecute" "\0" /* 7245 */
-    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 7257 */
-    "Protection" "\0" /* 7329 */
-    "bytes" "\0" /* 7340 */
-    "MemoryObject.read$Results" "\0" /* 7346 */
-    "VirtualMemory.unmap$Results" "\0" /* 7372 */
-    "VirtualMemory.reserve$Params" "\0" /* 7400 */
-    "VirtualMemory.protect$Params" "\0" /* 7429 */
-    "MemoryObject.write$Params" "\0" /* 7458 */;
+    "Changes what the range allows.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (a hole in the range); methodNotInFacet (the object was mapped\nthrough an edge without that right); revokedCapability (the edge it was mapped through was taken\nback: unmap it); busy; limitExceeded as for unmap.\nLifetime: until the next protect or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1501 */
+    "protect" "\0" /* 1881 */
+    "Keeps a range of addresses free without memory behind it.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange; alreadyExists (fixed).\nLifetime: until unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 1889 */
+    "reserve" "\0" /* 2091 */
+    "Puts zeroed private memory behind reserved addresses.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not reserved); alreadyExists (committed before); quotaExceeded\n(frames); outOfMemory.\nLifetime: until decommit or unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2099 */
+    "commit" "\0" /* 2370 */
+    "Gives the memory back and keeps the addresses reserved; the contents are lost.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; notFound (not committed, or backed by an object).\nLifetime: as unmap.\nMinted by: the kernel at spawn.\n" "\0" /* 2377 */
+    "decommit" "\0" /* 2612 */
+    "The region that holds the address, or the next one above it.\nUnits: bytes.\nErrors: notFound (nothing at or above the address).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 2621 */
+    "query" "\0" /* 2817 */
+    "The address space of one process. Every change is whole or not at all, and its completion\ncomes after the last CPU has seen it.\nLifetime: lives as long as its process; calls after that answer peerDied.\nMinted by: the kernel, one for each process that its manifest or parent grants it to.\n" "\0" /* 2823 */
+    "VirtualMemory" "\0" /* 3112 */
+    "MemoryObject.mapExecute$Params" "\0" /* 3126 */
+    "VirtualMemory.protect$Results" "\0" /* 3157 */
+    "VirtualMemory.decommit$Params" "\0" /* 3187 */
+    "MemoryObject.mapWrite$Results" "\0" /* 3217 */
+    "freeFrames" "\0" /* 3247 */
+    "chargedFrames" "\0" /* 3258 */
+    "limitFrames" "\0" /* 3272 */
+    "FrameAllocator.info$Results" "\0" /* 3284 */
+    "object" "\0" /* 3312 */
+    "addressHint" "\0" /* 3319 */
+    "fixed" "\0" /* 3331 */
+    "VirtualMemory.map$Params" "\0" /* 3337 */
+    "region" "\0" /* 3362 */
+    "VirtualMemory.query$Results" "\0" /* 3369 */
+    "MemoryObject.slice$Results" "\0" /* 3397 */
+    "Makes an object of zeroed frames, charged to the caller's frames.\nUnits: bytes, a multiple of 4096; contiguous asks for one physical run, of contiguousMax at most,\nwhich is searched for and zeroed before the answer comes.\nErrors: outOfRange (size 0, above the most that an object has, or that a contiguous one has);\nmisaligned; quotaExceeded (frames); outOfMemory (no run that long, or no frames);\nrevokedCapability (the allocator's edge, meanwhile).\nLifetime: the frames return to the caller's quota when the last edge, mapping and use ends.\nMinted by: the manifest.\n" "\0" /* 3424 */
+    "allocate" "\0" /* 3993 */
+    "Frames free in the machine, charged to the caller, and the caller's limit.\nUnits: frames of 4096 bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: the manifest.\n" "\0" /* 4002 */
+    "info" "\0" /* 4209 */
+    "Turns quota into memory objects.\nLifetime: lives as long as the machine.\nMinted by: the kernel for init; the manifest's grants from there on.\n" "\0" /* 4214 */
+    "FrameAllocator" "\0" /* 4357 */
+    "VirtualMemory.commit$Params" "\0" /* 4372 */
+    "MemoryObject.mapWrite$Params" "\0" /* 4400 */
+    "contiguous" "\0" /* 4429 */
+    "mappings" "\0" /* 4440 */
+    "MemoryObject.info$Results" "\0" /* 4449 */
+    "offset" "\0" /* 4475 */
+    "maxBytes" "\0" /* 4482 */
+    "MemoryObject.read$Params" "\0" /* 4491 */
+    "VirtualMemory.map$Results" "\0" /* 4516 */
+    "Size, layout, and how many mappings there are now that show a page of it.\nUnits: bytes.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: whoever minted the object.\n" "\0" /* 4542 */
+    "Copies bytes out of the object; fewer than maxBytes only at its end.\nUnits: bytes; maxBytes at most objectReadMax.\nErrors: outOfRange (offset beyond the end, maxBytes 0 or too large).\nLifetime: the copy belongs to the caller.\nMinted by: whoever minted the object.\n" "\0" /* 4746 */
+    "read" "\0" /* 5011 */
+    "Copies bytes into the object, all or nothing.\nUnits: bytes; at most objectReadMax in one call.\nErrors: missingArgument; outOfRange (the bytes would pass the end).\nLifetime: visible to every mapping when the call completes.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5016 */
+    "write" "\0" /* 5313 */
+    "The right to map the object readable, and to PARK on it; tested by VirtualMemory.map.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5319 */
+    "mapRead" "\0" /* 5518 */
+    "The right to map the object writable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object; boot images are minted without it.\n" "\0" /* 5526 */
+    "mapWrite" "\0" /* 5753 */
+    "The right to map the object executable; tested by VirtualMemory.map and protect.\nUnits: none.\nErrors: opcodeOnly when it is called.\nLifetime: as the edge.\nMinted by: whoever minted the object.\n" "\0" /* 5762 */
+    "mapExecute" "\0" /* 5956 */
+    "An edge for a part of what this edge is for, over the same frames and with the same facet, right\nto grant and delegation; DUP, or the way of passing it on, narrows the facet. Its badge says\nwhich pages of the whole object it is for: the first in the upper 32 bits, how many below.\nUnits: bytes, multiples of 4096.\nErrors: misaligned; outOfRange (sizeBytes 0, or beyond the end).\nLifetime: ends with the delegation of the edge it was made through; keeps the frames of the\nwhole object alive, and charged to whoever allocated it.\nMinted by: whoever minted the object.\n" "\0" /* 5967 */
+    "slice" "\0" /* 6534 */
+    "A run of zeroed or filled bytes that can be mapped, read, written and passed on. What a holder\nmay do with it is its facet: mapRead, mapWrite and mapExecute are tested when the object is an\nargument of VirtualMemory.map.\nAn edge may be for a slice: then sizes and offsets, in every method and wherever else the object\nis named by that edge, are those of the slice.\nLifetime: lives while an edge, a mapping or a registered ring arena uses it.\nMinted by: FrameAllocator.allocate; BootPackage.binary; MemoryObject.slice.\n" "\0" /* 6540 */
+    "MemoryObject" "\0" /* 7059 */
+    "MemoryObject.mapExecute$Results" "\0" /* 7072 */
+    "VirtualMemory.query$Params" "\0" /* 7104 */
+    "MemoryObject.slice$Params" "\0" /* 7131 */
+    "VirtualMemory.reserve$Results" "\0" /* 7157 */
+    "FrameAllocator.allocate$Params" "\0" /* 7187 */
+    "MemoryObject.mapRead$Results" "\0" /* 7218 */
+    "MemoryObject.mapRead$Params" "\0" /* 7247 */
+    "FrameAllocator.allocate$Results" "\0" /* 7275 */
+    "none" "\0" /* 7307 */
+    "readWrite" "\0" /* 7312 */
+    "readExecute" "\0" /* 7322 */
+    "What a mapping allows. Writable and executable at once cannot be said.\n" "\0" /* 7334 */
+    "Protection" "\0" /* 7406 */
+    "bytes" "\0" /* 7417 */
+    "MemoryObject.read$Results" "\0" /* 7423 */
+    "VirtualMemory.unmap$Results" "\0" /* 7449 */
+    "VirtualMemory.reserve$Params" "\0" /* 7477 */
+    "VirtualMemory.protect$Params" "\0" /* 7506 */
+    "MemoryObject.write$Params" "\0" /* 7535 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.unmap$Params.address */
@@ -116,68 +116,68 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 357, 286, 3, 65535, 9, 0}, /* memory.capnp:MemoryRegion.objectOffset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.decommit$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.decommit$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3170, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.freeFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3181, 0, 1, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.chargedFrames */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3195, 0, 2, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.limitFrames */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:VirtualMemory.map$Params.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3247, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.freeFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3258, 0, 1, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.chargedFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3272, 0, 2, 65535, 9, 0}, /* memory.capnp:FrameAllocator.info$Results.limitFrames */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3312, 0, 0, 65535, 17, 0}, /* memory.capnp:VirtualMemory.map$Params.object */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 357, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.objectOffset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.map$Params.protection */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3242, 0, 3, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.addressHint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3254, 0, 144, 65535, 1, 0}, /* memory.capnp:VirtualMemory.map$Params.fixed */
-    {UINT64_C(0x831af56c14b5ca39), UINT64_C(0x0), NULL, 3285, 0, 0, 65535, 16, 0}, /* memory.capnp:VirtualMemory.query$Results.region */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:MemoryObject.slice$Results.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3319, 0, 3, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Params.addressHint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3331, 0, 144, 65535, 1, 0}, /* memory.capnp:VirtualMemory.map$Params.fixed */
+    {UINT64_C(0x831af56c14b5ca39), UINT64_C(0x0), NULL, 3362, 0, 0, 65535, 16, 0}, /* memory.capnp:VirtualMemory.query$Results.region */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3312, 0, 0, 65535, 17, 0}, /* memory.capnp:MemoryObject.slice$Results.object */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.commit$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.commit$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.commit$Params.protection */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.info$Results.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4352, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4363, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4405, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4429, 0, 64, 65535, 1, 0}, /* memory.capnp:MemoryObject.info$Results.contiguous */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4440, 0, 3, 65535, 8, 0}, /* memory.capnp:MemoryObject.info$Results.mappings */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4475, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.read$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4482, 0, 2, 65535, 8, 0}, /* memory.capnp:MemoryObject.read$Params.maxBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.map$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.query$Params.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4475, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.offset */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:MemoryObject.slice$Params.sizeBytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Results.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:FrameAllocator.allocate$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4352, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3235, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7340, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4429, 0, 64, 65535, 1, 0}, /* memory.capnp:FrameAllocator.allocate$Params.contiguous */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 3312, 0, 0, 65535, 17, 0}, /* memory.capnp:FrameAllocator.allocate$Results.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7417, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.read$Results.bytes */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.sizeBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3242, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3254, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3319, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.reserve$Params.addressHint */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3331, 0, 128, 65535, 1, 0}, /* memory.capnp:VirtualMemory.reserve$Params.fixed */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 57, 0, 0, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.address */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 65, 0, 1, 65535, 9, 0}, /* memory.capnp:VirtualMemory.protect$Params.sizeBytes */
     {UINT64_C(0xec0f5f112890f0a1), UINT64_C(0x0), NULL, 154, 0, 8, 65535, 15, 0}, /* memory.capnp:VirtualMemory.protect$Params.protection */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4398, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7340, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4475, 0, 0, 65535, 9, 0}, /* memory.capnp:MemoryObject.write$Params.offset */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 7417, 0, 0, 65535, 13, 0}, /* memory.capnp:MemoryObject.write$Params.bytes */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {7230, 0},
-    {4934, 0},
-    {7235, 0},
-    {7245, 0},
+    {7307, 0},
+    {5011, 0},
+    {7312, 0},
+    {7322, 0},
 };
 
 static const struct capn_meta_method methods[] = {
     {UINT64_C(0xa8597afddeeebe6b), UINT64_C(0xbc492a3df513bb94), 1038, 543}, /* memory.capnp:VirtualMemory.map */
     {UINT64_C(0x82d7cfc72669a617), UINT64_C(0xf6e9043fd20140f7), 1495, 1042}, /* memory.capnp:VirtualMemory.unmap */
-    {UINT64_C(0xfc7c16d27fc7b6d1), UINT64_C(0x8f037cc111cd6116), 1804, 1501}, /* memory.capnp:VirtualMemory.protect */
-    {UINT64_C(0xf969f171450497bc), UINT64_C(0xda3e912e253d49e5), 2014, 1812}, /* memory.capnp:VirtualMemory.reserve */
-    {UINT64_C(0xb4fcfc1cfe396f46), UINT64_C(0x81aac1b23bc6646f), 2293, 2022}, /* memory.capnp:VirtualMemory.commit */
-    {UINT64_C(0x9a4a68f9f2801cf1), UINT64_C(0x8a2ef4453098230d), 2535, 2300}, /* memory.capnp:VirtualMemory.decommit */
-    {UINT64_C(0xc9c43438c40cd1f7), UINT64_C(0xaae2faeb794ca8c6), 2740, 2544}, /* memory.capnp:VirtualMemory.query */
-    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3916, 3347}, /* memory.capnp:FrameAllocator.allocate */
-    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 4132, 3925}, /* memory.capnp:FrameAllocator.info */
-    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 4132, 4465}, /* memory.capnp:MemoryObject.info */
-    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 4934, 4669}, /* memory.capnp:MemoryObject.read */
-    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 5236, 4939}, /* memory.capnp:MemoryObject.write */
-    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5441, 5242}, /* memory.capnp:MemoryObject.mapRead */
-    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5676, 5449}, /* memory.capnp:MemoryObject.mapWrite */
-    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5879, 5685}, /* memory.capnp:MemoryObject.mapExecute */
-    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6457, 5890}, /* memory.capnp:MemoryObject.slice */
+    {UINT64_C(0xfc7c16d27fc7b6d1), UINT64_C(0x8f037cc111cd6116), 1881, 1501}, /* memory.capnp:VirtualMemory.protect */
+    {UINT64_C(0xf969f171450497bc), UINT64_C(0xda3e912e253d49e5), 2091, 1889}, /* memory.capnp:VirtualMemory.reserve */
+    {UINT64_C(0xb4fcfc1cfe396f46), UINT64_C(0x81aac1b23bc6646f), 2370, 2099}, /* memory.capnp:VirtualMemory.commit */
+    {UINT64_C(0x9a4a68f9f2801cf1), UINT64_C(0x8a2ef4453098230d), 2612, 2377}, /* memory.capnp:VirtualMemory.decommit */
+    {UINT64_C(0xc9c43438c40cd1f7), UINT64_C(0xaae2faeb794ca8c6), 2817, 2621}, /* memory.capnp:VirtualMemory.query */
+    {UINT64_C(0xe02602593a02095c), UINT64_C(0xe3d0ca797ac7ea19), 3993, 3424}, /* memory.capnp:FrameAllocator.allocate */
+    {UINT64_C(0x838004890e989ad9), UINT64_C(0xa2a2fc2174b09591), 4209, 4002}, /* memory.capnp:FrameAllocator.info */
+    {UINT64_C(0x839bac56094e61a3), UINT64_C(0xb97509c84a28c1e3), 4209, 4542}, /* memory.capnp:MemoryObject.info */
+    {UINT64_C(0xbb1111fa0a2a62a3), UINT64_C(0xf45919d78a727cf4), 5011, 4746}, /* memory.capnp:MemoryObject.read */
+    {UINT64_C(0xfca0684c9f5e2b66), UINT64_C(0x8040ff4cbb2f7301), 5313, 5016}, /* memory.capnp:MemoryObject.write */
+    {UINT64_C(0xe11c23f3294e3d9b), UINT64_C(0xe0aec88abb785ca8), 5518, 5319}, /* memory.capnp:MemoryObject.mapRead */
+    {UINT64_C(0xb6e6266a17dbfb5b), UINT64_C(0xa1e135933029a57e), 5753, 5526}, /* memory.capnp:MemoryObject.mapWrite */
+    {UINT64_C(0x8d36f25c0005e417), UINT64_C(0xc49c1362cf31b2a0), 5956, 5762}, /* memory.capnp:MemoryObject.mapExecute */
+    {UINT64_C(0xd9bb5b45dc740fd0), UINT64_C(0xaeb775abe94d420f), 6534, 5967}, /* memory.capnp:MemoryObject.slice */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -188,36 +188,36 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0x838004890e989ad9), 460, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* FrameAllocator.info$Params */
     {UINT64_C(0x839bac56094e61a3), 487, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.info$Params */
     {UINT64_C(0x8a2ef4453098230d), 512, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.decommit$Results */
-    {UINT64_C(0x8a873baaca4d01ee), 3035, 2746, 0, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* VirtualMemory */
-    {UINT64_C(0x8d36f25c0005e417), 3049, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Params */
-    {UINT64_C(0x8f037cc111cd6116), 3080, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.protect$Results */
-    {UINT64_C(0x9a4a68f9f2801cf1), 3110, 0, 8, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* VirtualMemory.decommit$Params */
-    {UINT64_C(0xa1e135933029a57e), 3140, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Results */
-    {UINT64_C(0xa2a2fc2174b09591), 3207, 0, 10, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* FrameAllocator.info$Results */
-    {UINT64_C(0xa8597afddeeebe6b), 3260, 0, 13, 6, 0, 0, 0, 0, {4, 1}, 1, false}, /* VirtualMemory.map$Params */
-    {UINT64_C(0xaae2faeb794ca8c6), 3292, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* VirtualMemory.query$Results */
-    {UINT64_C(0xaeb775abe94d420f), 3320, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.slice$Results */
-    {UINT64_C(0xb4f631dd2bc76eb6), 4280, 4137, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
-    {UINT64_C(0xb4fcfc1cfe396f46), 4295, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
-    {UINT64_C(0xb6e6266a17dbfb5b), 4323, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
-    {UINT64_C(0xb97509c84a28c1e3), 4372, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
-    {UINT64_C(0xbb1111fa0a2a62a3), 4414, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
-    {UINT64_C(0xbc492a3df513bb94), 4439, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
-    {UINT64_C(0xc07d77a709fbeb25), 6982, 6463, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
-    {UINT64_C(0xc49c1362cf31b2a0), 6995, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
-    {UINT64_C(0xc9c43438c40cd1f7), 7027, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
-    {UINT64_C(0xd9bb5b45dc740fd0), 7054, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
-    {UINT64_C(0xda3e912e253d49e5), 7080, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
-    {UINT64_C(0xe02602593a02095c), 7110, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
-    {UINT64_C(0xe0aec88abb785ca8), 7141, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
-    {UINT64_C(0xe11c23f3294e3d9b), 7170, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
-    {UINT64_C(0xe3d0ca797ac7ea19), 7198, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
-    {UINT64_C(0xec0f5f112890f0a1), 7329, 7257, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
-    {UINT64_C(0xf45919d78a727cf4), 7346, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
-    {UINT64_C(0xf6e9043fd20140f7), 7372, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
-    {UINT64_C(0xf969f171450497bc), 7400, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
-    {UINT64_C(0xfc7c16d27fc7b6d1), 7429, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
-    {UINT64_C(0xfca0684c9f5e2b66), 7458, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
+    {UINT64_C(0x8a873baaca4d01ee), 3112, 2823, 0, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* VirtualMemory */
+    {UINT64_C(0x8d36f25c0005e417), 3126, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Params */
+    {UINT64_C(0x8f037cc111cd6116), 3157, 0, 8, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.protect$Results */
+    {UINT64_C(0x9a4a68f9f2801cf1), 3187, 0, 8, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* VirtualMemory.decommit$Params */
+    {UINT64_C(0xa1e135933029a57e), 3217, 0, 10, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Results */
+    {UINT64_C(0xa2a2fc2174b09591), 3284, 0, 10, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* FrameAllocator.info$Results */
+    {UINT64_C(0xa8597afddeeebe6b), 3337, 0, 13, 6, 0, 0, 0, 0, {4, 1}, 1, false}, /* VirtualMemory.map$Params */
+    {UINT64_C(0xaae2faeb794ca8c6), 3369, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* VirtualMemory.query$Results */
+    {UINT64_C(0xaeb775abe94d420f), 3397, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.slice$Results */
+    {UINT64_C(0xb4f631dd2bc76eb6), 4357, 4214, 7, 2, 0, 0, 0, 0, {0, 0}, 3, false}, /* FrameAllocator */
+    {UINT64_C(0xb4fcfc1cfe396f46), 4372, 0, 21, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.commit$Params */
+    {UINT64_C(0xb6e6266a17dbfb5b), 4400, 0, 24, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapWrite$Params */
+    {UINT64_C(0xb97509c84a28c1e3), 4449, 0, 24, 3, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.info$Results */
+    {UINT64_C(0xbb1111fa0a2a62a3), 4491, 0, 27, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.read$Params */
+    {UINT64_C(0xbc492a3df513bb94), 4516, 0, 29, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.map$Results */
+    {UINT64_C(0xc07d77a709fbeb25), 7059, 6540, 9, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* MemoryObject */
+    {UINT64_C(0xc49c1362cf31b2a0), 7072, 0, 30, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapExecute$Results */
+    {UINT64_C(0xc9c43438c40cd1f7), 7104, 0, 30, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.query$Params */
+    {UINT64_C(0xd9bb5b45dc740fd0), 7131, 0, 31, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* MemoryObject.slice$Params */
+    {UINT64_C(0xda3e912e253d49e5), 7157, 0, 33, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* VirtualMemory.reserve$Results */
+    {UINT64_C(0xe02602593a02095c), 7187, 0, 34, 2, 0, 0, 0, 0, {2, 0}, 1, false}, /* FrameAllocator.allocate$Params */
+    {UINT64_C(0xe0aec88abb785ca8), 7218, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Results */
+    {UINT64_C(0xe11c23f3294e3d9b), 7247, 0, 36, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* MemoryObject.mapRead$Params */
+    {UINT64_C(0xe3d0ca797ac7ea19), 7275, 0, 36, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* FrameAllocator.allocate$Results */
+    {UINT64_C(0xec0f5f112890f0a1), 7406, 7334, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* Protection */
+    {UINT64_C(0xf45919d78a727cf4), 7423, 0, 37, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* MemoryObject.read$Results */
+    {UINT64_C(0xf6e9043fd20140f7), 7449, 0, 38, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* VirtualMemory.unmap$Results */
+    {UINT64_C(0xf969f171450497bc), 7477, 0, 38, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.reserve$Params */
+    {UINT64_C(0xfc7c16d27fc7b6d1), 7506, 0, 41, 3, 0, 0, 0, 0, {3, 0}, 1, false}, /* VirtualMemory.protect$Params */
+    {UINT64_C(0xfca0684c9f5e2b66), 7535, 0, 44, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* MemoryObject.write$Params */
 };
 
 const struct capn_meta_file memory_meta = {
