@@ -19,13 +19,24 @@ static inline unsigned bit_highest(uint64_t word)
     return 63u - (unsigned)COUNT_LEADING_ZEROS_U64(word);
 }
 
-/* The number of set bits. Written out, because the builtin is a library call on plain x86_64. */
-static inline unsigned bit_count(uint64_t word)
+/* A word whose bytes are the numbers of set bits of the bytes of `word`. */
+static inline uint64_t bit_count_bytes(uint64_t word)
 {
     word -= (word >> 1) & 0x5555555555555555u;
     word = (word & 0x3333333333333333u) + ((word >> 2) & 0x3333333333333333u);
-    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+}
+
+/* The sum of the bytes of `word`, which is below 256. */
+static inline unsigned byte_sum(uint64_t word)
+{
     return (unsigned)((word * 0x0101010101010101u) >> 56);
+}
+
+/* The number of set bits. Written out, because the builtin is a library call on plain x86_64. */
+static inline unsigned bit_count(uint64_t word)
+{
+    return byte_sum(bit_count_bytes(word));
 }
 
 /* A word whose `count` lowest bits are set; `count` is 0 to 64. */

@@ -86,62 +86,46 @@ enum status frame_bitmap_init(struct frame_bitmap *bitmap, uint64_t *words, uint
     return STATUS_OK;
 }
 
-/* Gives word `index` of level 0 a new value and tells the levels above what became of it. */
-static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t value)
-{
-    for (uint32_t level = 0;; level++) {
-        uint64_t old = bitmap->level[level][index];
-        uint64_t bit = UINT64_C(1) << index % WORD_BITS;
+/* ---- words (each proved of all words: verify/frame_word.c) --------------- */
 
-        ASSERT(index < bitmap->level_words[level]);
-        bitmap->level[level][index] = value;
-        if ((old == WORD_FULL) == (value == WORD_FULL) || level + 1 == bitmap->level_count) {
-            return;
-        }
-        index /= WORD_BITS;
-        old = bitmap->level[level + 1][index];
-        value = value == WORD_FULL ? old | bit : old & ~bit;
-    }
+static bool word_has(uint64_t word, unsigned bit)
+{
+    return (word >> bit & 1) != 0;
 }
 
-static bool frame_is_used(const struct frame_bitmap *bitmap, uint64_t frame)
+/* The clear bits of `word` from `from` on. */
+static uint64_t word_clear_from(uint64_t word, unsigned from)
 {
-    ASSERT(frame < bitmap->frame_count);
-    return (bitmap->level[0][frame / WORD_BITS] >> frame % WORD_BITS & 1) != 0;
+    return ~word & ~bits_below(from);
 }
 
-/* The first free frame at or after `from`, or NO_FRAME. */
-static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from)
+/* The bits of `mask` that are set in `word` (or clear, with `used` false). */
+static uint64_t word_pick(uint64_t word, uint64_t mask, bool used)
 {
-    uint64_t index = from;
-    uint64_t clear = 0;
-    uint32_t level = 0;
+    return (used ? word : ~word) & mask;
+}
 
-    for (;;) {
-        uint64_t word = index / WORD_BITS;
+/* `word` with all bits of `mask` set (or clear, with `used` false). */
+static uint64_t word_with(uint64_t word, uint64_t mask, bool used)
+{
+    return used ? word | mask : word & ~mask;
+}
 
-        if (word >= bitmap->level_words[level]) {
-            return NO_FRAME;
-        }
-        clear = ~bitmap->level[level][word] & ~bits_below((unsigned)(index % WORD_BITS));
-        if (clear != 0) {
-            index = word * WORD_BITS + bit_lowest(clear);
-            break;
-        }
-        if (level + 1 == bitmap->level_count) {
-            return NO_FRAME;
-        }
-        index = word + 1;
-        level++;
-    }
-    while (level > 0) {
-        level--;
-        clear = ~bitmap->level[level][index];
-        ASSERT(clear != 0); /* invariant 2 */
-        index = index * WORD_BITS + bit_lowest(clear);
-    }
-    ASSERT(index >= from && index < bitmap->frame_count); /* invariant 1 */
-    return index;
+static uint64_t word_bit(unsigned bit)
+{
+    return UINT64_C(1) << bit;
+}
+
+/* The bits that differ. */
+static uint64_t word_change(uint64_t old, uint64_t value)
+{
+    return old ^ value;
+}
+
+/* How many bits were set, or cleared, from `old` to `value`. */
+static unsigned word_moved(uint64_t old, uint64_t value)
+{
+    return bit_count(word_change(old, value));
 }
 
 /*
@@ -163,13 +147,73 @@ static uint64_t range_mask(uint64_t index, uint64_t first, uint64_t end)
     return mask;
 }
 
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+/* Gives word `index` of level 0 a new value and tells the levels above what became of it. */
+static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t value)
+{
+    for (uint32_t level = 0;; level++) {
+        uint64_t old = bitmap->level[level][index];
+        uint64_t bit = word_bit((unsigned)(index % WORD_BITS));
+
+        ASSERT(index < bitmap->level_words[level]);
+        bitmap->level[level][index] = value;
+        if ((old == WORD_FULL) == (value == WORD_FULL) || level + 1 == bitmap->level_count) {
+            return;
+        }
+        index /= WORD_BITS;
+        old = bitmap->level[level + 1][index];
+        value = word_with(old, bit, value == WORD_FULL);
+    }
+}
+
+static bool frame_is_used(const struct frame_bitmap *bitmap, uint64_t frame)
+{
+    ASSERT(frame < bitmap->frame_count);
+    return word_has(bitmap->level[0][frame / WORD_BITS], (unsigned)(frame % WORD_BITS));
+}
+
+/* The first free frame at or after `from`, or NO_FRAME. */
+static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from)
+{
+    uint64_t index = from;
+    uint64_t clear = 0;
+    uint32_t level = 0;
+
+    for (;;) {
+        uint64_t word = index / WORD_BITS;
+
+        if (word >= bitmap->level_words[level]) {
+            return NO_FRAME;
+        }
+        clear = word_clear_from(bitmap->level[level][word], (unsigned)(index % WORD_BITS));
+        if (clear != 0) {
+            index = word * WORD_BITS + bit_lowest(clear);
+            break;
+        }
+        if (level + 1 == bitmap->level_count) {
+            return NO_FRAME;
+        }
+        index = word + 1;
+        level++;
+    }
+    while (level > 0) {
+        level--;
+        clear = word_clear_from(bitmap->level[level][index], 0);
+        ASSERT(clear != 0); /* invariant 2 */
+        index = index * WORD_BITS + bit_lowest(clear);
+    }
+    ASSERT(index >= from && index < bitmap->frame_count); /* invariant 1 */
+    return index;
+}
+
 /* The first frame of [first, end) that is used (or is free, with `used` false), or `end`. */
 static uint64_t range_find(const struct frame_bitmap *bitmap, uint64_t first, uint64_t end,
                            bool used)
 {
     for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
-        uint64_t value = bitmap->level[0][word];
-        uint64_t found = (used ? value : ~value) & range_mask(word, first, end);
+        uint64_t mask = range_mask(word, first, end);
+        uint64_t found = word_pick(bitmap->level[0][word], mask, used);
 
         if (found != 0) {
             return word * WORD_BITS + bit_lowest(found);
@@ -182,16 +226,16 @@ static uint64_t range_find(const struct frame_bitmap *bitmap, uint64_t first, ui
 static void range_store(struct frame_bitmap *bitmap, uint64_t first, uint64_t end, bool used)
 {
     for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
-        uint64_t mask = range_mask(word, first, end);
         uint64_t old = bitmap->level[0][word];
+        uint64_t value = word_with(old, range_mask(word, first, end), used);
+        unsigned moved = word_moved(old, value);
 
         if (used) {
-            bitmap->free_count -= bit_count(~old & mask);
-            word_store(bitmap, word, old | mask);
+            bitmap->free_count -= moved;
         } else {
-            bitmap->free_count += bit_count(old & mask);
-            word_store(bitmap, word, old & ~mask);
+            bitmap->free_count += moved;
         }
+        word_store(bitmap, word, value);
     }
     ASSERT(bitmap->free_count <= bitmap->frame_count);
 }

@@ -20,14 +20,14 @@
  *     | range_store(bitmap, found, found + 1, true);
  *     | ;
  * twin: prove_alloc | core/frame_bitmap.c
- *     | value = value == WORD_FULL ? old | bit : old & ~bit;
- *     | value = old & ~bit;
+ *     | value = word_with(old, bit, value == WORD_FULL);
+ *     | value = word_with(old, bit, false);
  * twin: prove_free | core/frame_bitmap.c
  *     | if (range_find(bitmap, first, first + count, false) != first + count) {
  *     | if (false) {
  * twin: prove_alloc_free | core/frame_bitmap.c
- *     | word_store(bitmap, word, old & ~mask);
- *     | word_store(bitmap, word, 0);
+ *     | word_store(bitmap, word, value);
+ *     | word_store(bitmap, word, used ? value : 0);
  * twin: prove_contiguous | core/frame_bitmap.c
  *     | used = range_find(bitmap, candidate, candidate + request->count, true);
  *     | used = candidate + request->count;
