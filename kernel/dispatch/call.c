@@ -462,7 +462,6 @@ bool call_argument(struct capn_request *request, uint32_t index, struct hold_edg
                           0, call->transfer[index].cap.raw);
         return false;
     }
-    edge_adopt(edge);
     return true;
 }
 

@@ -3,10 +3,10 @@
  * The short way of DUP and RELEASE.
  *
  * A submission goes this way only when everything about it is as usual: no flags, an edge that is
- * held and was never delegated, of an object that does not count its edges, for DUP with the facet
- * it has and with room in the table. Whatever differs leaves everything as it was, and the long way
- * (table_ops.c) looks at the entry afresh and has the words for a refusal. So the short way does
- * what the long way would, in the same order, and refuses nothing.
+ * held and was never delegated, for DUP with the facet it has and with room in the table. Whatever
+ * differs leaves everything as it was, and the long way (table_ops.c) looks at the entry afresh and
+ * has the words for a refusal. So the short way does what the long way would, in the same order,
+ * and refuses nothing.
  *
  * Each word of the entry is read once from shared memory, atomically; no field that the opcode does
  * not use may be set.
@@ -29,18 +29,12 @@ static inline bool rest_is_zero(const uint8_t *entry)
             quick_word(entry, offsetof(struct sqe, spare))) == 0;
 }
 
-/* The slot of the edge `id` if neither its coming nor its going concerns anybody but the table.
- * Process lock held. */
+/* The slot of the edge `id` if it is as usual. Process lock held. */
 static ALWAYS_INLINE struct cap_slot *slot_find(struct process *process, struct cap_id id)
 {
     struct cap_slot *slot = cap_table_slot(&process->table, id);
-    const struct object_type *type;
 
-    if (UNLIKELY(!cap_slot_is_plain(slot, id))) {
-        return NULL;
-    }
-    type = ((const struct object *)slot->edge.object)->type;
-    return LIKELY(type->edge_added == NULL && type->edge_removed == NULL) ? slot : NULL;
+    return cap_slot_is_plain(slot, id) ? slot : NULL;
 }
 
 /* Posts the completion of the submission, which was accepted. */

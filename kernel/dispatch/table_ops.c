@@ -119,11 +119,6 @@ enum transport_error submission_duplicate(struct cpu *cpu, struct thread *thread
     (void)cpu;
     spinlock_lock(&process->lock);
     error = edge_duplicate(process, sqe, &edge, refusal);
-    if (error == TRANSPORT_OK && edge_is_counted(&edge)) {
-        spinlock_unlock(&process->lock);
-        edge_adopt(&edge);
-        spinlock_lock(&process->lock);
-    }
     if (error != TRANSPORT_OK) {
         spinlock_unlock(&process->lock);
         return error;
@@ -214,7 +209,6 @@ static enum transport_error transfer_copy(struct process *from, struct process *
     enum transport_error error;
 
     edge_ref(edge);
-    edge_adopt(edge);
     spinlock_lock(&to->lock);
     error = edge_receive(to, sqe, edge, &origin, refusal);
     spinlock_unlock(&to->lock);

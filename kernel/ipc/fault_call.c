@@ -76,7 +76,6 @@ enum transport_error fault_edge_make(const struct hold_edge *from, struct hold_e
     }
     made->object = object;
     edge_ref(made);
-    edge_adopt(made);
     return TRANSPORT_OK;
 }
 

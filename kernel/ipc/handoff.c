@@ -606,7 +606,7 @@ bool handoff_passed(struct process *process, struct passed *passed)
     const struct hold_edge *edge;
 
     if (cap_table_lookup(&process->table, passed->from, &edge) != TRANSPORT_OK ||
-        edge->facet != CAP_FACET_ALL || edge->grant != NULL || edge_is_counted(edge) ||
+        edge->facet != CAP_FACET_ALL || edge->grant != NULL ||
         hold_edge_pass(edge, &copy, &passed->edge) != TRANSPORT_OK) {
         return false;
     }

@@ -60,11 +60,6 @@ enum transport_error passing_begin(struct thread *sender, const struct sqe *sqe,
         refusal->amount = refused;
         return error;
     }
-    for (struct transfer_item *item = bundle->first; item != NULL; item = item->next) {
-        if (!item->moves) {
-            edge_adopt(&item->edge);
-        }
-    }
     return TRANSPORT_OK;
 }
 

@@ -101,7 +101,6 @@ enum transport_error delegation_make(const struct delegation_plan *plan, struct 
         edge->epoch = atomic_load_acquire_u64(&subject->grants.epoch); /* nothing lies above */
     }
     edge_ref(edge);
-    edge_adopt(edge);
     object_init(&delegation->object, &delegation_type);
     delegation->subject = subject;
     object_ref(subject);

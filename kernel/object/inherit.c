@@ -75,9 +75,6 @@ static enum status descriptor_copy(struct spawn *spawn, struct cap_entry *entry)
         }
     }
     spinlock_unlock(&caller->lock);
-    if (status == STATUS_OK) {
-        edge_adopt(&entry->edge);
-    }
     return status;
 }
 

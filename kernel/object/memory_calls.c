@@ -222,7 +222,6 @@ static enum capn_dispatch memory_slice(void *object, struct capn_request *reques
         return CAPN_DISPATCH_BAD_PARAMETERS;
     }
     edge_ref(&edge);
-    edge_adopt(&edge);
     memory_object_slice_results_set_object(
         results, call_result_cap(call_of(request), &edge, MEMORY_OBJECT_SLICE_PATH_OBJECT));
     return CAPN_DISPATCH_ANSWERED;

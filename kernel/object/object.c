@@ -20,9 +20,6 @@ struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint6
         .object = object, .interface_id = interface_id, .facet = facet, .badge = badge};
 
     object_ref(object);
-    if (object->type->edge_added != NULL) {
-        object->type->edge_added(object, &edge);
-    }
     return edge;
 }
 
@@ -38,24 +35,9 @@ void edge_unpin(const struct hold_edge *edge)
     object_unref(edge->object);
 }
 
-void edge_adopt(const struct hold_edge *edge)
-{
-    struct object *object = edge->object;
-
-    if (object->type->edge_added != NULL) {
-        object->type->edge_added(object, edge);
-    }
-}
-
 void edge_drop(const struct hold_edge *edge)
 {
-    struct object *object = edge->object;
-
-    if (object == NULL) {
-        return;
+    if (edge->object != NULL) {
+        edge_unpin(edge);
     }
-    if (object->type->edge_removed != NULL) {
-        object->type->edge_removed(object, edge);
-    }
-    edge_unpin(edge);
 }

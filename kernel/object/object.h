@@ -37,7 +37,7 @@ struct object_type {
     uint64_t quick;
     /* Bit m: method m reads nothing, changes nothing and answers with a structure of nothing but
      * one pointer, to the edge that hold_edge_repeat makes of the one it was called through, so
-     * that kernel/ipc/handoff_promise.c may answer it. One of `gives`; edges are not counted. */
+     * that kernel/ipc/handoff_promise.c may answer it. One of `gives`. */
     uint64_t repeats;
     /* Bit m: the answer of method m may carry capabilities (call_result_cap), so that the caller's
      * table must have room for them before the method runs. */
@@ -51,9 +51,6 @@ struct object_type {
     const uint32_t *(*word)(struct object *object, uint64_t offset);
     /* Who waits at words of the object: with `word`. */
     struct park_waits *(*waits)(struct object *object);
-    /* An edge of this object came to be, or went. NULL: nothing to do. No lock is held. */
-    void (*edge_added)(struct object *object, const struct hold_edge *edge);
-    void (*edge_removed)(struct object *object, const struct hold_edge *edge);
     /*
      * One bounded step of a revocation: ends uses in flight of `object` whose grant is step->above
      * or below it (grant_is_below), with a REVOKED completion, and counts them. False: none is
@@ -128,15 +125,11 @@ struct hold_edge object_edge(struct object *object, uint64_t interface_id, uint6
                              uint64_t badge);
 
 /* References of an edge's object and of its grant, for a copy that is used and then given up with
- * edge_unpin, or becomes an edge of its own with edge_adopt. A table's lock may be held. */
+ * edge_unpin, or becomes an edge of its own. A table's lock may be held. */
 void edge_ref(const struct hold_edge *edge);
 
 /* Gives up what edge_ref took. No lock is held. */
 void edge_unpin(const struct hold_edge *edge);
-
-/* An edge copied out of a table and pinned by edge_ref: makes the copy an edge of
- * its own. No lock is held. */
-void edge_adopt(const struct hold_edge *edge);
 
 /*
  * Whether the kernel may take `edge` as an object of `type` whose `method` is allowed. A server
@@ -152,12 +145,6 @@ MUST_USE static inline enum transport_error edge_permits_as(const struct hold_ed
         return TRANSPORT_WRONG_INTERFACE;
     }
     return hold_edge_permits(edge, interface_id, method);
-}
-
-/* Whether the object is told of its edges, so that edge_adopt must come before others see one. */
-static inline bool edge_is_counted(const struct hold_edge *edge)
-{
-    return ((const struct object *)edge->object)->type->edge_added != NULL;
 }
 
 /* An edge that was taken out of its table: drops its references. Object NULL: it was revoked and
