@@ -27,8 +27,8 @@ _Static_assert(sizeof(struct hold_edge) == 56 && sizeof(struct cap_slot) == 64,
 
 static inline struct cap_slot *slot_at(const struct cap_table *table, uint32_t slot)
 {
-    ASSERT(slot < LIMIT_TABLE_SLOTS);
-    ASSERT(table->page[slot / CAP_TABLE_PAGE_SLOTS] != NULL);
+    ASSERT_AGAIN(slot < LIMIT_TABLE_SLOTS);
+    ASSERT_AGAIN(table->page[slot / CAP_TABLE_PAGE_SLOTS] != NULL);
     return &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
 }
 
@@ -72,9 +72,11 @@ static inline bool window_is_free(const struct cap_table *table, uint32_t slot)
 
 /* ---- the free list above the window --------------------------------------------------------- */
 
-static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+/* Puts `slot` behind all others, with `name` but for its link. */
+static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
+                             uint64_t name)
 {
-    entry->name = slot_generation(entry) << CAP_SLOT_BITS | LINK_END;
+    entry->name = name | LINK_END;
     entry->free.previous = table->free_tail;
     if (table->free_tail == LINK_END) {
         table->free_head = slot;
@@ -107,26 +109,33 @@ static inline void free_remove(struct cap_table *table, uint32_t slot, const str
     table->free_count--;
 }
 
+/* Takes `entry`, the oldest free slot, off the list. */
+static ALWAYS_INLINE void free_pop(struct cap_table *table, const struct cap_slot *entry)
+{
+    uint32_t next = slot_link(entry);
+
+    ASSERT_AGAIN(entry == slot_at(table, table->free_head));
+    table->free_head = next;
+    table->free_count--;
+    if (UNLIKELY(next == LINK_END)) {
+        ASSERT_AGAIN(table->free_count == 0);
+        table->free_tail = LINK_END;
+    } else {
+        slot_at(table, next)->free.previous = LINK_END;
+    }
+}
+
 /* Takes the slot for the next edge above the window: the oldest free one, else a fresh one, of
  * which the caller knows that there is one. */
 static inline uint32_t free_take(struct cap_table *table)
 {
     uint32_t slot = table->free_head;
-    uint32_t next;
 
     if (slot == LINK_END) {
         ASSERT(table->fresh < table->paged);
         return table->fresh++;
     }
-    next = slot_link(slot_at(table, slot));
-    table->free_head = next;
-    table->free_count--;
-    if (UNLIKELY(next == LINK_END)) {
-        ASSERT(table->free_tail == slot && table->free_count == 0);
-        table->free_tail = LINK_END;
-    } else {
-        slot_at(table, next)->free.previous = LINK_END;
-    }
+    free_pop(table, slot_at(table, slot));
     return slot;
 }
 
@@ -137,16 +146,24 @@ static inline struct provenance *slot_origin(const struct cap_table *table, uint
     return &table->cold[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
 }
 
-/* The edge that was just written into `slot` has a name from now on. */
+/* The edge in `slot` has a name from now on, of this generation. */
+static inline struct cap_id slot_name_in(struct cap_table *table, uint32_t slot,
+                                         struct cap_slot *entry, uint64_t generation)
+{
+    ASSERT_AGAIN(generation != 0);
+    entry->name = cap_id_make(slot, generation).raw;
+    table->used++;
+    return (struct cap_id){entry->name};
+}
+
+/* The same, of the slot's next generation, which is 1 when it is fresh. */
 static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
                                       struct cap_slot *entry)
 {
     uint64_t generation = slot_generation(entry);
 
-    ASSERT(entry->edge.object != NULL);
-    entry->name = cap_id_make(slot, generation == 0 ? 1 : generation).raw;
-    table->used++;
-    return (struct cap_id){entry->name};
+    ASSERT_AGAIN(entry->edge.object != NULL);
+    return slot_name_in(table, slot, entry, generation == 0 ? 1 : generation);
 }
 
 /* Puts `edge` into `slot`, which is fresh or was taken off its list. */
@@ -165,31 +182,39 @@ static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
     return slot_name(table, slot, entry);
 }
 
-/* The edge has left `slot`: the generation goes up first, then the slot is free. */
-static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+/* The edge that had `name`, or has it on the move, has left `slot`, and its object was taken: the
+ * generation goes up first, then the slot is free. */
+static inline void slot_leave(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
+                              uint64_t name)
 {
-    uint64_t generation = slot_generation(entry);
+    uint64_t next = (name | CAP_SLOT_MAX) + 1; /* the generation behind; 0: there is none */
 
-    ASSERT(slot_is_used(entry, slot));
-    if (entry->edge.object == NULL) {
-        ASSERT(table->buried > 0);
-        table->buried--;
-    }
     table->used--;
-    if (generation == CAP_GENERATION_MAX) {
-        entry->name = generation << CAP_SLOT_BITS | LINK_RETIRED;
+    if (UNLIKELY(next == 0)) {
+        entry->name = CAP_GENERATION_MAX << CAP_SLOT_BITS | LINK_RETIRED;
         memset(&entry->edge, 0, sizeof(entry->edge));
         table->retired++;
         return;
     }
-    entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
     entry->edge.object = NULL;
     entry->edge.grant = NULL;
-    if (slot < CAP_TABLE_WINDOW) {
+    if (UNLIKELY(slot < CAP_TABLE_WINDOW)) {
+        entry->name = next | LINK_FREE;
         window_set(table, slot, true);
     } else {
-        free_push(table, slot, entry);
+        free_push(table, slot, entry, next);
     }
+}
+
+/* Takes the edge, held, on the move or buried, out of `slot`. */
+static inline void slot_vacate(struct cap_table *table, uint32_t slot, struct cap_slot *entry)
+{
+    ASSERT_AGAIN(slot_is_used(entry, slot));
+    if (UNLIKELY(entry->edge.object == NULL)) {
+        ASSERT(table->buried > 0);
+        table->buried--;
+    }
+    slot_leave(table, slot, entry, entry->name);
 }
 
 /* The oldest free slot above the window is given out and free again, as if an edge had come and
@@ -231,19 +256,14 @@ static inline bool room_is_there(const struct cap_table *table)
 }
 
 /* Makes an edge of that in the slot `from`, which the holder may pass on as before or not at all;
- * cap_table_duplicate and cap_table_repeat. */
-static inline struct cap_id slot_repeat(struct cap_table *table, const struct cap_slot *from,
-                                        bool passable, struct provenance **origin)
+ * cap_table_duplicate and cap_table_repeat where there is room for it. */
+static ALWAYS_INLINE struct cap_id slot_repeat(struct cap_table *table, const struct cap_slot *from,
+                                               bool passable, struct provenance **origin)
 {
-    struct cap_slot *entry;
-    uint32_t slot;
+    uint32_t slot = free_take(table);
+    struct cap_slot *entry = slot_at(table, slot);
 
-    ASSERT(from->edge.object != NULL);
-    if (UNLIKELY(!room_is_there(table))) {
-        return (struct cap_id){0};
-    }
-    slot = free_take(table);
-    entry = slot_at(table, slot);
+    ASSERT_AGAIN(from->edge.object != NULL);
     if (passable) {
         hold_edge_copy(&from->edge, &entry->edge);
     } else {

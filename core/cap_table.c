@@ -178,13 +178,13 @@ enum transport_error cap_table_insert(struct cap_table *table, const struct hold
 struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
                                   struct provenance **origin)
 {
-    return slot_repeat(table, from, true, origin);
+    return room_is_there(table) ? slot_repeat(table, from, true, origin) : (struct cap_id){0};
 }
 
 struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
                                struct provenance **origin)
 {
-    return slot_repeat(table, from, false, origin);
+    return room_is_there(table) ? slot_repeat(table, from, false, origin) : (struct cap_id){0};
 }
 
 /* Into a window slot whose bit is set. */

@@ -40,14 +40,14 @@ static inline void provenance_from(struct provenance *step, uint64_t pid, const 
     memcpy(step->from_name, name, LIMIT_NAME_BYTES);
 }
 
-/* Writes a step that is like `same` but for the edge it came from and its time. */
+/* Writes a step that is like `same` but for the edge it came from; its time is the caller's to
+ * write. */
 static inline void provenance_copy(struct provenance *step, const struct provenance *same,
-                                   struct cap_id from_cap, uint64_t at_ns)
+                                   struct cap_id from_cap)
 {
-    memcpy(step, same, offsetof(struct provenance, from_cap));
     step->from_cap = from_cap;
+    memcpy(step, same, offsetof(struct provenance, from_cap));
     step->detail = same->detail;
-    step->at_ns = at_ns;
 }
 
 _Static_assert(sizeof(struct provenance) == 64, "one record is one cache line");

@@ -266,10 +266,10 @@ MUST_USE static inline uint32_t ring_accept_alone(struct ring *ring)
     return head;
 }
 
-/* Shows the user the completion of that entry, written at its place: `index` again. */
-static inline void ring_post_alone(struct ring *ring, uint32_t index)
+/* Shows the user the completion of that entry, written at its place. */
+static inline void ring_post_alone(struct ring *ring)
 {
-    ring_posted(ring, index + 1);
+    ring_posted(ring, ring->sq_head);
 }
 
 /* Posts the completion of an accepted submission; cannot fail. */

@@ -34,8 +34,8 @@
  *     | count > table->quota - table->used - table->reserved
  *     | count > table->quota - table->used
  * twin: prove_insert | core/cap_slot.h
- *     | cap_id_make(slot, generation == 0 ? 1 : generation)
- *     | cap_id_make(slot, 1)
+ *     | slot_name_in(table, slot, entry, generation == 0 ? 1 : generation)
+ *     | slot_name_in(table, slot, entry, 1)
  * twin: prove_duplicate | core/cap_slot.h
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
@@ -46,11 +46,11 @@
  *     | if (slot_is_used(entry, slot) || slot_link(entry) == LINK_RETIRED) {
  *     | if (slot_is_used(entry, slot)) {
  * twin: prove_remove | core/cap_slot.h
- *     | entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_FREE;
- *     | entry->name = generation << CAP_SLOT_BITS | LINK_FREE;
+ *     | uint64_t next = (name | CAP_SLOT_MAX) + 1;
+ *     | uint64_t next = name & ~(uint64_t)CAP_SLOT_MAX;
  * twin: prove_remove | core/cap_slot.h
- *     | if (generation == CAP_GENERATION_MAX) {
- *     | if (generation > CAP_GENERATION_MAX) {
+ *     | if (UNLIKELY(next == 0)) {
+ *     | if (false) {
  * twin: prove_move_begin | core/cap_table.c
  *     | slot_at(table, cap_id_slot(id))->name = (id.raw & ~(uint64_t)CAP_SLOT_MAX) | LINK_MOVING;
  *     | ;

@@ -35,7 +35,7 @@ struct arch_vspace;  /* one address space's tables */
 /* ---- processors ------------------------------------------------------------------------------ */
 
 /*
- * arch_inline.h beside arch_types.h declares six functions, inline where that is worth it:
+ * arch_inline.h beside arch_types.h declares seven functions, inline where that is worth it:
  *
  *   struct cpu *arch_cpu_this(void)             the CPU this code runs on, from kernel_main on
  *   void arch_spin_hint(void)                   body of a spin loop
@@ -50,6 +50,8 @@ struct arch_vspace;  /* one address space's tables */
  *                                               calls it; for what is hardly ever called from where
  *                                               much is done: the caller loses no register by it;
  *                                               arch_call_saving, where that takes code of its own
+ *   uint64_t arch_clock_ns(void)                nanoseconds since boot; the same on every CPU,
+ *                                               never backwards on one
  */
 #include "arch_inline.h"
 
@@ -76,9 +78,6 @@ void arch_idle(void);
 void arch_interrupt_window(void);
 
 /* ---- time and entropy ------------------------------------------------------------------------ */
-
-/* Nanoseconds since boot; the same on every CPU, never backwards on one. */
-uint64_t arch_clock_ns(void);
 
 /* The cycle counter of this CPU. */
 uint64_t arch_cycles(void);

@@ -271,8 +271,8 @@ NOINLINE int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, stru
 }
 
 /* exit, and every number that is none. */
-static NOINLINE int64_t syscall_other(struct cpu *cpu, uint64_t number, uint64_t code,
-                                      uint64_t scope)
+static NOINLINE int64_t syscall_other(uint64_t code, uint64_t scope, struct cpu *cpu,
+                                      uint64_t number)
 {
     struct thread *thread = cpu->current;
 
@@ -293,14 +293,12 @@ static NOINLINE int64_t syscall_other(struct cpu *cpu, uint64_t number, uint64_t
 
 int64_t kernel_syscall(uint64_t argument0, uint64_t argument1, struct cpu *cpu, uint64_t number)
 {
-    struct thread *thread = cpu->current;
-
     irq_probe_begin(IRQ_STRETCH_SYSCALL);
-    if (UNLIKELY(number != SYSCALL_CAP_ENTER)) {
-        return syscall_other(cpu, number, argument0, argument1);
+    if (number == SYSCALL_CAP_ENTER && argument1 == TIMEOUT_NONE && argument0 == 1) {
+        struct thread *thread = cpu->current;
+
+        return ring_is_alone(&thread->ring) ? lone_enter(thread) : lone_leave();
     }
-    if (argument1 == TIMEOUT_NONE && argument0 == 1 && ring_is_alone(&thread->ring)) {
-        return lone_enter(cpu, thread);
-    }
-    return dispatch_enter(argument0, argument1, cpu);
+    return LIKELY(number == SYSCALL_CAP_ENTER) ? dispatch_enter(argument0, argument1, cpu)
+                                               : syscall_other(argument0, argument1, cpu, number);
 }

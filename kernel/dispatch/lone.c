@@ -21,35 +21,39 @@
 #include "kernel/ipc/handoff.h"
 
 /* Accepts the CALL and completes it. The process's lock is held, and given back. */
-static ALWAYS_INLINE int64_t call_complete(struct cpu *cpu, struct thread *thread,
-                                           const uint8_t *entry, uint64_t numbers,
-                                           const struct cap_id words[2])
+static ALWAYS_INLINE int64_t call_complete(const uint8_t *entry, struct thread *thread,
+                                           uint64_t numbers, const struct cap_id words[2])
 {
     uint64_t user_data = quick_word(entry, offsetof(struct sqe, user_data));
+    struct process *process = thread->process;
     uint32_t index = ring_accept_alone(&thread->ring);
+    struct cqe *place;
 
-    spinlock_unlock(&thread->process->lock);
-    return lone_complete(cpu, thread, index, user_data, numbers, words);
+    spinlock_unlock(&process->lock);
+    place = lone_write(thread, index, user_data, numbers);
+    place->cap[0] = words[0];
+    place->cap[1] = words[1];
+    return lone_show(process, thread);
 }
 
 /* Gives the process's lock back: the CALL is not usual. */
-static NOINLINE int64_t call_leave(struct cpu *cpu, struct thread *thread)
+static NOINLINE int64_t call_leave(struct thread *thread)
 {
     spinlock_unlock(&thread->process->lock);
-    return lone_leave(cpu);
+    return lone_leave();
 }
 
 /* A CALL through an id that is no edge; the slot has moved on. */
-static ALWAYS_INLINE int64_t call_refuse(struct cpu *cpu, struct thread *thread,
-                                         const uint8_t *entry, struct cap_id cap)
+static ALWAYS_INLINE int64_t call_refuse(const uint8_t *entry, struct thread *thread,
+                                         struct cap_id cap)
 {
     const uint64_t head = (uint64_t)-TRANSPORT_STALE_CAP | (uint64_t)ARGUMENT_CAP << 16;
     const struct cap_id words[2] = {{head}, cap};
 
     if (UNLIKELY(!quick_call_is_refusable(entry))) {
-        return call_leave(cpu, thread);
+        return call_leave(thread);
     }
-    return call_complete(cpu, thread, entry, (uint32_t)TRANSPORT_STALE_CAP, words);
+    return call_complete(entry, thread, (uint32_t)TRANSPORT_STALE_CAP, words);
 }
 _Static_assert(offsetof(struct cqe, refusal.reason) == offsetof(struct cqe, cap) &&
                    offsetof(struct cqe, refusal.argument) == offsetof(struct cqe, cap) + 2 &&
@@ -57,9 +61,10 @@ _Static_assert(offsetof(struct cqe, refusal.reason) == offsetof(struct cqe, cap)
                "the refusal as two words");
 
 /* The CALL of an endpoint through `edge`. The process's lock is held, and given back. */
-static NOINLINE int64_t call_endpoint(struct cpu *cpu, struct thread *thread, const uint8_t *entry,
+static NOINLINE int64_t call_endpoint(const uint8_t *entry, struct thread *thread,
                                       const struct hold_edge *edge)
 {
+    struct cpu *cpu = arch_cpu_this();
     struct thread *next;
     enum quick quick;
 
@@ -75,42 +80,28 @@ static NOINLINE int64_t call_endpoint(struct cpu *cpu, struct thread *thread, co
     if (quick == QUICK_WAIT) {
         cpu_run(cpu);
     }
-    return lone_leave(cpu);
+    return lone_leave();
 }
 
-static ALWAYS_INLINE int64_t lone_call(struct cpu *cpu, struct thread *thread, const uint8_t *entry)
+int64_t lone_call(const uint8_t *entry, struct thread *thread)
 {
     struct cap_id cap = {quick_word(entry, offsetof(struct sqe, cap))};
     struct process *process = thread->process;
+    const struct cap_id nothing[2] = {{0}, {0}};
     const struct cap_slot *slot;
     uint64_t *answer;
 
     spinlock_lock(&process->lock);
     slot = cap_table_slot(&process->table, cap);
     if (UNLIKELY(!cap_slot_is_plain(slot, cap))) {
-        return cap_slot_is_past(slot, cap) ? call_refuse(cpu, thread, entry, cap)
-                                           : call_leave(cpu, thread);
+        return cap_slot_is_past(slot, cap) ? call_refuse(entry, thread, cap) : call_leave(thread);
     }
     if (((const struct object *)slot->edge.object)->type->quick == 0) {
-        return call_endpoint(cpu, thread, entry, &slot->edge);
+        return call_endpoint(entry, thread, &slot->edge);
     }
     if (UNLIKELY(!quick_call_read(thread, entry, &slot->edge, &answer))) {
-        return call_leave(cpu, thread);
+        return call_leave(thread);
     }
     *answer = QUICK_ANSWER;
-    return call_complete(cpu, thread, entry, QUICK_ANSWER_BYTES, lone_nothing);
-}
-
-int64_t lone_enter(struct cpu *cpu, struct thread *thread)
-{
-    const uint8_t *entry = ring_peek(&thread->ring, thread->ring.sq_head);
-    uint16_t opcode = (uint16_t)quick_word(entry, 0); /* and flags, which none of these has */
-
-    if (LIKELY(opcode == OPCODE_CALL)) {
-        return lone_call(cpu, thread, entry);
-    }
-    if (opcode == OPCODE_DUP) {
-        return lone_duplicate(cpu, thread, entry);
-    }
-    return opcode == OPCODE_RELEASE ? lone_release(cpu, thread, entry) : lone_leave(cpu);
+    return call_complete(entry, thread, QUICK_ANSWER_BYTES, nothing);
 }

@@ -152,9 +152,9 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
     case OPCODE_RETURN_RECV:
         return handoff_answer(cpu, thread, left, next);
     case OPCODE_DUP:
-        return quick_duplicate(thread, entry);
+        return first == OPCODE_DUP ? quick_duplicate(thread, entry) : QUICK_NONE;
     case OPCODE_RELEASE:
-        return quick_release(thread, entry);
+        return first == OPCODE_RELEASE ? quick_release(thread, entry) : QUICK_NONE;
     case OPCODE_CALL:
     case OPCODE_FINISH:
         return handoff_promise(cpu, thread);

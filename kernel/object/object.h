@@ -81,9 +81,9 @@ void object_init(struct object *object, const struct object_type *type);
 
 static inline void object_ref(struct object *object)
 {
-    uint64_t now = atomic_add_u64(&object->references, 1);
+    uint64_t before = atomic_add_u64(&object->references, 1) - 1;
 
-    ASSERT(now > 1);
+    ASSERT(before != 0);
 }
 
 /* The same for `count` references. */
@@ -98,10 +98,22 @@ static inline void object_ref_more(struct object *object, uint64_t count)
  * type's destroy would; for those that hold a lock which destroy takes. */
 MUST_USE static inline bool object_put(struct object *object)
 {
-    uint64_t now = atomic_add_u64(&object->references, UINT64_MAX);
+    uint64_t before = atomic_add_u64(&object->references, UINT64_MAX) + 1;
 
-    ASSERT(now != UINT64_MAX);
-    return UNLIKELY(now == 0);
+    if (LIKELY(before > 1)) {
+        return false;
+    }
+    ASSERT(before == 1);
+    return true;
+}
+
+/* What object_unref does after object_put has given the last reference back. */
+static inline void object_end(struct object *object)
+{
+    if (object->type->destroy != NULL) {
+        ASSERT(object->type->outlived || atomic_load_relaxed_u64(&object->grants.nodes) == 0);
+        object->type->destroy(object);
+    }
 }
 
 /* Gives `count` references back, none of which is the last. */
@@ -114,9 +126,8 @@ static inline void object_put_more(struct object *object, uint64_t count)
 
 static inline void object_unref(struct object *object)
 {
-    if (object_put(object) && object->type->destroy != NULL) {
-        ASSERT(object->type->outlived || atomic_load_relaxed_u64(&object->grants.nodes) == 0);
-        object->type->destroy(object);
+    if (object_put(object)) {
+        object_end(object);
     }
 }
 

@@ -66,8 +66,12 @@ enum quick __wrap_quick_submission(struct cpu *cpu, struct thread *thread, uint3
                                    struct thread **next);
 enum quick __real_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
 enum quick __wrap_quick_wake_and_wait(struct cpu *cpu, struct thread *thread, struct thread **next);
-int64_t __real_lone_enter(struct cpu *cpu, struct thread *thread);
-int64_t __wrap_lone_enter(struct cpu *cpu, struct thread *thread);
+int64_t __real_lone_call(const uint8_t *entry, struct thread *thread);
+int64_t __wrap_lone_call(const uint8_t *entry, struct thread *thread);
+int64_t __real_lone_duplicate(const uint8_t *entry, struct thread *thread);
+int64_t __wrap_lone_duplicate(const uint8_t *entry, struct thread *thread);
+int64_t __real_lone_release(const uint8_t *entry, struct thread *thread);
+int64_t __wrap_lone_release(const uint8_t *entry, struct thread *thread);
 int64_t __real_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu);
 int64_t __wrap_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu);
 enum quick __real_handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
@@ -386,18 +390,34 @@ static bool lone_end(void)
     return was_lone;
 }
 
-int64_t __wrap_lone_enter(struct cpu *cpu, struct thread *thread)
+static int64_t lone_observed(int64_t (*lone)(const uint8_t *entry, struct thread *thread),
+                             const uint8_t *entry, struct thread *thread)
 {
     int64_t result;
 
     if (way_is_long()) {
-        return __real_dispatch_enter(1, TIMEOUT_NONE, cpu);
+        return __real_dispatch_enter(1, TIMEOUT_NONE, arch_cpu_this());
     }
     short_begin();
     doing_here()->in_lone = true;
-    result = __real_lone_enter(cpu, thread);
+    result = lone(entry, thread);
     hunt_report->short_count[HUNT_SHORT_LONE] += lone_end();
     return result;
+}
+
+int64_t __wrap_lone_call(const uint8_t *entry, struct thread *thread)
+{
+    return lone_observed(__real_lone_call, entry, thread);
+}
+
+int64_t __wrap_lone_duplicate(const uint8_t *entry, struct thread *thread)
+{
+    return lone_observed(__real_lone_duplicate, entry, thread);
+}
+
+int64_t __wrap_lone_release(const uint8_t *entry, struct thread *thread)
+{
+    return lone_observed(__real_lone_release, entry, thread);
 }
 
 int64_t __wrap_dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu)

@@ -9,7 +9,7 @@
  * proved in small tables by verify/table.c.
  *
  * wp: core/cap_table.c core/cap_table.h core/cap_slot.h
- * inline: slot_link,slot_generation,cap_id_make,slot_is_held,slot_is_used
+ * inline: slot_link,slot_generation,cap_id_make,slot_is_held,slot_is_used,slot_name_in
  * prove: cap_table_set_quota cap_table_unreserve room_is_there slot_name
  * twin: cap_table_set_quota | core/cap_table.c
  *     | if (quota < table->used + table->reserved) {
@@ -21,8 +21,8 @@
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
  * twin: slot_name | core/cap_slot.h
- *     | cap_id_make(slot, generation == 0 ? 1 : generation)
- *     | cap_id_make(slot, 1)
+ *     | slot_name_in(table, slot, entry, generation == 0 ? 1 : generation)
+ *     | slot_name_in(table, slot, entry, 1)
  */
 #include "core/cap_table.h"
 

@@ -7,6 +7,7 @@ struct cpu *arch_cpu_this(void);
 void arch_spin_hint(void);
 void arch_lock_point(void); /* a switch point */
 void *arch_frame_pointer(paddr_t frame);
+uint64_t arch_clock_ns(void);
 
 static inline void arch_copy_words(void *to, const void *from, size_t words)
 {

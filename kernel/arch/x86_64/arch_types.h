@@ -31,7 +31,7 @@ struct arch_cpu {
     struct cpu *self; /* this structure's own address, read through GS */
     uint64_t stack_top;
     uint64_t tables;         /* physical root in CR3 */
-    uint64_t tsc_offset;     /* added to this CPU's cycle counter gives the boot CPU's */
+    uint64_t clock_offset;   /* added to this CPU's cycle counter: cycles since boot */
     uint64_t timer_deadline; /* ns; UINT64_MAX: the timer is off */
     struct cpu_stacks *stacks;
     struct trap_frame *fault; /* of the kernel fault being reported */

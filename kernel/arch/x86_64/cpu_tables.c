@@ -39,6 +39,7 @@ struct PACKED table_pointer {
 
 _Static_assert(offsetof(struct arch_cpu, self) == CPU_SELF, "offset in layout.h");
 _Static_assert(offsetof(struct arch_cpu, stack_top) == CPU_STACK_TOP, "offset in layout.h");
+_Static_assert(offsetof(struct arch_cpu, clock_offset) == CPU_CLOCK, "offset in layout.h");
 _Static_assert(offsetof(struct arch_cpu, tables) == CPU_TABLES, "offset in layout.h");
 _Static_assert(offsetof(struct cpu, arch) == 0, "GS names both struct cpu and struct arch_cpu");
 _Static_assert(offsetof(struct cpu, context) == CPU_CONTEXT, "offset in layout.h");

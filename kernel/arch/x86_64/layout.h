@@ -52,6 +52,7 @@
 
 #define CPU_SELF      0
 #define CPU_STACK_TOP 8
+#define CPU_CLOCK     24
 #define CPU_TABLES    16
 #define CPU_CONTEXT   256
 

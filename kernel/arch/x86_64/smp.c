@@ -201,7 +201,7 @@ static enum start_result cpu_start(uint32_t id, struct cpu *cpu)
             return unclaimed ? START_SILENT : START_STUCK;
         }
     }
-    cpu->arch.tsc_offset = clock_offset_measure();
+    cpu->arch.clock_offset = arch_cpu_this()->arch.clock_offset + clock_offset_measure();
     running[running_count++] = cpu;
     atomic_store_release_u32(&arrival.state, ARRIVAL_NOBODY);
     return START_RUNNING;

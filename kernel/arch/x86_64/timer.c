@@ -62,7 +62,7 @@ struct reference {
 static volatile uint8_t *hpet;
 static uint64_t clock_hertz;
 static uint64_t clock_start;       /* counter at system time 0 */
-static uint64_t clock_ns_scale;    /* ns for a cycle, 32.32 */
+uint64_t clock_ns_scale;           /* ns for a cycle, 32.32 */
 static uint64_t clock_cycle_scale; /* cycles for a ns, 32.32 */
 static uint64_t timer_bus_scale;   /* bus ticks for a ns, 32.32 */
 static uint64_t timer_longest_ns;  /* what 32 bits of the local timer hold */
@@ -237,6 +237,7 @@ bool timer_calibrate(void)
     timer_bus_scale = ratio(rates.bus, NS_PER_SECOND);
     timer_longest_ns = scale(UINT32_MAX / 2, ratio(NS_PER_SECOND, rates.bus));
     clock_start = tsc_read();
+    arch_cpu_this()->arch.clock_offset = -clock_start;
     return true;
 }
 
@@ -245,13 +246,6 @@ bool timer_calibrate(void)
 uint64_t timer_cycles(uint64_t ns)
 {
     return scale(ns, clock_cycle_scale);
-}
-
-uint64_t arch_clock_ns(void)
-{
-    uint64_t now = tsc_read() + arch_cpu_this()->arch.tsc_offset;
-
-    return scale(now - clock_start, clock_ns_scale);
 }
 
 uint64_t arch_cycles(void)
