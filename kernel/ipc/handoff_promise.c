@@ -313,7 +313,7 @@ struct promise_run {
 };
 
 /* What the settled `answer`, kept under `id`, holds leaves the table, and the answer is gone;
- * false: it is not usual: two edges, or one whose going concerns others. */
+ * false: it is not usual: two edges, or one that was delegated. */
 static NOINLINE bool finish_release(struct promise_run *run, const struct answer *answer)
 {
     struct thread *thread = run->thread;
@@ -326,13 +326,8 @@ static NOINLINE bool finish_release(struct promise_run *run, const struct answer
     if (answer->held == 1) {
         struct cap_id cap = answer_results(&thread->answers, answer)->cap;
         struct cap_slot *slot = cap_table_slot(table, cap);
-        const struct object_type *type;
 
         if (!cap_slot_is_plain(slot, cap)) {
-            return false;
-        }
-        type = ((const struct object *)slot->edge.object)->type;
-        if (type->edge_added != NULL || type->edge_removed != NULL) {
             return false;
         }
         run->drop[run->dropped++] = slot->edge.object;
