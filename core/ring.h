@@ -269,6 +269,7 @@ MUST_USE static inline uint32_t ring_accept_alone(struct ring *ring)
 /* Shows the user the completion of that entry, written at its place. */
 static inline void ring_post_alone(struct ring *ring)
 {
+    ASSERT_AGAIN(ring->sq_head == atomic_load_relaxed_u32(&ring->cq_tail) + 1);
     ring_posted(ring, ring->sq_head);
 }
 
