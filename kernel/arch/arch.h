@@ -51,7 +51,8 @@ struct arch_vspace;  /* one address space's tables */
  *                                               much is done: the caller loses no register by it;
  *                                               arch_call_saving, where that takes code of its own
  *   uint64_t arch_clock_ns(void)                nanoseconds since boot; the same on every CPU,
- *                                               never backwards on one
+ *                                               never backwards on one; arch_clock_scale, where
+ *                                               that takes a figure of its own
  */
 #include "arch_inline.h"
 

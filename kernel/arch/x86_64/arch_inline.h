@@ -40,7 +40,7 @@ static inline void arch_call_rarely(void (*function)(void *), void *argument)
     __asm__ volatile("call arch_call_saving" : "+a"(function), "+D"(argument) : : "memory", "cc");
 }
 
-extern uint64_t clock_ns_scale; /* timer.c: ns for a cycle, 32.32; fixed once it is measured */
+extern uint64_t arch_clock_scale; /* timer.c: ns for a cycle, 32.32; fixed once it is measured */
 
 static inline uint64_t arch_clock_ns(void)
 {
@@ -50,7 +50,7 @@ static inline uint64_t arch_clock_ns(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     cycles = high << 32 | low;
     __asm__("addq %%gs:%c1, %0" : "+r"(cycles) : "i"(CPU_CLOCK) : "cc");
-    return (uint64_t)(((unsigned __int128)cycles * clock_ns_scale) >> 32);
+    return (uint64_t)(((unsigned __int128)cycles * arch_clock_scale) >> 32);
 }
 
 #endif

@@ -62,7 +62,7 @@ struct reference {
 static volatile uint8_t *hpet;
 static uint64_t clock_hertz;
 static uint64_t clock_start;       /* counter at system time 0 */
-uint64_t clock_ns_scale;           /* ns for a cycle, 32.32 */
+uint64_t arch_clock_scale;         /* ns for a cycle, 32.32 */
 static uint64_t clock_cycle_scale; /* cycles for a ns, 32.32 */
 static uint64_t timer_bus_scale;   /* bus ticks for a ns, 32.32 */
 static uint64_t timer_longest_ns;  /* what 32 bits of the local timer hold */
@@ -232,7 +232,7 @@ bool timer_calibrate(void)
         }
     }
     clock_hertz = rates.cycles;
-    clock_ns_scale = ratio(NS_PER_SECOND, clock_hertz);
+    arch_clock_scale = ratio(NS_PER_SECOND, clock_hertz);
     clock_cycle_scale = ratio(clock_hertz, NS_PER_SECOND);
     timer_bus_scale = ratio(rates.bus, NS_PER_SECOND);
     timer_longest_ns = scale(UINT32_MAX / 2, ratio(NS_PER_SECOND, rates.bus));
