@@ -45,17 +45,16 @@ int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *c
     return 0;
 }
 
-int64_t lone_duplicate(struct cpu *cpu, struct thread *caller, const uint8_t *entry)
+int64_t lone_duplicate(const uint8_t *entry, struct thread *caller)
 {
-    (void)cpu;
     (void)caller;
     (void)entry;
     return -1;
 }
 
-int64_t lone_release(struct cpu *cpu, struct thread *caller, const uint8_t *entry)
+int64_t lone_release(const uint8_t *entry, struct thread *caller)
 {
-    return lone_duplicate(cpu, caller, entry);
+    return lone_duplicate(entry, caller);
 }
 
 void cpu_run(struct cpu *cpu)
@@ -133,7 +132,7 @@ static uint32_t an_entry_has_its_place(struct cap_id cap, struct test_random *ra
 
     submit_alone(calls, cap);
     shared.header.cq_head = calls - (uint32_t)test_random_below(random, LIMIT_CQ_ENTRIES + 1);
-    (void)lone_enter(arch_cpu_this(), &thread);
+    (void)lone_enter(&thread);
     assert_int_equal(thread.ring.sq_head, calls + 1);
     assert_int_equal(ring_check(&thread.ring), 0);
     return calls;
