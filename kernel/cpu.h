@@ -54,7 +54,8 @@ struct cpu {
     bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;
     struct sched_context *payer; /* on whose budget the current thread runs; NULL: on none */
-    uint64_t run_start_ns;       /* from when on the payer is not charged */
+    uint64_t run_start_ns;       /* from when on nobody is charged, and nothing counted */
+    struct thread *ran;          /* has left the CPU, on no budget, and is not counted yet */
     uint64_t timer_armed_ns;
 
     /* Work done for others since somebody set this to 0, in bytes of messages delivered, which cost

@@ -122,7 +122,7 @@ struct ExitReport {
   kind @0 :ExitKind;
   code @1 :Int32;          # exit code; for killed, the code that kill was given
   fault @2 :FaultReport;   # present when kind is faulted
-  cpuTimeNs @3 :UInt64;    # time charged to budgets of its threads, nanoseconds
+  cpuTimeNs @3 :UInt64;    # that its threads used (ThreadHandle.info), nanoseconds
   peakFrames @4 :UInt32;   # most frames it held at one time
 }
 

@@ -134,7 +134,7 @@ void thread_record_close(struct thread_record *record, struct thread *thread)
     record->thread = NULL;
     record->kind = exit.kind;
     record->code = exit.code;
-    record->cpu_time_ns = thread->time.used_ns;
+    record->cpu_time_ns = thread->time.used_ns + thread->counted_ns;
     spinlock_unlock(&record->lock);
 }
 

@@ -78,7 +78,7 @@ struct process {
     struct hold_edge fault_edge; /* who is told of faults of its threads; object NULL: nobody */
     struct spawn *spawn;         /* whose plan has edges for it, from start to end; NULL: none */
     struct process_exit exit;
-    uint64_t cpu_time_ns; /* charged to the budgets of threads that have retired */
+    uint64_t cpu_time_ns; /* of threads that have retired */
     /* atomic, grows only: */
     uint32_t state; /* enum process_state */
 

@@ -7,11 +7,14 @@
  * finds it empty sets `idle` under the same lock, so the waker either sees the task taken or sends
  * the IPI that ends the CPU's idling.
  *
- * Time is charged to cpu->payer, whose budget the current thread began on. A direct switch leaves
- * it as it is (sched_payer_changes). When a loan ends under a thread that runs on it, the CPU looks
- * soon (cpu->reschedule here, an interrupt there), charges whom it began on, and picks anew: it
- * runs at less from then on, and at another's cost. Loans lie between threads of one CPU and any
- * CPU may end one, so whoever walks along them holds that CPU's run_lock.
+ * Time is charged to cpu->payer, whose budget the current thread began on. What is run on no budget
+ * is only counted, where the clock is read anyway (time_count): for who runs then, or who has just
+ * left the CPU; so threads that switch directly have each other's time in theirs, in parts of a
+ * quantum. A direct switch leaves the payer as it is (sched_payer_changes). When a loan ends under
+ * a thread that runs on it, the CPU looks soon (cpu->reschedule here, an interrupt there), charges
+ * whom it began on, and picks anew: it runs at less from then on, and at another's cost. Loans lie
+ * between threads of one CPU and any CPU may end one, so whoever walks along them holds that CPU's
+ * run_lock.
  *
  * Invariants (sched_check):
  *  1. The run queue's own (core/run_queue).
@@ -217,11 +220,20 @@ void sched_requeue_below(struct cpu *cpu, struct thread *thread, unsigned most)
 /* ---- budgets and loans -------------------------------------------------------------------------
  */
 
-/* Charges what the current thread has run since it was charged last, to whom it began on.
- * run_lock held. */
+/* Charges what the current thread has run since it was charged last, to the budget that it began
+ * on. run_lock held. */
 static void time_charge(struct cpu *cpu, uint64_t now_ns)
 {
     sched_context_charge(cpu->payer, now_ns - cpu->run_start_ns);
+    cpu->run_start_ns = now_ns;
+}
+
+/* Counts what was run on no budget since the clock was read last, for `ran`, which runs or was the
+ * last to. run_lock held. */
+static void time_count(struct cpu *cpu, struct thread *ran, uint64_t now_ns)
+{
+    ASSERT(cpu->payer == NULL);
+    ran->counted_ns += now_ns - cpu->run_start_ns;
     cpu->run_start_ns = now_ns;
 }
 
@@ -258,6 +270,7 @@ static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
     uint64_t left;
 
     cpu->payer = payer;
+    cpu->run_start_ns = now_ns;
     if (LIKELY(payer == NULL)) {
         return true;
     }
@@ -267,7 +280,6 @@ static bool time_begin(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
         deadline_heap_insert(&cpu->timers, &thread->time_timer.node, sched_context_renew_at(payer));
         return false;
     }
-    cpu->run_start_ns = now_ns;
     if (left != 0 && left < cpu->quantum_end_ns - now_ns) {
         cpu->quantum_end_ns = now_ns + left;
     }
@@ -367,7 +379,10 @@ uint64_t sched_thread_used_ns(struct thread *thread)
     uint64_t used_ns;
 
     spinlock_lock(&cpu->run_lock);
-    used_ns = thread->time.used_ns;
+    if (cpu == arch_cpu_this() && thread == cpu->current && cpu->payer == NULL) {
+        time_count(cpu, thread, arch_clock_ns());
+    }
+    used_ns = thread->time.used_ns + thread->counted_ns;
     spinlock_unlock(&cpu->run_lock);
     return used_ns;
 }
@@ -467,6 +482,8 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     } else if (UNLIKELY(cpu->payer != NULL)) {
         time_charge(cpu, now_ns);
         leave = sched_context_left(cpu->payer) == 0;
+    } else {
+        time_count(cpu, current, now_ns);
     }
     if (process_is_dying(current->process)) {
         leave = true;
@@ -498,6 +515,8 @@ static ALWAYS_INLINE void current_leave(struct cpu *cpu)
             time_charge(cpu, arch_clock_ns());
             cpu->payer = NULL;
             spinlock_unlock(&cpu->run_lock);
+        } else {
+            cpu->ran = current; /* task_pick reads the clock */
         }
         cpu->current = NULL;
         cpu->context = NULL;
@@ -560,6 +579,10 @@ static struct task *task_pick(struct cpu *cpu)
     struct run_node *node;
 
     spinlock_lock(&cpu->run_lock);
+    if (cpu->ran != NULL) {
+        time_count(cpu, cpu->ran, arch_clock_ns());
+        cpu->ran = NULL;
+    }
     do {
         node = run_queue_pop(&cpu->run_queue);
     } while (node != NULL && !task_begin(cpu, task_of(node)));

@@ -88,7 +88,7 @@ void sched_thread_wait(struct thread *thread);
  * what it is. Any CPU, no lock of a rank above LOCK_RANK_RUN_QUEUE is held; the thread has not
  * retired. */
 struct scheduling sched_thread_terms(struct thread *thread);
-uint64_t sched_thread_used_ns(struct thread *thread); /* charged to its own budget so far */
+uint64_t sched_thread_used_ns(struct thread *thread); /* charged to its own budget, and counted */
 void sched_thread_change(struct thread *thread, const struct scheduling *terms);
 
 /* Something more urgent than the current thread became ready on this CPU. */

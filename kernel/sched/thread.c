@@ -588,7 +588,7 @@ void thread_retire(struct thread *thread)
     spinlock_lock(&process->lock);
     list_remove(&thread->process_node);
     last = --process->live_count == 0;
-    process->cpu_time_ns += thread->time.used_ns;
+    process->cpu_time_ns += thread->time.used_ns + thread->counted_ns;
     spinlock_unlock(&process->lock);
     if (last) {
         struct process_exit exit = thread_exit_of(thread);

@@ -100,6 +100,7 @@ struct thread {
 
     /* run_lock of the home CPU: */
     struct sched_context time; /* its own budget */
+    uint64_t counted_ns;       /* what it ran on no budget */
     struct sched_share share;  /* on whose time it runs */
     struct timer time_timer;   /* its budget is used up: until the next one */
 

@@ -955,7 +955,7 @@ static inline struct process_fault_report_builder process_exit_report_init_fault
     return process_fault_report_init(process_exit_report_place_fault(b));
 }
 
-/* time charged to budgets of its threads, nanoseconds */
+/* that its threads used (ThreadHandle.info), nanoseconds */
 static inline uint64_t process_exit_report_get_cpu_time_ns(struct process_exit_report_reader r)
 {
     return capn_get_u64(r.raw, 8, 0);

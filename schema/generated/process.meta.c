@@ -61,78 +61,78 @@ static const char text[] =
     "code" "\0" /* 3911 */
     "present when kind is faulted\n" "\0" /* 3916 */
     "fault" "\0" /* 3946 */
-    "time charged to budgets of its threads, nanoseconds\n" "\0" /* 3952 */
-    "cpuTimeNs" "\0" /* 4005 */
-    "most frames it held at one time\n" "\0" /* 4015 */
-    "peakFrames" "\0" /* 4048 */
-    "The end of a process.\n" "\0" /* 4059 */
-    "ExitReport" "\0" /* 4082 */
-    "it has not\n" "\0" /* 4093 */
-    "running" "\0" /* 4105 */
-    "by exit(), or by returning from main\n" "\0" /* 4113 */
-    "exited" "\0" /* 4151 */
-    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 4158 */
-    "killed" "\0" /* 4224 */
-    "by a processor exception\n" "\0" /* 4231 */
-    "faulted" "\0" /* 4257 */
-    "How a process or thread ended.\n" "\0" /* 4265 */
-    "ExitKind" "\0" /* 4297 */
-    "other" "\0" /* 4306 */
-    "memory that is not mapped, or not for this access\n" "\0" /* 4312 */
-    "page" "\0" /* 4363 */
-    "an instruction, segment or gate that is the kernel's alone\n" "\0" /* 4368 */
-    "privilege" "\0" /* 4428 */
-    "an address that no program can have\n" "\0" /* 4438 */
-    "address" "\0" /* 4475 */
-    "by zero, or the quotient does not fit\n" "\0" /* 4483 */
-    "divide" "\0" /* 4522 */
-    "none that the processor knows\n" "\0" /* 4529 */
-    "instruction" "\0" /* 4560 */
-    "alignment" "\0" /* 4572 */
-    "floatingPoint" "\0" /* 4582 */
-    "the instruction pointer is behind it\n" "\0" /* 4596 */
-    "breakpoint" "\0" /* 4634 */
-    "Why the processor refused to go on.\n" "\0" /* 4645 */
-    "FaultCause" "\0" /* 4682 */
-    "ProcessHandle.kill$Params" "\0" /* 4693 */
-    "in words, like \"page fault\"\n" "\0" /* 4719 */
-    "the processor's number\n" "\0" /* 4748 */
-    "vector" "\0" /* 4772 */
-    "of the access, for page faults\n" "\0" /* 4779 */
-    "instructionPointer" "\0" /* 4811 */
-    "stackPointer" "\0" /* 4830 */
-    "threadId" "\0" /* 4843 */
-    "cause" "\0" /* 4852 */
-    "access" "\0" /* 4858 */
-    "for page faults: the page is there, without the right\n" "\0" /* 4865 */
-    "mapped" "\0" /* 4920 */
-    "What the processor said when a thread faulted.\n" "\0" /* 4927 */
-    "FaultReport" "\0" /* 4975 */
-    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4987 */
-    "The caller's edge that the child's is derived from.\n" "\0" /* 5063 */
-    "capability" "\0" /* 5116 */
-    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 5127 */
-    "facet" "\0" /* 5219 */
-    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 5225 */
-    "badge" "\0" /* 5312 */
-    "What the child may do with its edge besides calling.\n" "\0" /* 5318 */
-    "transferMode" "\0" /* 5372 */
-    "Slot in the child's table, below 256: of the descriptor window, where nothing has the right to\ngrant. 0xffffffff takes any beyond the window.\n" "\0" /* 5385 */
-    "exactSlot" "\0" /* 5528 */
-    "One capability that the child starts with.\n" "\0" /* 5538 */
-    "SpawnGrant" "\0" /* 5582 */
-    "the cause is another than page\n" "\0" /* 5593 */
-    "none" "\0" /* 5625 */
-    "read" "\0" /* 5630 */
-    "write" "\0" /* 5635 */
-    "execute" "\0" /* 5641 */
-    "What a thread tried to do with memory.\n" "\0" /* 5649 */
-    "FaultAccess" "\0" /* 5689 */
-    "index in the boot package's binaries\n" "\0" /* 5701 */
-    "bootBinary" "\0" /* 5739 */
-    "an ELF image whose headers lie in its first page; the edge\nneeds MemoryObject.read\n" "\0" /* 5750 */
-    "object" "\0" /* 5834 */
-    "SpawnRequest.image" "\0" /* 5841 */;
+    "that its threads used (ThreadHandle.info), nanoseconds\n" "\0" /* 3952 */
+    "cpuTimeNs" "\0" /* 4008 */
+    "most frames it held at one time\n" "\0" /* 4018 */
+    "peakFrames" "\0" /* 4051 */
+    "The end of a process.\n" "\0" /* 4062 */
+    "ExitReport" "\0" /* 4085 */
+    "it has not\n" "\0" /* 4096 */
+    "running" "\0" /* 4108 */
+    "by exit(), or by returning from main\n" "\0" /* 4116 */
+    "exited" "\0" /* 4154 */
+    "by ProcessHandle.kill or the end of its last thread's supervisor\n" "\0" /* 4161 */
+    "killed" "\0" /* 4227 */
+    "by a processor exception\n" "\0" /* 4234 */
+    "faulted" "\0" /* 4260 */
+    "How a process or thread ended.\n" "\0" /* 4268 */
+    "ExitKind" "\0" /* 4300 */
+    "other" "\0" /* 4309 */
+    "memory that is not mapped, or not for this access\n" "\0" /* 4315 */
+    "page" "\0" /* 4366 */
+    "an instruction, segment or gate that is the kernel's alone\n" "\0" /* 4371 */
+    "privilege" "\0" /* 4431 */
+    "an address that no program can have\n" "\0" /* 4441 */
+    "address" "\0" /* 4478 */
+    "by zero, or the quotient does not fit\n" "\0" /* 4486 */
+    "divide" "\0" /* 4525 */
+    "none that the processor knows\n" "\0" /* 4532 */
+    "instruction" "\0" /* 4563 */
+    "alignment" "\0" /* 4575 */
+    "floatingPoint" "\0" /* 4585 */
+    "the instruction pointer is behind it\n" "\0" /* 4599 */
+    "breakpoint" "\0" /* 4637 */
+    "Why the processor refused to go on.\n" "\0" /* 4648 */
+    "FaultCause" "\0" /* 4685 */
+    "ProcessHandle.kill$Params" "\0" /* 4696 */
+    "in words, like \"page fault\"\n" "\0" /* 4722 */
+    "the processor's number\n" "\0" /* 4751 */
+    "vector" "\0" /* 4775 */
+    "of the access, for page faults\n" "\0" /* 4782 */
+    "instructionPointer" "\0" /* 4814 */
+    "stackPointer" "\0" /* 4833 */
+    "threadId" "\0" /* 4846 */
+    "cause" "\0" /* 4855 */
+    "access" "\0" /* 4861 */
+    "for page faults: the page is there, without the right\n" "\0" /* 4868 */
+    "mapped" "\0" /* 4923 */
+    "What the processor said when a thread faulted.\n" "\0" /* 4930 */
+    "FaultReport" "\0" /* 4978 */
+    "Its name in the child's CapSet: 1 to 32 of [a-z0-9_-], unique in the list.\n" "\0" /* 4990 */
+    "The caller's edge that the child's is derived from.\n" "\0" /* 5066 */
+    "capability" "\0" /* 5119 */
+    "Methods of the child's edge, of the source edge's own at most. Absent: the source's facet.\n" "\0" /* 5130 */
+    "facet" "\0" /* 5222 */
+    "Badge of the child's edge; 0 keeps the source's. Another value needs an owner's edge.\n" "\0" /* 5228 */
+    "badge" "\0" /* 5315 */
+    "What the child may do with its edge besides calling.\n" "\0" /* 5321 */
+    "transferMode" "\0" /* 5375 */
+    "Slot in the child's table, below 256: of the descriptor window, where nothing has the right to\ngrant. 0xffffffff takes any beyond the window.\n" "\0" /* 5388 */
+    "exactSlot" "\0" /* 5531 */
+    "One capability that the child starts with.\n" "\0" /* 5541 */
+    "SpawnGrant" "\0" /* 5585 */
+    "the cause is another than page\n" "\0" /* 5596 */
+    "none" "\0" /* 5628 */
+    "read" "\0" /* 5633 */
+    "write" "\0" /* 5638 */
+    "execute" "\0" /* 5644 */
+    "What a thread tried to do with memory.\n" "\0" /* 5652 */
+    "FaultAccess" "\0" /* 5692 */
+    "index in the boot package's binaries\n" "\0" /* 5704 */
+    "bootBinary" "\0" /* 5742 */
+    "an ELF image whose headers lie in its first page; the edge\nneeds MemoryObject.read\n" "\0" /* 5753 */
+    "object" "\0" /* 5837 */
+    "SpawnRequest.image" "\0" /* 5844 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x9483f5d921d3923f), UINT64_C(0x0), NULL, 27, 0, 0, 65535, 16, 0}, /* process.capnp:ProcessSpawner.spawn$Params.request */
@@ -159,46 +159,46 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 2138, 0, 0, 65535, 15, 0}, /* process.capnp:ExitReport.kind */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3911, 3858, 1, 65535, 4, 0}, /* process.capnp:ExitReport.code */
     {UINT64_C(0xd3e90ca72b07d8d7), UINT64_C(0x0), NULL, 3946, 3916, 0, 65535, 16, 0}, /* process.capnp:ExitReport.fault */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4005, 3952, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4048, 4015, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4008, 3952, 1, 65535, 9, 0}, /* process.capnp:ExitReport.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4051, 4018, 4, 65535, 8, 0}, /* process.capnp:ExitReport.peakFrames */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3911, 0, 0, 65535, 4, 0}, /* process.capnp:ProcessHandle.kill$Params.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2138, 4719, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4772, 4748, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4475, 4779, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4811, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4830, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4843, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
-    {UINT64_C(0xcf65c86461aa4a29), UINT64_C(0x0), NULL, 4852, 0, 1, 65535, 15, 0}, /* process.capnp:FaultReport.cause */
-    {UINT64_C(0xefd4caa5e863c516), UINT64_C(0x0), NULL, 4858, 0, 2, 65535, 15, 0}, /* process.capnp:FaultReport.access */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4920, 4865, 48, 65535, 1, 0}, /* process.capnp:FaultReport.mapped */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4987, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5116, 5063, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
-    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 5219, 5127, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5312, 5225, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
-    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 5372, 5318, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
-    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 5528, 5385, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5739, 5701, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
-    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 5834, 5750, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 2138, 4722, 0, 65535, 12, 0}, /* process.capnp:FaultReport.kind */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4775, 4751, 0, 65535, 7, 0}, /* process.capnp:FaultReport.vector */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4478, 4782, 1, 65535, 9, 0}, /* process.capnp:FaultReport.address */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4814, 0, 2, 65535, 9, 0}, /* process.capnp:FaultReport.instructionPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4833, 0, 3, 65535, 9, 0}, /* process.capnp:FaultReport.stackPointer */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4846, 0, 4, 65535, 9, 0}, /* process.capnp:FaultReport.threadId */
+    {UINT64_C(0xcf65c86461aa4a29), UINT64_C(0x0), NULL, 4855, 0, 1, 65535, 15, 0}, /* process.capnp:FaultReport.cause */
+    {UINT64_C(0xefd4caa5e863c516), UINT64_C(0x0), NULL, 4861, 0, 2, 65535, 15, 0}, /* process.capnp:FaultReport.access */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 4923, 4868, 48, 65535, 1, 0}, /* process.capnp:FaultReport.mapped */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 177, 4990, 0, 65535, 12, 0}, /* process.capnp:SpawnGrant.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5119, 5066, 1, 65535, 17, 0}, /* process.capnp:SpawnGrant.capability */
+    {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 5222, 5130, 2, 65535, 16, 0}, /* process.capnp:SpawnGrant.facet */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5315, 5228, 0, 65535, 9, 0}, /* process.capnp:SpawnGrant.badge */
+    {UINT64_C(0xa0df135aa3b3fe95), UINT64_C(0x0), NULL, 5375, 5321, 4, 65535, 15, 0}, /* process.capnp:SpawnGrant.transferMode */
+    {UINT64_C(0x0000000000000000), UINT64_C(0xffffffff), NULL, 5531, 5388, 3, 65535, 8, 0}, /* process.capnp:SpawnGrant.exactSlot */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5742, 5704, 0, 0, 8, 0}, /* process.capnp:SpawnRequest.image.bootBinary */
+    {UINT64_C(0xc07d77a709fbeb25), UINT64_C(0x0), NULL, 5837, 5753, 1, 1, 17, 0}, /* process.capnp:SpawnRequest.image.object */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
-    {4105, 4093},
-    {4151, 4113},
-    {4224, 4158},
-    {4257, 4231},
-    {4306, 0},
-    {4363, 4312},
-    {4428, 4368},
-    {4475, 4438},
-    {4522, 4483},
-    {4560, 4529},
-    {4572, 0},
-    {4582, 0},
-    {4634, 4596},
-    {5625, 5593},
-    {5630, 0},
-    {5635, 0},
-    {5641, 0},
+    {4108, 4096},
+    {4154, 4116},
+    {4227, 4161},
+    {4260, 4234},
+    {4309, 0},
+    {4366, 4315},
+    {4431, 4371},
+    {4478, 4441},
+    {4525, 4486},
+    {4563, 4532},
+    {4575, 0},
+    {4585, 0},
+    {4637, 4599},
+    {5628, 5596},
+    {5633, 0},
+    {5638, 0},
+    {5644, 0},
 };
 
 static const struct capn_meta_method methods[] = {
@@ -222,14 +222,14 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xaf1891d48e105711), 2191, 0, 20, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ProcessHandle.give$Params */
     {UINT64_C(0xbcd6754ac880ca2b), 3807, 3595, 1, 4, 0, 0, 0, 0, {0, 0}, 3, false}, /* ProcessHandle */
     {UINT64_C(0xc4005ec9225b1647), 3829, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ProcessSpawner.spawn$Results */
-    {UINT64_C(0xcc58431cdf1af389), 4082, 4059, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
-    {UINT64_C(0xcd52c8097aafc6c6), 4297, 4265, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
-    {UINT64_C(0xcf65c86461aa4a29), 4682, 4645, 4, 9, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultCause */
-    {UINT64_C(0xcf96e64611a28d1d), 4693, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
-    {UINT64_C(0xd3e90ca72b07d8d7), 4975, 4927, 27, 9, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
-    {UINT64_C(0xe66d3b992be24908), 5582, 5538, 36, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
-    {UINT64_C(0xefd4caa5e863c516), 5689, 5649, 13, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultAccess */
-    {UINT64_C(0xf087aeebba52d765), 5841, 182, 42, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
+    {UINT64_C(0xcc58431cdf1af389), 4085, 4062, 21, 5, 0, 0, 0, 0, {3, 1}, 1, false}, /* ExitReport */
+    {UINT64_C(0xcd52c8097aafc6c6), 4300, 4268, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* ExitKind */
+    {UINT64_C(0xcf65c86461aa4a29), 4685, 4648, 4, 9, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultCause */
+    {UINT64_C(0xcf96e64611a28d1d), 4696, 0, 26, 1, 0, 0, 0, 0, {1, 0}, 1, false}, /* ProcessHandle.kill$Params */
+    {UINT64_C(0xd3e90ca72b07d8d7), 4978, 4930, 27, 9, 0, 0, 0, 0, {5, 1}, 1, false}, /* FaultReport */
+    {UINT64_C(0xe66d3b992be24908), 5585, 5541, 36, 6, 0, 0, 0, 0, {2, 3}, 1, false}, /* SpawnGrant */
+    {UINT64_C(0xefd4caa5e863c516), 5692, 5652, 13, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* FaultAccess */
+    {UINT64_C(0xf087aeebba52d765), 5844, 182, 42, 2, 0, 0, 2, 2, {2, 7}, 1, true}, /* SpawnRequest.image */
 };
 
 static const struct capn_meta_file *const imports[] = {

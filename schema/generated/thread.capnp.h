@@ -197,8 +197,10 @@ enum thread_handle_method {
      */
     THREAD_HANDLE_METHOD_INTERRUPT = 3,
     /*
-     * What the thread is and has used. The id is for people: it grants nothing. Time is counted for a
-     * thread with a budget only.
+     * What the thread is and has used. The id is for people: it grants nothing. Of a thread with a
+     * budget it is what was charged to that, by whomever it was lent to as well; of another what it ran
+     * itself, up to the last time its CPU looked at the clock, a quantum ago at most. Threads that call
+     * each other on one CPU have parts of a quantum in each other's time.
      * Units: nanoseconds.
      * Errors: none beyond those of every call.
      * Lifetime: the answer is a snapshot.

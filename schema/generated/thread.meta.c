@@ -44,59 +44,59 @@ static const char text[] =
     "wait" "\0" /* 2448 */
     "Makes a blocked cap_enter of the thread return, as if its time were over; its calls stay in\nflight.\nUnits: none.\nErrors: closed (the thread has ended).\nLifetime: when the thread is not blocked, its next cap_enter that would block returns at once,\none time.\nMinted by: ThreadSpawner.spawn.\n" "\0" /* 2453 */
     "interrupt" "\0" /* 2743 */
-    "What the thread is and has used. The id is for people: it grants nothing. Time is counted for a\nthread with a budget only.\nUnits: nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ThreadSpawner.spawn.\n" "\0" /* 2753 */
-    "info" "\0" /* 3006 */
-    "One thread, as seen from its own process or a supervisor.\nLifetime: outlives the thread and keeps its exit code.\nMinted by: ThreadSpawner.spawn.\n" "\0" /* 3011 */
-    "ThreadHandle" "\0" /* 3157 */
-    "address of its first instruction, in the user half\n" "\0" /* 3170 */
-    "entry" "\0" /* 3222 */
-    "first byte above its stack; a multiple of 16. 0: the kernel makes one\n" "\0" /* 3228 */
-    "stackTop" "\0" /* 3299 */
-    "in its first argument register\n" "\0" /* 3308 */
-    "argument" "\0" /* 3340 */
-    "base of its thread-local storage. 0: the kernel's choice with a stack\nthat it makes, none with another\n" "\0" /* 3349 */
-    "threadPointer" "\0" /* 3453 */
-    "ring" "\0" /* 3467 */
-    "scheduling" "\0" /* 3472 */
-    "1 to 32 of [a-z0-9_-]; appears in info. Absent: it has none\n" "\0" /* 3483 */
-    "name" "\0" /* 3544 */
-    "All that a new thread is made of. Its ring is mapped by the kernel.\n" "\0" /* 3549 */
-    "ThreadRequest" "\0" /* 3618 */
-    "request" "\0" /* 3632 */
-    "ThreadSpawner.spawn$Params" "\0" /* 3640 */
-    "ThreadControl.setScheduling$Results" "\0" /* 3667 */
-    "ThreadControl.self$Params" "\0" /* 3703 */
-    "ThreadHandle.interrupt$Params" "\0" /* 3729 */
-    "A handle of the calling thread.\nUnits: none.\nErrors: quotaExceeded (slots).\nLifetime: until it is released.\nMinted by: the kernel at spawn.\n" "\0" /* 3759 */
-    "self" "\0" /* 3900 */
-    "As ThreadHandle.setScheduling; a null thread is the calling one.\nUnits: see SchedulingParameters.\nErrors: missingArgument; widerThanSource; outOfRange; closed; methodNotInFacet (the handle's\nedge lacks setScheduling).\nLifetime: until the next call of it.\nMinted by: the kernel at spawn.\n" "\0" /* 3905 */
-    "As ThreadHandle.getScheduling; a null thread is the calling one.\nUnits: see SchedulingParameters.\nErrors: closed; methodNotInFacet (the handle's edge lacks getScheduling).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 4193 */
-    "Sets the base of the calling thread's thread-local storage.\nUnits: address in the user half.\nErrors: outOfRange (not canonical, or in the kernel half).\nLifetime: until the next call of it.\nMinted by: the kernel at spawn.\n" "\0" /* 4434 */
-    "setThreadPointer" "\0" /* 4656 */
-    "Who is told when the calling thread faults; null leaves faults to end the process.\nUnits: none.\nErrors: methodNotInFacet (the endpoint's edge lacks mint); limitExceeded (its messages are too\nsmall for a FaultReport).\nLifetime: until the next call of it, or the endpoint's end.\nMinted by: the kernel at spawn.\n" "\0" /* 4673 */
-    "setFaultEndpoint" "\0" /* 4983 */
-    "A new scheduling context, its budget taken from the process's share of CPU time.\nUnits: see SchedulingParameters.\nErrors: missingArgument; outOfRange; widerThanSource; quotaExceeded (cpuPermille, slots).\nLifetime: until its last edge and bound thread are gone.\nMinted by: the kernel at spawn.\n" "\0" /* 5000 */
-    "createContext" "\0" /* 5294 */
-    "Lets other threads of the same priority run first.\nUnits: none.\nErrors: none beyond those of every call.\nLifetime: one time.\nMinted by: the kernel at spawn.\n" "\0" /* 5308 */
-    "yield" "\0" /* 5466 */
-    "Steers the threads of the process that holds it, the calling one first of all.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself; it cannot be passed on.\n" "\0" /* 5472 */
-    "ThreadControl" "\0" /* 5672 */
-    "context" "\0" /* 5686 */
-    "ThreadControl.createContext$Results" "\0" /* 5694 */
-    "ThreadControl.createContext$Params" "\0" /* 5730 */
-    "ThreadControl.getScheduling$Params" "\0" /* 5765 */
-    "ThreadHandle.getScheduling$Results" "\0" /* 5800 */
-    "endpoint" "\0" /* 5835 */
-    "ThreadControl.setFaultEndpoint$Params" "\0" /* 5844 */
-    "ThreadControl.self$Results" "\0" /* 5882 */
-    "threadId" "\0" /* 5909 */
-    "cpuTimeNs" "\0" /* 5918 */
-    "blocked" "\0" /* 5928 */
-    "ThreadHandle.info$Results" "\0" /* 5936 */
-    "ringAddress" "\0" /* 5962 */
-    "ThreadSpawner.spawn$Results" "\0" /* 5974 */
-    "ThreadControl.setThreadPointer$Results" "\0" /* 6002 */
-    "ThreadHandle.setScheduling$Params" "\0" /* 6041 */;
+    "What the thread is and has used. The id is for people: it grants nothing. Of a thread with a\nbudget it is what was charged to that, by whomever it was lent to as well; of another what it ran\nitself, up to the last time its CPU looked at the clock, a quantum ago at most. Threads that call\neach other on one CPU have parts of a quantum in each other's time.\nUnits: nanoseconds.\nErrors: none beyond those of every call.\nLifetime: the answer is a snapshot.\nMinted by: ThreadSpawner.spawn.\n" "\0" /* 2753 */
+    "info" "\0" /* 3240 */
+    "One thread, as seen from its own process or a supervisor.\nLifetime: outlives the thread and keeps its exit code.\nMinted by: ThreadSpawner.spawn.\n" "\0" /* 3245 */
+    "ThreadHandle" "\0" /* 3391 */
+    "address of its first instruction, in the user half\n" "\0" /* 3404 */
+    "entry" "\0" /* 3456 */
+    "first byte above its stack; a multiple of 16. 0: the kernel makes one\n" "\0" /* 3462 */
+    "stackTop" "\0" /* 3533 */
+    "in its first argument register\n" "\0" /* 3542 */
+    "argument" "\0" /* 3574 */
+    "base of its thread-local storage. 0: the kernel's choice with a stack\nthat it makes, none with another\n" "\0" /* 3583 */
+    "threadPointer" "\0" /* 3687 */
+    "ring" "\0" /* 3701 */
+    "scheduling" "\0" /* 3706 */
+    "1 to 32 of [a-z0-9_-]; appears in info. Absent: it has none\n" "\0" /* 3717 */
+    "name" "\0" /* 3778 */
+    "All that a new thread is made of. Its ring is mapped by the kernel.\n" "\0" /* 3783 */
+    "ThreadRequest" "\0" /* 3852 */
+    "request" "\0" /* 3866 */
+    "ThreadSpawner.spawn$Params" "\0" /* 3874 */
+    "ThreadControl.setScheduling$Results" "\0" /* 3901 */
+    "ThreadControl.self$Params" "\0" /* 3937 */
+    "ThreadHandle.interrupt$Params" "\0" /* 3963 */
+    "A handle of the calling thread.\nUnits: none.\nErrors: quotaExceeded (slots).\nLifetime: until it is released.\nMinted by: the kernel at spawn.\n" "\0" /* 3993 */
+    "self" "\0" /* 4134 */
+    "As ThreadHandle.setScheduling; a null thread is the calling one.\nUnits: see SchedulingParameters.\nErrors: missingArgument; widerThanSource; outOfRange; closed; methodNotInFacet (the handle's\nedge lacks setScheduling).\nLifetime: until the next call of it.\nMinted by: the kernel at spawn.\n" "\0" /* 4139 */
+    "As ThreadHandle.getScheduling; a null thread is the calling one.\nUnits: see SchedulingParameters.\nErrors: closed; methodNotInFacet (the handle's edge lacks getScheduling).\nLifetime: the answer is a snapshot.\nMinted by: the kernel at spawn.\n" "\0" /* 4427 */
+    "Sets the base of the calling thread's thread-local storage.\nUnits: address in the user half.\nErrors: outOfRange (not canonical, or in the kernel half).\nLifetime: until the next call of it.\nMinted by: the kernel at spawn.\n" "\0" /* 4668 */
+    "setThreadPointer" "\0" /* 4890 */
+    "Who is told when the calling thread faults; null leaves faults to end the process.\nUnits: none.\nErrors: methodNotInFacet (the endpoint's edge lacks mint); limitExceeded (its messages are too\nsmall for a FaultReport).\nLifetime: until the next call of it, or the endpoint's end.\nMinted by: the kernel at spawn.\n" "\0" /* 4907 */
+    "setFaultEndpoint" "\0" /* 5217 */
+    "A new scheduling context, its budget taken from the process's share of CPU time.\nUnits: see SchedulingParameters.\nErrors: missingArgument; outOfRange; widerThanSource; quotaExceeded (cpuPermille, slots).\nLifetime: until its last edge and bound thread are gone.\nMinted by: the kernel at spawn.\n" "\0" /* 5234 */
+    "createContext" "\0" /* 5528 */
+    "Lets other threads of the same priority run first.\nUnits: none.\nErrors: none beyond those of every call.\nLifetime: one time.\nMinted by: the kernel at spawn.\n" "\0" /* 5542 */
+    "yield" "\0" /* 5700 */
+    "Steers the threads of the process that holds it, the calling one first of all.\nLifetime: lives as long as its process.\nMinted by: the kernel at spawn, for the process itself; it cannot be passed on.\n" "\0" /* 5706 */
+    "ThreadControl" "\0" /* 5906 */
+    "context" "\0" /* 5920 */
+    "ThreadControl.createContext$Results" "\0" /* 5928 */
+    "ThreadControl.createContext$Params" "\0" /* 5964 */
+    "ThreadControl.getScheduling$Params" "\0" /* 5999 */
+    "ThreadHandle.getScheduling$Results" "\0" /* 6034 */
+    "endpoint" "\0" /* 6069 */
+    "ThreadControl.setFaultEndpoint$Params" "\0" /* 6078 */
+    "ThreadControl.self$Results" "\0" /* 6116 */
+    "threadId" "\0" /* 6143 */
+    "cpuTimeNs" "\0" /* 6152 */
+    "blocked" "\0" /* 6162 */
+    "ThreadHandle.info$Results" "\0" /* 6170 */
+    "ringAddress" "\0" /* 6196 */
+    "ThreadSpawner.spawn$Results" "\0" /* 6208 */
+    "ThreadControl.setThreadPointer$Results" "\0" /* 6236 */
+    "ThreadHandle.setScheduling$Params" "\0" /* 6275 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 35, 0, 0, 65535, 1, 0}, /* thread.capnp:ThreadHandle.interrupt$Results.wasBlocked */
@@ -110,26 +110,26 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 169, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadControl.getScheduling$Results.parameters */
     {UINT64_C(0xcd52c8097aafc6c6), UINT64_C(0x0), NULL, 575, 0, 0, 65535, 15, 0}, /* thread.capnp:ThreadHandle.wait$Results.kind */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 580, 0, 1, 65535, 4, 0}, /* thread.capnp:ThreadHandle.wait$Results.code */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3222, 3170, 0, 65535, 9, 0}, /* thread.capnp:ThreadRequest.entry */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3299, 3228, 1, 65535, 9, 0}, /* thread.capnp:ThreadRequest.stackTop */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3340, 3308, 2, 65535, 9, 0}, /* thread.capnp:ThreadRequest.argument */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3453, 3349, 3, 65535, 9, 0}, /* thread.capnp:ThreadRequest.threadPointer */
-    {UINT64_C(0x99f72241cfc37322), UINT64_C(0x0), NULL, 3467, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadRequest.ring */
-    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 3472, 0, 1, 65535, 16, 0}, /* thread.capnp:ThreadRequest.scheduling */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3544, 3483, 2, 65535, 12, 0}, /* thread.capnp:ThreadRequest.name */
-    {UINT64_C(0xb74e33c2184a8f87), UINT64_C(0x0), NULL, 3632, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadSpawner.spawn$Params.request */
-    {UINT64_C(0x85999913c88dc243), UINT64_C(0x0), NULL, 5686, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.createContext$Results.context */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3456, 3404, 0, 65535, 9, 0}, /* thread.capnp:ThreadRequest.entry */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3533, 3462, 1, 65535, 9, 0}, /* thread.capnp:ThreadRequest.stackTop */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3574, 3542, 2, 65535, 9, 0}, /* thread.capnp:ThreadRequest.argument */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3687, 3583, 3, 65535, 9, 0}, /* thread.capnp:ThreadRequest.threadPointer */
+    {UINT64_C(0x99f72241cfc37322), UINT64_C(0x0), NULL, 3701, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadRequest.ring */
+    {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 3706, 0, 1, 65535, 16, 0}, /* thread.capnp:ThreadRequest.scheduling */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3778, 3717, 2, 65535, 12, 0}, /* thread.capnp:ThreadRequest.name */
+    {UINT64_C(0xb74e33c2184a8f87), UINT64_C(0x0), NULL, 3866, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadSpawner.spawn$Params.request */
+    {UINT64_C(0x85999913c88dc243), UINT64_C(0x0), NULL, 5920, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.createContext$Results.context */
     {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 169, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadControl.createContext$Params.parameters */
     {UINT64_C(0xaa242cbe9d67db36), UINT64_C(0x0), NULL, 162, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.getScheduling$Params.thread */
     {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 169, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadHandle.getScheduling$Results.parameters */
-    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 5835, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.setFaultEndpoint$Params.endpoint */
+    {UINT64_C(0xea929abcc16b1534), UINT64_C(0x0), NULL, 6069, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.setFaultEndpoint$Params.endpoint */
     {UINT64_C(0xaa242cbe9d67db36), UINT64_C(0x0), NULL, 162, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadControl.self$Results.thread */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5909, 0, 0, 65535, 9, 0}, /* thread.capnp:ThreadHandle.info$Results.threadId */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3544, 0, 0, 65535, 12, 0}, /* thread.capnp:ThreadHandle.info$Results.name */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5918, 0, 1, 65535, 9, 0}, /* thread.capnp:ThreadHandle.info$Results.cpuTimeNs */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5928, 0, 128, 65535, 1, 0}, /* thread.capnp:ThreadHandle.info$Results.blocked */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6143, 0, 0, 65535, 9, 0}, /* thread.capnp:ThreadHandle.info$Results.threadId */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 3778, 0, 0, 65535, 12, 0}, /* thread.capnp:ThreadHandle.info$Results.name */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6152, 0, 1, 65535, 9, 0}, /* thread.capnp:ThreadHandle.info$Results.cpuTimeNs */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6162, 0, 128, 65535, 1, 0}, /* thread.capnp:ThreadHandle.info$Results.blocked */
     {UINT64_C(0xaa242cbe9d67db36), UINT64_C(0x0), NULL, 162, 0, 0, 65535, 17, 0}, /* thread.capnp:ThreadSpawner.spawn$Results.thread */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 5962, 0, 0, 65535, 9, 0}, /* thread.capnp:ThreadSpawner.spawn$Results.ringAddress */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 6196, 0, 0, 65535, 9, 0}, /* thread.capnp:ThreadSpawner.spawn$Results.ringAddress */
     {UINT64_C(0xf06e52c873ed696d), UINT64_C(0x0), NULL, 169, 0, 0, 65535, 16, 0}, /* thread.capnp:ThreadHandle.setScheduling$Params.parameters */
 };
 
@@ -139,14 +139,14 @@ static const struct capn_meta_method methods[] = {
     {UINT64_C(0x82087266598dfc18), UINT64_C(0xe1bdda6bb9845caa), 1989, 1809}, /* thread.capnp:ThreadHandle.getScheduling */
     {UINT64_C(0x9a2479839319ad5b), UINT64_C(0xa51a5e684aa75340), 2448, 2003}, /* thread.capnp:ThreadHandle.wait */
     {UINT64_C(0xd2bb2a996f10661e), UINT64_C(0x895c46153f76c5c8), 2743, 2453}, /* thread.capnp:ThreadHandle.interrupt */
-    {UINT64_C(0x9a7ef004c7b310bf), UINT64_C(0xeeebc3f4115e0abb), 3006, 2753}, /* thread.capnp:ThreadHandle.info */
-    {UINT64_C(0xc3165ac4b3b007a3), UINT64_C(0xe677e348061aacb6), 3900, 3759}, /* thread.capnp:ThreadControl.self */
-    {UINT64_C(0x96158476666b54db), UINT64_C(0xbf91bb3c7c8e7a8e), 1795, 3905}, /* thread.capnp:ThreadControl.setScheduling */
-    {UINT64_C(0xda025a2ba6b14df9), UINT64_C(0xa3c303f9377576da), 1989, 4193}, /* thread.capnp:ThreadControl.getScheduling */
-    {UINT64_C(0x95a91bf473ef0144), UINT64_C(0xf8d5ac0d1e756a9e), 4656, 4434}, /* thread.capnp:ThreadControl.setThreadPointer */
-    {UINT64_C(0xe248222acfe5ac47), UINT64_C(0x90adca5e3d0718fa), 4983, 4673}, /* thread.capnp:ThreadControl.setFaultEndpoint */
-    {UINT64_C(0xd9953e25a9d63943), UINT64_C(0xd72b572db3205185), 5294, 5000}, /* thread.capnp:ThreadControl.createContext */
-    {UINT64_C(0x9b6aef28e7f3b36a), UINT64_C(0xa344342963c7248d), 5466, 5308}, /* thread.capnp:ThreadControl.yield */
+    {UINT64_C(0x9a7ef004c7b310bf), UINT64_C(0xeeebc3f4115e0abb), 3240, 2753}, /* thread.capnp:ThreadHandle.info */
+    {UINT64_C(0xc3165ac4b3b007a3), UINT64_C(0xe677e348061aacb6), 4134, 3993}, /* thread.capnp:ThreadControl.self */
+    {UINT64_C(0x96158476666b54db), UINT64_C(0xbf91bb3c7c8e7a8e), 1795, 4139}, /* thread.capnp:ThreadControl.setScheduling */
+    {UINT64_C(0xda025a2ba6b14df9), UINT64_C(0xa3c303f9377576da), 1989, 4427}, /* thread.capnp:ThreadControl.getScheduling */
+    {UINT64_C(0x95a91bf473ef0144), UINT64_C(0xf8d5ac0d1e756a9e), 4890, 4668}, /* thread.capnp:ThreadControl.setThreadPointer */
+    {UINT64_C(0xe248222acfe5ac47), UINT64_C(0x90adca5e3d0718fa), 5217, 4907}, /* thread.capnp:ThreadControl.setFaultEndpoint */
+    {UINT64_C(0xd9953e25a9d63943), UINT64_C(0xd72b572db3205185), 5528, 5234}, /* thread.capnp:ThreadControl.createContext */
+    {UINT64_C(0x9b6aef28e7f3b36a), UINT64_C(0xa344342963c7248d), 5700, 5542}, /* thread.capnp:ThreadControl.yield */
 };
 
 static const struct capn_meta_node nodes[] = {
@@ -164,23 +164,23 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xa3c303f9377576da), 539, 0, 8, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.getScheduling$Results */
     {UINT64_C(0xa51a5e684aa75340), 585, 0, 9, 2, 0, 0, 0, 0, {1, 0}, 1, false}, /* ThreadHandle.wait$Results */
     {UINT64_C(0xa6122567efb35c69), 1329, 1164, 0, 1, 0, 0, 0, 0, {0, 0}, 3, false}, /* ThreadSpawner */
-    {UINT64_C(0xaa242cbe9d67db36), 3157, 3011, 1, 5, 0, 0, 0, 0, {0, 0}, 3, false}, /* ThreadHandle */
-    {UINT64_C(0xb74e33c2184a8f87), 3618, 3549, 11, 7, 0, 0, 0, 0, {4, 3}, 1, false}, /* ThreadRequest */
-    {UINT64_C(0xb886f4d8b23985a1), 3640, 0, 18, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadSpawner.spawn$Params */
-    {UINT64_C(0xbf91bb3c7c8e7a8e), 3667, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.setScheduling$Results */
-    {UINT64_C(0xc3165ac4b3b007a3), 3703, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.self$Params */
-    {UINT64_C(0xd2bb2a996f10661e), 3729, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadHandle.interrupt$Params */
-    {UINT64_C(0xd664d94af83e43f1), 5672, 5472, 6, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* ThreadControl */
-    {UINT64_C(0xd72b572db3205185), 5694, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.createContext$Results */
-    {UINT64_C(0xd9953e25a9d63943), 5730, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.createContext$Params */
-    {UINT64_C(0xda025a2ba6b14df9), 5765, 0, 21, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.getScheduling$Params */
-    {UINT64_C(0xe1bdda6bb9845caa), 5800, 0, 22, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadHandle.getScheduling$Results */
-    {UINT64_C(0xe248222acfe5ac47), 5844, 0, 23, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.setFaultEndpoint$Params */
-    {UINT64_C(0xe677e348061aacb6), 5882, 0, 24, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.self$Results */
-    {UINT64_C(0xeeebc3f4115e0abb), 5936, 0, 25, 4, 0, 0, 0, 0, {3, 1}, 1, false}, /* ThreadHandle.info$Results */
-    {UINT64_C(0xf79ed2a4e67c5dde), 5974, 0, 29, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* ThreadSpawner.spawn$Results */
-    {UINT64_C(0xf8d5ac0d1e756a9e), 6002, 0, 31, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.setThreadPointer$Results */
-    {UINT64_C(0xfcd514cf64df08ba), 6041, 0, 31, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadHandle.setScheduling$Params */
+    {UINT64_C(0xaa242cbe9d67db36), 3391, 3245, 1, 5, 0, 0, 0, 0, {0, 0}, 3, false}, /* ThreadHandle */
+    {UINT64_C(0xb74e33c2184a8f87), 3852, 3783, 11, 7, 0, 0, 0, 0, {4, 3}, 1, false}, /* ThreadRequest */
+    {UINT64_C(0xb886f4d8b23985a1), 3874, 0, 18, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadSpawner.spawn$Params */
+    {UINT64_C(0xbf91bb3c7c8e7a8e), 3901, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.setScheduling$Results */
+    {UINT64_C(0xc3165ac4b3b007a3), 3937, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.self$Params */
+    {UINT64_C(0xd2bb2a996f10661e), 3963, 0, 19, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadHandle.interrupt$Params */
+    {UINT64_C(0xd664d94af83e43f1), 5906, 5706, 6, 7, 0, 0, 0, 0, {0, 0}, 3, false}, /* ThreadControl */
+    {UINT64_C(0xd72b572db3205185), 5928, 0, 19, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.createContext$Results */
+    {UINT64_C(0xd9953e25a9d63943), 5964, 0, 20, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.createContext$Params */
+    {UINT64_C(0xda025a2ba6b14df9), 5999, 0, 21, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.getScheduling$Params */
+    {UINT64_C(0xe1bdda6bb9845caa), 6034, 0, 22, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadHandle.getScheduling$Results */
+    {UINT64_C(0xe248222acfe5ac47), 6078, 0, 23, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.setFaultEndpoint$Params */
+    {UINT64_C(0xe677e348061aacb6), 6116, 0, 24, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadControl.self$Results */
+    {UINT64_C(0xeeebc3f4115e0abb), 6170, 0, 25, 4, 0, 0, 0, 0, {3, 1}, 1, false}, /* ThreadHandle.info$Results */
+    {UINT64_C(0xf79ed2a4e67c5dde), 6208, 0, 29, 2, 0, 0, 0, 0, {1, 1}, 1, false}, /* ThreadSpawner.spawn$Results */
+    {UINT64_C(0xf8d5ac0d1e756a9e), 6236, 0, 31, 0, 0, 0, 0, 0, {0, 0}, 1, false}, /* ThreadControl.setThreadPointer$Results */
+    {UINT64_C(0xfcd514cf64df08ba), 6275, 0, 31, 1, 0, 0, 0, 0, {0, 1}, 1, false}, /* ThreadHandle.setScheduling$Params */
 };
 
 static const struct capn_meta_file *const imports[] = {

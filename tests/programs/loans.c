@@ -154,6 +154,7 @@ int main(struct rt *rt)
     struct check check = {.rt = rt};
     struct thread_handle server_handle;
     struct thread_end end = {.code = -1};
+    struct thread_seen seen = {.cpu_time_ns = 0};
 
     CHECK_EQUAL(&check,
                 endpoint_client_create(
@@ -166,6 +167,10 @@ int main(struct rt *rt)
     server.caller = thread_begin(&check, &calls, BUDGET_NS);
     atomic_store_release_u32(&begun, 1);
     CHECK_EQUAL(&check, thread_client_wait(rt, server_handle, TIMEOUT_NONE, &end), TRANSPORT_OK);
+    /* What it ran before a loan, after one and when the budget was used up. */
+    CHECK_EQUAL(&check, thread_client_info(rt, server_handle, &seen), TRANSPORT_OK);
+    CHECK(&check, seen.cpu_time_ns >= BUDGET_NS);
+    CHECK(&check, seen.cpu_time_ns < BUDGET_NS + 3 * WORK_NS);
     CHECK_EQUAL(&check, thread_client_wait(rt, server.caller, TIMEOUT_NONE, &end), TRANSPORT_OK);
     CHECK_EQUAL(&check, end.code, 0);
     for (unsigned i = 0; i < ARRAY_COUNT(outcomes); i++) {
