@@ -213,7 +213,9 @@ static void test_chains(void **state)
         shares[i] = (struct sched_share){.own = &contexts[i], .priority = i == 0 ? 9 : 3};
     }
     for (unsigned i = 0; i < SCHED_LOANS_MAX; i++) {
+        assert_false(sched_lends(&shares[i]) || sched_borrows(&shares[i + 1]));
         assert_true(sched_lend(&shares[i], &shares[i + 1]));
+        assert_true(sched_lends(&shares[i]) && sched_borrows(&shares[i + 1]));
     }
     assert_false(sched_lend(&shares[SCHED_LOANS_MAX], &shares[SCHED_LOANS_MAX + 1]));
     assert_ptr_equal(sched_payer(&shares[SCHED_LOANS_MAX]), &contexts[0]);
