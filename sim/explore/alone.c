@@ -287,7 +287,7 @@ static void hostile_owner(void)
 {
     for (unsigned i = 0; i < 2 && !ring.corrupt; i++) {
         if (ring_is_alone(&ring)) {
-            (void)ring_accept_alone(&ring);
+            (void)!ring_accept_alone(&ring);
             ring_post_alone(&ring);
             posted++;
         } else if (ring_has_submissions(&ring)) {
