@@ -104,6 +104,7 @@ static bool page_of(uint8_t opcode, uint64_t *bytes, uint8_t *flags)
         return true;
     case 11: /* FINISH */
         *bytes = all | LAST;
+        *flags = 128;
         return true;
     case 12: /* CANCEL */
         *bytes = all | SECOND;
