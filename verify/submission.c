@@ -103,7 +103,7 @@ static bool page_of(uint8_t opcode, uint64_t *bytes, uint8_t *flags)
         *bytes = all | SECOND | LAST;
         return true;
     case 11: /* FINISH */
-        *bytes = all | LAST;
+        *bytes = all | FLAGS | LAST;
         *flags = 128;
         return true;
     case 12: /* CANCEL */
