@@ -80,6 +80,17 @@ boot_pvh:
     cmpl $0, (%ecx)
     jne .Lboot_refused
 
+    /* Zeros where the image has none of its own. The loader's may be gone: firmware that has little
+     * memory uses what it was given last. */
+    movl %edi, %edx
+    movl $PHYSICAL(bss_start), %edi
+    movl $image_end, %ecx
+    subl %edi, %ecx
+    shrl $2, %ecx
+    xorl %eax, %eax
+    rep stosl
+    movl %edx, %edi
+
     /* CPUID exists if the ID flag can be changed; long mode is bit 29 of leaf 0x80000001. */
     pushfl
     popl %eax
