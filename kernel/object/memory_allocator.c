@@ -99,16 +99,6 @@ static struct hold_edge edge_make(struct memory_object *memory)
     return edge;
 }
 
-/* A caller that is dying gives its reservation back with its table, perhaps long ago. */
-static void slot_unreserve(struct process *caller)
-{
-    spinlock_lock(&caller->lock);
-    if (!process_is_dying(caller)) {
-        cap_table_unreserve(&caller->table, 1);
-    }
-    spinlock_unlock(&caller->lock);
-}
-
 static void run_answer(struct run *run)
 {
     struct deferred_answer answer = {.cap = {.object = NULL}};
@@ -124,7 +114,7 @@ static void run_answer(struct run *run)
         deferred_complete(run->operation, &answer);
         return;
     }
-    slot_unreserve(run->caller);
+    process_slot_give_back(run->caller);
     object_unref(&run->memory->object);
     if (run->operation != NULL) {
         deferred_refuse(&answer, run->operation,

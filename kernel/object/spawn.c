@@ -529,20 +529,6 @@ static enum status step_thread(struct spawn *spawn)
                          &spawn->thread, &spawn->short_of);
 }
 
-/* A caller that is dying gives its reservation back with its table, perhaps long ago. */
-static void caller_unreserve(struct spawn *spawn)
-{
-    struct process *caller = spawn->caller;
-
-    if (caller != NULL) {
-        spinlock_lock(&caller->lock);
-        if (!process_is_dying(caller)) {
-            cap_table_unreserve(&caller->table, 1);
-        }
-        spinlock_unlock(&caller->lock);
-    }
-}
-
 /* The child runs from here on; the caller gets its handle. */
 static void spawn_commit(struct spawn *spawn)
 {
@@ -602,7 +588,9 @@ static void spawn_answer_failure(struct process *process)
     struct spawn *spawn = process->given_back_context;
     struct deferred_answer answer;
 
-    caller_unreserve(spawn);
+    if (spawn->caller != NULL) {
+        process_slot_give_back(spawn->caller);
+    }
     if (spawn->operation != NULL) {
         answer.cap.object = NULL;
         deferred_refuse(&answer, spawn->operation, spawn->failure);

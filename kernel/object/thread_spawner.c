@@ -34,17 +34,6 @@ void thread_spawner_init(void)
     kmem_cache_init(&thread_spawn_cache, "thread spawn", sizeof(struct thread_spawn));
 }
 
-/* The caller's slot for the handle, if it was not used; a process that is dying gives it back with
- * its table, perhaps long ago. */
-static void slot_unreserve(struct process *process)
-{
-    spinlock_lock(&process->lock);
-    if (!process_is_dying(process)) {
-        cap_table_unreserve(&process->table, 1);
-    }
-    spinlock_unlock(&process->lock);
-}
-
 static void answer(struct thread_spawn *spawn)
 {
     struct thread_spawner_spawn_results_builder results;
@@ -74,7 +63,7 @@ static bool thread_spawn_failed(struct job *job)
     struct thread_spawn *spawn = CONTAINER_OF(job, struct thread_spawn, job);
     struct deferred_answer message = {.cap = {.object = NULL}};
 
-    slot_unreserve(spawn->process);
+    process_slot_give_back(spawn->process);
     if (spawn->operation != NULL) {
         deferred_refuse(&message, spawn->operation, spawn->failure);
         deferred_complete(spawn->operation, &message);
@@ -182,12 +171,12 @@ static enum capn_dispatch start(struct capn_request *request, struct thread_plan
     }
     operation = call_defer(request, OPERATION_JOB);
     if (operation == NULL) {
-        slot_unreserve(plan->process);
+        process_slot_give_back(plan->process);
         return CAPN_DISPATCH_REFUSED;
     }
     if (!parts_create(request, plan, name, &spawn)) {
         operation_release(operation);
-        slot_unreserve(plan->process);
+        process_slot_give_back(plan->process);
         return CAPN_DISPATCH_REFUSED;
     }
     spawn->operation = operation;

@@ -189,6 +189,15 @@ enum transport_error process_slots_reserve(struct process *process, uint32_t cou
     return error;
 }
 
+void process_slot_give_back(struct process *process)
+{
+    spinlock_lock(&process->lock);
+    if (!process_is_dying(process)) {
+        cap_table_unreserve(&process->table, 1);
+    }
+    spinlock_unlock(&process->lock);
+}
+
 static void process_destroy(struct object *object)
 {
     struct process *process = CONTAINER_OF(object, struct process, object);

@@ -125,6 +125,10 @@ void process_slots_refill(struct process *process);
 enum transport_error process_slots_reserve(struct process *process, uint32_t count,
                                            struct ledger_refusal *refusal) MUST_USE;
 
+/* One reserved slot that was not used, back to the table; a process that is dying gives it back
+ * with its table, perhaps long ago. */
+void process_slot_give_back(struct process *process);
+
 /* No thread of `process` runs user code again, and it ends as `exit` says; the first such call
  * counts. Threads on other CPUs are interrupted. Any CPU, no lock held. */
 void process_kill(struct process *process, const struct process_exit *exit);
