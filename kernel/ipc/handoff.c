@@ -41,10 +41,13 @@
  * RUN_LOCKED of them under one lock of the endpoint, which is as long as a stretch of deliveries
  * may be, and in their order, as if each were alone. Calls meet receivers while some wait, and are
  * queued when none does; answers take the oldest calls while some wait, and their receives wait
- * when none does. What a run needs is drawn for all of it: places for its calls, which are given
- * back when it ends early, and references, which calls, receives and answers hand to each other,
- * and which are counted before the endpoint's lock is given back. Slots that the thread has too few
- * of are reserved between two locks, for the entry that needs them.
+ * when none does. A stretch is taken under one lock of the thread's ring; then the peers' rings are
+ * locked, each once for those behind each other that are its. Answers that get the next call alone
+ * go one by one: each is shown before that, and the next may name its token. What a run needs is
+ * drawn for all of it: places for its calls, which are given back when it ends early, and
+ * references, which calls, receives and answers hand to each other, and which are counted before
+ * the endpoint's lock is given back. Slots that the thread has too few of are reserved between two
+ * locks, for the entry that needs them.
  *
  * A loan is made only if it makes a difference: for a caller that is more urgent than its server,
  * or if a budget or another loan is in it. Terms that are changed while a call is under way count
@@ -392,7 +395,49 @@ static NOINLINE void run_queue(struct run *run, uint32_t most)
     }
 }
 
-/* Receivers wait, and nobody before: up to `most` entries meet one each. The endpoint is locked. */
+/* A call in flight and the receive that it met, out of the endpoint: its message is there. */
+struct met {
+    struct operation *call;
+    struct operation *receive;
+    uint32_t message_bytes;
+};
+
+/* The receives complete, in their order, those of one server behind each other under one lock of
+ * its ring. wait_end's result for the last one's server, or NULL; `waits` is the current thread, if
+ * it does. The endpoint is locked. */
+static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const struct met *met,
+                                                      uint32_t count, const struct thread *waits)
+{
+    const struct met *end = met + count;
+    struct thread *straight = NULL;
+
+    while (met != end) {
+        struct thread *server = met->receive->owner;
+        struct ring *ring = &server->ring;
+        uint32_t tail;
+
+        spinlock_lock(&server->ring_lock);
+        tail = ring->cq_tail;
+        do {
+            met->call->receiver = server;
+            list_push_back(&server->received, &met->call->received_node);
+            result_write(ring, tail++, met->receive->user_data,
+                         (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
+            operation_push(server, met->receive, OPERATION_RECEIVE);
+            met++;
+        } while (met != end && met->receive->owner == server);
+        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
+        ring_posted(ring, tail);
+        if (wait_end(cpu, server, met == end ? waits : NULL, true)) {
+            straight = server;
+        }
+        spinlock_unlock(&server->ring_lock);
+    }
+    return straight;
+}
+
+/* Receivers wait, and nobody before: up to `most` entries meet one each, under one lock of the
+ * ring, then the receives complete. The endpoint is locked. */
 static NOINLINE void run_meet(struct run *run, uint32_t most)
 {
     const struct calling calling = *run->calling;
@@ -400,41 +445,47 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
     struct endpoint_queues *queues = &endpoint->queues;
     struct thread *thread = run->thread;
     struct ring *ring = &thread->ring;
+    struct met met[RUN_LOCKED];
+    const struct thread *waits = NULL;
+    struct thread *straight;
     uint32_t room = quick_room(run->cpu);
-    enum quick quick = QUICK_DONE;
     uint32_t effects = 0;
     uint32_t done = 0;
+    uint32_t drawn;
+    uint32_t head;
 
+    spinlock_lock(&thread->ring_lock);
+    head = ring->sq_head;
+    drawn = thread->calls_held - thread->calls_used;
+    most = most < drawn ? most : drawn;
+    run->over = most == 0;
     while (done < most && effects < room) {
-        const uint8_t *shared = ring_peek(ring, ring->sq_head);
+        const uint8_t *shared = ring_peek(ring, head + done);
         struct endpoint_record *record = endpoint_next_receiver(queues);
+        struct operation *call = thread->operations_free;
         struct operation *receive;
-        struct operation *call;
-        struct thread *server;
         struct buffers buffers;
         struct message message;
         uint32_t slots;
-        bool waits = false;
 
         if (record == NULL) {
             break;
         }
-        if (UNLIKELY(!run_read(thread, &calling, shared, &buffers) ||
+        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers) ||
                      !call_is_usual(endpoint, record))) {
             run->over = true;
             break;
         }
         slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
-        call = call_take(thread, slots, done + 1 == run->left && run->next != NULL, &waits);
-        if (UNLIKELY(call == NULL)) {
+        if (UNLIKELY(thread->slots_over < slots)) {
             run->slots = slots;
-            run->over = thread->slots_over >= slots;
             break;
         }
+        thread->slots_over -= slots;
+        (void)operation_pop_free(thread, OPERATION_CALL, true);
         receive = operation_of(record);
-        server = receive->owner;
+        call->slots = slots;
         call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        ring_accept(ring, ring->sq_head + 1);
         call->endpoint = endpoint;
         call->target = calling.target;
         call->interface_id = calling.interface_id;
@@ -456,27 +507,31 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
         ASSERT_AGAIN(receive->target == &endpoint->object &&
                      sizeof(struct endpoint_message) + buffers.message_bytes <=
                          receive->result_bytes);
-        message_deliver(server, receive->result_offset, &message);
+        message_deliver(receive->owner, receive->result_offset, &message);
         if (LIKELY(calling.target == receive->target)) {
             receive->target = NULL; /* its reference is the call's */
         } else {
             run->references++;
             operation_let_go(endpoint, receive);
         }
+        met[done] = (struct met){call, receive, buffers.message_bytes};
         effects += QUICK_ENTRY + buffers.message_bytes;
         done++;
-        if (waits) {
-            quick = QUICK_WAIT;
-        }
-        if (receive_complete(run->cpu, server, call, receive, buffers.message_bytes,
-                             waits ? thread : NULL)) {
-            *run->next = server;
-            quick = QUICK_SWITCH;
-        }
     }
+    if (LIKELY(done != 0)) {
+        ring_accept(ring, head + done);
+    }
+    if (done == run->left && run->next != NULL && wait_begin(thread)) {
+        waits = thread;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    straight = receives_complete(run->cpu, met, done, waits);
     run_count(run, done, effects);
-    if (quick != QUICK_DONE) {
-        run->quick = quick;
+    if (straight != NULL) {
+        *run->next = straight;
+        run->quick = QUICK_SWITCH;
+    } else if (waits != NULL) {
+        run->quick = QUICK_WAIT;
     }
 }
 

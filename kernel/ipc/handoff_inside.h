@@ -219,6 +219,20 @@ static ALWAYS_INLINE void message_deliver(struct thread *server, uint32_t offset
     arch_copy_words(place + 6, arena_at(message->from, message->offset), message->bytes / 8);
 }
 
+/* Writes the completion `index` of an accepted submission, from cq_tail on, which says nothing but
+ * a number and flags: ring_posted shows it. The ring is locked. */
+static ALWAYS_INLINE void result_write(const struct ring *ring, uint32_t index, uint64_t user_data,
+                                       int32_t result, uint32_t flags)
+{
+    struct cqe *place = ring_post_place(ring, index);
+
+    place->user_data = user_data;
+    place->result = result;
+    place->flags = flags;
+    place->cap[0] = (struct cap_id){0};
+    place->cap[1] = (struct cap_id){0};
+}
+
 /* A capability beside a call that goes the short way: a copy with references of its own. */
 struct passed {
     struct hold_edge edge;

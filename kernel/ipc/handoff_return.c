@@ -40,6 +40,12 @@ COLD void handoff_closed(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
+/* The flags of the completion of a call whose answer is the entry that begins with `first`. */
+static ALWAYS_INLINE uint32_t answer_flags(uint64_t first)
+{
+    return (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0;
+}
+
 /* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
  * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
 static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
@@ -50,8 +56,7 @@ static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *se
     bool straight;
 
     spinlock_lock(&client->ring_lock);
-    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32),
-                     (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0);
+    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32), answer_flags(first));
     call_release(client, call);
     straight = wait_end(cpu, client, waits, false);
     if (UNLIKELY(!straight && thread_lends_to(client, server))) {
@@ -146,22 +151,31 @@ static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared,
     return LIKELY(returning->call != NULL && !(calls && call_is_last(endpoint, returning->call)));
 }
 
-/* The entry's answer is copied and its token used up; its call holds nothing of the endpoint any
- * more. True: it was of a session, whose end may wait now. */
-static ALWAYS_INLINE bool run_answer(struct run *run, const struct returning *returning)
+/* The call's answer is copied and its token used up; true: it was of a session, and holds that
+ * still. Otherwise it holds nothing of the endpoint any more. */
+static ALWAYS_INLINE bool run_land(struct run *run, const struct returning *returning)
 {
     struct endpoint *endpoint = run->endpoint;
     struct operation *call = returning->call;
-    bool session = call->target != &endpoint->object;
 
     message_copy(call->owner, call->result_offset, run->thread, returning->buffers.message,
                  returning->buffers.message_bytes);
     endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
+    if (UNLIKELY(call->target != &endpoint->object)) {
+        return true;
+    }
+    call->target = NULL;
+    run->references++;
+    return false;
+}
+
+/* The same, and a call of a session holds nothing any more either, whose end may wait now. */
+static ALWAYS_INLINE bool run_answer(struct run *run, const struct returning *returning)
+{
+    bool session = run_land(run, returning);
+
     if (UNLIKELY(session)) {
-        operation_unuse(endpoint, call);
-    } else {
-        call->target = NULL;
-        run->references++;
+        operation_unuse(run->endpoint, returning->call);
     }
     return session;
 }
@@ -259,30 +273,74 @@ static ALWAYS_INLINE void run_push(struct run *run, const struct buffers *buffer
     endpoint_push_receiver(&run->endpoint->queues, &receive->endpoint_record);
 }
 
-/* Nobody calls: up to `most` entries answer one each and wait. The endpoint is locked. */
+/* A call taken out of the endpoint, whose answer is there, and the first word of the entry that
+ * gave it. */
+struct answered {
+    struct operation *call;
+    uint64_t first;
+};
+
+/* Calls that hold nothing any more complete, in their order, those of one client behind each other
+ * under one lock of its ring. wait_end's result for the last one's client, or NULL; `waits` is the
+ * `server`, the current thread, if it does. The endpoint is locked. */
+static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct thread *server,
+                                                   const struct answered *answered, uint32_t count,
+                                                   const struct thread *waits)
+{
+    const struct answered *end = answered + count;
+    struct thread *straight = NULL;
+
+    while (answered != end) {
+        struct thread *client = answered->call->owner;
+        struct ring *ring = &client->ring;
+        uint32_t tail;
+
+        spinlock_lock(&client->ring_lock);
+        tail = ring->cq_tail;
+        do {
+            result_write(ring, tail++, answered->call->user_data, (int32_t)(answered->first >> 32),
+                         answer_flags(answered->first));
+            call_release(client, answered->call);
+            answered++;
+        } while (answered != end && answered->call->owner == client);
+        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
+        ring_posted(ring, tail);
+        if (wait_end(cpu, client, answered == end ? waits : NULL, false)) {
+            straight = client;
+        } else if (UNLIKELY(thread_lends_to(client, server))) {
+            sched_lent_for(client, server); /* it waits for something else as well */
+        }
+        spinlock_unlock(&client->ring_lock);
+    }
+    return straight;
+}
+
+/* Nobody calls: up to `most` entries answer one each and wait, all taken under one lock of
+ * the ring; then the calls complete. The endpoint is locked. */
 static NOINLINE void run_await(struct run *run, uint32_t most)
 {
     struct endpoint_queues *queues = &run->endpoint->queues;
     struct thread *thread = run->thread;
     struct ring *ring = &thread->ring;
+    struct answered answered[RUN_LOCKED];
+    const struct thread *waits = NULL;
+    struct thread *straight;
     uint32_t slots = queues->limits.capabilities;
     uint32_t room = quick_room(run->cpu);
-    enum quick quick = QUICK_DONE;
     uint32_t effects = 0;
     uint32_t done = 0;
+    uint32_t head;
     bool session = false;
 
+    spinlock_lock(&thread->ring_lock);
+    head = ring->sq_head;
     while (done < most && effects < room && !session) {
-        const uint8_t *shared = ring_peek(ring, ring->sq_head);
-        const struct thread *waits = NULL;
+        const uint8_t *shared = ring_peek(ring, head + done);
         struct operation *receive;
         struct returning returning;
-        struct thread *client;
 
-        spinlock_lock(&thread->ring_lock);
         if (UNLIKELY(!endpoint_only_calls(queues) || !receive_fits(thread, run->endpoint) ||
                      !run_find(run, shared, false, &returning))) {
-            spinlock_unlock(&thread->ring_lock);
             run->over = true;
             break;
         }
@@ -290,26 +348,30 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
         receive->slots = slots;
         thread->slots_over -= slots;
         receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        ring_accept(ring, ring->sq_head + 1);
         list_remove(&returning.call->received_node);
-        done++;
-        if (done == run->left && run->next != NULL && wait_begin(thread)) {
-            waits = thread;
-            quick = QUICK_WAIT;
-        }
-        spinlock_unlock(&thread->ring_lock);
-        client = returning.call->owner;
-        session = run_answer(run, &returning);
+        session = run_land(run, &returning);
+        answered[done] = (struct answered){.call = returning.call, .first = returning.first};
         run_push(run, &returning.buffers, receive);
         effects += QUICK_ENTRY + returning.buffers.message_bytes;
-        if (call_complete(run->cpu, thread, returning.call, returning.first, waits)) {
-            *run->next = client;
-            quick = QUICK_SWITCH;
-        }
+        done++;
     }
+    if (LIKELY(done != 0)) {
+        ring_accept(ring, head + done);
+    }
+    if (done == run->left && run->next != NULL && wait_begin(thread)) {
+        waits = thread;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(session)) {
+        operation_unuse(run->endpoint, answered[done - 1].call);
+    }
+    straight = calls_complete(run->cpu, thread, answered, done, waits);
     run_count(run, done, effects);
-    if (quick != QUICK_DONE) {
-        run->quick = quick;
+    if (straight != NULL) {
+        *run->next = straight;
+        run->quick = QUICK_SWITCH;
+    } else if (waits != NULL) {
+        run->quick = QUICK_WAIT;
     }
 }
 
