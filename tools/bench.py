@@ -46,6 +46,8 @@ NEVER = ("mov-cr0", "frame_alloc", "kmem_alloc", "arch_vspace_query", "arch_vspa
 PLUGIN = os.path.join("out", "host", "tally.so")
 TALLIED = re.compile(r"^tallied (\S+) (\d+)$")
 TABLE_HEAD = "| row | value | unit | reach | aim |"
+TALLY_KINDS = ("syscall", "sysret", "swapgs", "mov-cr3", "wrmsr", "xsave", "xrstor", "locked")
+TALLY_HEAD = "| row | " + " | ".join(TALLY_KINDS) + " |"
 LINE = re.compile(r"\bbench:? (\S+) (-?\d+(?:\.\d+)?) (\S+)\s*$")
 AT_REST = re.compile(r"kernel at rest (\d+) KiB")
 FIRST_USER_LINE = re.compile(rb"^init: ", re.M)
@@ -163,18 +165,44 @@ class Table:
                                                           numbers[1], numbers[2]))
         return lines
 
+    def page_tallies(self, last=()):
+        """What one operation of each row is made of, in the same way."""
+        old = {line.split("|")[1].strip(" `"): line for line in last if line.startswith("| `")}
+        lines = [TALLY_HEAD, "|---" * (1 + len(TALLY_KINDS)) + "|"]
+        for name, row in self.rows.items():
+            if row["tally"] is not None:
+                lines.append("| `%s` | %s |" % (name, " | ".join(
+                    counted(row["tally"].get(kind)) for kind in TALLY_KINDS)))
+            elif name in old:
+                lines.append(old[name])
+        return lines
+
 
 def grouped(value):
     return "-" if value is None else "{:,}".format(value)
 
 
-def page_with(text, table):
-    """The page with the table of figures replaced."""
-    lines = text.splitlines()
-    start = lines.index(TABLE_HEAD)
+def counted(value):
+    """A count of one operation as the page shows it; the few hundredths of the timer's are no
+    part of it."""
+    if value is None or value < 0.02:
+        return "-"
+    return "%g" % round(value, 1 if value >= 1 else 2)
+
+
+def table_replaced(lines, head, table_of):
+    """The lines with the table below `head` replaced by table_of(that table)."""
+    start = lines.index(head)
     end = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
-    rows = table.page_rows(lines[start:end])
-    return "\n".join(lines[:start] + rows + lines[end:]) + "\n"
+    return lines[:start] + table_of(lines[start:end]) + lines[end:]
+
+
+def page_with(text, table):
+    """The page with its two tables replaced: the figures, and the tallies if it has them."""
+    lines = table_replaced(text.splitlines(), TABLE_HEAD, table.page_rows)
+    if TALLY_HEAD in lines:
+        lines = table_replaced(lines, TALLY_HEAD, table.page_tallies)
+    return "\n".join(lines) + "\n"
 
 
 def page_write(path, table):

@@ -92,6 +92,18 @@ class Rows(unittest.TestCase):
         self.assertEqual(bench.page_with(page, table), after)
         self.assertEqual(bench.page_with(after, bench.Table(ROWS[:1])), after)
 
+    def test_page_of_tallies(self):
+        table = bench.Table(ROWS)
+        table.tally("enter", 100, {"locked": 2301, "swapgs": 31, "iret": 1, "wrmsr": 1})
+        page = ("| row | value | unit | reach | aim |\n|---|---|---|---|---|\n\n%s\n|---|\n"
+                "| `enter` | old |\n| `calls` | kept |\n| `gone` | 1 |\n\nend\n"
+                % bench.TALLY_HEAD)
+        shown = bench.page_with(page, table).splitlines()
+        start = shown.index(bench.TALLY_HEAD)
+        self.assertEqual(shown[start + 2:],
+                         ["| `enter` | - | - | 0.31 | - | - | - | - | 23 |", "| `calls` | kept |",
+                          "", "end"])
+
     def test_page_of_the_tree_has_every_row(self):
         """Values are those of the last `make bench`; names, units and bounds are today's."""
         with open(bench.ROWS) as file:
