@@ -37,17 +37,7 @@
  * it, the entry is done as all others are: looked up, pinned, the process given back, the endpoint
  * locked. They leave for the peer themselves and do not return.
  *
- * Runs. Several entries of one edge in one submission are done as one (call_run, return_run): up to
- * RUN_LOCKED of them under one lock of the endpoint, which is as long as a stretch of deliveries
- * may be, and in their order, as if each were alone. Calls meet receivers while some wait, and are
- * queued when none does; answers take the oldest calls while some wait, and their receives wait
- * when none does. A stretch is taken under one lock of the thread's ring; then the peers' rings are
- * locked, each once for those behind each other that are its. Answers that get the next call alone
- * go one by one: each is shown before that, and the next may name its token. What a run needs is
- * drawn for all of it: places for its calls, which are given back when it ends early, and
- * references, which calls, receives and answers hand to each other, and which are counted before
- * the endpoint's lock is given back. Slots that the thread has too few of are reserved between two
- * locks, for the entry that needs them.
+ * Several entries of one edge in one submission are done as one, in runs (handoff_run.c).
  *
  * A loan is made only if it makes a difference: for a caller that is more urgent than its server,
  * or if a budget or another loan is in it. Terms that are changed while a call is under way count
@@ -60,15 +50,10 @@
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
 
-/* The first word of a usual CALL: opcode, method, no transfers, message_bytes a multiple of 8 below
- * 32 KiB. */
-#define CALL_FIXED HANDOFF_FIXED
-#define CALL_USUAL ((uint64_t)OPCODE_CALL)
 /* The same with one transfer. */
 #define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)
 
-/* lend, where it makes a difference or may be refused. */
-static NOINLINE bool lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server)
+bool handoff_lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server)
 {
     bool lent;
     bool stays;
@@ -84,31 +69,8 @@ static NOINLINE bool lend_closely(struct cpu *cpu, struct thread *thread, struct
     return false;
 }
 
-/* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
- * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own.
- * False: that changes who pays, and the server is queued instead. Under the endpoint's lock, so
- * that no answer comes before the loan that it ends. */
-static ALWAYS_INLINE bool lend(struct cpu *cpu, struct thread *thread, struct thread *server)
-{
-    return LIKELY(!sched_borrows(&thread->share) &&
-                  sched_own_priority(&thread->share) <= sched_own_priority(&server->share) &&
-                  ((uintptr_t)cpu->payer | server->time.budget_ns |
-                   atomic_load_relaxed_word(&server->share.lender)) == 0) ||
-           lend_closely(cpu, thread, server);
-}
-
 /* ---- CALL --------------------------------------------------------------------------------------
  */
-
-/* What the CALLs of a run have in common. */
-struct calling {
-    struct endpoint *endpoint; /* locked */
-    struct object *target;     /* what their edge names; pinned */
-    struct cap_id cap;
-    uint64_t interface_id;
-    uint64_t badge;
-    uint64_t epoch;
-};
 
 /* An operation for a call, with `slots` for what its answer brings (endpoint_answer_slots), which
  * begins the wait if there is one; NULL: the thread has too little over. */
@@ -282,314 +244,6 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     return waits ? QUICK_WAIT : QUICK_DONE;
 }
 
-/* Reads one entry; false: it is not usual. */
-static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *shared,
-                                    struct buffers *buffers)
-{
-    uint64_t first = quick_word(shared, 0);
-
-    return LIKELY((first & CALL_FIXED) == CALL_USUAL &&
-                  buffers_read(thread, shared, first, buffers));
-}
-
-/* ---- runs of CALLs -----------------------------------------------------------------------------
- */
-
-/* CALLs of one edge, one behind the other. */
-struct run {
-    struct cpu *cpu;
-    struct thread *thread;
-    const struct calling *calling;
-    struct thread **next; /* of the last entry; NULL: the thread does not wait behind it */
-    uint32_t left;        /* entries that were not done */
-    uint32_t references;  /* of the target: calls have them, and they are not taken yet */
-    uint32_t slots;       /* too few are over for the next entry, which needs so many; or 0 */
-    enum quick quick;     /* what became of the entries done; NONE: none is */
-    bool over;            /* the next one is not usual, or there is none */
-};
-
-/* Reads one entry of a run; false: it is not usual, or of another edge. */
-static ALWAYS_INLINE bool run_read(const struct thread *thread, const struct calling *calling,
-                                   const uint8_t *shared, struct buffers *buffers)
-{
-    return call_read(thread, shared, buffers) &&
-           quick_word(shared, offsetof(struct sqe, cap)) == calling->cap.raw &&
-           quick_word(shared, offsetof(struct sqe, interface_id)) == calling->interface_id &&
-           buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes;
-}
-
-/* `done` entries are, with their `effects`. */
-static ALWAYS_INLINE void run_count(struct run *run, uint32_t done, uint32_t effects)
-{
-    run->left -= done;
-    run->cpu->effects += effects;
-    run->over |= run->left == 0 || run->cpu->effects >= QUICK_EFFECTS;
-    if (done != 0) {
-        run->quick = QUICK_DONE;
-    }
-}
-
-/* Nobody receives: up to `most` entries are queued, under one lock of the ring. The endpoint is
- * locked. */
-static NOINLINE void run_queue(struct run *run, uint32_t most)
-{
-    const struct calling calling = *run->calling;
-    struct endpoint_queues *queues = &calling.endpoint->queues;
-    struct thread *thread = run->thread;
-    struct ring *ring = &thread->ring;
-    uint32_t room = quick_room(run->cpu);
-    uint32_t head = ring->sq_head;
-    uint32_t effects = 0;
-    uint32_t done = 0;
-    bool waits;
-    uint32_t places = queues->limits.queue_length - queues->call_count;
-    uint32_t drawn;
-
-    spinlock_lock(&thread->ring_lock);
-    drawn = thread->calls_held - thread->calls_used;
-    places = places < drawn ? places : drawn;
-    most = most < places ? most : places;
-    run->over = most == 0;
-    while (done < most && effects < room) {
-        const uint8_t *shared = ring_peek(ring, head);
-        struct operation *call = thread->operations_free;
-        struct buffers buffers;
-        uint32_t slots;
-
-        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers))) {
-            run->over = true;
-            break;
-        }
-        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
-        if (UNLIKELY(thread->slots_over < slots)) {
-            run->slots = slots;
-            break;
-        }
-        thread->slots_over -= slots;
-        (void)operation_pop_free(thread, OPERATION_CALL, true);
-        call->slots = slots;
-        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        call->endpoint = calling.endpoint;
-        call->target = calling.target;
-        call->badge = calling.badge;
-        call->interface_id = calling.interface_id;
-        call->method = buffers.method;
-        call->message_offset = buffers.message;
-        call->message_bytes = buffers.message_bytes;
-        call->result_offset = buffers.result;
-        call->result_bytes = buffers.result_bytes;
-        endpoint_push_call(queues, &call->endpoint_record);
-        head++;
-        effects += QUICK_ENTRY + buffers.message_bytes;
-        done++;
-    }
-    if (done != 0) {
-        ring_accept(ring, head);
-    }
-    waits = done == run->left && run->next != NULL && wait_begin(thread);
-    spinlock_unlock(&thread->ring_lock);
-    run->references += done;
-    run_count(run, done, effects);
-    if (waits) {
-        run->quick = QUICK_WAIT;
-    }
-}
-
-/* A call in flight and the receive that it met, out of the endpoint: its message is there. */
-struct met {
-    struct operation *call;
-    struct operation *receive;
-    uint32_t message_bytes;
-};
-
-/* The receives complete, in their order, those of one server behind each other under one lock of
- * its ring. wait_end's result for the last one's server, or NULL; `waits` is the current thread, if
- * it does. The endpoint is locked. */
-static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const struct met *met,
-                                                      uint32_t count, const struct thread *waits)
-{
-    const struct met *end = met + count;
-    struct thread *straight = NULL;
-
-    while (met != end) {
-        struct thread *server = met->receive->owner;
-        struct ring *ring = &server->ring;
-        uint32_t tail;
-
-        spinlock_lock(&server->ring_lock);
-        tail = ring->cq_tail;
-        do {
-            met->call->receiver = server;
-            list_push_back(&server->received, &met->call->received_node);
-            result_write(ring, tail++, met->receive->user_data,
-                         (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
-            operation_push(server, met->receive, OPERATION_RECEIVE);
-            met++;
-        } while (met != end && met->receive->owner == server);
-        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
-        ring_posted(ring, tail);
-        if (wait_end(cpu, server, met == end ? waits : NULL, true)) {
-            straight = server;
-        }
-        spinlock_unlock(&server->ring_lock);
-    }
-    return straight;
-}
-
-/* Receivers wait, and nobody before: up to `most` entries meet one each, under one lock of the
- * ring, then the receives complete. The endpoint is locked. */
-static NOINLINE void run_meet(struct run *run, uint32_t most)
-{
-    const struct calling calling = *run->calling;
-    struct endpoint *endpoint = calling.endpoint;
-    struct endpoint_queues *queues = &endpoint->queues;
-    struct thread *thread = run->thread;
-    struct ring *ring = &thread->ring;
-    struct met met[RUN_LOCKED];
-    const struct thread *waits = NULL;
-    struct thread *straight;
-    uint32_t room = quick_room(run->cpu);
-    uint32_t effects = 0;
-    uint32_t done = 0;
-    uint32_t drawn;
-    uint32_t head;
-
-    spinlock_lock(&thread->ring_lock);
-    head = ring->sq_head;
-    drawn = thread->calls_held - thread->calls_used;
-    most = most < drawn ? most : drawn;
-    run->over = most == 0;
-    while (done < most && effects < room) {
-        const uint8_t *shared = ring_peek(ring, head + done);
-        struct endpoint_record *record = endpoint_next_receiver(queues);
-        struct operation *call = thread->operations_free;
-        struct operation *receive;
-        struct buffers buffers;
-        struct message message;
-        uint32_t slots;
-
-        if (record == NULL) {
-            break;
-        }
-        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers) ||
-                     !call_is_usual(endpoint, record))) {
-            run->over = true;
-            break;
-        }
-        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
-        if (UNLIKELY(thread->slots_over < slots)) {
-            run->slots = slots;
-            break;
-        }
-        thread->slots_over -= slots;
-        (void)operation_pop_free(thread, OPERATION_CALL, true);
-        receive = operation_of(record);
-        call->slots = slots;
-        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        call->endpoint = endpoint;
-        call->target = calling.target;
-        call->interface_id = calling.interface_id;
-        call->method = buffers.method;
-        call->result_offset = buffers.result;
-        call->result_bytes = buffers.result_bytes;
-        call->token = endpoint_fly(queues, &call->endpoint_record);
-        message = (struct message){
-            .from = thread,
-            .offset = buffers.message,
-            .bytes = buffers.message_bytes,
-            .head = {.token = call->token,
-                     .badge = calling.badge,
-                     .interface_id = calling.interface_id,
-                     .form = head_form(buffers.method, 0, buffers.message_bytes),
-                     .room = buffers.result_bytes},
-        };
-        endpoint_remove_receiver(queues, record);
-        ASSERT_AGAIN(receive->target == &endpoint->object &&
-                     sizeof(struct endpoint_message) + buffers.message_bytes <=
-                         receive->result_bytes);
-        message_deliver(receive->owner, receive->result_offset, &message);
-        if (LIKELY(calling.target == receive->target)) {
-            receive->target = NULL; /* its reference is the call's */
-        } else {
-            run->references++;
-            operation_let_go(endpoint, receive);
-        }
-        met[done] = (struct met){call, receive, buffers.message_bytes};
-        effects += QUICK_ENTRY + buffers.message_bytes;
-        done++;
-    }
-    if (LIKELY(done != 0)) {
-        ring_accept(ring, head + done);
-    }
-    if (done == run->left && run->next != NULL && wait_begin(thread)) {
-        waits = thread;
-    }
-    spinlock_unlock(&thread->ring_lock);
-    straight = receives_complete(run->cpu, met, done, waits);
-    run_count(run, done, effects);
-    if (straight != NULL) {
-        *run->next = straight;
-        run->quick = QUICK_SWITCH;
-    } else if (waits != NULL) {
-        run->quick = QUICK_WAIT;
-    }
-}
-
-/* The thread reserves slots for one more answer; false: it cannot. No lock is held. */
-static NOINLINE bool run_reserve(struct run *run)
-{
-    struct thread *thread = run->thread;
-
-    if (process_slots_reserve(thread->process, run->slots, NULL) != TRANSPORT_OK) {
-        return false;
-    }
-    spinlock_lock(&thread->ring_lock);
-    thread->slots_over += run->slots;
-    spinlock_unlock(&thread->ring_lock);
-    run->cpu->effects += QUICK_RESERVE;
-    run->slots = 0;
-    return true;
-}
-
-/*
- * Several entries, the first of which is a usual call of the edge that `calling` was made from, and
- * those behind it as long as they are. The edge counts as looked up for all of them when it was for
- * the first: nothing between them can have changed it, and what others do to it meanwhile comes
- * after. The target is pinned, and no lock is held.
- */
-static NOINLINE enum quick call_run(struct cpu *cpu, struct thread *thread, uint32_t left,
-                                    const struct calling *calling, struct thread **next)
-{
-    struct endpoint *endpoint = calling->endpoint;
-    struct run run = {.cpu = cpu, .thread = thread, .calling = calling, .next = next, .left = left};
-
-    operation_calls_draw_for(thread, left);
-    while (!run.over) {
-        spinlock_lock(&endpoint->lock);
-        if (UNLIKELY(endpoint->closed)) {
-            run.over = true;
-        } else if (endpoint_next_receiver(&endpoint->queues) != NULL) {
-            run_meet(&run, run.left < RUN_LOCKED ? run.left : RUN_LOCKED);
-        } else {
-            run_queue(&run, run.left < RUN_LOCKED ? run.left : RUN_LOCKED);
-        }
-        if (run.references != 0) {
-            object_ref_more(calling->target, run.references);
-            run.references = 0;
-        }
-        if (run.quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
-            *next = NULL;
-            run.quick = QUICK_WAIT;
-        }
-        spinlock_unlock(&endpoint->lock);
-        run.over = run.over || (run.slots != 0 && !run_reserve(&run));
-    }
-    if (run.left != 0) {
-        operation_calls_give(thread);
-    }
-    return run.quick;
-}
-
 /* ---- one capability beside a CALL --------------------------------------------------------------
  */
 
@@ -739,11 +393,17 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
     object_ref(calling.target);
     spinlock_unlock(&thread->process->lock);
     if (left > 1) {
-        const struct calling run = calling; /* the other stays in registers */
+        const struct calling common = calling; /* the other stays in registers */
+        struct run run = {.cpu = cpu,
+                          .thread = thread,
+                          .endpoint = common.endpoint,
+                          .calling = &common,
+                          .next = next,
+                          .left = left};
 
-        quick = call_run(cpu, thread, left, &run, next);
-        object_unref(run.target);
-        return quick;
+        handoff_run_calls(&run);
+        object_unref(common.target);
+        return run.quick;
     }
     spinlock_lock(&calling.endpoint->lock);
     quick = call_one(cpu, thread, shared, &calling, &buffers, next, NULL);

@@ -6,11 +6,6 @@
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
 
-/* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, at most one transfer,
- * message_bytes a multiple of 8 below 32 KiB. */
-#define RETURN_FIXED UINT64_C(0xffff8007fefffeff)
-#define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
-
 /* What one is about. */
 struct answering {
     struct endpoint *endpoint; /* locked and pinned */
@@ -69,8 +64,8 @@ static inline bool edges_find(struct process *process, struct cap_id cap,
 
 /* The call in flight under `token` if this answer to it has nothing unusual; NULL: it has. Endpoint
  * lock held. */
-static inline struct operation *call_find(const struct thread *server,
-                                          const struct answering *answering, uint64_t token)
+static inline struct operation *answering_find(const struct thread *server,
+                                               const struct answering *answering, uint64_t token)
 {
     const struct endpoint *endpoint = answering->endpoint;
     struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
@@ -464,8 +459,8 @@ static ALWAYS_INLINE bool answer_relayed(struct cpu *cpu, struct thread *thread,
     }
     record = endpoint_next_receiver(&answering->endpoint->queues);
     receive = record == NULL ? NULL : operation_of(record);
-    answering->call =
-        call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
+    answering->call = answering_find(thread, answering,
+                                     quick_word(answering->shared, offsetof(struct sqe, token)));
     given = answering->passed.edge.object;
     relayed = LIKELY(answering->call != NULL && answering->call->answer != 0 &&
                      answering->call->owner->task.cpu == cpu &&
@@ -506,8 +501,8 @@ static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
         endpoint_waiting_call(queues) != NULL) {
         return QUICK_NONE;
     }
-    answering->call =
-        call_find(thread, answering, quick_word(answering->shared, offsetof(struct sqe, token)));
+    answering->call = answering_find(thread, answering,
+                                     quick_word(answering->shared, offsetof(struct sqe, token)));
     if (UNLIKELY(answering->call == NULL)) {
         return QUICK_NONE;
     }
@@ -536,7 +531,7 @@ enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
     answering.shared = shared;
     answering.first = quick_word(shared, 0);
     answering.passes = (answering.first >> 24 & 1) != 0;
-    if ((answering.first & RETURN_FIXED) != RETURN_USUAL ||
+    if ((answering.first & RETURN_FIXED & ~HANDOFF_PASSING) != RETURN_USUAL ||
         !buffers_read(thread, shared, answering.first, &answering.buffers) ||
         (answering.passes && !descriptor_read(thread, &answering))) {
         return QUICK_NONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the short ways of CALL and RETURN_RECV share: entries, operations, deliveries. Theory in
- * handoff.c; for it and handoff_return.c alone.
+ * handoff.c; for kernel/ipc/handoff*.c alone.
  */
 #ifndef KERNEL_IPC_HANDOFF_INSIDE_H
 #define KERNEL_IPC_HANDOFF_INSIDE_H
@@ -58,14 +58,19 @@ static inline const uint8_t *descriptor_at(const struct thread *thread,
     return thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
 }
 
-enum {
-    RUN_LOCKED = 8, /* entries of a run that are done under one lock of the endpoint, at most */
-};
+/* The first word of a usual CALL: opcode, method, no transfers, message_bytes a multiple of 8 below
+ * 32 KiB. */
+#define CALL_FIXED HANDOFF_FIXED
+#define CALL_USUAL ((uint64_t)OPCODE_CALL)
 
-/* What the entries of a run may still count in cpu->effects: the first is done in any case. */
-static inline uint32_t quick_room(const struct cpu *cpu)
+/* Reads a CALL; false: it is not usual. */
+static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *shared,
+                                    struct buffers *buffers)
 {
-    return cpu->effects < QUICK_EFFECTS ? QUICK_EFFECTS - cpu->effects : 1;
+    uint64_t first = quick_word(shared, 0);
+
+    return LIKELY((first & CALL_FIXED) == CALL_USUAL &&
+                  buffers_read(thread, shared, first, buffers));
 }
 
 /* ---- operations --------------------------------------------------------------------------------
@@ -303,5 +308,145 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
     operation_let_go(endpoint, receive);
     return receive_complete(cpu, receive->owner, call, receive, call->message_bytes, waits);
 }
+
+/* ---- answers -----------------------------------------------------------------------------------
+ */
+
+/* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, no transfers, message_bytes
+ * a multiple of 8 below 32 KiB. */
+#define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
+#define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
+
+/* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
+ * held. */
+static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint,
+                                                 const struct thread *server, uint64_t token,
+                                                 uint32_t bytes)
+{
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+    const struct endpoint_record *watch = endpoint->queues.token[endpoint_token_slot(token)].watch;
+    struct operation *call;
+
+    if (UNLIKELY(record == NULL)) {
+        return NULL;
+    }
+    call = operation_of(record);
+    /* All are mostly 0: one test. */
+    return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
+                   call->answer | endpoint->closed) == 0 &&
+                  call->receiver == server && bytes <= call->result_bytes)
+               ? call
+               : NULL;
+}
+
+/* The flags of the completion of a call whose answer is the entry that begins with `first`. */
+static ALWAYS_INLINE uint32_t answer_flags(uint64_t first)
+{
+    return (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0;
+}
+
+/* What a RETURN_RECV that is found usual is about. */
+struct returning {
+    struct endpoint *endpoint; /* locked and pinned */
+    struct operation *call;    /* that is answered */
+    uint64_t first;            /* word of the entry */
+    struct buffers buffers;
+};
+
+/* Whether the thread has over what a receive needs. Its ring is locked. */
+static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct endpoint *endpoint)
+{
+    return LIKELY(thread->slots_over >= endpoint->queues.limits.capabilities &&
+                  operation_may_receive(thread) && thread->operations_free != NULL);
+}
+
+/* Reads a RETURN_RECV; false: it is not usual. */
+static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t *shared,
+                                      struct returning *returning)
+{
+    returning->first = quick_word(shared, 0);
+    return LIKELY((returning->first & RETURN_FIXED) == RETURN_USUAL &&
+                  buffers_read(thread, shared, returning->first, &returning->buffers) &&
+                  returning->buffers.result % 8 == 0 &&
+                  returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
+}
+
+/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
+ * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
+static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
+                                        struct operation *call, uint64_t first,
+                                        const struct thread *waits)
+{
+    struct thread *client = call->owner;
+    bool straight;
+
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32), answer_flags(first));
+    call_release(client, call);
+    straight = wait_end(cpu, client, waits, false);
+    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
+        sched_lent_for(client, server); /* it waits for something else as well */
+    }
+    spinlock_unlock(&client->ring_lock);
+    return straight;
+}
+
+/* ---- loans -------------------------------------------------------------------------------------
+ */
+
+/* lend, where it makes a difference or may be refused. */
+bool handoff_lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server);
+
+/* The current thread, which waits, lends what it runs on to its server, which runs now. One that is
+ * queued is ready again, and has nobody to end a loan; if it cannot lend, each runs on its own.
+ * False: that changes who pays, and the server is queued instead. Under the endpoint's lock, so
+ * that no answer comes before the loan that it ends. */
+static ALWAYS_INLINE bool lend(struct cpu *cpu, struct thread *thread, struct thread *server)
+{
+    return LIKELY(!sched_borrows(&thread->share) &&
+                  sched_own_priority(&thread->share) <= sched_own_priority(&server->share) &&
+                  ((uintptr_t)cpu->payer | server->time.budget_ns |
+                   atomic_load_relaxed_word(&server->share.lender)) == 0) ||
+           handoff_lend_closely(cpu, thread, server);
+}
+
+/* ---- runs --------------------------------------------------------------------------------------
+ */
+
+/* What the CALLs of a run have in common. */
+struct calling {
+    struct endpoint *endpoint; /* locked */
+    struct object *target;     /* what their edge names; pinned */
+    struct cap_id cap;
+    uint64_t interface_id;
+    uint64_t badge;
+    uint64_t epoch;
+};
+
+/* Entries of one edge, one behind the other: CALLs, or RETURN_RECVs of an owner's edge. */
+struct run {
+    struct cpu *cpu;
+    struct thread *thread;
+    struct endpoint *endpoint;     /* pinned */
+    const struct calling *calling; /* CALLs */
+    struct cap_id cap;             /* RETURN_RECVs */
+    struct thread **next;          /* of the last entry; NULL: the thread does not wait behind it */
+    uint32_t left;                 /* entries that were not done */
+    uint32_t references; /* of the target: CALLs have them, and they are not taken yet; or nothing
+                            has them since its RETURN_RECV, and they are not given back yet */
+    uint32_t slots;      /* too few are over for the next CALL, which needs so many; or 0 */
+    enum quick quick;    /* what became of the entries done; NONE: none is */
+    bool over;           /* the next one is not usual, or there is none */
+};
+
+/* The CALLs of a run, the first of which is usual, from it on as long as they are: run->quick.
+ * The edge counts as looked up for all of them when it was for the first: nothing between them can
+ * have changed it, and what others do to it meanwhile comes after. The target is pinned, and no
+ * lock is held. */
+void handoff_run_calls(struct run *run);
+
+/* RETURN_RECVs of one edge, from the first on as long as they are usual: run->quick. The endpoint
+ * is pinned, and no lock is held. */
+void handoff_run_answers(struct run *run);
 
 #endif

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs: several entries of one edge in one submission, done as one. Up to RUN_LOCKED of them are
+ * done under one lock of the endpoint, which is as long as a stretch of deliveries may be, and in
+ * their order, as if each were alone. Calls meet receivers while some wait, and are queued when
+ * none does; answers take the oldest calls while some wait, and their receives wait when none does.
+ * A stretch is taken under one lock of the thread's ring; then the peers' rings are locked, each
+ * once for those behind each other that are its. Answers that get the next call alone go one by
+ * one: each is shown before that, and the next may name its token. What a run needs is drawn for
+ * all of it: places for its calls, which are given back when it ends early, and references, which
+ * calls, receives and answers hand to each other, and which are counted before the endpoint's lock
+ * is given back. Slots that the thread has too few of are reserved between two locks, for the entry
+ * that needs them.
+ */
+#include "kernel/ipc/handoff_inside.h"
+
+enum {
+    RUN_LOCKED = 8, /* entries of a run that are done under one lock of the endpoint, at most */
+};
+
+/* What the entries of a run may still count in cpu->effects: the first is done in any case. */
+static inline uint32_t quick_room(const struct cpu *cpu)
+{
+    return cpu->effects < QUICK_EFFECTS ? QUICK_EFFECTS - cpu->effects : 1;
+}
+
+/* `done` entries are, with their `effects`. */
+static ALWAYS_INLINE void run_count(struct run *run, uint32_t done, uint32_t effects)
+{
+    run->left -= done;
+    run->cpu->effects += effects;
+    run->over |= run->left == 0 || run->cpu->effects >= QUICK_EFFECTS;
+    if (done != 0) {
+        run->quick = QUICK_DONE;
+    }
+}
+
+/* What became of the entries done: the thread `waits` (NULL: it does not), and this CPU goes to
+ * `straight`, whose wait they ended (NULL: to nobody). */
+static ALWAYS_INLINE void run_end(struct run *run, struct thread *straight,
+                                  const struct thread *waits)
+{
+    if (straight != NULL) {
+        *run->next = straight;
+        run->quick = QUICK_SWITCH;
+    } else if (waits != NULL) {
+        run->quick = QUICK_WAIT;
+    }
+}
+
+/* ---- runs of CALLs -----------------------------------------------------------------------------
+ */
+
+/* Reads one entry of a run; false: it is not usual, or of another edge. */
+static ALWAYS_INLINE bool run_read(const struct thread *thread, const struct calling *calling,
+                                   const uint8_t *shared, struct buffers *buffers)
+{
+    return call_read(thread, shared, buffers) &&
+           quick_word(shared, offsetof(struct sqe, cap)) == calling->cap.raw &&
+           quick_word(shared, offsetof(struct sqe, interface_id)) == calling->interface_id &&
+           buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes;
+}
+
+/* Nobody receives: up to `most` entries are queued, under one lock of the ring. The endpoint is
+ * locked. */
+static NOINLINE void run_queue(struct run *run, uint32_t most)
+{
+    const struct calling calling = *run->calling;
+    struct endpoint_queues *queues = &calling.endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t head = ring->sq_head;
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    bool waits;
+    uint32_t places = queues->limits.queue_length - queues->call_count;
+    uint32_t drawn;
+
+    spinlock_lock(&thread->ring_lock);
+    drawn = thread->calls_held - thread->calls_used;
+    places = places < drawn ? places : drawn;
+    most = most < places ? most : places;
+    run->over = most == 0;
+    while (done < most && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head);
+        struct operation *call = thread->operations_free;
+        struct buffers buffers;
+        uint32_t slots;
+
+        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers))) {
+            run->over = true;
+            break;
+        }
+        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
+        if (UNLIKELY(thread->slots_over < slots)) {
+            run->slots = slots;
+            break;
+        }
+        thread->slots_over -= slots;
+        (void)operation_pop_free(thread, OPERATION_CALL, true);
+        call->slots = slots;
+        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        call->endpoint = calling.endpoint;
+        call->target = calling.target;
+        call->badge = calling.badge;
+        call->interface_id = calling.interface_id;
+        call->method = buffers.method;
+        call->message_offset = buffers.message;
+        call->message_bytes = buffers.message_bytes;
+        call->result_offset = buffers.result;
+        call->result_bytes = buffers.result_bytes;
+        endpoint_push_call(queues, &call->endpoint_record);
+        head++;
+        effects += QUICK_ENTRY + buffers.message_bytes;
+        done++;
+    }
+    if (done != 0) {
+        ring_accept(ring, head);
+    }
+    waits = done == run->left && run->next != NULL && wait_begin(thread);
+    spinlock_unlock(&thread->ring_lock);
+    run->references += done;
+    run_count(run, done, effects);
+    if (waits) {
+        run->quick = QUICK_WAIT;
+    }
+}
+
+/* A call in flight and the receive that it met, out of the endpoint: its message is there. */
+struct met {
+    struct operation *call;
+    struct operation *receive;
+    uint32_t message_bytes;
+};
+
+/* The receives complete, in their order, those of one server behind each other under one lock of
+ * its ring. wait_end's result for the last one's server, or NULL; `waits` is the current thread, if
+ * it does. The endpoint is locked. */
+static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const struct met *met,
+                                                      uint32_t count, const struct thread *waits)
+{
+    const struct met *end = met + count;
+    struct thread *straight = NULL;
+
+    while (met != end) {
+        struct thread *server = met->receive->owner;
+        struct ring *ring = &server->ring;
+        uint32_t tail;
+
+        spinlock_lock(&server->ring_lock);
+        tail = ring->cq_tail;
+        do {
+            met->call->receiver = server;
+            list_push_back(&server->received, &met->call->received_node);
+            result_write(ring, tail++, met->receive->user_data,
+                         (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
+            operation_push(server, met->receive, OPERATION_RECEIVE);
+            met++;
+        } while (met != end && met->receive->owner == server);
+        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
+        ring_posted(ring, tail);
+        if (wait_end(cpu, server, met == end ? waits : NULL, true)) {
+            straight = server;
+        }
+        spinlock_unlock(&server->ring_lock);
+    }
+    return straight;
+}
+
+/* Receivers wait, and nobody before: up to `most` entries meet one each, under one lock of the
+ * ring, then the receives complete. The endpoint is locked. */
+static NOINLINE void run_meet(struct run *run, uint32_t most)
+{
+    const struct calling calling = *run->calling;
+    struct endpoint *endpoint = calling.endpoint;
+    struct endpoint_queues *queues = &endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    struct met met[RUN_LOCKED];
+    const struct thread *waits = NULL;
+    struct thread *straight;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    uint32_t drawn;
+    uint32_t head;
+
+    spinlock_lock(&thread->ring_lock);
+    head = ring->sq_head;
+    drawn = thread->calls_held - thread->calls_used;
+    most = most < drawn ? most : drawn;
+    run->over = most == 0;
+    while (done < most && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head + done);
+        struct endpoint_record *record = endpoint_next_receiver(queues);
+        struct operation *call = thread->operations_free;
+        struct operation *receive;
+        struct buffers buffers;
+        struct message message;
+        uint32_t slots;
+
+        if (record == NULL) {
+            break;
+        }
+        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers) ||
+                     !call_is_usual(endpoint, record))) {
+            run->over = true;
+            break;
+        }
+        slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
+        if (UNLIKELY(thread->slots_over < slots)) {
+            run->slots = slots;
+            break;
+        }
+        thread->slots_over -= slots;
+        (void)operation_pop_free(thread, OPERATION_CALL, true);
+        receive = operation_of(record);
+        call->slots = slots;
+        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        call->endpoint = endpoint;
+        call->target = calling.target;
+        call->interface_id = calling.interface_id;
+        call->method = buffers.method;
+        call->result_offset = buffers.result;
+        call->result_bytes = buffers.result_bytes;
+        call->token = endpoint_fly(queues, &call->endpoint_record);
+        message = (struct message){
+            .from = thread,
+            .offset = buffers.message,
+            .bytes = buffers.message_bytes,
+            .head = {.token = call->token,
+                     .badge = calling.badge,
+                     .interface_id = calling.interface_id,
+                     .form = head_form(buffers.method, 0, buffers.message_bytes),
+                     .room = buffers.result_bytes},
+        };
+        endpoint_remove_receiver(queues, record);
+        ASSERT_AGAIN(receive->target == &endpoint->object &&
+                     sizeof(struct endpoint_message) + buffers.message_bytes <=
+                         receive->result_bytes);
+        message_deliver(receive->owner, receive->result_offset, &message);
+        if (LIKELY(calling.target == receive->target)) {
+            receive->target = NULL; /* its reference is the call's */
+        } else {
+            run->references++;
+            operation_let_go(endpoint, receive);
+        }
+        met[done] = (struct met){call, receive, buffers.message_bytes};
+        effects += QUICK_ENTRY + buffers.message_bytes;
+        done++;
+    }
+    if (LIKELY(done != 0)) {
+        ring_accept(ring, head + done);
+    }
+    if (done == run->left && run->next != NULL && wait_begin(thread)) {
+        waits = thread;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    straight = receives_complete(run->cpu, met, done, waits);
+    run_count(run, done, effects);
+    run_end(run, straight, waits);
+}
+
+/* The thread reserves slots for one more answer; false: it cannot. No lock is held. */
+static NOINLINE bool run_reserve(struct run *run)
+{
+    struct thread *thread = run->thread;
+
+    if (process_slots_reserve(thread->process, run->slots, NULL) != TRANSPORT_OK) {
+        return false;
+    }
+    spinlock_lock(&thread->ring_lock);
+    thread->slots_over += run->slots;
+    spinlock_unlock(&thread->ring_lock);
+    run->cpu->effects += QUICK_RESERVE;
+    run->slots = 0;
+    return true;
+}
+
+void handoff_run_calls(struct run *run)
+{
+    struct endpoint *endpoint = run->endpoint;
+    struct thread *thread = run->thread;
+
+    operation_calls_draw_for(thread, run->left);
+    while (!run->over) {
+        spinlock_lock(&endpoint->lock);
+        if (UNLIKELY(endpoint->closed)) {
+            run->over = true;
+        } else if (endpoint_next_receiver(&endpoint->queues) != NULL) {
+            run_meet(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        } else {
+            run_queue(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        }
+        if (run->references != 0) {
+            object_ref_more(run->calling->target, run->references);
+            run->references = 0;
+        }
+        if (run->quick == QUICK_SWITCH && !lend(run->cpu, thread, *run->next)) {
+            *run->next = NULL;
+            run->quick = QUICK_WAIT;
+        }
+        spinlock_unlock(&endpoint->lock);
+        run->over = run->over || (run->slots != 0 && !run_reserve(run));
+    }
+    if (run->left != 0) {
+        operation_calls_give(thread);
+    }
+}
+
+/* ---- runs of RETURN_RECVs ----------------------------------------------------------------------
+ */
+
+/* Whether its answer ends the session of `call`: the receiver is told of that before it gets a call
+ * that waits. Whoever gives up the last edge at this moment comes after. Endpoint lock held. */
+static ALWAYS_INLINE bool call_is_last(const struct endpoint *endpoint,
+                                       const struct operation *call)
+{
+    return call->target != &endpoint->object &&
+           atomic_load_relaxed_u64(&call->target->references) == 1;
+}
+
+/* Finds what the next entry of a run, at `shared`, is about, and the call that it answers, which
+ * may not be the last of its session if somebody `calls`. False: something is not usual. The
+ * endpoint is locked. */
+static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared, bool calls,
+                                   struct returning *returning)
+{
+    struct endpoint *endpoint = run->endpoint;
+
+    returning->endpoint = endpoint;
+    if (UNLIKELY(!return_read(run->thread, shared, returning) ||
+                 quick_word(shared, offsetof(struct sqe, cap)) != run->cap.raw)) {
+        return false;
+    }
+    returning->call =
+        call_find(endpoint, run->thread, quick_word(shared, offsetof(struct sqe, token)),
+                  returning->buffers.message_bytes);
+    return LIKELY(returning->call != NULL && !(calls && call_is_last(endpoint, returning->call)));
+}
+
+/* The call's answer is copied and its token used up; true: it was of a session, and holds that
+ * still. Otherwise it holds nothing of the endpoint any more. */
+static ALWAYS_INLINE bool run_land(struct run *run, const struct returning *returning)
+{
+    struct endpoint *endpoint = run->endpoint;
+    struct operation *call = returning->call;
+
+    message_copy(call->owner, call->result_offset, run->thread, returning->buffers.message,
+                 returning->buffers.message_bytes);
+    endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
+    if (UNLIKELY(call->target != &endpoint->object)) {
+        return true;
+    }
+    call->target = NULL;
+    run->references++;
+    return false;
+}
+
+/* The same, and a call of a session holds nothing any more either, whose end may wait now. */
+static ALWAYS_INLINE bool run_answer(struct run *run, const struct returning *returning)
+{
+    bool session = run_land(run, returning);
+
+    if (UNLIKELY(session)) {
+        operation_unuse(run->endpoint, returning->call);
+    }
+    return session;
+}
+
+/* What is left of an entry whose call was `taken`: its message goes to `offset` of the arena. */
+static ALWAYS_INLINE void run_take(const struct run *run, struct operation *taken, uint32_t offset)
+{
+    struct message message = {.from = taken->owner,
+                              .offset = taken->message_offset,
+                              .bytes = taken->message_bytes,
+                              .head = {.badge = taken->badge,
+                                       .interface_id = taken->interface_id,
+                                       .form = head_form(taken->method, 0, taken->message_bytes),
+                                       .room = taken->result_bytes}};
+
+    message.head.token = endpoint_hand_out_oldest(&run->endpoint->queues, &taken->endpoint_record);
+    taken->token = message.head.token;
+    taken->receiver = run->thread;
+    message_deliver(run->thread, offset, &message);
+}
+
+/* Calls wait: up to `most` entries answer one each and get the next at once, so that what their
+ * receives need is given back before anybody could see it taken. The endpoint is locked. */
+static NOINLINE void run_serve(struct run *run, uint32_t most)
+{
+    struct endpoint_queues *queues = &run->endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    bool session = false;
+
+    spinlock_lock(&thread->ring_lock);
+    run->over = !endpoint_only_calls(queues) || endpoint_next_receiver(queues) != NULL ||
+                !receive_fits(thread, run->endpoint);
+    most = run->over ? 0 : most;
+    while (done < most && effects < room && !session) {
+        const uint8_t *shared = ring_peek(ring, ring->sq_head);
+        struct endpoint_record *waiting = endpoint_waiting_call(queues);
+        struct returning returning;
+        struct operation *taken;
+        uint64_t user_data;
+
+        if (waiting == NULL) {
+            break;
+        }
+        taken = operation_of(waiting);
+        if (UNLIKELY((taken->bundle.count | (uintptr_t)taken->grant) != 0 ||
+                     !run_find(run, shared, true, &returning))) {
+            run->over = true;
+            break;
+        }
+        user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        ring_accept(ring, ring->sq_head + 1);
+        list_replace(&returning.call->received_node, &taken->received_node);
+        spinlock_unlock(&thread->ring_lock);
+        session = run_answer(run, &returning);
+        (void)call_complete(run->cpu, thread, returning.call, returning.first, NULL);
+        run_take(run, taken, returning.buffers.result);
+        effects += QUICK_ENTRY + returning.buffers.message_bytes + taken->message_bytes;
+        done++;
+        spinlock_lock(&thread->ring_lock);
+        ring_post_result(ring, user_data,
+                         (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    run_count(run, done, effects);
+}
+
+/* The receive of an entry waits. */
+static ALWAYS_INLINE void run_push(struct run *run, const struct buffers *buffers,
+                                   struct operation *receive)
+{
+    receive->endpoint = run->endpoint;
+    receive->target = &run->endpoint->object;
+    receive->result_offset = buffers->result;
+    receive->result_bytes = buffers->result_bytes;
+    if (LIKELY(run->references != 0)) {
+        run->references--;
+    } else {
+        object_ref(receive->target);
+    }
+    endpoint_push_receiver(&run->endpoint->queues, &receive->endpoint_record);
+}
+
+/* A call taken out of the endpoint, whose answer is there, and the first word of the entry that
+ * gave it. */
+struct answered {
+    struct operation *call;
+    uint64_t first;
+};
+
+/* Calls that hold nothing any more complete, in their order, those of one client behind each other
+ * under one lock of its ring. wait_end's result for the last one's client, or NULL; `waits` is the
+ * `server`, the current thread, if it does. The endpoint is locked. */
+static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct thread *server,
+                                                   const struct answered *answered, uint32_t count,
+                                                   const struct thread *waits)
+{
+    const struct answered *end = answered + count;
+    struct thread *straight = NULL;
+
+    while (answered != end) {
+        struct thread *client = answered->call->owner;
+        struct ring *ring = &client->ring;
+        uint32_t tail;
+
+        spinlock_lock(&client->ring_lock);
+        tail = ring->cq_tail;
+        do {
+            result_write(ring, tail++, answered->call->user_data, (int32_t)(answered->first >> 32),
+                         answer_flags(answered->first));
+            call_release(client, answered->call);
+            answered++;
+        } while (answered != end && answered->call->owner == client);
+        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
+        ring_posted(ring, tail);
+        if (wait_end(cpu, client, answered == end ? waits : NULL, false)) {
+            straight = client;
+        } else if (UNLIKELY(thread_lends_to(client, server))) {
+            sched_lent_for(client, server); /* it waits for something else as well */
+        }
+        spinlock_unlock(&client->ring_lock);
+    }
+    return straight;
+}
+
+/* Nobody calls: up to `most` entries answer one each and wait, all taken under one lock of
+ * the ring; then the calls complete. The endpoint is locked. */
+static NOINLINE void run_await(struct run *run, uint32_t most)
+{
+    struct endpoint_queues *queues = &run->endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    struct answered answered[RUN_LOCKED];
+    const struct thread *waits = NULL;
+    struct thread *straight;
+    uint32_t slots = queues->limits.capabilities;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t effects = 0;
+    uint32_t done = 0;
+    uint32_t head;
+    bool session = false;
+
+    spinlock_lock(&thread->ring_lock);
+    head = ring->sq_head;
+    while (done < most && effects < room && !session) {
+        const uint8_t *shared = ring_peek(ring, head + done);
+        struct operation *receive;
+        struct returning returning;
+
+        if (UNLIKELY(!endpoint_only_calls(queues) || !receive_fits(thread, run->endpoint) ||
+                     !run_find(run, shared, false, &returning))) {
+            run->over = true;
+            break;
+        }
+        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
+        receive->slots = slots;
+        thread->slots_over -= slots;
+        receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        list_remove(&returning.call->received_node);
+        session = run_land(run, &returning);
+        answered[done] = (struct answered){.call = returning.call, .first = returning.first};
+        run_push(run, &returning.buffers, receive);
+        effects += QUICK_ENTRY + returning.buffers.message_bytes;
+        done++;
+    }
+    if (LIKELY(done != 0)) {
+        ring_accept(ring, head + done);
+    }
+    if (done == run->left && run->next != NULL && wait_begin(thread)) {
+        waits = thread;
+    }
+    spinlock_unlock(&thread->ring_lock);
+    if (UNLIKELY(session)) {
+        operation_unuse(run->endpoint, answered[done - 1].call);
+    }
+    straight = calls_complete(run->cpu, thread, answered, done, waits);
+    run_count(run, done, effects);
+    run_end(run, straight, waits);
+}
+
+void handoff_run_answers(struct run *run)
+{
+    struct endpoint *endpoint = run->endpoint;
+    bool closed;
+
+    while (!run->over) {
+        spinlock_lock(&endpoint->lock);
+        if (endpoint_waiting_call(&endpoint->queues) != NULL) {
+            run_serve(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        } else {
+            run_await(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
+        }
+        if (run->references != 0) {
+            object_put_more(&endpoint->object, run->references);
+            run->references = 0;
+        }
+        closed = run->quick != QUICK_NONE && endpoint_has_closed(&endpoint->queues);
+        run->over |= closed;
+        if (UNLIKELY(closed)) {
+            handoff_closed(endpoint);
+        } else {
+            spinlock_unlock(&endpoint->lock);
+        }
+    }
+}
