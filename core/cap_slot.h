@@ -37,6 +37,18 @@ static inline uint32_t slot_link(const struct cap_slot *entry)
     return (uint32_t)(entry->name & CAP_SLOT_MAX);
 }
 
+/* The neighbour before a free slot. It lies in a member of the edge that is not there, so that what
+ * a slot is has one type and the proofs without bounds can follow it. */
+static inline uint32_t slot_previous(const struct cap_slot *entry)
+{
+    return (uint32_t)entry->edge.interface_id;
+}
+
+static inline void slot_set_previous(struct cap_slot *entry, uint32_t previous)
+{
+    entry->edge.interface_id = previous;
+}
+
 static inline uint64_t slot_generation(const struct cap_slot *entry)
 {
     return entry->name >> CAP_SLOT_BITS;
@@ -77,7 +89,7 @@ static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_
                              uint64_t name)
 {
     entry->name = name | LINK_END;
-    entry->free.previous = table->free_tail;
+    slot_set_previous(entry, table->free_tail);
     if (table->free_tail == LINK_END) {
         table->free_head = slot;
     } else {
@@ -90,7 +102,7 @@ static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_
 static inline void free_remove(struct cap_table *table, uint32_t slot, const struct cap_slot *entry)
 {
     uint32_t next = slot_link(entry);
-    uint32_t previous = (uint32_t)entry->free.previous;
+    uint32_t previous = slot_previous(entry);
 
     ASSERT(table->free_count > 0);
     if (previous == LINK_END) {
@@ -104,7 +116,7 @@ static inline void free_remove(struct cap_table *table, uint32_t slot, const str
         ASSERT(table->free_tail == slot);
         table->free_tail = previous;
     } else {
-        slot_at(table, next)->free.previous = previous;
+        slot_set_previous(slot_at(table, next), previous);
     }
     table->free_count--;
 }
@@ -121,7 +133,7 @@ static ALWAYS_INLINE void free_pop(struct cap_table *table, const struct cap_slo
         ASSERT_AGAIN(table->free_count == 0);
         table->free_tail = LINK_END;
     } else {
-        slot_at(table, next)->free.previous = LINK_END;
+        slot_set_previous(slot_at(table, next), LINK_END);
     }
 }
 
@@ -240,8 +252,8 @@ static inline struct cap_id slot_pass(struct cap_table *table)
     entry->name = (generation + 1) << CAP_SLOT_BITS | LINK_END;
     if (LIKELY(next != LINK_END)) { /* else it is the last too */
         table->free_head = next;
-        slot_at(table, next)->free.previous = LINK_END;
-        entry->free.previous = table->free_tail;
+        slot_set_previous(slot_at(table, next), LINK_END);
+        slot_set_previous(entry, table->free_tail);
         slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
         table->free_tail = slot;
     }

@@ -523,7 +523,7 @@ static uint32_t free_list_count(const struct cap_table *table)
             return UINT32_MAX;
         }
         entry = slot_at(table, slot);
-        if (entry->edge.object != NULL || entry->free.previous != last) {
+        if (entry->edge.object != NULL || slot_previous(entry) != last) {
             return UINT32_MAX;
         }
         last = slot;

@@ -20,13 +20,8 @@ enum {
 };
 
 struct cap_slot {
-    union {
-        struct hold_edge edge;
-        struct {
-            void *object; /* NULL */
-            uint64_t previous;
-        } free; /* neighbour on the list of free slots */
-    };
+    struct hold_edge edge; /* object NULL: none; while the slot is free, interface_id is the
+                            * neighbour before it on the list of free slots */
     uint64_t name; /* held: the edge's CapId, so that one compare is the whole check of an id; else
                     * generation of the next edge, and how the slot is used (cap_table.c) */
 };

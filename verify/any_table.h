@@ -186,7 +186,7 @@ static uint32_t free_list_length(const struct cap_table *table)
 
         for (uint32_t i = CAP_TABLE_WINDOW; i < LIMIT_TABLE_SLOTS; i++) {
             if (i == slot && slot < table->fresh && table->page[i] != NULL &&
-                table->page[i]->free.previous == last) {
+                table->page[i]->edge.interface_id == last) {
                 next = link_of(table, i);
             }
         }
@@ -264,9 +264,6 @@ static void any_table(struct cap_table *table, struct table_pages pages, unsigne
 
         pages.slot[slot]->edge = any_edge();
         pages.slot[slot]->name = nondet_u64();
-        if (pages.slot[slot]->edge.object == NULL) {
-            pages.slot[slot]->free.previous = nondet_u64();
-        }
         table->page[slot] = present ? pages.slot[slot] : NULL;
         table->cold[slot] = present ? pages.cold[slot] : NULL;
     }
