@@ -55,6 +55,26 @@ bool model_cap_verdict(uint64_t name, const struct model_submission *submission,
     return true;
 }
 
+/* Whether it may be what travels beside the message that the result is about, not the edge named.
+ */
+static bool is_of_beside(const struct model_submission *submission, const struct cqe *cqe)
+{
+    return submission->sqe.transfers != 0 &&
+           (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
+            cqe->result == TRANSPORT_REVOKED);
+}
+
+/* The result is WRONG_INTERFACE or NO_METHOD exactly if the edge says so. */
+static void permission_verdict(uint64_t name, const struct cqe *cqe, int32_t permitted)
+{
+    bool refused = cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD;
+
+    if ((refused ? cqe->result : TRANSPORT_OK) != permitted) {
+        model_disagree("submission %llu: result %d where the edge says %d",
+                       (unsigned long long)name, cqe->result, permitted);
+    }
+}
+
 /* Two spawns of one process are under way, and which of them a handle belongs to shows only when
  * one completes: it takes over what was laid to the other's account, or gives away what was laid to
  * its own. `caps`: what its completion tells of. */
@@ -76,15 +96,12 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
 {
     struct model_history history;
     uint32_t caps = cqe->result >= 0 ? cqe->flags >> CQE_CAPS_SHIFT : 0;
-    int32_t permitted;
 
     if (model_call_completed(name, submission, cqe) ||
         (submission->promised &&
          (cqe->result == TRANSPORT_BAD_BUFFER || cqe->result == TRANSPORT_CANCELLED ||
           cqe->result == TRANSPORT_LIMIT)) || /* before it had a target, perhaps */
-        (submission->sqe.transfers != 0 &&
-         (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
-          cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
+        is_of_beside(submission, cqe) ||
         !model_cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
@@ -94,14 +111,9 @@ static void call_verdict(const struct model_actor *actor, uint64_t name,
     if (submission->intent.ask == MODEL_ASK_CHANGE) {
         model_change_verdict(name, submission, cqe);
     }
-    permitted =
-        model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method);
-    if ((cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD
-             ? cqe->result
-             : TRANSPORT_OK) != permitted) {
-        model_disagree("submission %llu: result %d where the edge says %d",
-                       (unsigned long long)name, cqe->result, permitted);
-    }
+    permission_verdict(
+        name, cqe,
+        model_permits(&history.held->edge, submission->sqe.interface_id, submission->sqe.method));
     if (model_is_endpoint(history.held->edge.object) &&
         history.held->edge.interface_id != ENDPOINT_INTERFACE_ID) {
         model_completed_at_endpoint(actor, name, submission, cqe);
@@ -118,9 +130,7 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
     struct model_history history;
     int32_t permitted = TRANSPORT_OK;
 
-    if ((submission->sqe.transfers != 0 &&
-         (cqe->result == TRANSPORT_BAD_CAP || cqe->result == TRANSPORT_STALE_CAP ||
-          cqe->result == TRANSPORT_REVOKED)) || /* perhaps what travels beside it */
+    if (is_of_beside(submission, cqe) ||
         !model_cap_verdict(name, submission, cqe->result, &history)) {
         return;
     }
@@ -135,12 +145,7 @@ static void owner_verdict(const struct model_actor *actor, uint64_t name,
         permitted =
             model_permits(&history.held->edge, ENDPOINT_INTERFACE_ID, ENDPOINT_METHOD_ANSWER);
     }
-    if ((cqe->result == TRANSPORT_WRONG_INTERFACE || cqe->result == TRANSPORT_NO_METHOD
-             ? cqe->result
-             : TRANSPORT_OK) != permitted) {
-        model_disagree("submission %llu: result %d where the edge says %d",
-                       (unsigned long long)name, cqe->result, permitted);
-    }
+    permission_verdict(name, cqe, permitted);
     if (opcode == OPCODE_WATCH) {
         model_watch_verdict(name, submission, cqe);
         return;
