@@ -217,14 +217,18 @@ static bool returns(struct model_submission *by, uint64_t pid, const struct mode
     if (by->sqe.opcode != OPCODE_RETURN && by->sqe.opcode != OPCODE_RETURN_RECV) {
         return false;
     }
-    for (call = model_call_returned(by); call != 0 && model_find(call)->pid == pid;) {
-        grant = carries(by, edge);
-        if (grant != NULL) {
-            model_arrived(call, edge->id, grant->path, (uint32_t)(grant - by->intent.grant));
-        }
-        return grant != NULL;
+    call = model_call_returned(by);
+    if (call == 0) { /* of a thread that is ending, and it is not taken back yet */
+        call = model_flight_named(by);
     }
-    return false;
+    if (call == 0 || model_find(call)->pid != pid) {
+        return false;
+    }
+    grant = carries(by, edge);
+    if (grant != NULL) {
+        model_arrived(call, edge->id, grant->path, (uint32_t)(grant - by->intent.grant));
+    }
+    return grant != NULL;
 }
 
 uint64_t model_cause(const struct model_actor *actor, uint64_t pid, const struct model_edge *edge,

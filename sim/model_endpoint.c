@@ -60,6 +60,19 @@ bool model_is_closed(uint64_t endpoint)
     return found != NULL && found->view.closed;
 }
 
+uint64_t model_flight_named(const struct model_submission *by)
+{
+    struct model_history owner = model_history(by->pid, by->sqe.cap.raw, by->begun, model_now);
+    const struct endpoint *at = owner.held == NULL ? NULL : endpoint_find(owner.held->edge.object);
+
+    for (uint32_t i = 0; at != NULL && i < at->view.flights; i++) {
+        if (at->view.flight_token[i] == by->sqe.token) {
+            return at->view.flight[i];
+        }
+    }
+    return 0;
+}
+
 /* Whether the token is new at this endpoint; it is not from now on. */
 static bool token_is_new(uint64_t endpoint, uint64_t token, uint64_t call)
 {

@@ -153,6 +153,9 @@ bool model_watch_rests(uint64_t name, const struct model_submission *watch);
 int32_t model_permits(const struct model_edge *edge, uint64_t interface_id, unsigned method);
 bool model_is_endpoint(uint64_t object);
 bool model_is_closed(uint64_t endpoint);
+/* The call that a RETURN names and that was in flight when its endpoint was last looked at; 0:
+ * none. */
+uint64_t model_flight_named(const struct model_submission *by);
 /* False: it has closed and something waits there still. */
 bool model_endpoint_rests(uint64_t endpoint);
 /* Looks at what a completion says of a submission at an endpoint. */
