@@ -147,7 +147,7 @@ void model_dispatched(uint64_t submission)
         return;
     }
     if (found->sqe.opcode == OPCODE_CALL) {
-        model_call_dispatched(found);
+        model_call_dispatched(submission, found);
     } else if (found->sqe.opcode == OPCODE_PARK) {
         model_park_dispatched(submission, found);
     }
@@ -160,7 +160,7 @@ void model_taken_short(uint64_t submission)
 
     if (found != NULL && found->state == MODEL_TAKEN && found->sqe.opcode == OPCODE_CALL) {
         model_call_dispatching(submission, found);
-        model_call_dispatched(found);
+        model_call_dispatched(submission, found);
         found->dispatched = model_now;
     }
 }

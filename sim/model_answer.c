@@ -397,10 +397,14 @@ void model_sent_broken(uint64_t name)
     }
 }
 
-void model_call_dispatched(struct model_submission *call)
+void model_call_dispatched(uint64_t name, struct model_submission *call)
 {
     const struct model_submission *from = model_find(call->from);
 
+    if (call->state == MODEL_TAKEN && call->sqe.answer != 0 && !call->keeps &&
+        id_is_free(call->thread, call->sqe.answer)) {
+        kept_open(name, call); /* it became free meanwhile, and the call was accepted */
+    }
     if (call->promised && from != NULL && from->state == MODEL_DONE) {
         call->sent = true; /* the answer was there */
     }

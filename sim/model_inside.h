@@ -118,7 +118,7 @@ void model_call_taken(uint64_t name, struct model_submission *call);
 /* Whether model_thread_ends was told of it. */
 bool model_thread_is_ending(uint64_t thread);
 void model_call_dispatching(uint64_t name, struct model_submission *call);
-void model_call_dispatched(struct model_submission *call);
+void model_call_dispatched(uint64_t name, struct model_submission *call);
 bool model_call_completed(uint64_t name, struct model_submission *call, const struct cqe *cqe);
 /* Sets sqe.cap of a promised call to what came at its path, if that has come. */
 void model_promise_resolve(struct model_submission *call);
