@@ -294,13 +294,16 @@ static void joined(const struct model_actor *actor, uint64_t endpoint, uint64_t 
 static void left(const struct model_actor *actor, uint64_t endpoint, uint64_t name, bool closed)
 {
     struct model_submission *submission = model_find(name);
+    uint64_t returner;
 
     if (submission->state == MODEL_TAKEN && submission->keeps) { /* it completes when it settles */
         submission->unposted = true;
-        submission->answered_by = model_returner(actor, submission);
-        if (submission->answered_by != 0) {
-            model_find(submission->answered_by)->returned = name;
-        }
+        flown_between(actor, name, submission);
+        returner = model_returner(actor, submission);
+        if (returner != 0 && model_names_call(model_find(returner), submission)) {
+            submission->answered_by = returner;
+            model_find(returner)->returned = name;
+        } /* else it was revoked, or its receiver has ended */
         return;
     }
     if (submission->state == MODEL_TAKEN) {
