@@ -8,7 +8,8 @@
  *   given <= budget * periods begun       else time was made; counted anew when its terms change
  *
  * and given + debt == used + left, which sched_context_check asserts. What a thread runs on
- * borrowed time is measured for whoever paid when it began.
+ * borrowed time is measured for whoever paid when it began. New terms count from the next time that
+ * it is picked, so what runs since it was picked under others is not measured.
  */
 #include "sim/hunt/sched_look.h"
 
@@ -27,8 +28,9 @@ static struct known {
     bool alive;                  /* it has not ended */
     uint64_t budget_ns;          /* its terms, */
     uint64_t period_ns;
-    uint64_t begun_ns;  /* the first period under them, */
-    uint64_t before_ns; /* and what it was given before */
+    uint64_t begun_ns;   /* the first period under them, */
+    uint64_t before_ns;  /* and what it was given before */
+    uint64_t changed_ns; /* when they were seen to be others */
     uint64_t measured_ns;
 } known[THREADS];
 
@@ -69,20 +71,6 @@ void sched_look_ended(const void *thread)
     known_place(thread)->alive = false;
 }
 
-void __wrap_arch_context_load(struct arch_context *context)
-{
-    struct thread *thread = CONTAINER_OF(context, struct thread, context);
-    const struct sched_context *payer = sched_payer(&thread->share);
-    struct run *run = &runs[machine.current->index];
-
-    __real_arch_context_load(context);
-    if (payer->budget_ns != 0) {
-        *run = (struct run){.runs = thread,
-                            .payer = known_place(CONTAINER_OF(payer, struct thread, time)),
-                            .since_ns = machine.now_ns};
-    }
-}
-
 void __wrap_arch_context_save(struct arch_context *context)
 {
     struct run *run = &runs[machine.current->index];
@@ -108,6 +96,24 @@ static void terms_look(struct known *place)
             place->begun_ns = time->until_ns - time->period_ns;
         }
         place->before_ns = time->given_ns - time->left_ns;
+        place->changed_ns = machine.now_ns;
+        for (unsigned i = 0; i < machine.count; i++) { /* who runs runs on the old ones */
+            runs[i].runs = runs[i].payer == place ? NULL : runs[i].runs;
+        }
+    }
+}
+
+void __wrap_arch_context_load(struct arch_context *context)
+{
+    struct thread *thread = CONTAINER_OF(context, struct thread, context);
+    const struct sched_context *payer = sched_payer(&thread->share);
+    struct known *place = known_place(CONTAINER_OF(payer, struct thread, time));
+    struct run *run = &runs[machine.current->index];
+
+    __real_arch_context_load(context);
+    terms_look(place);
+    if (payer->budget_ns != 0 && place->changed_ns < machine.current->run_start_ns) {
+        *run = (struct run){.runs = thread, .payer = place, .since_ns = machine.now_ns};
     }
 }
 
