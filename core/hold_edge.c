@@ -2,8 +2,9 @@
 /*
  * The rules of a hold edge: which methods it lets through, and what may be made of it. Whatever is
  * made has no more methods and no more right to be passed on than what it is made of, comes through
- * the same delegation and has no flags. Nothing here knows of tables; what can fail is a refusal,
- * and then nothing is written that counts.
+ * the same delegation and has no flags. Of tables nothing is known here but that they have a window
+ * of descriptors, which go one hop: no edge there has the right to grant. What can fail is a
+ * refusal, and then nothing is written that counts.
  */
 #include "core/hold_edge.h"
 
@@ -46,7 +47,7 @@ enum transport_error hold_edge_pass(const struct hold_edge *from,
     bool allowed =
         from->mode == EDGE_MODE_COPY || (from->mode == EDGE_MODE_MOVE && passing->leaving);
 
-    if (!allowed || (passing->keep_grant && from->grantable == 0)) {
+    if (!allowed || (passing->keep_grant && (from->grantable == 0 || passing->descriptor))) {
         return TRANSPORT_NOT_GRANTABLE;
     }
     if (!facet_is_within(passing->facet, from->facet)) {
@@ -59,6 +60,32 @@ enum transport_error hold_edge_pass(const struct hold_edge *from,
         to->grantable = 0;
     }
     return TRANSPORT_OK;
+}
+
+enum gift_error hold_edge_give(const struct hold_edge *from, const struct edge_gift *gift,
+                               struct hold_edge *to)
+{
+    ASSERT(!gift->grantable || gift->mode != EDGE_MODE_NONE);
+    if (from->mode != EDGE_MODE_COPY) {
+        return GIFT_ERROR_NOT_GRANTABLE;
+    }
+    if (gift->narrows && !facet_is_within(gift->facet, from->facet)) {
+        return GIFT_ERROR_FACET;
+    }
+    if (gift->mode >= EDGE_MODE_COUNT || (gift->mode != EDGE_MODE_NONE && from->grantable == 0)) {
+        return GIFT_ERROR_MODE;
+    }
+    if (gift->badge != 0 && gift->badge != from->badge) {
+        return GIFT_ERROR_BADGE;
+    }
+    if (gift->grantable && gift->descriptor) {
+        return GIFT_ERROR_NOT_DESCRIPTOR;
+    }
+    hold_edge_copy(from, to);
+    to->facet = gift->narrows ? gift->facet : from->facet;
+    to->mode = gift->mode;
+    to->grantable = gift->grantable;
+    return GIFT_OK;
 }
 
 enum transport_error hold_edge_tell(const struct hold_edge *from,

@@ -17,6 +17,7 @@ enum edge_mode {
     EDGE_MODE_NONE = 0,
     EDGE_MODE_COPY = 1, /* as a copy, or leaving its holder */
     EDGE_MODE_MOVE = 2, /* only leaving its holder */
+    EDGE_MODE_COUNT
 };
 
 /* hold_edge.flags: metadata that the holder alone sees. */
@@ -82,16 +83,45 @@ struct edge_passing {
     uint64_t facet;  /* of the new edge: equal or narrower */
     bool leaving;    /* the holder gives its own edge up: MOVE */
     bool keep_grant; /* the new edge keeps the right to be passed on */
+    bool descriptor; /* it is to be in the receiver's window, where nothing has that right */
 };
 
 /*
  * The edge that a receiver gets of `from`: needs the right to grant and strips it, unless
- * keep_grant. NOT_GRANTABLE: the mode does not allow it, or keep_grant without `grantable`;
- * NO_METHOD: wider facet.
+ * keep_grant. NOT_GRANTABLE: the mode does not allow it, or keep_grant without `grantable` or for a
+ * descriptor; NO_METHOD: wider facet.
  */
 MUST_USE enum transport_error hold_edge_pass(const struct hold_edge *from,
                                              const struct edge_passing *passing,
                                              struct hold_edge *to);
+
+/* What the giver of an edge asks that another process shall begin with. */
+struct edge_gift {
+    uint64_t facet;  /* with `narrows` */
+    uint64_t badge;  /* 0: the source's */
+    uint8_t mode;    /* enum edge_mode; EDGE_MODE_COUNT: what was asked for is none of them */
+    bool narrows;    /* false: the source's facet */
+    bool grantable;  /* with a mode other than NONE */
+    bool descriptor; /* it is to be in the child's window, where nothing has the right to grant */
+};
+
+/* What a gift is refused for, in the order in which it is looked for. */
+enum gift_error {
+    GIFT_OK,
+    GIFT_ERROR_NOT_GRANTABLE,  /* the source may not be passed on as a copy */
+    GIFT_ERROR_FACET,          /* wider than the source's */
+    GIFT_ERROR_MODE,           /* none, or one that needs a grantable source */
+    GIFT_ERROR_BADGE,          /* not the source's */
+    GIFT_ERROR_NOT_DESCRIPTOR, /* a descriptor with the right to grant */
+};
+
+/*
+ * The edge that a child gets of its parent's `from`. The parent keeps its own, so that must be one
+ * that may be copied; only of a grantable one may the child's be passed on in any way. With an
+ * error nothing is written.
+ */
+MUST_USE enum gift_error hold_edge_give(const struct hold_edge *from, const struct edge_gift *gift,
+                                        struct hold_edge *to);
 
 /* One method of one interface. */
 struct edge_method {

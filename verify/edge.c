@@ -9,14 +9,23 @@
  * bound: none
  * cbmc: core/hold_edge.c
  * options: -I verify/shim --unwind 65
- * prove: prove_pass prove_duplicate prove_permits
- * quick: prove_pass prove_duplicate prove_permits
+ * prove: prove_pass prove_give prove_duplicate prove_permits
+ * quick: prove_pass prove_give prove_duplicate prove_permits
  * twin: prove_pass | core/hold_edge.c
  *     | from->mode == EDGE_MODE_COPY || (from->mode == EDGE_MODE_MOVE && passing->leaving)
  *     | from->mode == EDGE_MODE_COPY || from->mode == EDGE_MODE_MOVE
  * twin: prove_pass | core/hold_edge.c
+ *     | !allowed || (passing->keep_grant && (from->grantable == 0 || passing->descriptor))
+ *     | !allowed || (passing->keep_grant && passing->descriptor)
+ * twin: prove_pass | core/hold_edge.c
+ *     | !allowed || (passing->keep_grant && (from->grantable == 0 || passing->descriptor))
  *     | !allowed || (passing->keep_grant && from->grantable == 0)
- *     | !allowed
+ * twin: prove_give | core/hold_edge.c
+ *     | gift->mode >= EDGE_MODE_COUNT || (gift->mode != EDGE_MODE_NONE && from->grantable == 0)
+ *     | gift->mode >= EDGE_MODE_COUNT || (gift->grantable && from->grantable == 0)
+ * twin: prove_give | core/hold_edge.c
+ *     | gift->grantable && gift->descriptor
+ *     | gift->mode == EDGE_MODE_MOVE && gift->descriptor
  * twin: prove_duplicate | core/hold_edge.c
  *     | (facet != CAP_FACET_ALL && (facet & ~within) == 0)
  *     | (facet & ~within) == 0 || within == 0
@@ -29,6 +38,7 @@
 #include "core/hold_edge.h"
 
 void prove_pass(void);
+void prove_give(void);
 void prove_duplicate(void);
 void prove_permits(void);
 
@@ -73,8 +83,10 @@ void prove_pass(void)
 {
     struct hold_edge from = any_edge();
     struct hold_edge to;
-    struct edge_passing passing = {
-        .facet = nondet_u64(), .leaving = nondet_bool(), .keep_grant = nondet_bool()};
+    struct edge_passing passing = {.facet = nondet_u64(),
+                                   .leaving = nondet_bool(),
+                                   .keep_grant = nondet_bool(),
+                                   .descriptor = nondet_bool()};
 
     if (hold_edge_pass(&from, &passing, &to) != TRANSPORT_OK) {
         return;
@@ -88,6 +100,29 @@ void prove_pass(void)
                      "further only with the right to grant");
     __CPROVER_assert(to.grantable == 0 || (passing.keep_grant && from.grantable != 0),
                      "no right to grant from nothing");
+    __CPROVER_assert(to.grantable == 0 || !passing.descriptor, "none in the window");
+}
+
+void prove_give(void)
+{
+    struct hold_edge from = any_edge();
+    struct hold_edge to;
+    struct edge_gift gift = {.facet = nondet_u64(),
+                             .badge = nondet_u64(),
+                             .mode = nondet_u8(),
+                             .narrows = nondet_bool(),
+                             .descriptor = nondet_bool()};
+
+    gift.grantable = gift.mode != EDGE_MODE_NONE && nondet_bool();
+    if (hold_edge_give(&from, &gift, &to) != GIFT_OK) {
+        return;
+    }
+    made_assert(&to, &from);
+    __CPROVER_assert(from.mode == EDGE_MODE_COPY, "the giver keeps its own");
+    __CPROVER_assert(to.mode == EDGE_MODE_NONE || from.grantable != 0,
+                     "further only with the right to grant");
+    __CPROVER_assert(to.grantable == 0 || from.grantable != 0, "no right to grant from nothing");
+    __CPROVER_assert(to.grantable == 0 || !gift.descriptor, "none in the window");
 }
 
 void prove_duplicate(void)

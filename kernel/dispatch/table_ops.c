@@ -167,7 +167,9 @@ static enum transport_error edge_pass(struct process *process, const struct sqe 
 {
     const struct hold_edge *source;
     struct edge_passing passing = {.leaving = (sqe->flags & SQE_MOVE) != 0,
-                                   .keep_grant = (sqe->flags & SQE_KEEP_GRANT) != 0};
+                                   .keep_grant = (sqe->flags & SQE_KEEP_GRANT) != 0,
+                                   .descriptor = (sqe->flags & SQE_EXACT_SLOT) != 0 &&
+                                                 sqe->slot < CAP_TABLE_WINDOW};
     enum transport_error error = cap_table_lookup(&process->table, sqe->cap, &source);
 
     if (error != TRANSPORT_OK) {
@@ -175,10 +177,6 @@ static enum transport_error edge_pass(struct process *process, const struct sqe 
     }
     passing.facet = source->facet;
     error = hold_edge_pass(source, &passing, edge);
-    if (error == TRANSPORT_OK && passing.keep_grant && (sqe->flags & SQE_EXACT_SLOT) != 0 &&
-        sqe->slot < CAP_TABLE_WINDOW) {
-        error = TRANSPORT_NOT_GRANTABLE; /* a descriptor goes one hop, the receiver's too */
-    }
     return error == TRANSPORT_OK ? error : refuse(refusal, error, ARGUMENT_CAP, source->mode);
 }
 

@@ -15,17 +15,32 @@ static inline uint64_t facet_read(struct authority_facet_reader facet)
                : authority_facet_get_methods(facet);
 }
 
-/* Gives `edge` the mode that the message asks for. */
+/* What the message's mode means for an edge; EDGE_MODE_COUNT: it is none. */
+static inline uint8_t mode_read(enum authority_transfer_mode mode)
+{
+    static const uint8_t modes[AUTHORITY_TRANSFER_MODE_COUNT] = {
+        [AUTHORITY_TRANSFER_MODE_NONE] = EDGE_MODE_NONE,
+        [AUTHORITY_TRANSFER_MODE_COPY] = EDGE_MODE_COPY,
+        [AUTHORITY_TRANSFER_MODE_MOVE] = EDGE_MODE_MOVE,
+        [AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE] = EDGE_MODE_COPY,
+        [AUTHORITY_TRANSFER_MODE_MOVE_GRANTABLE] = EDGE_MODE_MOVE,
+    };
+
+    return mode < AUTHORITY_TRANSFER_MODE_COUNT ? modes[mode] : EDGE_MODE_COUNT;
+}
+
+/* Whether it has the right to grant. */
+static inline bool mode_is_grantable(enum authority_transfer_mode mode)
+{
+    return mode == AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE ||
+           mode == AUTHORITY_TRANSFER_MODE_MOVE_GRANTABLE;
+}
+
+/* Gives `edge` the mode that the message asks for, which is one. */
 static inline void edge_mode_set(struct hold_edge *edge, enum authority_transfer_mode mode)
 {
-    bool copies =
-        mode == AUTHORITY_TRANSFER_MODE_COPY || mode == AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE;
-
-    edge->grantable = mode == AUTHORITY_TRANSFER_MODE_COPY_GRANTABLE ||
-                      mode == AUTHORITY_TRANSFER_MODE_MOVE_GRANTABLE;
-    edge->mode = mode == AUTHORITY_TRANSFER_MODE_NONE ? EDGE_MODE_NONE
-                 : copies                             ? EDGE_MODE_COPY
-                                                      : EDGE_MODE_MOVE;
+    edge->grantable = mode_is_grantable(mode);
+    edge->mode = mode_read(mode);
 }
 
 /* The mode of `edge` as messages tell it. */

@@ -29,43 +29,45 @@ static bool name_check(struct capn_request *request, struct capn_text name, cons
            refuse(request, EXCEPTION_REASON_INVALID_NAME, field, name.length);
 }
 
-/* Whether the grant asks for no more than its source edge has. */
-static bool grant_within(struct capn_request *request, const struct spawn_grant *grant,
-                         struct process_spawn_grant_reader message)
+/* Makes the grant's edge, the caller's until now, the child's: what the request asks of it. */
+static bool grant_make(struct capn_request *request, struct spawn_grant *grant,
+                       struct process_spawn_grant_reader message)
 {
-    uint64_t badge = process_spawn_grant_get_badge(message);
     enum authority_transfer_mode mode = process_spawn_grant_get_transfer_mode(message);
+    struct hold_edge source = grant->edge;
+    struct edge_gift gift = {.facet = facet_read(process_spawn_grant_get_facet(message)),
+                             .badge = process_spawn_grant_get_badge(message),
+                             .mode = mode_read(mode),
+                             .narrows = process_spawn_grant_has_facet(message),
+                             .grantable = mode_is_grantable(mode),
+                             .descriptor = grant->exact_slot < CAP_TABLE_WINDOW};
 
-    if (grant->edge.mode != EDGE_MODE_COPY) {
+    switch (hold_edge_give(&source, &gift, &grant->edge)) {
+    case GIFT_OK:
+        return true;
+    case GIFT_ERROR_NOT_GRANTABLE:
         return refuse(request, EXCEPTION_REASON_NOT_GRANTABLE, "request.grants.capability",
-                      grant->edge.interface_id);
-    }
-    if (process_spawn_grant_has_facet(message) &&
-        !manifest_facet_within(facet_read(process_spawn_grant_get_facet(message)),
-                               grant->edge.facet)) {
+                      source.interface_id);
+    case GIFT_ERROR_FACET:
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.facet",
-                      grant->edge.facet);
-    }
-    if (mode >= AUTHORITY_TRANSFER_MODE_COUNT ||
-        !manifest_transfer_within(mode, edge_mode_get(&grant->edge))) {
+                      source.facet);
+    case GIFT_ERROR_MODE:
         return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.transferMode",
                       mode);
+    case GIFT_ERROR_BADGE:
+        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.badge",
+                      gift.badge);
+    default:
+        return refuse(request, EXCEPTION_REASON_PERMISSION_DENIED, "request.grants.transferMode",
+                      grant->exact_slot);
     }
-    if (badge != 0 && badge != grant->edge.badge) {
-        return refuse(request, EXCEPTION_REASON_WIDER_THAN_SOURCE, "request.grants.badge", badge);
-    }
-    return true;
 }
 
-/* Where the plan's last grant goes: above the window, or to a free slot of it, as no descriptor has
- * the right to grant. */
-static bool slot_read(struct capn_request *request, struct spawn *spawn,
-                      struct process_spawn_grant_reader message)
+/* Where the plan's last grant goes: above the window, or to a free slot of it. */
+static bool slot_check(struct capn_request *request, const struct spawn *spawn)
 {
-    struct spawn_grant *grant = &spawn->grant[spawn->grant_count - 1];
-    uint32_t slot = process_spawn_grant_get_exact_slot(message);
+    uint32_t slot = spawn->grant[spawn->grant_count - 1].exact_slot;
 
-    grant->exact_slot = slot;
     if (slot == SPAWN_SLOT_ANY) {
         return true;
     }
@@ -78,8 +80,7 @@ static bool slot_read(struct capn_request *request, struct spawn *spawn,
                           slot);
         }
     }
-    return grant->edge.grantable == 0 ||
-           refuse(request, EXCEPTION_REASON_PERMISSION_DENIED, "request.grants.transferMode", slot);
+    return true;
 }
 
 /* One grant into the plan; its edge is the plan's from the moment it is counted. */
@@ -102,15 +103,9 @@ static bool grant_read(struct capn_request *request, struct spawn *spawn,
         return false;
     }
     grant->source = call_of(request)->transfer[process_spawn_grant_get_capability(message)].cap;
+    grant->exact_slot = process_spawn_grant_get_exact_slot(message);
     spawn->grant_count++;
-    if (!grant_within(request, grant, message)) {
-        return false;
-    }
-    if (process_spawn_grant_has_facet(message)) {
-        grant->edge.facet = facet_read(process_spawn_grant_get_facet(message));
-    }
-    edge_mode_set(&grant->edge, process_spawn_grant_get_transfer_mode(message));
-    return slot_read(request, spawn, message);
+    return grant_make(request, grant, message) && slot_check(request, spawn);
 }
 
 /* The argument list, rebuilt as a message of its own in a frame. */

@@ -186,6 +186,120 @@ static void test_passing(void **state)
     }
 }
 
+/* A descriptor goes one hop: it arrives in a window without the right to grant or not at all. */
+static void test_passing_into_a_window(void **state)
+{
+    int object;
+    struct hold_edge from = {.object = &object, .facet = 6, .mode = EDGE_MODE_COPY, .grantable = 1};
+    struct edge_passing passing = {.facet = 6, .descriptor = true};
+    struct hold_edge to;
+
+    (void)state;
+    assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_OK);
+    assert_int_equal(to.grantable, 0);
+    passing.keep_grant = true;
+    assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_NOT_GRANTABLE);
+    passing.descriptor = false;
+    assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_OK);
+    assert_int_equal(to.grantable, 1);
+}
+
+static enum gift_error gift_expected(const struct hold_edge *from, const struct edge_gift *gift)
+{
+    if (from->mode != EDGE_MODE_COPY) {
+        return GIFT_ERROR_NOT_GRANTABLE;
+    }
+    if (gift->mode != EDGE_MODE_NONE && (from->grantable == 0 || gift->mode > EDGE_MODE_MOVE)) {
+        return GIFT_ERROR_MODE;
+    }
+    return gift->grantable && gift->descriptor ? GIFT_ERROR_NOT_DESCRIPTOR : GIFT_OK;
+}
+
+/* Every mode of the source and of the gift, with the right and without, in the window or not. */
+static void test_giving(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 96; bits++) {
+        int object;
+        struct hold_edge from = {.object = &object,
+                                 .interface_id = 5,
+                                 .facet = 6,
+                                 .badge = 7,
+                                 .epoch = 8,
+                                 .mode = (uint8_t)(bits % 3),
+                                 .grantable = bits / 3 % 2,
+                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct edge_gift gift = {.mode = (uint8_t)(bits / 6 % 4), .descriptor = bits / 24 % 2 != 0};
+        struct hold_edge to = {.badge = 99};
+        enum gift_error expected;
+
+        gift.grantable = bits / 48 != 0 && gift.mode != EDGE_MODE_NONE;
+        expected = gift_expected(&from, &gift);
+        assert_int_equal(hold_edge_give(&from, &gift, &to), expected);
+        if (expected != GIFT_OK) {
+            assert_int_equal(to.badge, 99);
+            continue;
+        }
+        assert_ptr_equal(to.object, &object);
+        assert_int_equal(to.interface_id, 5);
+        assert_int_equal(to.facet, 6);
+        assert_int_equal(to.badge, 7);
+        assert_int_equal(to.epoch, 8);
+        assert_int_equal(to.mode, gift.mode);
+        assert_int_equal(to.grantable, gift.grantable);
+        assert_int_equal(to.flags, 0); /* the giver's own */
+    }
+}
+
+/* Facet and badge of a gift, and which refusal comes first when several are due. */
+static void test_giving_no_more(void **state)
+{
+    int object;
+    struct hold_edge from = {.object = &object, .facet = 6, .badge = 7, .mode = EDGE_MODE_COPY};
+    struct edge_gift gift = {.facet = 2, .narrows = true, .badge = 7};
+    struct hold_edge to;
+
+    (void)state;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_OK);
+    assert_int_equal(to.facet, 2);
+    gift.facet = 1;
+    gift.mode = EDGE_MODE_COUNT;
+    gift.grantable = true;
+    gift.descriptor = true;
+    gift.badge = 8;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_FACET);
+    gift.narrows = false; /* the facet does not count then */
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_MODE);
+    gift.mode = EDGE_MODE_COPY;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_MODE);
+    from.grantable = 1;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_BADGE);
+    gift.badge = 0;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_NOT_DESCRIPTOR);
+    gift.descriptor = false;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_OK);
+    assert_int_equal(to.facet, 6);
+    assert_int_equal(to.badge, 7);
+    from.mode = EDGE_MODE_MOVE; /* the giver keeps its own */
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_NOT_GRANTABLE);
+}
+
+static void give_right_without_mode(void *argument)
+{
+    struct edge_gift gift = {.mode = EDGE_MODE_NONE, .grantable = true};
+    struct hold_edge to;
+
+    assert_int_equal(hold_edge_give(argument, &gift, &to), GIFT_OK);
+}
+
+static void test_a_right_without_mode_is_a_mistake(void **state)
+{
+    struct hold_edge from = {.mode = EDGE_MODE_COPY, .grantable = 1};
+
+    (void)state;
+    assert_true(test_asserts(give_right_without_mode, &from));
+}
+
 /* What the kernel may call of what a parent names: of a client's edge the method it has, of an
  * owner's what that could make; never more, and never to be passed on. */
 static void test_telling(void **state)
@@ -255,6 +369,10 @@ int main(void)
         cmocka_unit_test(test_nodes_go_with_the_last_reference),
         cmocka_unit_test(test_mistakes_are_caught),
         cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_passing_into_a_window),
+        cmocka_unit_test(test_giving),
+        cmocka_unit_test(test_giving_no_more),
+        cmocka_unit_test(test_a_right_without_mode_is_a_mistake),
         cmocka_unit_test(test_telling),
         cmocka_unit_test(test_facets),
     };
