@@ -46,7 +46,7 @@ struct cpu {
     struct spinlock run_lock;
     struct run_queue run_queue;
     bool idle;
-    unsigned running_priority; /* of the task picked last; 0 when idle */
+    uint32_t running_priority; /* atomic: of what runs here; 0 when idle (sched/urgency.h) */
 
     /* timers_lock is run_lock too: of threads of this CPU and of their operations, which have the
      * room for them */

@@ -75,7 +75,7 @@ static NOINLINE UNUSED bool may_switch_closely(struct cpu *cpu, const struct thr
 /* Whether this CPU goes from `from`, which waits, straight to `to`, which waited for what just
  * came, and runs at the priority of `from` too if that `lends`, and then at its cost (lend in
  * handoff_inside.h). The queue is read without its lock: who is queued by another CPU at this
- * moment sends an IPI. */
+ * moment sends an IPI, or is found when the CPU goes on at less (thread_switch). */
 static ALWAYS_INLINE bool may_switch(struct cpu *cpu, const struct thread *from, struct thread *to,
                                      bool lends)
 {

@@ -43,6 +43,7 @@
 #include "kernel/sched/process.h"
 #include "kernel/sched/switch.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/urgency.h"
 
 enum {
     TIMERS_PER_INTERRUPT = 16,
@@ -95,7 +96,7 @@ static bool task_queue(struct cpu *cpu, struct task *task)
     unsigned priority = task_priority(task);
 
     run_queue_push_back(&cpu->run_queue, &task->node, priority);
-    if (!cpu->idle && priority <= cpu->running_priority) {
+    if (!cpu_is_outranked(cpu, priority)) {
         return false;
     }
     if (cpu == arch_cpu_this()) {
@@ -128,14 +129,11 @@ static struct sched_context *thread_payer(const struct thread *thread)
 static bool current_is_over(struct cpu *cpu)
 {
     const struct thread *current = cpu->current;
-    unsigned highest = run_queue_highest(&cpu->run_queue);
 
     if (current == NULL) {
         return false;
     }
-    cpu->running_priority = task_priority(&current->task);
-    return thread_payer(current) != cpu->payer ||
-           (highest != RUN_PRIORITY_NONE && highest > cpu->running_priority);
+    return cpu_runs_at(cpu, task_priority(&current->task)) || thread_payer(current) != cpu->payer;
 }
 
 /* What the thread lent is over; whether its CPU must be told, which looks then at who runs there
@@ -301,16 +299,6 @@ void sched_lent_for(struct thread *lender, const struct thread *borrower)
     }
 }
 
-unsigned sched_lent_priority(struct cpu *cpu, const struct thread *thread)
-{
-    unsigned priority;
-
-    spinlock_lock(&cpu->run_lock);
-    priority = task_priority(&thread->task);
-    spinlock_unlock(&cpu->run_lock);
-    return priority;
-}
-
 bool sched_payer_changes(const struct cpu *cpu, const struct thread *to)
 {
     return thread_payer(to) != cpu->payer;
@@ -461,8 +449,8 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
 {
     uint64_t now_ns = arch_clock_ns();
     struct thread *current = cpu->current;
-    unsigned highest;
     unsigned own;
+    bool outranked;
     bool leave = false;
 
     if (kind == ARCH_INTERRUPT_TIMER) {
@@ -474,9 +462,8 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
         return false;
     }
     spinlock_lock(&cpu->run_lock);
-    highest = run_queue_highest(&cpu->run_queue);
     own = task_priority(&current->task);
-    cpu->running_priority = own; /* its terms may have changed */
+    outranked = cpu_runs_at(cpu, own); /* its terms may have changed */
     if (UNLIKELY(thread_payer(current) != cpu->payer)) {
         leave = true; /* and is picked again on the new ones */
     } else if (UNLIKELY(cpu->payer != NULL)) {
@@ -485,12 +472,10 @@ bool sched_interrupt(struct cpu *cpu, enum arch_interrupt kind)
     } else {
         time_count(cpu, current, now_ns);
     }
-    if (process_is_dying(current->process)) {
-        leave = true;
-    } else if (highest != RUN_PRIORITY_NONE && highest > own) {
+    if (process_is_dying(current->process) || outranked) {
         leave = true;
     } else if (!leave && now_ns >= cpu->quantum_end_ns) {
-        leave = highest == own;
+        leave = run_queue_highest(&cpu->run_queue) == own;
         cpu->quantum_end_ns = now_ns + sched_quantum_ns;
     }
     if (leave) {
@@ -538,6 +523,23 @@ void sched_switch(struct cpu *cpu, struct thread *to)
     thread_switch(cpu, cpu->current, to);
 }
 
+void sched_switch_down(struct cpu *cpu, struct thread *to)
+{
+    unsigned priority;
+    bool outranked;
+
+    spinlock_lock(&cpu->run_lock);
+    priority = task_priority(&to->task);
+    outranked = cpu_runs_at(cpu, priority);
+    if (outranked) {
+        run_queue_push_front(&cpu->run_queue, &to->task.node, priority);
+    }
+    spinlock_unlock(&cpu->run_lock);
+    if (outranked) {
+        cpu_run(cpu);
+    }
+}
+
 /* What is left of its cap_enter is a stretch of its own, behind the one that came here. */
 void sched_go_on(struct cpu *cpu, struct thread *thread)
 {
@@ -569,7 +571,8 @@ static bool task_begin(struct cpu *cpu, struct task *task)
         }
         timer_arm(cpu, cpu->quantum_end_ns);
     }
-    cpu->running_priority = task_priority(task); /* after its loan, which may just have ended */
+    /* After its loan, which may just have ended; nobody in the queue is more urgent. */
+    atomic_store_relaxed_u32(&cpu->running_priority, task_priority(task));
     return true;
 }
 
@@ -589,7 +592,7 @@ static struct task *task_pick(struct cpu *cpu)
     cpu->idle = node == NULL;
     cpu->reschedule = false;
     if (node == NULL) {
-        cpu->running_priority = 0;
+        atomic_store_relaxed_u32(&cpu->running_priority, 0);
         timer_arm(cpu, UINT64_MAX);
     }
     spinlock_unlock(&cpu->run_lock);

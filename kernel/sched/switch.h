@@ -9,6 +9,7 @@
 #include "kernel/irq_probe.h"
 #include "kernel/mem/vspace_change.h"
 #include "kernel/sched/process.h"
+#include "kernel/sched/urgency.h"
 
 /* The thread is the current one of this CPU, which has the space `left` active (NULL: none). */
 static ALWAYS_INLINE void thread_load(struct cpu *cpu, struct thread *thread, struct vspace *left)
@@ -32,8 +33,9 @@ NORETURN static ALWAYS_INLINE void thread_leave_to(struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
-/* What a thread of this CPU that runs on a loan runs at. */
-unsigned sched_lent_priority(struct cpu *cpu, const struct thread *thread);
+/* The current thread's CPU goes on with `to` at another priority, or on a loan. Returns if nobody
+ * in its queue is more urgent (urgency.h); else `to` is before its equals there and they run. */
+void sched_switch_down(struct cpu *cpu, struct thread *to);
 
 /* The current thread, loaded before, goes on with its cap_enter, or something else runs here. */
 NORETURN void sched_go_on(struct cpu *cpu, struct thread *thread);
@@ -45,10 +47,13 @@ NORETURN static ALWAYS_INLINE void thread_switch(struct cpu *cpu, struct thread 
     const struct ring *ring = &to->ring;
 
     ASSERT_AGAIN(to->entering && !to->task.node.queued && cpu->vspace == &from->process->vspace);
+    if (UNLIKELY(sched_borrows(&to->share) ||
+                 (sched_own_priority(&to->share) != cpu->running_priority &&
+                  !cpu_rises_to(cpu, sched_own_priority(&to->share))))) {
+        sched_switch_down(cpu, to);
+    }
     irq_probe_leave();
     arch_context_save(&from->context);
-    cpu->running_priority = LIKELY(!sched_borrows(&to->share)) ? sched_own_priority(&to->share)
-                                                               : sched_lent_priority(cpu, to);
     thread_load(cpu, to, &from->process->vspace);
     /* The completion that ended its wait was the last that it asked for, and nothing is left to
      * drain: so its cap_enter is over. What another CPU posts meanwhile may not be shown yet. */

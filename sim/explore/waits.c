@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Protocols of waiting, on core/answer.c, core/park.c, core/run_queue.c, kernel/ipc/straight.h,
- * kernel/cpu.c and kernel/lock.[ch] as they ship. What the kernel does around them is written here
- * as it stands in the function named at each.
+ * kernel/sched/urgency.h, kernel/cpu.c and kernel/lock.[ch] as they ship. What the kernel does
+ * around them is written here as it stands in the function named at each.
  *
  *   answers   a thread promises B from A, keeps B, promises C from B, and finishes A meanwhile;
  *             its server answers A and B, well or badly: two slots
@@ -10,18 +10,23 @@
  *   handoff   a thread begins to wait by the short way while another CPU ends its call, and its
  *             program, on a third, reads completions or stores an impossible index
  *   queue     two CPUs queue a task each at a third, which falls asleep when it finds none
+ *   switch    a CPU switches directly to a more urgent thread and back, while another queues a task
+ *             at it that is between the two
  */
 #include <string.h>
 
 #include "core/answer.h"
 #include "core/park.h"
 #include "kernel/ipc/straight.h"
+#include "kernel/sched/urgency.h"
 #include "sim/explore/protocols.h"
 
 enum {
     GUARDED = 15, /* the place of all that a lock guards */
     SLOTS = 2,
     PRIORITY = 8,
+    PRIORITY_LESS = 4,
+    PRIORITY_BETWEEN = 6,
 };
 
 static struct spinlock lock; /* the one of the protocol */
@@ -435,7 +440,7 @@ static void queue_begin(void)
     run_queue_init(&sleeper.run_queue);
     spinlock_init(&sleeper.run_lock, LOCK_RANK_RUN_QUEUE, 0);
     sleeper.idle = false;
-    sleeper.running_priority = 0;
+    atomic_store_relaxed_u32(&sleeper.running_priority, 0);
     sleeper.ipi_reasons = 0;
     protocol_interrupts = 0;
     ran = 0;
@@ -453,7 +458,7 @@ static void queue_sleeper(void)
         explore_touch(GUARDED, true);
         next = run_queue_pop(&sleeper.run_queue);
         sleeper.idle = next == NULL;
-        sleeper.running_priority = next == NULL ? 0 : PRIORITY;
+        atomic_store_relaxed_u32(&sleeper.running_priority, next == NULL ? 0 : PRIORITY);
         spinlock_unlock(&sleeper.run_lock);
         if (next != NULL) {
             ran++;
@@ -468,14 +473,14 @@ static void queue_sleeper(void)
 }
 
 /* task_start. */
-static void queue_waker(struct run_node *task)
+static void queue_waker(struct run_node *task, unsigned priority)
 {
     bool notify;
 
     spinlock_lock(&sleeper.run_lock);
     explore_touch(GUARDED, true);
-    run_queue_push_back(&sleeper.run_queue, task, PRIORITY);
-    notify = sleeper.idle || PRIORITY > sleeper.running_priority;
+    run_queue_push_back(&sleeper.run_queue, task, priority);
+    notify = cpu_is_outranked(&sleeper, priority);
     spinlock_unlock(&sleeper.run_lock);
     if (notify) {
         cpu_notify(&sleeper, IPI_RESCHEDULE);
@@ -487,7 +492,7 @@ static void queue_thread(unsigned self)
     if (self == 0) {
         queue_sleeper();
     } else {
-        queue_waker(&node[self - 1]);
+        queue_waker(&node[self - 1], PRIORITY);
     }
 }
 
@@ -500,10 +505,62 @@ static void queue_end(void)
     }
 }
 
+/* ---- a CPU that goes on at less ---------------------------------------------------------------
+ */
+
+static void switch_begin(void)
+{
+    queue_begin();
+    atomic_store_relaxed_u32(&sleeper.running_priority, PRIORITY_LESS);
+}
+
+/* kernel/sched/switch.h: thread_switch, to a thread of PRIORITY and from that to one of
+ * PRIORITY_LESS; kernel/sched/sched.c: sched_switch_down. Then that one runs until an interrupt. */
+static void switch_goer(void)
+{
+    bool outranked = false;
+
+    if (!cpu_rises_to(&sleeper, PRIORITY)) {
+        explore_wrong("a CPU ran at more");
+    }
+    if (!cpu_rises_to(&sleeper, PRIORITY_LESS)) {
+        spinlock_lock(&sleeper.run_lock);
+        explore_touch(GUARDED, true);
+        outranked = cpu_runs_at(&sleeper, PRIORITY_LESS);
+        spinlock_unlock(&sleeper.run_lock);
+    }
+    while (!outranked && atomic_load_relaxed_u32(&protocol_interrupts) == 0) {
+        explore_spin();
+    }
+    spinlock_lock(&sleeper.run_lock);
+    explore_touch(GUARDED, true);
+    if (run_queue_pop(&sleeper.run_queue) == NULL) {
+        explore_wrong("a CPU was told of a task that is not there");
+    }
+    spinlock_unlock(&sleeper.run_lock);
+}
+
+static void switch_thread(unsigned self)
+{
+    if (self == 0) {
+        switch_goer();
+    } else {
+        queue_waker(&node[0], PRIORITY_BETWEEN);
+    }
+}
+
+static void switch_end(void)
+{
+    if (!explore_thread_ended(0)) {
+        explore_wrong("a CPU goes on at less than the priority of a task in its queue");
+    }
+}
+
 const struct explore_program wait_protocols[] = {
     {"answers", 2, answers_begin, answers_thread, answers_end},
     {"park", 3, park_begin_all, park_thread, park_end},
     {"handoff", 3, handoff_begin, handoff_thread, handoff_end},
     {"run queue", 3, queue_begin, queue_thread, queue_end},
+    {"switch", 2, switch_begin, switch_thread, switch_end},
 };
 const unsigned wait_protocol_count = ARRAY_COUNT(wait_protocols);
