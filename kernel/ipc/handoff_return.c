@@ -50,11 +50,11 @@ receive_take(struct thread *thread, const struct endpoint *endpoint, struct oper
 }
 
 /*
- * The answer that most are: alone in its submission, of a call through an edge that names the
- * endpoint itself, and nobody calls now, so that the server waits. Its thread leaves for the
- * client, or waits; false: it is another one, or somebody has the endpoint's lock, and nothing has
- * changed. The process's lock is held, and given back if true: until the endpoint's is taken it
- * keeps the endpoint, then the call does, whose reference becomes the receive's.
+ * The answer that most are: alone in its submission, and nobody calls now, so that the server
+ * waits. Its thread leaves for the client, or waits; false: it is another one, or somebody has the
+ * endpoint's lock, and nothing has changed. The process's lock is held, and given back if true:
+ * until the endpoint's is taken it keeps the endpoint, then the receive does, whose reference is
+ * that of the call, or a new one if the call's is a session's, which may end with it.
  */
 static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
                                       struct endpoint *endpoint)
@@ -64,6 +64,7 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     uint64_t token = quick_word(shared, offsetof(struct sqe, token));
     struct operation *receive;
     struct operation *call;
+    struct object *target;
     struct thread *client;
     uint32_t bytes;
     bool straight;
@@ -74,18 +75,21 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     }
     bytes = returning.buffers.message_bytes;
     call = call_find(endpoint, thread, token, bytes);
-    if (UNLIKELY(call == NULL || call->target != &endpoint->object || queues->call_count != 0 ||
-                 !endpoint_only_calls(queues) ||
+    if (UNLIKELY(call == NULL || queues->call_count != 0 || !endpoint_only_calls(queues) ||
                  (receive = receive_take(thread, endpoint, call)) == NULL)) {
         spinlock_unlock(&endpoint->lock);
         return false;
+    }
+    target = call->target;
+    if (target != &endpoint->object) {
+        object_ref(&endpoint->object);
     }
     spinlock_unlock(&thread->process->lock);
     client = call->owner;
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
     receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     receive->endpoint = endpoint;
-    receive->target = call->target;
+    receive->target = &endpoint->object;
     call->target = NULL;
     receive->result_offset = returning.buffers.result;
     receive->result_bytes = returning.buffers.result_bytes;
@@ -93,7 +97,12 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     message_copy(client, call->result_offset, thread, returning.buffers.message, bytes);
     endpoint_land(queues, &call->endpoint_record, endpoint_token_slot(token));
     straight = call_complete(cpu, thread, call, returning.first, thread);
-    spinlock_unlock(&endpoint->lock);
+    if (target != &endpoint->object && UNLIKELY(object_put(target))) {
+        session_over(endpoint, CONTAINER_OF(target, struct session, object));
+        handoff_closed(endpoint);
+    } else {
+        spinlock_unlock(&endpoint->lock);
+    }
     if (LIKELY(straight)) {
         thread_switch(cpu, thread, client);
     }
