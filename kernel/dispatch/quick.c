@@ -143,7 +143,7 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
     if ((first & UINT16_MAX) == OPCODE_CALL) { /* without flags */
         return quick_word(entry, offsetof(struct sqe, result_bytes)) <= UINT32_MAX
                    ? call_submission(cpu, thread, entry, left, next)
-                   : handoff_promise(cpu, thread); /* keeps its answer */
+                   : handoff_promise(cpu, thread, left, next); /* keeps its answer */
     }
     if (((uint32_t)first & (UINT8_MAX | RETURN_TRANSFERS)) == OPCODE_RETURN_RECV) {
         return handoff_return(cpu, thread, left, next);
@@ -157,7 +157,7 @@ enum quick quick_submission(struct cpu *cpu, struct thread *thread, uint32_t lef
         return first == OPCODE_RELEASE ? quick_release(thread, entry) : QUICK_NONE;
     case OPCODE_CALL:
     case OPCODE_FINISH:
-        return handoff_promise(cpu, thread);
+        return handoff_promise(cpu, thread, left, next);
     case OPCODE_UNPARK: /* mostly with the PARK behind it */
         return left == 2 && next != NULL ? quick_wake_and_wait(cpu, thread, next) : QUICK_NONE;
     default:

@@ -186,6 +186,8 @@ struct keeping {
     struct object *target;     /* pinned */
     uint64_t badge;
     uint64_t epoch;
+    bool leaves;           /* the thread may leave for the server behind what follows */
+    struct thread *server; /* which does not wait any more, and is to run; NULL: none */
 };
 
 /* An operation for the call, whose answer is opened; NULL: the thread has too little over, or the
@@ -211,12 +213,12 @@ static struct operation *keeping_take(struct thread *thread, const struct keepin
 }
 
 /* The call meets a receiver or waits. */
-static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
-                               const struct keeping *keeping)
+static enum quick keeping_call(struct cpu *cpu, struct thread *thread, struct keeping *keeping)
 {
     struct endpoint *endpoint = keeping->endpoint;
     struct endpoint_record *record = endpoint_next_receiver(&endpoint->queues);
     struct operation *call;
+    struct thread *server;
 
     if (!call_is_usual(endpoint, record)) {
         return QUICK_NONE;
@@ -241,42 +243,41 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread,
     if (record != NULL) {
         call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
         (void)endpoint_take_receiver(&endpoint->queues);
-        operation_of(record)->owner->links = true;
-        (void)call_give(cpu, endpoint, call, operation_of(record), NULL, NULL);
+        server = operation_of(record)->owner;
+        server->links = true;
+        if (call_give(cpu, endpoint, call, operation_of(record), keeping->leaves ? thread : NULL,
+                      NULL)) {
+            keeping->server = server;
+        }
     } else if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
         ASSERT(false); /* call_is_usual */
     }
     return QUICK_DONE;
 }
 
-/* A CALL of an endpoint or of a kernel object. `first` is its first word, `room` that of
- * result_bytes and answer. */
-static enum quick keeping_submission(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
-                                     uint64_t first, uint64_t room)
+/* A CALL of an endpoint or of a kernel object, whose words were read, and whose server may be left
+ * for. */
+static enum quick keeping_submission(struct cpu *cpu, struct thread *thread,
+                                     struct keeping *keeping)
 {
     struct process *process = thread->process;
-    struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
-    struct keeping keeping = {.endpoint = NULL};
+    struct cap_id cap = {quick_word(keeping->call.shared, offsetof(struct sqe, cap))};
     struct cap_slot *slot;
     enum quick quick = QUICK_NONE;
 
-    if (quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
-        !chained_read(thread, shared, first, room, &keeping.call)) {
-        return QUICK_NONE;
-    }
     spinlock_lock(&process->lock);
     slot = cap_table_resolve(&process->table, cap);
     if (UNLIKELY(slot == NULL || slot->edge.object == NULL || slot->edge.grant != NULL)) {
         spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
-    keeping.target = slot->edge.object;
-    keeping.endpoint = endpoint_of_client(keeping.target);
-    keeping.badge = slot->edge.badge;
-    keeping.epoch = slot->edge.epoch;
-    if (keeping.endpoint == NULL) {
+    keeping->target = slot->edge.object;
+    keeping->endpoint = endpoint_of_client(keeping->target);
+    keeping->badge = slot->edge.badge;
+    keeping->epoch = slot->edge.epoch;
+    if (keeping->endpoint == NULL) {
         spinlock_lock(&thread->ring_lock);
-        if (object_call(thread, slot, &keeping.call)) {
+        if (object_call(thread, slot, &keeping->call)) {
             quick = QUICK_DONE;
         } else {
             spinlock_unlock(&process->lock);
@@ -284,18 +285,19 @@ static enum quick keeping_submission(struct cpu *cpu, struct thread *thread, con
         spinlock_unlock(&thread->ring_lock);
         return quick;
     }
-    if (slot->edge.interface_id != keeping.call.interface_id || slot->edge.facet != CAP_FACET_ALL ||
-        keeping.call.buffers.message_bytes > keeping.endpoint->queues.limits.message_bytes) {
+    if (slot->edge.interface_id != keeping->call.interface_id ||
+        slot->edge.facet != CAP_FACET_ALL ||
+        keeping->call.buffers.message_bytes > keeping->endpoint->queues.limits.message_bytes) {
         spinlock_unlock(&process->lock);
         return QUICK_NONE;
     }
-    object_ref(keeping.target);
+    object_ref(keeping->target);
     spinlock_unlock(&process->lock);
-    spinlock_lock(&keeping.endpoint->lock);
-    quick = keeping_call(cpu, thread, &keeping);
-    spinlock_unlock(&keeping.endpoint->lock);
+    spinlock_lock(&keeping->endpoint->lock);
+    quick = keeping_call(cpu, thread, keeping);
+    spinlock_unlock(&keeping->endpoint->lock);
     if (quick == QUICK_NONE) {
-        object_unref(keeping.target);
+        object_unref(keeping->target);
     }
     return quick;
 }
@@ -461,8 +463,9 @@ static inline bool run_one(struct promise_run *run, uint32_t *called)
 }
 
 /* As many entries as are usual, of at most `limit`: a promised call of a kernel object; or promised
- * calls that wait, then FINISHes, whose completions are shown at the end. How many. */
-static uint32_t promise_run(struct thread *thread, uint32_t limit)
+ * calls that wait, then FINISHes, whose completions are shown at the end. How many. `waits`:
+ * whether the thread is to wait behind all of them; whether it does. */
+static uint32_t promise_run(struct thread *thread, uint32_t limit, bool *waits)
 {
     struct ring *ring = &thread->ring;
     struct promise_run run;
@@ -487,6 +490,7 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit)
     if (run.done != 0 && run.tail != ring->cq_tail) {
         ring_posted(ring, run.tail);
     }
+    *waits = *waits && run.done + called == limit && wait_begin(thread);
     spinlock_unlock(&thread->ring_lock);
     for (uint32_t i = 0; i < run.dropped; i++) {
         object_unref(run.drop[i]);
@@ -494,24 +498,63 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit)
     return run.done + called;
 }
 
-enum quick handoff_promise(struct cpu *cpu, struct thread *thread)
+/* Reads the CALL `shared`, whose first word is `first`; false: it is not usual. */
+static inline bool keeping_read(const struct thread *thread, const uint8_t *shared, uint64_t first,
+                                struct keeping *keeping)
+{
+    uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes));
+
+    return room >> 32 != 0 && quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
+           chained_read(thread, shared, first, room, &keeping->call);
+}
+
+/* Whether this CPU goes from `thread`, which waits, straight to its server, which waits no more,
+ * because nobody else is ready and a loan would make no difference. */
+static inline bool server_is_next(const struct cpu *cpu, const struct thread *thread,
+                                  const struct thread *server)
+{
+    return LIKELY(!sched_borrows(&thread->share) &&
+                  sched_own_priority(&thread->share) <= sched_own_priority(&server->share) &&
+                  ((uintptr_t)cpu->payer | server->time.budget_ns |
+                   atomic_load_relaxed_word(&server->share.lender) | cpu->run_queue.ready_mask |
+                   cpu->reschedule | server->exiting) == 0 &&
+                  !process_is_dying(server->process));
+}
+
+enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left,
+                           struct thread **next)
 {
     const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
     uint64_t first = quick_word(shared, 0);
-    uint32_t left = ring_acceptable(&thread->ring); /* by now perhaps none */
+    bool may_wait = next != NULL && left <= PROMISE_BATCH;
+    bool waits = false;
     uint32_t total = 0;
-    uint32_t done;
+    uint32_t done = 1;
+    struct keeping keeping;
 
-    if (left != 0 && (first & FIRST_FIXED) == FIRST_USUAL) {
-        uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes));
-
-        return room >> 32 != 0 ? keeping_submission(cpu, thread, shared, first, room) : QUICK_NONE;
-    }
+    keeping.server = NULL;
+    keeping.leaves = may_wait && left > 1;
     left = left < PROMISE_BATCH ? left : PROMISE_BATCH;
-    while (total < left && (done = promise_run(thread, left - total)) != 0) {
+    if ((first & FIRST_FIXED) == FIRST_USUAL) {
+        if (!keeping_read(thread, shared, first, &keeping) ||
+            keeping_submission(cpu, thread, &keeping) != QUICK_DONE) {
+            return QUICK_NONE;
+        }
+        total = 1;
+    }
+    while (total < left && done != 0) {
+        waits = may_wait;
+        done = promise_run(thread, left - total, &waits);
         total += done;
     }
-    return total != 0 ? QUICK_DONE : QUICK_NONE;
+    if (keeping.server != NULL) {
+        if (waits && server_is_next(cpu, thread, keeping.server)) {
+            *next = keeping.server;
+            return QUICK_SWITCH;
+        }
+        sched_thread_ready(keeping.server);
+    }
+    return waits ? QUICK_WAIT : total != 0 ? QUICK_DONE : QUICK_NONE;
 }
 
 /* ---- a promised call is sent -------------------------------------------------------------------

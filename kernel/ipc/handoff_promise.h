@@ -10,7 +10,8 @@ struct endpoint;
 struct operation;
 
 /* quick_submission of a CALL that keeps its answer or is promised, and of FINISH. */
-MUST_USE enum quick handoff_promise(struct cpu *cpu, struct thread *thread);
+MUST_USE enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                    struct thread **next);
 
 /* quick_submission of a RETURN_RECV that carries a capability, or that answers a call whose answer
  * is kept. */
