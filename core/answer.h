@@ -170,9 +170,9 @@ static inline void answer_relay(struct answer_table *table, struct answer_call *
 {
     struct answer *answer = call->answer;
 
-    ASSERT(answer->releases && answer->state == ANSWER_PENDING && answer->held == 0);
+    ASSERT_AGAIN(answer->releases && answer->state == ANSWER_PENDING && answer->held == 0);
     list_remove(&call->node);
-    ASSERT(list_is_empty(&answer->waiting));
+    ASSERT_AGAIN(list_is_empty(&answer->waiting));
     call->answer = NULL;
     table->waiting--;
     table->used--;

@@ -170,6 +170,16 @@ static inline void endpoint_remove_receiver(struct endpoint_queues *queues,
     receiver->place = ENDPOINT_NOWHERE;
 }
 
+/* The next receiver, which is there, becomes the last: as if it were taken and a new one came. */
+static inline void endpoint_rotate_receivers(struct endpoint_queues *queues)
+{
+    struct list_node *node = queues->receivers.head.next;
+
+    ASSERT_AGAIN(node != &queues->receivers.head);
+    list_remove(node);
+    list_push_back(&queues->receivers, node);
+}
+
 /* Takes the next one off; it is nowhere. */
 static inline struct endpoint_record *endpoint_take_receiver(struct endpoint_queues *queues)
 {

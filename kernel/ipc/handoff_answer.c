@@ -265,227 +265,6 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
     return straight;
 }
 
-/* ---- an answer that is for one call alone ------------------------------------------------------
- */
-
-/* Whether it is, and may be sent on here. Process and ring of the client are locked, who runs on
- * this CPU. */
-static ALWAYS_INLINE bool relay_find(const struct answering *answering, struct relay *relay)
-{
-    const struct endpoint *endpoint = answering->endpoint;
-    struct operation *call = answering->call;
-    struct thread *client = call->owner;
-    struct promised *promised = &relay->promised;
-    struct answer_call *waiting = answer_relays(
-        &client->answers, answer_opened(&client->answers, call->answer), answering->path);
-    struct operation *next;
-
-    if (UNLIKELY(waiting == NULL || client->answers_running || client->exiting ||
-                 process_is_dying(client->process))) {
-        return false;
-    }
-    next = CONTAINER_OF(waiting, struct operation, promised);
-    if (UNLIKELY(!next->located || next->interface_id != promised->edge->interface_id ||
-                 next->message_bytes > endpoint->queues.limits.message_bytes ||
-                 client->slots_over + call->slots <
-                     endpoint_answer_slots(&endpoint->queues.limits, next->result_bytes))) {
-        return false;
-    }
-    promised->operation = next;
-    promised->cap = slot_pass(&client->process->table);
-    return promised->cap.raw != 0;
-}
-
-/* The answer, accepted, and its record go to the client, whose call completes; the promised call is
- * nowhere. Process and ring of the client are locked. */
-static ALWAYS_INLINE void relay_answer(struct cpu *cpu, struct thread *thread,
-                                       const struct answering *answering, const struct relay *relay)
-{
-    const struct operation *call = answering->call;
-    struct thread *client = call->owner;
-    const struct received_cap record = {.cap = relay->promised.cap,
-                                        .interface_id = relay->promised.edge->interface_id,
-                                        .facet = relay->promised.edge->facet,
-                                        .badge = relay->promised.edge->badge};
-
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
-    message_copy(client, call->result_offset, thread, answering->buffers.message,
-                 relay->message_bytes);
-    handoff_record(client, call->result_offset + relay->message_bytes, &record);
-    relay_begin(relay);
-    (void)wait_end(cpu, client, NULL, false);
-    if (thread_lends_to(client, thread)) {
-        sched_lent_for(client, thread);
-    }
-}
-
-/* The promised call flies to the oldest receiver, which is this thread's: `receive`, whose place
- * the receive of this entry takes at the end, or if that is NULL to the receive of this entry. */
-static ALWAYS_INLINE void relay_deliver(struct thread *thread, const struct answering *answering,
-                                        struct operation *receive, struct operation *call)
-{
-    struct endpoint_queues *queues = &answering->endpoint->queues;
-    uint64_t user_data = quick_word(answering->shared, offsetof(struct sqe, user_data));
-    uint64_t told = user_data;
-    uint32_t offset = answering->buffers.result;
-    struct message message;
-
-    thread->links = call->answer != 0;
-    call->token = endpoint_fly(queues, &call->endpoint_record);
-    call->taken_epoch = answering->epoch;
-    call->receiver = thread;
-    if (receive != NULL) {
-        told = receive->user_data;
-        offset = receive->result_offset;
-        call->taken_epoch = receive->epoch;
-        receive->user_data = user_data;
-        receive->result_offset = answering->buffers.result;
-        receive->result_bytes = answering->buffers.result_bytes;
-        receive->epoch = answering->epoch;
-        endpoint_remove_receiver(queues, &receive->endpoint_record);
-        endpoint_push_receiver(queues, &receive->endpoint_record);
-    }
-    message = message_of(call, 0);
-    message_deliver(thread, offset, &message);
-    spinlock_lock(&thread->ring_lock);
-    list_remove(&answering->call->received_node);
-    list_push_back(&thread->received, &call->received_node);
-    ring_post_result(&thread->ring, told,
-                     (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
-    spinlock_unlock(&thread->ring_lock);
-}
-
-/* Whether a receive that comes now gets the next call at once, or takes the place of the oldest one
- * that waits, which is the thread's too: `receive`. What the thread has over for it only grows by
- * others. Endpoint lock held. */
-static ALWAYS_INLINE bool receive_relays(const struct thread *thread,
-                                         const struct answering *answering,
-                                         const struct operation *receive)
-{
-    const struct endpoint_queues *queues = &answering->endpoint->queues;
-
-    return answering->buffers.result % 8 == 0 &&
-           answering->buffers.result_bytes >= answering->endpoint->receive_bytes &&
-           endpoint_only_calls(queues) && endpoint_waiting_call(queues) == NULL &&
-           thread->slots_over >= queues->limits.capabilities && thread->operations_free != NULL &&
-           operation_may_receive(thread) &&
-           (receive == NULL || (receive->owner == thread && receive->grant == NULL));
-}
-
-/* The answer goes to the one call that it is for, if it is and all about that is usual; else
- * nothing changes. `target`: what the call's edge names, with the reference that the next one is to
- * have. Endpoint lock held. */
-static ALWAYS_INLINE bool answer_relay_one(struct cpu *cpu, struct thread *thread,
-                                           const struct answering *answering,
-                                           struct operation *receive)
-{
-    struct endpoint *endpoint = answering->endpoint;
-    struct operation *call = answering->call;
-    struct thread *client = call->owner;
-    struct relay relay;
-    bool found;
-
-    relay.promised.edge = &answering->passed.edge;
-    relay.promised.endpoint = endpoint;
-    relay.call = call;
-    relay.message_bytes = answering->buffers.message_bytes;
-    spinlock_lock(&client->process->lock);
-    spinlock_lock(&client->ring_lock);
-    found = relay_find(answering, &relay);
-    if (LIKELY(found)) {
-        endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
-        call->target = NULL;
-        relay_answer(cpu, thread, answering, &relay);
-    }
-    spinlock_unlock(&client->ring_lock);
-    spinlock_unlock(&client->process->lock);
-    if (LIKELY(found)) {
-        cpu->effects += relay.message_bytes + relay.promised.operation->message_bytes;
-        relay_deliver(thread, answering, receive, relay.promised.operation);
-    }
-    return found;
-}
-
-/* The edges that the entry names, of the endpoint, which is locked if it is free, and of what is
- * passed, a client's of the same endpoint; false: something is not usual. Process lock held: it
- * keeps both. */
-static ALWAYS_INLINE bool relay_edges(struct process *process, struct cap_id cap,
-                                      struct answering *answering)
-{
-    const struct cap_slot *owner = cap_table_slot(&process->table, cap);
-    const struct cap_slot *given = cap_table_slot(&process->table, answering->passed.from);
-
-    if (UNLIKELY(!cap_slot_is_plain(owner, cap) ||
-                 !cap_slot_is_plain(given, answering->passed.from) ||
-                 ((const struct object *)owner->edge.object)->type != &endpoint_owner_type ||
-                 owner->edge.interface_id != ENDPOINT_INTERFACE_ID ||
-                 owner->edge.facet != CAP_FACET_ALL || given->edge.facet != CAP_FACET_ALL ||
-                 given->edge.mode != EDGE_MODE_COPY)) {
-        return false;
-    }
-    answering->endpoint = endpoint_of_owner(owner->edge.object);
-    answering->epoch = owner->edge.epoch;
-    hold_edge_repeat(&given->edge, &answering->passed.edge);
-    return LIKELY(endpoint_of_client(given->edge.object) == answering->endpoint &&
-                  spinlock_try(&answering->endpoint->lock));
-}
-
-/* Gives up a reference of what clients' edges of the endpoint name. Endpoint lock held. */
-static NOINLINE void target_drop(struct endpoint *endpoint, struct object *target)
-{
-    if (object_put(target)) {
-        ASSERT(target->type == &session_type); /* the endpoint is kept */
-        session_over(endpoint, CONTAINER_OF(target, struct session, object));
-    }
-}
-
-/* The RETURN_RECV if it is all this. The lock of its process is what keeps the endpoint and what is
- * passed until the endpoint's is taken, which is tried; then the call keeps them, whose reference
- * becomes the next one's if both go through one object. */
-static ALWAYS_INLINE bool answer_relayed(struct cpu *cpu, struct thread *thread,
-                                         struct answering *answering, struct cap_id cap)
-{
-    struct process *process = thread->process;
-    struct endpoint_record *record;
-    struct operation *receive;
-    struct object *target = NULL;
-    struct object *given;
-    bool relayed;
-
-    spinlock_lock(&process->lock);
-    if (UNLIKELY(!relay_edges(process, cap, answering))) {
-        spinlock_unlock(&process->lock);
-        return false;
-    }
-    record = endpoint_next_receiver(&answering->endpoint->queues);
-    receive = record == NULL ? NULL : operation_of(record);
-    answering->call = answering_find(thread, answering,
-                                     quick_word(answering->shared, offsetof(struct sqe, token)));
-    given = answering->passed.edge.object;
-    relayed = LIKELY(answering->call != NULL && answering->call->answer != 0 &&
-                     answering->call->owner->task.cpu == cpu &&
-                     receive_relays(thread, answering, receive));
-    if (LIKELY(relayed)) {
-        target = answering->call->target;
-        if (target != given) {
-            object_ref(given);
-        }
-    }
-    spinlock_unlock(&process->lock);
-    if (LIKELY(relayed)) {
-        relayed = answer_relay_one(cpu, thread, answering, receive);
-        if (UNLIKELY(target != given)) {
-            target_drop(answering->endpoint, relayed ? target : given);
-        }
-    }
-    if (UNLIKELY(endpoint_has_closed(&answering->endpoint->queues))) {
-        handoff_closed(answering->endpoint);
-    } else {
-        spinlock_unlock(&answering->endpoint->lock);
-    }
-    return relayed;
-}
-
 /* The endpoint is locked and pinned. */
 static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
                                     struct answering *answering, struct thread **next)
@@ -520,8 +299,9 @@ static inline enum quick answer_one(struct cpu *cpu, struct thread *thread,
     return waits ? QUICK_WAIT : QUICK_DONE;
 }
 
-enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
-                          struct thread **next)
+/* Any that is no link of a chain. */
+static NOINLINE enum quick answer_pinned(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                         struct thread **next)
 {
     const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
     struct cap_id cap = {quick_word(shared, offsetof(struct sqe, cap))};
@@ -535,13 +315,6 @@ enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
         !buffers_read(thread, shared, answering.first, &answering.buffers) ||
         (answering.passes && !descriptor_read(thread, &answering))) {
         return QUICK_NONE;
-    }
-    if (thread->links &&
-        (answering.first & (UINT64_C(0xff00) | HANDOFF_PASSING)) == HANDOFF_PASSING) {
-        if (answer_relayed(cpu, thread, &answering, cap)) {
-            return QUICK_DONE;
-        }
-        thread->links = false;
     }
     if (!edges_find(thread->process, cap, &answering)) {
         return QUICK_NONE;
@@ -558,4 +331,22 @@ enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
     }
     object_unref(&answering.endpoint->object);
     return quick;
+}
+
+/* One that may be a link. */
+static NOINLINE enum quick answer_linked(struct cpu *cpu, struct thread *thread, uint32_t left,
+                                         struct thread **next)
+{
+    if (LIKELY(handoff_relay(cpu, thread, ring_peek(&thread->ring, thread->ring.sq_head)))) {
+        return QUICK_DONE;
+    }
+    thread->links = false;
+    return answer_pinned(cpu, thread, left, next);
+}
+
+enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
+                          struct thread **next)
+{
+    return thread->links ? answer_linked(cpu, thread, left, next)
+                         : answer_pinned(cpu, thread, left, next);
 }

@@ -238,6 +238,37 @@ static ALWAYS_INLINE void result_write(const struct ring *ring, uint32_t index, 
     place->cap[1] = (struct cap_id){0};
 }
 
+/* message_deliver of message_of a call without capabilities across pages, or of no bytes. */
+static NOINLINE UNUSED void call_deliver_pages(struct thread *server, uint32_t offset,
+                                               const struct operation *call)
+{
+    const struct message message = message_of(call, 0);
+
+    message_deliver_pages(server, offset, &message);
+}
+
+/* message_deliver of message_of a call without capabilities, word by word from where they are. */
+static ALWAYS_INLINE void call_deliver(struct thread *server, uint32_t offset,
+                                       const struct operation *call)
+{
+    uint32_t bytes = call->message_bytes;
+    uint64_t *place;
+
+    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct head) + bytes, call->message_offset,
+                             bytes))) {
+        call_deliver_pages(server, offset, call);
+        return;
+    }
+    place = (uint64_t *)(void *)arena_at(server, offset);
+    place[0] = call->token;
+    place[1] = call->badge;
+    place[2] = call->interface_id;
+    place[3] = head_form(call->method, 0, bytes);
+    place[4] = call->result_bytes;
+    place[5] = 0;
+    arch_copy_words(place + 6, arena_at(call->owner, call->message_offset), bytes / 8);
+}
+
 /* A capability beside a call that goes the short way: a copy with references of its own. */
 struct passed {
     struct hold_edge edge;
@@ -267,6 +298,20 @@ struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed 
 
 /* Writes a record of what arrived to the arena. */
 void handoff_record(struct thread *thread, uint32_t offset, const struct received_cap *record);
+
+/* The same of an edge that got the id `cap`, in line. */
+static ALWAYS_INLINE void record_write(struct thread *thread, uint32_t offset,
+                                       const struct hold_edge *edge, struct cap_id cap)
+{
+    const struct received_cap record = {
+        .cap = cap, .interface_id = edge->interface_id, .facet = edge->facet, .badge = edge->badge};
+
+    if (LIKELY(offset % LIMIT_PAGE_BYTES <= LIMIT_PAGE_BYTES - sizeof(record))) {
+        memcpy(arena_at(thread, offset), &record, sizeof(record)); /* at any address */
+    } else {
+        handoff_record(thread, offset, &record);
+    }
+}
 
 /* A call was the last of its session: whoever receives is told, perhaps this thread. Gives the
  * endpoint's lock back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The short way of chains: CALLs that keep their answers, CALLs promised from them, FINISH; and the
- * RETURN_RECVs that answer them (handoff_answer.c).
+ * RETURN_RECVs that answer them (handoff_relay.c, handoff_answer.c).
  *
  *   client: CALL open as A, CALL on A/0 as B, CALL on B/0, FINISH A, FINISH B   one cap_enter
  *   server: RETURN_RECV of the first, with a capability --> the second is there: no switch
@@ -568,7 +568,8 @@ static inline void promised_become(const struct promised *promised)
     struct thread *thread = call->owner;
     uint32_t slots = endpoint_answer_slots(&promised->endpoint->queues.limits, call->result_bytes);
 
-    ASSERT(call->kind == OPERATION_PROMISED && call->located && thread->slots_over >= slots);
+    ASSERT_AGAIN(call->kind == OPERATION_PROMISED && call->located);
+    ASSERT_AGAIN(thread->slots_over >= slots);
     call->kind = OPERATION_CALL;
     thread->slots_over -= slots;
     call->slots = slots;

@@ -18,6 +18,11 @@ MUST_USE enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint
 MUST_USE enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
                                    struct thread **next);
 
+/* The RETURN_RECV `shared`, the next entry, which perhaps answers one promised call alone: if it
+ * does and all about it is usual, it is carried out, and that call is sent on; else nothing
+ * changes. No lock is held. */
+MUST_USE bool handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared);
+
 /* A promised call whose target is known now. */
 struct promised {
     struct operation *operation; /* PROMISED, waiting for the answer, located */
