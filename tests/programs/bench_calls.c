@@ -33,11 +33,9 @@ enum {
     CHAIN = 4,
 };
 
-/* What the calls of a chain are made to. */
+/* The calls of a chain: each but the last asks for a capability for the next one. */
 struct chain {
-    struct rt_call call;
-    uint8_t method_next;
-    uint8_t method_last;
+    struct rt_call link[CHAIN];
 };
 
 struct bench {
@@ -55,8 +53,8 @@ struct bench {
     struct rt_call pass_call;
     struct chain server_chain;
     struct chain kernel_chain;
-    struct rt_buffer link[CHAIN];  /* answers of a chain */
-    struct cap_id received[CHAIN]; /* by the chain before; raw 0: none */
+    struct cap_id received[CHAIN]; /* by the chain before, */
+    uint32_t received_count;       /* as many as there were */
     uint64_t last;                 /* least of the row before */
 };
 
@@ -154,74 +152,75 @@ static bool call_64_batch32(struct bench *bench)
 /* Gives up what the chain before brought: entries from `place` on; how many. */
 static uint32_t chain_release(struct bench *bench, uint32_t place)
 {
-    uint32_t count = 0;
+    uint32_t count = bench->received_count;
 
-    for (uint32_t i = 0; i < CHAIN; i++) {
-        if (bench->received[i].raw != 0) {
-            *rt_ring_place(&bench->rt->ring, place + count++) =
-                (struct sqe){.opcode = OPCODE_RELEASE,
-                             .user_data = RT_RING_OWN | CHAIN,
-                             .cap = bench->received[i]};
-            bench->received[i].raw = 0;
-        }
+    for (uint32_t i = 0; i < count; i++) {
+        *rt_ring_place(&bench->rt->ring, place + i) = (struct sqe){
+            .opcode = OPCODE_RELEASE, .user_data = RT_RING_OWN | CHAIN, .cap = bench->received[i]};
     }
+    bench->received_count = 0;
     return count;
 }
 
-/* Submits `count` entries and takes their completions; each CALL's user_data is its link. What they
- * bring is noted if `takes`. */
-static bool chain_enter(struct bench *bench, uint32_t count, bool takes)
+/* Submits `count` entries and waits for their completions; true: all are there, and good. */
+static inline bool chain_enter(struct rt_ring *ring, uint32_t count)
 {
-    struct rt_ring *ring = &bench->rt->ring;
-    bool good = true;
+    int32_t result = 0;
 
     rt_ring_push(ring, count);
     if (rt_syscall_cap_enter(count, TIMEOUT_NONE) != count) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct cqe *completion = rt_ring_completion(ring, i);
-        uint32_t link = (uint32_t)completion->user_data;
-
-        good = good && completion->result >= 0;
-        if (takes && good && link < CHAIN && completion->flags >> CQE_CAPS_SHIFT == 1) {
-            bench->received[link] =
-                ((const struct received_cap *)(const void *)(bench->link[link].bytes +
-                                                             completion->result))
-                    ->cap;
-        }
+        result |= rt_ring_completion(ring, i)->result;
     }
-    rt_ring_taken(ring, count);
-    return good;
+    return result >= 0;
 }
 
-/* One call of a chain as an entry in place: its answer is a link. */
-static struct sqe *chain_call(struct bench *bench, const struct chain *chain, uint32_t place,
-                              uint32_t link)
+/* One call of a chain as an entry in place. */
+static inline struct sqe *chain_call(struct bench *bench, const struct chain *chain, uint32_t place,
+                                     uint32_t link)
 {
     struct sqe *entry = rt_ring_place(&bench->rt->ring, place);
 
-    *entry = rt_call_entry(&chain->call);
-    entry->method = link + 1 < CHAIN ? chain->method_next : chain->method_last;
+    rt_call_write(entry, &chain->link[link]);
     entry->user_data = RT_RING_OWN | link;
-    entry->result = (uintptr_t)bench->link[link].bytes;
     return entry;
+}
+
+/* What came with the answer to a link, whose completion is the last of `count`; false: nothing. */
+static inline bool chain_receive(struct bench *bench, const struct rt_call *link, uint32_t count)
+{
+    const struct cqe *completion = rt_ring_completion(&bench->rt->ring, count - 1);
+    const uint8_t *behind = (const uint8_t *)link->result + completion->result;
+
+    if (completion->flags >> CQE_CAPS_SHIFT != 1) {
+        return false;
+    }
+    bench->received[bench->received_count++] =
+        ((const struct received_cap *)(const void *)behind)->cap;
+    return true;
 }
 
 /* Four calls, each on the capability that the one before answered with, one crossing each; what the
  * chain before brought is given up with the first. */
 static bool single(struct bench *bench, const struct chain *chain)
 {
-    struct cap_id next = chain->call.cap;
+    struct rt_ring *ring = &bench->rt->ring;
+    uint32_t count = chain_release(bench, 0);
 
     for (uint32_t link = 0; link < CHAIN; link++) {
-        uint32_t count = link == 0 ? chain_release(bench, 0) : 0;
+        struct sqe *entry = chain_call(bench, chain, count++, link);
 
-        chain_call(bench, chain, count, link)->cap = next;
-        if (!chain_enter(bench, count + 1, true)) {
+        if (link != 0) {
+            entry->cap = bench->received[link - 1];
+        }
+        if (!chain_enter(ring, count) ||
+            (link + 1 < CHAIN && !chain_receive(bench, &chain->link[link], count))) {
             return false;
         }
-        next = bench->received[link];
+        rt_ring_taken(ring, count);
+        count = 0;
     }
     return true;
 }
@@ -233,7 +232,6 @@ static bool pipeline(struct bench *bench, const struct chain *chain)
     struct rt_ring *ring = &bench->rt->ring;
     struct rt_answer_id id[CHAIN - 1];
     uint32_t count = chain_release(bench, 0);
-    bool good;
 
     for (uint32_t link = 0; link < CHAIN; link++) {
         struct sqe *entry = chain_call(bench, chain, count++, link);
@@ -250,14 +248,17 @@ static bool pipeline(struct bench *bench, const struct chain *chain)
     for (uint32_t link = 0; link + 1 < CHAIN; link++) {
         struct sqe *entry = rt_ring_place(ring, count++);
 
-        *entry = rt_finish_release_entry(id[link]);
+        rt_finish_release_write(entry, id[link]);
         entry->user_data = RT_RING_OWN | CHAIN;
     }
-    good = chain_enter(bench, count, false);
+    if (!chain_enter(ring, count)) {
+        return false;
+    }
+    rt_ring_taken(ring, count);
     for (uint32_t link = 0; link + 1 < CHAIN; link++) {
         rt_answer_release(ring, id[link]);
     }
-    return good;
+    return true;
 }
 
 static bool single_4(struct bench *bench)
@@ -390,11 +391,18 @@ static int measure(struct rt *rt)
     bench.pass_call.transfers = 1;
     *(struct transfer *)(void *)(bench.passed.bytes + SMALL_BYTES) =
         (struct transfer){.cap = bench.null, .mode = TRANSFER_COPY};
-    bench.server_chain = (struct chain){bench.call_64, METHOD_NEXT, METHOD_ECHO};
-    bench.kernel_chain =
-        (struct chain){bench.null_call, NULL_OBJECT_METHOD_NEXT, NULL_OBJECT_METHOD_NOTHING};
     for (unsigned i = 0; i < CHAIN; i++) {
-        bench.link[i] = rt_buffer_alloc(&rt->ring, ANSWER_BYTES);
+        uint8_t *result = rt_buffer_alloc(&rt->ring, ANSWER_BYTES).bytes;
+        bool last = i + 1 == CHAIN;
+        struct rt_call *link = &bench.server_chain.link[i];
+
+        *link = bench.call_64;
+        link->method = last ? METHOD_ECHO : METHOD_NEXT;
+        link->result = result;
+        link = &bench.kernel_chain.link[i];
+        *link = bench.null_call;
+        link->method = last ? NULL_OBJECT_METHOD_NOTHING : NULL_OBJECT_METHOD_NEXT;
+        link->result = result;
     }
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         if (!row_measure(&bench, &rows[i])) {

@@ -14,20 +14,6 @@ static const struct received_cap *caps_behind(const uint8_t *message, uint64_t b
     return (const struct received_cap *)(const void *)(message + (bytes + 7) / 8 * 8);
 }
 
-/* Groups of fields that are one word in an entry or a completion, and are copied as one. */
-_Static_assert(offsetof(struct rt_call, method) == offsetof(struct rt_call, spare) + 2 &&
-                   offsetof(struct rt_call, transfers) == offsetof(struct rt_call, spare) + 3 &&
-                   offsetof(struct rt_call, message_bytes) == offsetof(struct rt_call, spare) + 4,
-               "as the first word of an entry");
-enum {
-    SAME_BYTES = 40, /* from the capability to the answer's id */
-};
-#define SAME_PLACE(field)                                                                          \
-    (offsetof(struct rt_call, field) == offsetof(struct sqe, field) - offsetof(struct sqe, cap))
-_Static_assert(SAME_PLACE(cap) && SAME_PLACE(interface_id) && SAME_PLACE(message) &&
-                   SAME_PLACE(result) && SAME_PLACE(result_bytes) && SAME_PLACE(answer) &&
-                   offsetof(struct sqe, spare) - offsetof(struct sqe, cap) == SAME_BYTES,
-               "as an entry's");
 _Static_assert(offsetof(struct rt_answer, status) == 0 &&
                    offsetof(struct rt_answer, exception) == 4 &&
                    offsetof(struct rt_answer, cap_count) == 4 + CQE_CAPS_SHIFT / 8 &&
@@ -42,32 +28,13 @@ static inline uint64_t word_of(const void *base, size_t offset)
     return word;
 }
 
-/* Writes all of the entry but user_data, in place or not. */
-static inline void call_write(struct sqe *entry, const struct rt_call *call)
-{
-    uint64_t first = word_of(call, offsetof(struct rt_call, spare)) & ~UINT64_C(0xffff);
-
-    rt_ring_first_word(entry, first | OPCODE_CALL);
-    memcpy((uint8_t *)entry + offsetof(struct sqe, cap), call, SAME_BYTES);
-    entry->spare = 0;
-    if (UNLIKELY(call->promise.answer != 0)) {
-        entry->flags = SQE_PROMISED;
-        entry->promise = call->promise;
-    }
-}
-
 struct sqe rt_call_entry(const struct rt_call *call)
 {
     struct sqe entry;
 
-    call_write(&entry, call);
+    rt_call_write(&entry, call);
     entry.user_data = 0;
     return entry;
-}
-
-struct promise rt_promised(struct rt_answer_id answer, struct answer_path path)
-{
-    return (struct promise){.answer = answer.raw, .path = path};
 }
 
 static inline void answer_read(struct rt_answer *answer, const struct rt_call *call,
@@ -122,7 +89,7 @@ void rt_call_into(struct rt_ring *ring, const struct rt_call *call, struct rt_an
         return;
     }
     lone.place->user_data = RT_RING_LONE;
-    call_write(lone.place, call);
+    rt_call_write(lone.place, call);
     next = rt_ring_lone_send(ring, &lone);
     if (UNLIKELY(next == NULL)) {
         *answer = call_wait(ring, call);

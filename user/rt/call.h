@@ -34,6 +34,36 @@ struct rt_answer {
     struct refusal refusal;
 };
 
+/* Groups of fields that are one word in an entry, and are copied as one. */
+_Static_assert(offsetof(struct rt_call, method) == offsetof(struct rt_call, spare) + 2 &&
+                   offsetof(struct rt_call, transfers) == offsetof(struct rt_call, spare) + 3 &&
+                   offsetof(struct rt_call, message_bytes) == offsetof(struct rt_call, spare) + 4,
+               "as the first word of an entry");
+enum {
+    RT_CALL_SAME_BYTES = 40, /* from the capability to the answer's id */
+};
+#define RT_CALL_SAME(field)                                                                        \
+    (offsetof(struct rt_call, field) == offsetof(struct sqe, field) - offsetof(struct sqe, cap))
+_Static_assert(RT_CALL_SAME(cap) && RT_CALL_SAME(interface_id) && RT_CALL_SAME(message) &&
+                   RT_CALL_SAME(result) && RT_CALL_SAME(result_bytes) && RT_CALL_SAME(answer) &&
+                   offsetof(struct sqe, spare) - offsetof(struct sqe, cap) == RT_CALL_SAME_BYTES,
+               "as an entry's");
+
+/* Writes the submission for a CALL, all but its user_data, in place (rt_ring_place) or not. */
+static inline void rt_call_write(struct sqe *entry, const struct rt_call *call)
+{
+    uint64_t first;
+
+    memcpy(&first, (const uint8_t *)call + offsetof(struct rt_call, spare), sizeof(first));
+    rt_ring_first_word(entry, (first & ~UINT64_C(0xffff)) | OPCODE_CALL);
+    memcpy((uint8_t *)entry + offsetof(struct sqe, cap), call, RT_CALL_SAME_BYTES);
+    entry->spare = 0;
+    if (UNLIKELY(call->promise.answer != 0)) {
+        entry->flags = SQE_PROMISED;
+        entry->promise = call->promise;
+    }
+}
+
 /* The submission for a CALL, for those who submit it themselves. */
 struct sqe rt_call_entry(const struct rt_call *call);
 
@@ -52,7 +82,10 @@ struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *co
  * capability there, the call ends with BROKEN. Calls on one answer are sent in the order of their
  * submission, and all before the answer's own completion comes.
  */
-struct promise rt_promised(struct rt_answer_id answer, struct answer_path path);
+static inline struct promise rt_promised(struct rt_answer_id answer, struct answer_path path)
+{
+    return (struct promise){.answer = answer.raw, .path = path};
+}
 
 /* A path of generated code (struct capn_path) as promises have it; at most four indices. */
 #define RT_PATH(path)                                                                              \
@@ -72,6 +105,18 @@ MUST_USE int32_t rt_finish_release(struct rt_ring *ring, struct rt_answer_id id)
  * rt_answer_release the id. */
 struct sqe rt_finish_entry(struct rt_answer_id id);
 struct sqe rt_finish_release_entry(struct rt_answer_id id);
+
+/* Writes the submission of rt_finish_release in place, all but its user_data. */
+static inline void rt_finish_release_write(struct sqe *entry, struct rt_answer_id id)
+{
+    rt_ring_first_word(entry, (uint64_t)OPCODE_FINISH | (uint64_t)SQE_RELEASE << 8);
+    entry->cap.raw = 0;
+    entry->interface_id = 0;
+    entry->message = 0;
+    entry->result = 0;
+    rt_ring_room_word(entry, (uint64_t)id.raw << 32);
+    entry->spare = 0;
+}
 
 /* Takes back an operation under way: 0, and it completes with CANCELLED; NOT_FOUND: it had ended,
  * and its completion tells how. */

@@ -389,30 +389,6 @@ int32_t rt_ring_wait_any(struct rt_ring *ring, const struct rt_operation *operat
     }
 }
 
-struct rt_answer_id rt_answer_take(struct rt_ring *ring)
-{
-    uint32_t slot;
-
-    if (ring->answers == UINT64_MAX) {
-        return (struct rt_answer_id){.raw = 0};
-    }
-    slot = (uint32_t)__builtin_ctzll(~ring->answers);
-    ring->answers |= UINT64_C(1) << slot;
-    ring->answer_generation++;
-    if (ring->answer_generation >= UINT32_C(1) << (32 - ANSWER_SLOT_BITS)) {
-        ring->answer_generation = 1;
-    }
-    return (struct rt_answer_id){.raw = ring->answer_generation << ANSWER_SLOT_BITS | slot};
-}
-
-void rt_answer_release(struct rt_ring *ring, struct rt_answer_id id)
-{
-    uint32_t slot = id.raw & ((1U << ANSWER_SLOT_BITS) - 1);
-
-    ASSERT(slot < LIMIT_ANSWERS && (ring->answers >> slot & 1) != 0);
-    ring->answers &= ~(UINT64_C(1) << slot);
-}
-
 int32_t rt_ring_lone_wait(struct rt_ring *ring, struct cqe *completion)
 {
     rt_ring_collect(ring);

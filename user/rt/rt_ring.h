@@ -12,6 +12,7 @@
 
 #include "abi/ring.h"
 #include "abi/syscall.h"
+#include "core/assert.h"
 #include "core/string.h"
 #include "user/rt/syscall.h"
 
@@ -74,7 +75,7 @@ struct rt_ring {
     bool lone_done; /* the lone completion came before it was waited for */
     struct cqe lone;
     uint64_t answers;           /* bit n: answer slot n is in use */
-    uint32_t answer_generation; /* of the answer id taken last */
+    uint32_t answer_generation; /* of the answer id taken last, where an id has it */
     struct rt_blocks allocated;
     struct rt_blocks lent;
     struct rt_slot slot[RT_RING_OPERATIONS];
@@ -286,8 +287,29 @@ MUST_USE static inline struct rt_outcome rt_ring_do_short(struct rt_ring *ring, 
 
 /* An id for an answer to keep, never one that was used lately; raw 0: LIMIT_ANSWERS are in use. It
  * is the caller's until rt_answer_release, which rt_finish does. */
-MUST_USE struct rt_answer_id rt_answer_take(struct rt_ring *ring);
-void rt_answer_release(struct rt_ring *ring, struct rt_answer_id id);
+MUST_USE static inline struct rt_answer_id rt_answer_take(struct rt_ring *ring)
+{
+    uint32_t generation = ring->answer_generation + (1U << ANSWER_SLOT_BITS);
+    uint64_t taken = ring->answers;
+
+    if (UNLIKELY(taken == UINT64_MAX)) {
+        return (struct rt_answer_id){.raw = 0};
+    }
+    if (UNLIKELY(generation == 0)) { /* generations begin anew */
+        generation = 1U << ANSWER_SLOT_BITS;
+    }
+    ring->answers = taken | (taken + 1);
+    ring->answer_generation = generation;
+    return (struct rt_answer_id){.raw = generation | (uint32_t)__builtin_ctzll(~taken)};
+}
+
+static inline void rt_answer_release(struct rt_ring *ring, struct rt_answer_id id)
+{
+    uint32_t slot = id.raw & ((1U << ANSWER_SLOT_BITS) - 1);
+
+    ASSERT(slot < LIMIT_ANSWERS && (ring->answers >> slot & 1) != 0);
+    ring->answers &= ~(UINT64_C(1) << slot);
+}
 
 /* A run of the arena, at least `size` bytes, zeroed; bytes is NULL when there is none. */
 MUST_USE struct rt_buffer rt_buffer_alloc(struct rt_ring *ring, uint32_t size);
