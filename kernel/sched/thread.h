@@ -172,9 +172,9 @@ static inline bool thread_arena_offset(const struct thread *thread, uint64_t add
                                        uint64_t bytes, uint32_t *offset)
 {
     uint64_t start = address - thread->arena_address;
+    uint64_t end;
 
-    if (UNLIKELY(bytes > thread->plan.ring.arena_bytes ||
-                 start > thread->plan.ring.arena_bytes - bytes)) {
+    if (UNLIKELY(ADD_OVERFLOWS(start, bytes, &end) || end > thread->plan.ring.arena_bytes)) {
         return false;
     }
     *offset = (uint32_t)start;
