@@ -32,8 +32,8 @@ enum operation_kind {
 };
 
 struct operation {
-    struct operation *free_next;            /* thread->operations_free */
     struct endpoint_record endpoint_record; /* lock of `endpoint` */
+    struct operation *free_next;            /* thread->operations_free */
     struct list_node received_node; /* CALL in flight: receiver->received, receiver's ring_lock; or
                                        orphaned_in->orphans, its lock */
     struct list_node wait_node;     /* WAIT: waits_at->waiters, PARK: park_waits' list; its lock */
