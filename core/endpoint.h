@@ -129,6 +129,13 @@ static inline struct endpoint_record *endpoint_waiting_call(const struct endpoin
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
 }
 
+/* The same when there is one. */
+static inline struct endpoint_record *endpoint_oldest_call(const struct endpoint_queues *queues)
+{
+    ASSERT_AGAIN(!list_is_empty(&queues->calls));
+    return CONTAINER_OF(queues->calls.head.next, struct endpoint_record, node);
+}
+
 /* Adds a receiver at the end, for which there is room. */
 static inline void endpoint_push_receiver(struct endpoint_queues *queues,
                                           struct endpoint_record *receiver)
@@ -280,6 +287,34 @@ static inline void endpoint_land(struct endpoint_queues *queues, struct endpoint
     token->call = NULL;
     token->generation++;
     queues->in_flight &= ~(UINT32_C(1) << slot);
+}
+
+/* Whether the calls in flight have the lowest token slots, so that endpoint_fly would give one that
+ * lands now its own slot again. */
+static inline bool endpoint_is_packed(const struct endpoint_queues *queues)
+{
+    return (queues->in_flight & (queues->in_flight + 1)) == 0;
+}
+
+/* endpoint_land of `call`, in flight under `token`, and endpoint_hand_out_oldest of `next` behind
+ * it: the token of `next`. The queues are packed, and stay so. */
+static inline uint64_t endpoint_exchange(struct endpoint_queues *queues,
+                                         struct endpoint_record *call, uint64_t token,
+                                         struct endpoint_record *next)
+{
+    uint32_t slot = call->token_slot;
+
+    ASSERT_AGAIN(endpoint_is_packed(queues) && call->place == ENDPOINT_IN_FLIGHT);
+    ASSERT_AGAIN(endpoint_find(queues, token) == call && queues->token[slot].watch == NULL);
+    ASSERT_AGAIN(list_first(&queues->calls) == &next->node);
+    list_remove(&next->node);
+    queues->call_count--;
+    call->place = ENDPOINT_NOWHERE;
+    next->place = ENDPOINT_IN_FLIGHT;
+    next->token_slot = slot;
+    queues->token[slot].call = next;
+    queues->token[slot].generation++;
+    return token + LIMIT_TOKEN_SLOTS;
 }
 
 /* Frees the slot of a call in flight, whose token is used up; who watched it (NULL: nobody). Both

@@ -90,17 +90,12 @@ static ALWAYS_INLINE bool call_is_usual(const struct endpoint *endpoint,
                   endpoint_can_meet(queues));
 }
 
-/* The operation of a call that was answered holds nothing any more, nor keeps its answer. Its
- * thread keeps what it has drawn for calls as long as it has more than it would give back. Its ring
+/* The operation of a call that was answered holds nothing any more, nor keeps its answer. Its ring
  * is locked. */
 static ALWAYS_INLINE void call_release(struct thread *client, struct operation *call)
 {
-    if (UNLIKELY(client->calls_held > 1 && client->calls_used == 1)) {
-        operation_release_locked(call);
-    } else {
-        client->calls_used--;
-        operation_push(client, call, OPERATION_CALL);
-    }
+    operation_push(client, call, OPERATION_CALL);
+    operation_calls_over(client, 1);
 }
 
 /* Gives up what the operation holds. Endpoint lock held. */
@@ -151,18 +146,17 @@ struct head {
     uint64_t interface_id;
     uint64_t form; /* method, caps, message_bytes */
     uint64_t room; /* result_bytes, kind */
-    uint64_t spare;
 };
-_Static_assert(sizeof(struct head) == sizeof(struct endpoint_message) &&
+_Static_assert(sizeof(struct head) == offsetof(struct endpoint_message, spare) &&
                    offsetof(struct endpoint_message, method) == offsetof(struct head, form) &&
                    offsetof(struct endpoint_message, caps) == offsetof(struct head, form) + 2 &&
                    offsetof(struct endpoint_message, message_bytes) ==
                        offsetof(struct head, form) + 4 &&
                    offsetof(struct endpoint_message, result_bytes) == offsetof(struct head, room) &&
                    offsetof(struct endpoint_message, kind) == offsetof(struct head, room) + 4 &&
-                   offsetof(struct endpoint_message, spare) == offsetof(struct head, spare) &&
+                   sizeof(struct endpoint_message) == sizeof(struct head) + sizeof(uint64_t) &&
                    ENDPOINT_MESSAGE_CALL == 0,
-               "a head is words, and their upper halves come first in none of them");
+               "a head is words, and a spare one; their upper halves come first in none of them");
 
 /* What a call and its message are for its server: in the caller's arena. */
 struct message {
@@ -196,9 +190,12 @@ static ALWAYS_INLINE struct message message_of(const struct operation *call, uin
 static NOINLINE void message_deliver_pages(struct thread *server, uint32_t offset,
                                            const struct message *message)
 {
+    const uint64_t spare = 0;
+
     thread_arena_write(server, offset, &message->head, sizeof(message->head));
-    arena_copy(server, offset + (uint32_t)sizeof(message->head), message->from, message->offset,
-               message->bytes);
+    thread_arena_write(server, offset + (uint32_t)sizeof(message->head), &spare, sizeof(spare));
+    arena_copy(server, offset + (uint32_t)sizeof(struct endpoint_message), message->from,
+               message->offset, message->bytes);
 }
 
 /* The call is in flight: writes its message to the arena of its server. Endpoint lock held. */
@@ -207,7 +204,7 @@ static ALWAYS_INLINE void message_deliver(struct thread *server, uint32_t offset
 {
     uint64_t *place;
 
-    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct head) + message->bytes,
+    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct endpoint_message) + message->bytes,
                              message->offset, message->bytes))) {
         struct message copy = *message; /* the other stays in registers */
 
@@ -222,20 +219,6 @@ static ALWAYS_INLINE void message_deliver(struct thread *server, uint32_t offset
     place[4] = message->head.room;
     place[5] = 0;
     arch_copy_words(place + 6, arena_at(message->from, message->offset), message->bytes / 8);
-}
-
-/* Writes the completion `index` of an accepted submission, from cq_tail on, which says nothing but
- * a number and flags: ring_posted shows it. The ring is locked. */
-static ALWAYS_INLINE void result_write(const struct ring *ring, uint32_t index, uint64_t user_data,
-                                       int32_t result, uint32_t flags)
-{
-    struct cqe *place = ring_post_place(ring, index);
-
-    place->user_data = user_data;
-    place->result = result;
-    place->flags = flags;
-    place->cap[0] = (struct cap_id){0};
-    place->cap[1] = (struct cap_id){0};
 }
 
 /* message_deliver of message_of a call without capabilities across pages, or of no bytes. */
@@ -254,8 +237,8 @@ static ALWAYS_INLINE void call_deliver(struct thread *server, uint32_t offset,
     uint32_t bytes = call->message_bytes;
     uint64_t *place;
 
-    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct head) + bytes, call->message_offset,
-                             bytes))) {
+    if (UNLIKELY(!pages_hold(offset, (uint32_t)sizeof(struct endpoint_message) + bytes,
+                             call->message_offset, bytes))) {
         call_deliver_pages(server, offset, call);
         return;
     }
@@ -414,26 +397,6 @@ static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t
                   buffers_read(thread, shared, returning->first, &returning->buffers) &&
                   returning->buffers.result % 8 == 0 &&
                   returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
-}
-
-/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
- * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
-static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
-                                        struct operation *call, uint64_t first,
-                                        const struct thread *waits)
-{
-    struct thread *client = call->owner;
-    bool straight;
-
-    spinlock_lock(&client->ring_lock);
-    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32), answer_flags(first));
-    call_release(client, call);
-    straight = wait_end(cpu, client, waits, false);
-    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
-        sched_lent_for(client, server); /* it waits for something else as well */
-    }
-    spinlock_unlock(&client->ring_lock);
-    return straight;
 }
 
 /* ---- loans -------------------------------------------------------------------------------------

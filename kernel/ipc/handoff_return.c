@@ -13,6 +13,26 @@ COLD void handoff_closed(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
+/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
+ * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
+static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
+                                        struct operation *call, uint64_t first,
+                                        const struct thread *waits)
+{
+    struct thread *client = call->owner;
+    bool straight;
+
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32), answer_flags(first));
+    call_release(client, call);
+    straight = wait_end(cpu, client, waits, false);
+    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
+        sched_lent_for(client, server); /* it waits for something else as well */
+    }
+    spinlock_unlock(&client->ring_lock);
+    return straight;
+}
+
 /* The endpoint whose owner's edge `cap` is; NULL: the edge is not usual. The process is locked. */
 static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap)
 {

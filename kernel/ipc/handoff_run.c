@@ -4,13 +4,21 @@
  * done under one lock of the endpoint, which is as long as a stretch of deliveries may be, and in
  * their order, as if each were alone. Calls meet receivers while some wait, and are queued when
  * none does; answers take the oldest calls while some wait, and their receives wait when none does.
- * A stretch is taken under one lock of the thread's ring; then the peers' rings are locked, each
- * once for those behind each other that are its. Answers that get the next call alone go one by
- * one: each is shown before that, and the next may name its token. What a run needs is drawn for
- * all of it: places for its calls, which are given back when it ends early, and references, which
- * calls, receives and answers hand to each other, and which are counted before the endpoint's lock
- * is given back. Slots that the thread has too few of are reserved between two locks, for the entry
- * that needs them.
+ *
+ * A stretch is read and decided under one lock of the thread's ring. Then the peers' rings are
+ * locked, each once for those behind each other that are its, and what completes there is shown.
+ * Where answers took calls, the thread's own completions come last. To the endpoint all that is one
+ * step: tokens are used up and given out entry by entry, as the long way does it, but a call that
+ * an entry took has no receiver before it is delivered, so that an entry behind it that names its
+ * token, which nobody can know yet, ends the run and is looked at again.
+ *
+ * In one stretch all answers are copied before the first call is delivered: what buffers hold that
+ * overlap, of different submissions under way, is not promised.
+ *
+ * What a run needs is drawn for all of it: places for its calls, which are given back when it ends
+ * early, and references, which calls, receives and answers hand to each other, and which are
+ * counted before the endpoint's lock is given back. Slots that the thread has too few of are
+ * reserved between two locks, for the entry that needs them.
  */
 #include "kernel/ipc/handoff_inside.h"
 
@@ -46,6 +54,37 @@ static ALWAYS_INLINE void run_end(struct run *run, struct thread *straight,
     } else if (waits != NULL) {
         run->quick = QUICK_WAIT;
     }
+}
+
+/* Completions of accepted submissions, one behind the other, that say nothing but a number and
+ * flags. The ring is locked from posting_begin to posting_end, which shows them. */
+struct posting {
+    struct cqe *places;
+    uint32_t mask;
+    uint32_t tail;
+};
+
+static ALWAYS_INLINE struct posting posting_begin(const struct ring *ring)
+{
+    return (struct posting){ring->cq, ring->cq_entries - 1, ring->cq_tail};
+}
+
+static ALWAYS_INLINE void posting_add(struct posting *posting, uint64_t user_data, int32_t result,
+                                      uint32_t flags)
+{
+    struct cqe *place = &posting->places[posting->tail++ & posting->mask];
+
+    place->user_data = user_data;
+    place->result = result;
+    place->flags = flags;
+    place->cap[0] = (struct cap_id){0};
+    place->cap[1] = (struct cap_id){0};
+}
+
+static ALWAYS_INLINE void posting_end(const struct posting *posting, struct ring *ring)
+{
+    ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - posting->tail <= ring->cq_entries);
+    ring_posted(ring, posting->tail);
 }
 
 /* ---- runs of CALLs -----------------------------------------------------------------------------
@@ -145,21 +184,19 @@ static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const str
 
     while (met != end) {
         struct thread *server = met->receive->owner;
-        struct ring *ring = &server->ring;
-        uint32_t tail;
+        struct posting posting;
 
         spinlock_lock(&server->ring_lock);
-        tail = ring->cq_tail;
+        posting = posting_begin(&server->ring);
         do {
             met->call->receiver = server;
             list_push_back(&server->received, &met->call->received_node);
-            result_write(ring, tail++, met->receive->user_data,
-                         (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
+            posting_add(&posting, met->receive->user_data,
+                        (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
             operation_push(server, met->receive, OPERATION_RECEIVE);
             met++;
         } while (met != end && met->receive->owner == server);
-        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
-        ring_posted(ring, tail);
+        posting_end(&posting, &server->ring);
         if (wait_end(cpu, server, met == end ? waits : NULL, true)) {
             straight = server;
         }
@@ -312,19 +349,17 @@ void handoff_run_calls(struct run *run)
 /* ---- runs of RETURN_RECVs ----------------------------------------------------------------------
  */
 
-/* Whether its answer ends the session of `call`: the receiver is told of that before it gets a call
- * that waits. Whoever gives up the last edge at this moment comes after. Endpoint lock held. */
-static ALWAYS_INLINE bool call_is_last(const struct endpoint *endpoint,
-                                       const struct operation *call)
+/* Whether its answer ends the session of `call`, which it is of: the receiver is told of that
+ * before it gets a call that waits. Whoever gives up the last edge at this moment comes after.
+ * Endpoint lock held. */
+static inline bool call_is_last(const struct operation *call)
 {
-    return call->target != &endpoint->object &&
-           atomic_load_relaxed_u64(&call->target->references) == 1;
+    return atomic_load_relaxed_u64(&call->target->references) == 1;
 }
 
-/* Finds what the next entry of a run, at `shared`, is about, and the call that it answers, which
- * may not be the last of its session if somebody `calls`. False: something is not usual. The
- * endpoint is locked. */
-static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared, bool calls,
+/* Finds what the next entry of a run, at `shared`, is about, and the call that it answers. False:
+ * something is not usual. The endpoint is locked. */
+static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared,
                                    struct returning *returning)
 {
     struct endpoint *endpoint = run->endpoint;
@@ -337,152 +372,66 @@ static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared,
     returning->call =
         call_find(endpoint, run->thread, quick_word(shared, offsetof(struct sqe, token)),
                   returning->buffers.message_bytes);
-    return LIKELY(returning->call != NULL && !(calls && call_is_last(endpoint, returning->call)));
+    return LIKELY(returning->call != NULL);
 }
 
-/* The call's answer is copied and its token used up; true: it was of a session, and holds that
- * still. Otherwise it holds nothing of the endpoint any more. */
-static ALWAYS_INLINE bool run_land(struct run *run, const struct returning *returning)
+/* The answer that the entry gives is copied. */
+static ALWAYS_INLINE void run_answer(const struct run *run, const struct returning *returning)
 {
-    struct endpoint *endpoint = run->endpoint;
     struct operation *call = returning->call;
 
     message_copy(call->owner, call->result_offset, run->thread, returning->buffers.message,
                  returning->buffers.message_bytes);
-    endpoint_land(&endpoint->queues, &call->endpoint_record, call->endpoint_record.token_slot);
-    if (UNLIKELY(call->target != &endpoint->object)) {
-        return true;
-    }
-    call->target = NULL;
-    run->references++;
-    return false;
 }
 
-/* The same, and a call of a session holds nothing any more either, whose end may wait now. */
-static ALWAYS_INLINE bool run_answer(struct run *run, const struct returning *returning)
-{
-    bool session = run_land(run, returning);
-
-    if (UNLIKELY(session)) {
-        operation_unuse(run->endpoint, returning->call);
-    }
-    return session;
-}
-
-/* What is left of an entry whose call was `taken`: its message goes to `offset` of the arena. */
-static ALWAYS_INLINE void run_take(const struct run *run, struct operation *taken, uint32_t offset)
-{
-    struct message message = {.from = taken->owner,
-                              .offset = taken->message_offset,
-                              .bytes = taken->message_bytes,
-                              .head = {.badge = taken->badge,
-                                       .interface_id = taken->interface_id,
-                                       .form = head_form(taken->method, 0, taken->message_bytes),
-                                       .room = taken->result_bytes}};
-
-    message.head.token = endpoint_hand_out_oldest(&run->endpoint->queues, &taken->endpoint_record);
-    taken->token = message.head.token;
-    taken->receiver = run->thread;
-    message_deliver(run->thread, offset, &message);
-}
-
-/* Calls wait: up to `most` entries answer one each and get the next at once, so that what their
- * receives need is given back before anybody could see it taken. The endpoint is locked. */
-static NOINLINE void run_serve(struct run *run, uint32_t most)
-{
-    struct endpoint_queues *queues = &run->endpoint->queues;
-    struct thread *thread = run->thread;
-    struct ring *ring = &thread->ring;
-    uint32_t room = quick_room(run->cpu);
-    uint32_t effects = 0;
-    uint32_t done = 0;
-    bool session = false;
-
-    spinlock_lock(&thread->ring_lock);
-    run->over = !endpoint_only_calls(queues) || endpoint_next_receiver(queues) != NULL ||
-                !receive_fits(thread, run->endpoint);
-    most = run->over ? 0 : most;
-    while (done < most && effects < room && !session) {
-        const uint8_t *shared = ring_peek(ring, ring->sq_head);
-        struct endpoint_record *waiting = endpoint_waiting_call(queues);
-        struct returning returning;
-        struct operation *taken;
-        uint64_t user_data;
-
-        if (waiting == NULL) {
-            break;
-        }
-        taken = operation_of(waiting);
-        if (UNLIKELY((taken->bundle.count | (uintptr_t)taken->grant) != 0 ||
-                     !run_find(run, shared, true, &returning))) {
-            run->over = true;
-            break;
-        }
-        user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        ring_accept(ring, ring->sq_head + 1);
-        list_replace(&returning.call->received_node, &taken->received_node);
-        spinlock_unlock(&thread->ring_lock);
-        session = run_answer(run, &returning);
-        (void)call_complete(run->cpu, thread, returning.call, returning.first, NULL);
-        run_take(run, taken, returning.buffers.result);
-        effects += QUICK_ENTRY + returning.buffers.message_bytes + taken->message_bytes;
-        done++;
-        spinlock_lock(&thread->ring_lock);
-        ring_post_result(ring, user_data,
-                         (int32_t)(sizeof(struct endpoint_message) + taken->message_bytes), 0);
-    }
-    spinlock_unlock(&thread->ring_lock);
-    run_count(run, done, effects);
-}
-
-/* The receive of an entry waits. */
-static ALWAYS_INLINE void run_push(struct run *run, const struct buffers *buffers,
-                                   struct operation *receive)
-{
-    receive->endpoint = run->endpoint;
-    receive->target = &run->endpoint->object;
-    receive->result_offset = buffers->result;
-    receive->result_bytes = buffers->result_bytes;
-    if (LIKELY(run->references != 0)) {
-        run->references--;
-    } else {
-        object_ref(receive->target);
-    }
-    endpoint_push_receiver(&run->endpoint->queues, &receive->endpoint_record);
-}
-
-/* A call taken out of the endpoint, whose answer is there, and the first word of the entry that
- * gave it. */
+/* A call taken out of the endpoint, whose answer is there; of the entry that gave it the first
+ * word, and what it gets, if it got a call at once: that, in flight, and where its message goes. */
 struct answered {
     struct operation *call;
     uint64_t first;
+    struct operation *next;
+    uint64_t user_data; /* of the entry */
+    uint32_t offset;    /* in the thread's arena */
 };
+
+/* `call`, answered, still holds its session if it was of one, and gives that up; whether it was.
+ * Endpoint lock held. */
+static ALWAYS_INLINE bool session_unuse(struct endpoint *endpoint, struct operation *call)
+{
+    bool session = call->target != NULL;
+
+    if (UNLIKELY(session)) {
+        operation_unuse(endpoint, call);
+    }
+    return session;
+}
 
 /* Calls that hold nothing any more complete, in their order, those of one client behind each other
  * under one lock of its ring. wait_end's result for the last one's client, or NULL; `waits` is the
  * `server`, the current thread, if it does. The endpoint is locked. */
 static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct thread *server,
-                                                   const struct answered *answered, uint32_t count,
+                                                   const struct answered *answered,
+                                                   const struct answered *end,
                                                    const struct thread *waits)
 {
-    const struct answered *end = answered + count;
     struct thread *straight = NULL;
 
     while (answered != end) {
-        struct thread *client = answered->call->owner;
-        struct ring *ring = &client->ring;
-        uint32_t tail;
+        struct operation *call = answered->call;
+        struct thread *client = call->owner;
+        const struct answered *first = answered;
+        struct posting posting;
 
         spinlock_lock(&client->ring_lock);
-        tail = ring->cq_tail;
+        posting = posting_begin(&client->ring);
         do {
-            result_write(ring, tail++, answered->call->user_data, (int32_t)(answered->first >> 32),
-                         answer_flags(answered->first));
-            call_release(client, answered->call);
+            posting_add(&posting, call->user_data, (int32_t)(answered->first >> 32),
+                        answer_flags(answered->first));
+            operation_push(client, call, OPERATION_CALL);
             answered++;
-        } while (answered != end && answered->call->owner == client);
-        ASSERT_AGAIN(atomic_load_relaxed_u32(&ring->sq_head) - tail <= ring->cq_entries);
-        ring_posted(ring, tail);
+        } while (answered != end && (call = answered->call)->owner == client);
+        operation_calls_over(client, (uint32_t)(answered - first));
+        posting_end(&posting, &client->ring);
         if (wait_end(cpu, client, answered == end ? waits : NULL, false)) {
             straight = client;
         } else if (UNLIKELY(thread_lends_to(client, server))) {
@@ -493,57 +442,181 @@ static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct
     return straight;
 }
 
-/* Nobody calls: up to `most` entries answer one each and wait, all taken under one lock of
- * the ring; then the calls complete. The endpoint is locked. */
-static NOINLINE void run_await(struct run *run, uint32_t most)
+/* The next calls are the thread's from now on: their messages arrive, and their entries complete,
+ * under one lock of its ring. The endpoint is locked. */
+static ALWAYS_INLINE void takes_complete(struct thread *thread, const struct answered *answered,
+                                         const struct answered *end)
 {
-    struct endpoint_queues *queues = &run->endpoint->queues;
+    struct posting posting;
+
+    spinlock_lock(&thread->ring_lock);
+    posting = posting_begin(&thread->ring);
+    for (; answered != end; answered++) {
+        struct operation *call = answered->next;
+
+        posting_add(&posting, answered->user_data,
+                    (int32_t)(sizeof(struct endpoint_message) + call->message_bytes), 0);
+        call->receiver = thread;
+        call_deliver(thread, answered->offset, call);
+    }
+    posting_end(&posting, &thread->ring);
+    spinlock_unlock(&thread->ring_lock);
+}
+
+/* Calls wait: up to `most` entries answer one each and get the next at once, so that what their
+ * receives need is given back before anybody could see it taken. All are answered under one lock of
+ * the ring, then their calls complete, then the next ones are delivered, which until then no entry
+ * can name. The endpoint is locked. */
+static NOINLINE void run_serve(struct run *run, uint32_t most)
+{
+    struct endpoint *endpoint = run->endpoint;
+    struct endpoint_queues *queues = &endpoint->queues;
     struct thread *thread = run->thread;
     struct ring *ring = &thread->ring;
     struct answered answered[RUN_LOCKED];
-    const struct thread *waits = NULL;
-    struct thread *straight;
-    uint32_t slots = queues->limits.capabilities;
+    struct answered *last = answered;
+    const struct answered *end;
+    bool packed = endpoint_is_packed(queues);
     uint32_t room = quick_room(run->cpu);
     uint32_t effects = 0;
-    uint32_t done = 0;
+    uint32_t done;
     uint32_t head;
-    bool session = false;
 
+    end = answered + (most < queues->call_count ? most : queues->call_count);
     spinlock_lock(&thread->ring_lock);
     head = ring->sq_head;
-    while (done < most && effects < room && !session) {
-        const uint8_t *shared = ring_peek(ring, head + done);
-        struct operation *receive;
+    run->over = !endpoint_only_calls(queues) || endpoint_next_receiver(queues) != NULL ||
+                !receive_fits(thread, endpoint);
+    if (UNLIKELY(run->over)) {
+        end = answered;
+    }
+    while (last != end && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head);
+        struct operation *next = operation_of(endpoint_oldest_call(queues));
         struct returning returning;
+        struct operation *call;
+        const struct object *target;
 
-        if (UNLIKELY(!endpoint_only_calls(queues) || !receive_fits(thread, run->endpoint) ||
-                     !run_find(run, shared, false, &returning))) {
+        if (UNLIKELY((next->bundle.count | (uintptr_t)next->grant) != 0 ||
+                     !run_find(run, shared, &returning))) {
             run->over = true;
             break;
         }
-        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
-        receive->slots = slots;
-        thread->slots_over -= slots;
-        receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        list_remove(&returning.call->received_node);
-        session = run_land(run, &returning);
-        answered[done] = (struct answered){.call = returning.call, .first = returning.first};
-        run_push(run, &returning.buffers, receive);
-        effects += QUICK_ENTRY + returning.buffers.message_bytes;
-        done++;
+        call = returning.call;
+        target = call->target;
+        if (UNLIKELY(target != &endpoint->object && call_is_last(call))) {
+            run->over = true;
+            break;
+        }
+        run_answer(run, &returning);
+        last->call = call;
+        last->first = returning.first;
+        last->next = next;
+        last->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        last->offset = returning.buffers.result;
+        last++;
+        head++;
+        effects += QUICK_ENTRY + returning.buffers.message_bytes + next->message_bytes;
+        list_replace(&call->received_node, &next->received_node);
+        if (LIKELY(packed)) {
+            next->token = endpoint_exchange(queues, &call->endpoint_record, call->token,
+                                            &next->endpoint_record);
+        } else {
+            endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
+            next->token = endpoint_hand_out_oldest(queues, &next->endpoint_record);
+        }
+        if (UNLIKELY(target != &endpoint->object)) {
+            break;
+        }
+        call->target = NULL;
     }
+    if (LIKELY(last != answered)) {
+        ring_accept(ring, head);
+    }
+    spinlock_unlock(&thread->ring_lock);
+    done = (uint32_t)(last - answered);
     if (LIKELY(done != 0)) {
-        ring_accept(ring, head + done);
+        run->references += done - session_unuse(endpoint, last[-1].call);
+        (void)calls_complete(run->cpu, thread, answered, last, NULL);
+        takes_complete(thread, answered, last);
+    }
+    run_count(run, done, effects);
+}
+
+/* Nobody calls: up to `most` entries answer one each and wait, all under one lock of the ring; then
+ * the calls complete. The endpoint is locked. */
+static NOINLINE void run_await(struct run *run, uint32_t most)
+{
+    struct endpoint *endpoint = run->endpoint;
+    struct endpoint_queues *queues = &endpoint->queues;
+    struct thread *thread = run->thread;
+    struct ring *ring = &thread->ring;
+    struct answered answered[RUN_LOCKED];
+    struct answered *last = answered;
+    const struct answered *end;
+    const struct thread *waits = NULL;
+    struct thread *straight = NULL;
+    uint32_t slots = queues->limits.capabilities;
+    uint32_t room = quick_room(run->cpu);
+    uint32_t effects = 0;
+    uint32_t places = LIMIT_ENDPOINT_RECEIVERS - queues->receiver_count;
+    uint32_t done;
+    uint32_t head;
+
+    spinlock_lock(&thread->ring_lock);
+    head = ring->sq_head;
+    done = operation_receives_left(thread);
+    places = places < done ? places : done;
+    places = endpoint_has_closed(queues) ? 0 : places;
+    run->over = places == 0;
+    end = answered + (most < places ? most : places);
+    while (last != end && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head);
+        struct operation *receive = thread->operations_free;
+        struct returning returning;
+        struct operation *call;
+
+        if (UNLIKELY(receive == NULL || thread->slots_over < slots ||
+                     !run_find(run, shared, &returning))) {
+            run->over = true;
+            break;
+        }
+        call = returning.call;
+        last->call = call;
+        last->first = returning.first;
+        last++;
+        head++;
+        effects += QUICK_ENTRY + returning.buffers.message_bytes;
+        (void)operation_pop_free(thread, OPERATION_RECEIVE, false);
+        thread->slots_over -= slots;
+        receive->slots = slots;
+        receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+        receive->endpoint = endpoint;
+        receive->target = &endpoint->object;
+        receive->result_offset = returning.buffers.result;
+        receive->result_bytes = returning.buffers.result_bytes;
+        list_remove(&call->received_node);
+        endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
+        endpoint_push_receiver(queues, &receive->endpoint_record);
+        run_answer(run, &returning);
+        if (UNLIKELY(call->target != &endpoint->object)) {
+            object_ref(&endpoint->object);
+            break;
+        }
+        call->target = NULL; /* its reference is the receive's */
+    }
+    done = (uint32_t)(last - answered);
+    if (LIKELY(done != 0)) {
+        ring_accept(ring, head);
     }
     if (done == run->left && run->next != NULL && wait_begin(thread)) {
         waits = thread;
     }
     spinlock_unlock(&thread->ring_lock);
-    if (UNLIKELY(session)) {
-        operation_unuse(run->endpoint, answered[done - 1].call);
+    if (LIKELY(done != 0)) {
+        (void)session_unuse(endpoint, last[-1].call);
+        straight = calls_complete(run->cpu, thread, answered, last, waits);
     }
-    straight = calls_complete(run->cpu, thread, answered, done, waits);
     run_count(run, done, effects);
     run_end(run, straight, waits);
 }

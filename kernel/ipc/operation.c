@@ -61,13 +61,11 @@ void operation_calls_give(struct thread *thread)
     spinlock_unlock(&thread->ring_lock);
 }
 
-static void calls_give(struct thread *thread)
+void operation_calls_rest(struct thread *thread)
 {
-    ASSERT(thread->calls_used > 0);
-    if (--thread->calls_used == 0 && thread->calls_held > 1) {
-        account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held - 1);
-        thread->calls_held = 1;
-    }
+    ASSERT(thread->calls_used == 0 && thread->calls_held > 1);
+    account_release(thread->account, LEDGER_OUTSTANDING_CALLS, thread->calls_held - 1);
+    thread->calls_held = 1;
 }
 
 static bool kind_is_call(enum operation_kind kind)
@@ -199,7 +197,8 @@ void operation_release_locked(struct operation *operation)
     grant_unref(operation->grant, grant_node_free);
     operation->grant = NULL;
     if (operation->counted) {
-        calls_give(thread);
+        ASSERT(thread->calls_used > 0);
+        operation_calls_over(thread, 1);
     }
     if (UNLIKELY(operation->kind == OPERATION_FAULT)) {
         operation->kind = OPERATION_FREE; /* and in no list */

@@ -37,12 +37,31 @@ static inline struct operation *operation_pop(struct thread *thread, enum operat
 /* Whether there is room for one more call, drawn from the process's ledger if need be. */
 MUST_USE bool operation_calls_draw(struct thread *thread);
 
+/* Gives back all that is drawn but for one call: none is left. */
+void operation_calls_rest(struct thread *thread);
+
+/* `count` calls are over: a thread keeps what it has drawn for calls as long as it has one. */
+static inline void operation_calls_over(struct thread *thread, uint32_t count)
+{
+    ASSERT_AGAIN(thread->calls_used >= count);
+    thread->calls_used -= count;
+    if (UNLIKELY(thread->calls_used == 0 && thread->calls_held > 1)) {
+        operation_calls_rest(thread);
+    }
+}
+
 /* Draws for `left` calls more, or as many of them as there are; and gives back what it has drawn
  * beyond as many again as it has. No ring lock is held. */
 void operation_calls_draw_for(struct thread *thread, uint32_t left);
 void operation_calls_give(struct thread *thread);
 
-/* Whether one more RECEIVE leaves room in the completion queue for what it is received for. */
+/* How many RECEIVEs more leave room in the completion queue for what they are received for. */
+static inline uint32_t operation_receives_left(const struct thread *thread)
+{
+    return thread->ring.cq_entries / 2 - thread->receives;
+}
+
+/* Whether there is one. */
 static inline bool operation_may_receive(const struct thread *thread)
 {
     return thread->receives < thread->ring.cq_entries / 2;

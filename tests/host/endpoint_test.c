@@ -631,6 +631,48 @@ static void test_meeting_at_once(void **state)
     assert_int_equal(endpoint_check(&queues), 0);
 }
 
+/* An answer and the call that comes in its place: in one step what landing and handing out do one
+ * after the other, which would give another slot if a lower one were free. */
+static void test_exchange(void **state)
+{
+    uint64_t token[3];
+    uint64_t next;
+
+    (void)state;
+    assert_true(endpoint_is_packed(&queues));
+    for (unsigned i = 0; i < 3; i++) {
+        token[i] = in_flight(&records[i], &records[10]);
+        assert_true(endpoint_is_packed(&queues));
+    }
+    for (unsigned i = 3; i < 6; i++) {
+        assert_true(endpoint_add_call(&queues, &records[i]));
+    }
+    assert_ptr_equal(endpoint_oldest_call(&queues), &records[3]);
+    next = endpoint_exchange(&queues, &records[1], token[1], &records[3]);
+    assert_int_equal(endpoint_check(&queues), 0);
+    assert_int_equal(records[1].place, ENDPOINT_NOWHERE);
+    assert_null(endpoint_find(&queues, token[1]));
+    assert_ptr_equal(endpoint_find(&queues, next), &records[3]);
+    assert_ptr_equal(endpoint_oldest_call(&queues), &records[4]);
+    assert_true(endpoint_is_packed(&queues));
+
+    /* The same in two steps, in the same slot. */
+    endpoint_land(&queues, &records[3], records[3].token_slot);
+    assert_int_equal(endpoint_hand_out_oldest(&queues, &records[4]), next + LIMIT_TOKEN_SLOTS);
+    assert_int_equal(endpoint_check(&queues), 0);
+
+    endpoint_land(&queues, &records[0], records[0].token_slot);
+    assert_false(endpoint_is_packed(&queues));
+    endpoint_land(&queues, &records[4], records[4].token_slot);
+    assert_int_equal(endpoint_token_slot(endpoint_hand_out_oldest(&queues, &records[5])), 0);
+    assert_false(endpoint_is_packed(&queues));
+    assert_int_equal(endpoint_check(&queues), 0);
+    for (unsigned i = 0; i < LIMIT_TOKEN_SLOTS - 2; i++) {
+        (void)in_flight(&records[20 + i], &records[10]);
+    }
+    assert_true(endpoint_is_packed(&queues)); /* all of them */
+}
+
 static void test_random_walk(void **state)
 {
     (void)state;
@@ -661,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup(test_session_limit, setup),
         cmocka_unit_test_setup(test_may_switch, setup),
         cmocka_unit_test_setup(test_meeting_at_once, setup),
+        cmocka_unit_test_setup(test_exchange, setup),
         cmocka_unit_test(test_random_walk),
         cmocka_unit_test(test_random_walk_tiny),
     };
