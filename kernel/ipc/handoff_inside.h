@@ -36,7 +36,7 @@ static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_
     buffers->message_bytes = (uint32_t)(first >> 32);
     buffers->result_bytes = (uint32_t)room;
     buffers->method = (uint8_t)(first >> 16);
-    return room <= LIMIT_ARENA_BYTES && quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
+    return quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
                                buffers->message_bytes, &buffers->message) &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)), room,
