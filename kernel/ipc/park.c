@@ -46,7 +46,7 @@ void park_init(void)
     }
     for (unsigned i = 0; i < PARK_BUCKETS; i++) {
         spinlock_init(&park_places[i].lock, LOCK_RANK_PARK, i);
-        park_bucket_init(&park_places[i].waiters);
+        park_bucket_init(&park_places[i].waiters, park_seed);
     }
 }
 

@@ -249,7 +249,7 @@ static unsigned woken, expired, changed;
 static void park_begin_all(void)
 {
     memset(&waiter, 0, sizeof(waiter));
-    park_bucket_init(&bucket);
+    park_bucket_init(&bucket, 0);
     spinlock_init(&lock, LOCK_RANK_PARK, 0);
     word = awake = 0;
     woken = expired = changed = 0;

@@ -11,6 +11,7 @@
 
 #include "kernel/arch/host/machine.h"
 #include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/park.h"
 #include "kernel/object/spawn.h"
 #include "kernel/object/memory_object.h"
 #include "sim/hunt/hunt.h"
@@ -385,6 +386,14 @@ static uint32_t slots_reserved(struct thread *thread)
     return count;
 }
 
+static void parked_look(struct park_place *place)
+{
+    unsigned index = (unsigned)(place - park_places);
+
+    hunt_report->checks++;
+    broken("who waits at words", index, park_check(&place->waiters, index));
+}
+
 void look_under(const struct spinlock *lock, const struct model_actor *actor)
 {
     if (lock->rank == LOCK_RANK_PROCESS) {
@@ -406,6 +415,8 @@ void look_under(const struct spinlock *lock, const struct model_actor *actor)
         account_look(CONTAINER_OF(lock, struct account, lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
         cpu_look(CONTAINER_OF(lock, struct cpu, run_lock));
+    } else if (lock->rank == LOCK_RANK_PARK) {
+        parked_look(CONTAINER_OF(lock, struct park_place, lock));
     }
 }
 

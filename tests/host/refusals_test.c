@@ -193,7 +193,7 @@ static void a_wake_up_is_for_its_own_space(void **state)
     const struct park_key there = {.space = 2, .address = 0x1000};
 
     (void)state;
-    park_bucket_init(&bucket);
+    park_bucket_init(&bucket, 0);
     park_add(&bucket, &waiter, here);
     assert_null(park_take(&bucket, there));
     assert_ptr_equal(park_take(&bucket, here), &waiter);

@@ -4,7 +4,8 @@
  * longest stretch with interrupts off: a console write and a module chunk of the largest size, an
  * endpoint closed with its queues full, a batch of releases; calls and receivers that come to wait
  * for each other behind revoked calls, and a revocation of waits among thousands; a stretch of
- * calls that ends in a thread with as much to do.
+ * calls that ends in a thread with as much to do; stretches of UNPARKs while tens of thousands of
+ * other words are waited at.
  */
 #include "abi/atomic.h"
 #include "schema/generated/greeter.capnp.h"
@@ -22,6 +23,10 @@ enum {
     WAITS = 56,
     MEETINGS = 3,       /* the first ones show what the last needs */
     STRETCH_CALLS = 20, /* of the long way: nearly a stretch */
+    CROWDS = 10,        /* processes, how many threads each has, and at how many words each waits */
+    CROWD_THREADS = 60,
+    CROWD_WORDS = 60,
+    CROWD_WAKES = 20, /* a stretch */
     SMALL_ARENA_BYTES = LIMIT_PAGE_BYTES,
     CHUNK_BYTES = 32768,
     MESSAGE_BYTES = 4096,
@@ -419,6 +424,141 @@ static bool meet_full(struct rt *rt)
            completion.result == 0 && rt_release(&rt->ring, queue.owner.cap) == TRANSPORT_OK;
 }
 
+/* ---- words that nobody is woken at --------------------------------------------------------------
+ */
+
+static struct {
+    uint32_t word[CROWD_THREADS * CROWD_WORDS];
+    uint64_t turn;  /* atomic: threads that took their words */
+    uint64_t ready; /* atomic: threads that wait at all of them */
+} crowd;
+
+/* Waits at words of its own until the process ends. */
+static int crowd_member(struct rt *rt, void *argument)
+{
+    uint64_t turn = atomic_add_u64(&crowd.turn, 1) - 1;
+    struct rt_operation operation;
+
+    (void)argument;
+    for (unsigned i = 0; i < CROWD_WORDS; i++) {
+        const struct sqe park = {.opcode = OPCODE_PARK,
+                                 .address = (uintptr_t)&crowd.word[turn * CROWD_WORDS + i],
+                                 .timeout_ns = TIMEOUT_NONE};
+
+        if (rt_ring_submit(&rt->ring, &park, &operation) != TRANSPORT_OK) {
+            return 1;
+        }
+    }
+    if (rt_ring_enter(&rt->ring, 0, 0) != TRANSPORT_OK) {
+        return 1;
+    }
+    (void)atomic_add_u64(&crowd.ready, 1);
+    rt_sleep(rt, TIMEOUT_NONE);
+    return 0;
+}
+
+/* The process: tells its maker when all wait. */
+static int crowd_main(struct rt *rt)
+{
+    static const struct ring_sizes sizes = {
+        .sq_entries = 64, .cq_entries = 128, .arena_bytes = SMALL_ARENA_BYTES};
+    static const struct rt_thread_start begin = {.function = crowd_member};
+    struct thread_spawner threads;
+    struct cqe completion;
+    struct sqe call = {.opcode = OPCODE_CALL, .interface_id = GREETER_INTERFACE_ID};
+
+    rt->ring.checks = false;
+    call.message = (uintptr_t)rt->ring.arena;
+    call.result = (uintptr_t)rt->ring.arena;
+    if (rt_find(rt, "threads", THREAD_SPAWNER_INTERFACE_ID, &threads.cap) != TRANSPORT_OK ||
+        rt_find(rt, "told", GREETER_INTERFACE_ID, &call.cap) != TRANSPORT_OK) {
+        return 1;
+    }
+    for (unsigned i = 0; i < CROWD_THREADS; i++) {
+        if (thread_client_spawn_sized(rt, threads, &begin, &sizes) != TRANSPORT_OK) {
+            return 1;
+        }
+    }
+    while (atomic_load_acquire_u64(&crowd.ready) < CROWD_THREADS) {
+        rt_sleep(rt, 100 * 1000);
+    }
+    return rt_ring_do(&rt->ring, &call, &completion); /* no answer comes */
+}
+
+static bool crowd_begin(struct rt *rt, struct cap_id told, struct process_handle *child)
+{
+    struct process_grant grants[2] = {
+        {.name = {"threads", 7}, .facet = UINT64_MAX},
+        {.name = {"told", 4}, .cap = told, .facet = UINT64_MAX},
+    };
+    const struct process_request request = {.name = {"words", 5},
+                                            .grants = grants,
+                                            .grant_count = ARRAY_COUNT(grants),
+                                            .quotas = {.slots = 256,
+                                                       .frames = 4096,
+                                                       .ring_bytes = 2 << 20,
+                                                       .outstanding_calls = 256,
+                                                       .scratch_bytes = 65536,
+                                                       .threads = CROWD_THREADS + 1,
+                                                       .log_bytes = 1024},
+                                            .scheduling = {.cpu_mask = UINT64_MAX}};
+    struct process_spawner spawner;
+
+    return rt_find(rt, "process-spawner", PROCESS_SPAWNER_INTERFACE_ID, &spawner.cap) ==
+               TRANSPORT_OK &&
+           rt_find(rt, "thread-spawner", THREAD_SPAWNER_INTERFACE_ID, &grants[0].cap) ==
+               TRANSPORT_OK &&
+           process_client_spawn(rt, spawner, &request, child) == TRANSPORT_OK;
+}
+
+/* UNPARKs of words nobody waits at, a stretch of them at a time, in as many buckets as there are.
+ */
+static bool wake_nobody(struct rt *rt)
+{
+    struct rt_operation operation[CROWD_WAKES];
+    struct cqe completion;
+
+    for (unsigned round = 0; round < 16; round++) {
+        for (unsigned i = 0; i < CROWD_WAKES; i++) {
+            const struct sqe unpark = {.opcode = OPCODE_UNPARK,
+                                       .address = (uintptr_t)&crowd.word[round * CROWD_WAKES + i],
+                                       .value = 1};
+
+            if (rt_ring_submit(&rt->ring, &unpark, &operation[i]) != TRANSPORT_OK) {
+                return false;
+            }
+        }
+        for (unsigned i = 0; i < CROWD_WAKES; i++) {
+            if (rt_ring_wait(&rt->ring, operation[i], UINT64_MAX, &completion) != TRANSPORT_OK ||
+                completion.result != 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool wake_among_many(struct rt *rt)
+{
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct process_handle child[CROWDS];
+    struct full full;
+    bool good = inbox.bytes != NULL && endpoint_make(rt, MESSAGE_BYTES, 1, &full);
+
+    for (unsigned i = 0; good && i < CROWDS; i++) {
+        good = crowd_begin(rt, full.client, &child[i]);
+    }
+    for (unsigned i = 0; good && i < CROWDS; i++) {
+        good = rt_receive(&rt->ring, full.owner.cap, inbox).status >= 0;
+    }
+    good = good && wake_nobody(rt);
+    for (unsigned i = 0; good && i < CROWDS; i++) {
+        good = process_client_kill(rt, child[i], 0) == TRANSPORT_OK;
+    }
+    rt_buffer_free(&rt->ring, inbox);
+    return good && rt_release(&rt->ring, full.owner.cap) == TRANSPORT_OK;
+}
+
 /* Ends with as much under way as a thread can have. */
 static bool leave_full(struct rt *rt, struct rt_buffer message)
 {
@@ -434,8 +574,11 @@ int main(struct rt *rt)
     if (rt->start->process_name[0] == 'i') {
         rt_sleep(rt, TIMEOUT_NONE);
     }
+    if (rt->start->process_name[0] == 'w') {
+        return crowd_main(rt);
+    }
     if (!write_much(rt) || !read_much(rt) || !carry_much(rt) || !pile_up(rt) || !meet_full(rt) ||
-        !wait_much(rt)) {
+        !wait_much(rt) || !wake_among_many(rt)) {
         return 1;
     }
     message = rt_buffer_alloc(&rt->ring, RT_RING_BLOCK_BYTES);
