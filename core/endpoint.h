@@ -167,6 +167,13 @@ endpoint_next_receiver(const struct endpoint_queues *queues)
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_record, node);
 }
 
+/* The same when there is one. */
+static inline struct endpoint_record *endpoint_oldest_receiver(const struct endpoint_queues *queues)
+{
+    ASSERT_AGAIN(!list_is_empty(&queues->receivers));
+    return CONTAINER_OF(queues->receivers.head.next, struct endpoint_record, node);
+}
+
 /* Takes a receiver that waits off; it is nowhere. */
 static inline void endpoint_remove_receiver(struct endpoint_queues *queues,
                                             struct endpoint_record *receiver)

@@ -345,8 +345,8 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
 #define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
 #define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
 
-/* The call in flight under `token` if its answer of `bytes` has nothing unusual. Endpoint lock
- * held. */
+/* The call in flight under `token` if its answer of `bytes` has nothing unusual. The endpoint is
+ * locked, and not closed. */
 static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint,
                                                  const struct thread *server, uint64_t token,
                                                  uint32_t bytes)
@@ -361,7 +361,7 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
     call = operation_of(record);
     /* All are mostly 0: one test. */
     return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
-                   call->answer | endpoint->closed) == 0 &&
+                   call->answer) == 0 &&
                   call->receiver == server && bytes <= call->result_bytes)
                ? call
                : NULL;

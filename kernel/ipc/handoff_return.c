@@ -94,7 +94,7 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
         return false;
     }
     bytes = returning.buffers.message_bytes;
-    call = call_find(endpoint, thread, token, bytes);
+    call = endpoint->closed ? NULL : call_find(endpoint, thread, token, bytes);
     if (UNLIKELY(call == NULL || queues->call_count != 0 || !endpoint_only_calls(queues) ||
                  (receive = receive_take(thread, endpoint, call)) == NULL)) {
         spinlock_unlock(&endpoint->lock);

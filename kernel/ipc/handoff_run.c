@@ -100,6 +100,21 @@ static ALWAYS_INLINE bool run_read(const struct thread *thread, const struct cal
            buffers->message_bytes <= calling->endpoint->queues.limits.message_bytes;
 }
 
+/* What the operation of a call has in any case, in flight or not. */
+static ALWAYS_INLINE void call_begin(struct operation *call, const struct calling *calling,
+                                     const uint8_t *shared, const struct buffers *buffers,
+                                     uint32_t slots)
+{
+    call->method = buffers->method;
+    call->result_offset = buffers->result;
+    call->result_bytes = buffers->result_bytes;
+    call->slots = slots;
+    call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    call->endpoint = calling->endpoint;
+    call->target = calling->target;
+    call->interface_id = calling->interface_id;
+}
+
 /* Nobody receives: up to `most` entries are queued, under one lock of the ring. The endpoint is
  * locked. */
 static NOINLINE void run_queue(struct run *run, uint32_t most)
@@ -108,22 +123,26 @@ static NOINLINE void run_queue(struct run *run, uint32_t most)
     struct endpoint_queues *queues = &calling.endpoint->queues;
     struct thread *thread = run->thread;
     struct ring *ring = &thread->ring;
+    const struct thread *waits = NULL;
+    struct operation *call;
     uint32_t room = quick_room(run->cpu);
-    uint32_t head = ring->sq_head;
+    uint32_t begin = ring->sq_head;
+    uint32_t head = begin;
     uint32_t effects = 0;
-    uint32_t done = 0;
-    bool waits;
+    uint32_t end;
     uint32_t places = queues->limits.queue_length - queues->call_count;
     uint32_t drawn;
+    uint32_t over;
 
     spinlock_lock(&thread->ring_lock);
     drawn = thread->calls_held - thread->calls_used;
     places = places < drawn ? places : drawn;
-    most = most < places ? most : places;
-    run->over = most == 0;
-    while (done < most && effects < room) {
+    end = begin + (most < places ? most : places);
+    run->over = end == begin;
+    over = thread->slots_over;
+    call = thread->operations_free;
+    while (head != end && effects < room) {
         const uint8_t *shared = ring_peek(ring, head);
-        struct operation *call = thread->operations_free;
         struct buffers buffers;
         uint32_t slots;
 
@@ -132,38 +151,32 @@ static NOINLINE void run_queue(struct run *run, uint32_t most)
             break;
         }
         slots = endpoint_answer_slots(&queues->limits, buffers.result_bytes);
-        if (UNLIKELY(thread->slots_over < slots)) {
+        if (UNLIKELY(over < slots)) {
             run->slots = slots;
             break;
         }
-        thread->slots_over -= slots;
-        (void)operation_pop_free(thread, OPERATION_CALL, true);
-        call->slots = slots;
-        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        call->endpoint = calling.endpoint;
-        call->target = calling.target;
-        call->badge = calling.badge;
-        call->interface_id = calling.interface_id;
-        call->method = buffers.method;
+        over -= slots;
+        effects += QUICK_ENTRY + buffers.message_bytes;
         call->message_offset = buffers.message;
         call->message_bytes = buffers.message_bytes;
-        call->result_offset = buffers.result;
-        call->result_bytes = buffers.result_bytes;
+        call_begin(call, &calling, shared, &buffers, slots);
+        call->badge = calling.badge;
         endpoint_push_call(queues, &call->endpoint_record);
+        call = operation_call_next(call);
         head++;
-        effects += QUICK_ENTRY + buffers.message_bytes;
-        done++;
     }
-    if (done != 0) {
+    if (head != begin) {
+        thread->slots_over = over;
+        operation_calls_taken(thread, call, head - begin);
         ring_accept(ring, head);
     }
-    waits = done == run->left && run->next != NULL && wait_begin(thread);
-    spinlock_unlock(&thread->ring_lock);
-    run->references += done;
-    run_count(run, done, effects);
-    if (waits) {
-        run->quick = QUICK_WAIT;
+    if (head - begin == run->left && run->next != NULL && wait_begin(thread)) {
+        waits = thread;
     }
+    spinlock_unlock(&thread->ring_lock);
+    run->references += head - begin;
+    run_count(run, head - begin, effects);
+    run_end(run, NULL, waits);
 }
 
 /* A call in flight and the receive that it met, out of the endpoint: its message is there. */
@@ -177,25 +190,28 @@ struct met {
  * its ring. wait_end's result for the last one's server, or NULL; `waits` is the current thread, if
  * it does. The endpoint is locked. */
 static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const struct met *met,
-                                                      uint32_t count, const struct thread *waits)
+                                                      const struct met *end,
+                                                      const struct thread *waits)
 {
-    const struct met *end = met + count;
     struct thread *straight = NULL;
 
     while (met != end) {
-        struct thread *server = met->receive->owner;
+        struct operation *receive = met->receive;
+        struct thread *server = receive->owner;
+        const struct met *first = met;
         struct posting posting;
 
         spinlock_lock(&server->ring_lock);
         posting = posting_begin(&server->ring);
         do {
+            posting_add(&posting, receive->user_data,
+                        (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
+            operation_clear(server, receive, OPERATION_RECEIVE);
             met->call->receiver = server;
             list_push_back(&server->received, &met->call->received_node);
-            posting_add(&posting, met->receive->user_data,
-                        (int32_t)(sizeof(struct endpoint_message) + met->message_bytes), 0);
-            operation_push(server, met->receive, OPERATION_RECEIVE);
             met++;
-        } while (met != end && met->receive->owner == server);
+        } while (met != end && (receive = met->receive)->owner == server);
+        operations_put(server, OPERATION_RECEIVE, (uint32_t)(met - first));
         posting_end(&posting, &server->ring);
         if (wait_end(cpu, server, met == end ? waits : NULL, true)) {
             straight = server;
@@ -215,33 +231,34 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
     struct thread *thread = run->thread;
     struct ring *ring = &thread->ring;
     struct met met[RUN_LOCKED];
+    struct met *last = met;
+    const struct met *end;
     const struct thread *waits = NULL;
     struct thread *straight;
+    struct operation *call;
     uint32_t room = quick_room(run->cpu);
     uint32_t effects = 0;
-    uint32_t done = 0;
+    uint32_t places = endpoint_can_meet(queues) ? queues->receiver_count : 0;
     uint32_t drawn;
     uint32_t head;
+    uint32_t done;
 
     spinlock_lock(&thread->ring_lock);
     head = ring->sq_head;
     drawn = thread->calls_held - thread->calls_used;
-    most = most < drawn ? most : drawn;
-    run->over = most == 0;
-    while (done < most && effects < room) {
-        const uint8_t *shared = ring_peek(ring, head + done);
-        struct endpoint_record *record = endpoint_next_receiver(queues);
-        struct operation *call = thread->operations_free;
-        struct operation *receive;
+    places = places < most ? places : most;
+    end = met + (places < drawn ? places : drawn);
+    run->over = end == met;
+    call = thread->operations_free;
+    while (last != end && effects < room) {
+        const uint8_t *shared = ring_peek(ring, head);
+        struct operation *receive = operation_of(endpoint_oldest_receiver(queues));
         struct buffers buffers;
         struct message message;
         uint32_t slots;
 
-        if (record == NULL) {
-            break;
-        }
-        if (UNLIKELY(call == NULL || !run_read(thread, &calling, shared, &buffers) ||
-                     !call_is_usual(endpoint, record))) {
+        if (UNLIKELY(call == NULL || receive->grant != NULL || queues->in_flight == UINT32_MAX ||
+                     !run_read(thread, &calling, shared, &buffers))) {
             run->over = true;
             break;
         }
@@ -251,17 +268,18 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
             break;
         }
         thread->slots_over -= slots;
-        (void)operation_pop_free(thread, OPERATION_CALL, true);
-        receive = operation_of(record);
-        call->slots = slots;
-        call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-        call->endpoint = endpoint;
-        call->target = calling.target;
-        call->interface_id = calling.interface_id;
-        call->method = buffers.method;
-        call->result_offset = buffers.result;
-        call->result_bytes = buffers.result_bytes;
+        last->call = call;
+        last->receive = receive;
+        last->message_bytes = buffers.message_bytes;
+        last++;
+        head++;
+        effects += QUICK_ENTRY + buffers.message_bytes;
+        call_begin(call, &calling, shared, &buffers, slots);
         call->token = endpoint_fly(queues, &call->endpoint_record);
+        endpoint_remove_receiver(queues, &receive->endpoint_record);
+        ASSERT_AGAIN(receive->target == &endpoint->object &&
+                     sizeof(struct endpoint_message) + buffers.message_bytes <=
+                         receive->result_bytes);
         message = (struct message){
             .from = thread,
             .offset = buffers.message,
@@ -272,29 +290,25 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
                      .form = head_form(buffers.method, 0, buffers.message_bytes),
                      .room = buffers.result_bytes},
         };
-        endpoint_remove_receiver(queues, record);
-        ASSERT_AGAIN(receive->target == &endpoint->object &&
-                     sizeof(struct endpoint_message) + buffers.message_bytes <=
-                         receive->result_bytes);
-        message_deliver(receive->owner, receive->result_offset, &message);
         if (LIKELY(calling.target == receive->target)) {
             receive->target = NULL; /* its reference is the call's */
         } else {
             run->references++;
             operation_let_go(endpoint, receive);
         }
-        met[done] = (struct met){call, receive, buffers.message_bytes};
-        effects += QUICK_ENTRY + buffers.message_bytes;
-        done++;
+        call = operation_call_next(call);
+        message_deliver(receive->owner, receive->result_offset, &message);
     }
+    done = (uint32_t)(last - met);
     if (LIKELY(done != 0)) {
-        ring_accept(ring, head + done);
+        operation_calls_taken(thread, call, done);
+        ring_accept(ring, head);
     }
     if (done == run->left && run->next != NULL && wait_begin(thread)) {
         waits = thread;
     }
     spinlock_unlock(&thread->ring_lock);
-    straight = receives_complete(run->cpu, met, done, waits);
+    straight = receives_complete(run->cpu, met, last, waits);
     run_count(run, done, effects);
     run_end(run, straight, waits);
 }
@@ -357,30 +371,29 @@ static inline bool call_is_last(const struct operation *call)
     return atomic_load_relaxed_u64(&call->target->references) == 1;
 }
 
-/* Finds what the next entry of a run, at `shared`, is about, and the call that it answers. False:
- * something is not usual. The endpoint is locked. */
-static ALWAYS_INLINE bool run_find(const struct run *run, const uint8_t *shared,
+/* Finds what the entry of `thread` at `shared`, of a run at the owner's edge `cap` of `endpoint`,
+ * is about, and the call that it answers. False: something is not usual. The endpoint is locked,
+ * and not closed. */
+static ALWAYS_INLINE bool run_find(struct thread *thread, struct endpoint *endpoint,
+                                   struct cap_id cap, const uint8_t *shared,
                                    struct returning *returning)
 {
-    struct endpoint *endpoint = run->endpoint;
-
     returning->endpoint = endpoint;
-    if (UNLIKELY(!return_read(run->thread, shared, returning) ||
-                 quick_word(shared, offsetof(struct sqe, cap)) != run->cap.raw)) {
+    if (UNLIKELY(!return_read(thread, shared, returning) ||
+                 quick_word(shared, offsetof(struct sqe, cap)) != cap.raw)) {
         return false;
     }
-    returning->call =
-        call_find(endpoint, run->thread, quick_word(shared, offsetof(struct sqe, token)),
-                  returning->buffers.message_bytes);
+    returning->call = call_find(endpoint, thread, quick_word(shared, offsetof(struct sqe, token)),
+                                returning->buffers.message_bytes);
     return LIKELY(returning->call != NULL);
 }
 
 /* The answer that the entry gives is copied. */
-static ALWAYS_INLINE void run_answer(const struct run *run, const struct returning *returning)
+static ALWAYS_INLINE void run_answer(struct thread *thread, const struct returning *returning)
 {
     struct operation *call = returning->call;
 
-    message_copy(call->owner, call->result_offset, run->thread, returning->buffers.message,
+    message_copy(call->owner, call->result_offset, thread, returning->buffers.message,
                  returning->buffers.message_bytes);
 }
 
@@ -427,9 +440,10 @@ static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct
         do {
             posting_add(&posting, call->user_data, (int32_t)(answered->first >> 32),
                         answer_flags(answered->first));
-            operation_push(client, call, OPERATION_CALL);
+            operation_clear(client, call, OPERATION_CALL);
             answered++;
         } while (answered != end && (call = answered->call)->owner == client);
+        operations_put(client, OPERATION_CALL, (uint32_t)(answered - first));
         operation_calls_over(client, (uint32_t)(answered - first));
         posting_end(&posting, &client->ring);
         if (wait_end(cpu, client, answered == end ? waits : NULL, false)) {
@@ -476,6 +490,7 @@ static NOINLINE void run_serve(struct run *run, uint32_t most)
     struct answered answered[RUN_LOCKED];
     struct answered *last = answered;
     const struct answered *end;
+    const struct cap_id cap = run->cap;
     bool packed = endpoint_is_packed(queues);
     uint32_t room = quick_room(run->cpu);
     uint32_t effects = 0;
@@ -495,20 +510,22 @@ static NOINLINE void run_serve(struct run *run, uint32_t most)
         struct operation *next = operation_of(endpoint_oldest_call(queues));
         struct returning returning;
         struct operation *call;
-        const struct object *target;
 
         if (UNLIKELY((next->bundle.count | (uintptr_t)next->grant) != 0 ||
-                     !run_find(run, shared, &returning))) {
+                     !run_find(thread, endpoint, cap, shared, &returning))) {
             run->over = true;
             break;
         }
         call = returning.call;
-        target = call->target;
-        if (UNLIKELY(target != &endpoint->object && call_is_last(call))) {
+        if (LIKELY(call->target == &endpoint->object)) {
+            call->target = NULL;
+        } else if (call_is_last(call)) {
             run->over = true;
             break;
+        } else {
+            end = last + 1;
         }
-        run_answer(run, &returning);
+        run_answer(thread, &returning);
         last->call = call;
         last->first = returning.first;
         last->next = next;
@@ -525,10 +542,6 @@ static NOINLINE void run_serve(struct run *run, uint32_t most)
             endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
             next->token = endpoint_hand_out_oldest(queues, &next->endpoint_record);
         }
-        if (UNLIKELY(target != &endpoint->object)) {
-            break;
-        }
-        call->target = NULL;
     }
     if (LIKELY(last != answered)) {
         ring_accept(ring, head);
@@ -554,6 +567,7 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
     struct answered answered[RUN_LOCKED];
     struct answered *last = answered;
     const struct answered *end;
+    const struct cap_id cap = run->cap;
     const struct thread *waits = NULL;
     struct thread *straight = NULL;
     uint32_t slots = queues->limits.capabilities;
@@ -577,7 +591,7 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
         struct operation *call;
 
         if (UNLIKELY(receive == NULL || thread->slots_over < slots ||
-                     !run_find(run, shared, &returning))) {
+                     !run_find(thread, endpoint, cap, shared, &returning))) {
             run->over = true;
             break;
         }
@@ -598,12 +612,13 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
         list_remove(&call->received_node);
         endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
         endpoint_push_receiver(queues, &receive->endpoint_record);
-        run_answer(run, &returning);
-        if (UNLIKELY(call->target != &endpoint->object)) {
+        run_answer(thread, &returning);
+        if (LIKELY(call->target == &endpoint->object)) {
+            call->target = NULL; /* its reference is the receive's */
+        } else {
             object_ref(&endpoint->object);
-            break;
+            end = last;
         }
-        call->target = NULL; /* its reference is the receive's */
     }
     done = (uint32_t)(last - answered);
     if (LIKELY(done != 0)) {
@@ -628,7 +643,9 @@ void handoff_run_answers(struct run *run)
 
     while (!run->over) {
         spinlock_lock(&endpoint->lock);
-        if (endpoint_waiting_call(&endpoint->queues) != NULL) {
+        if (UNLIKELY(endpoint->closed)) {
+            run->over = true;
+        } else if (endpoint_waiting_call(&endpoint->queues) != NULL) {
             run_serve(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);
         } else {
             run_await(run, run->left < RUN_LOCKED ? run->left : RUN_LOCKED);

@@ -26,7 +26,27 @@ static inline struct operation *operation_pop_free(struct thread *thread, enum o
     return operation;
 }
 
-/* The same; NULL: LIMIT_OPERATIONS are in use. */
+/* The same for several CALLs, from thread->operations_free on: operation_call_next makes one of a
+ * free operation, and says which is behind it; operation_calls_taken ends that, when `count` are,
+ * before `left`. */
+static inline struct operation *operation_call_next(struct operation *operation)
+{
+    ASSERT_AGAIN(operation->kind == OPERATION_FREE);
+    operation->kind = OPERATION_CALL;
+    operation->counted = true;
+    return operation->free_next;
+}
+
+static inline void operation_calls_taken(struct thread *thread, struct operation *left,
+                                         uint32_t count)
+{
+    thread->operations_free = left;
+    thread->operations_used += count;
+    thread->calls_used += count;
+    ASSERT_AGAIN(thread->calls_used <= thread->calls_held);
+}
+
+/* operation_pop_free; NULL: LIMIT_OPERATIONS are in use. */
 static inline struct operation *operation_pop(struct thread *thread, enum operation_kind kind,
                                               bool counted)
 {
@@ -67,16 +87,42 @@ static inline bool operation_may_receive(const struct thread *thread)
     return thread->receives < thread->ring.cq_entries / 2;
 }
 
+/* `count` operations of `kind` are given back. */
+static inline void operations_put(struct thread *thread, enum operation_kind kind, uint32_t count)
+{
+    thread->operations_used -= count;
+    thread->receives -= kind == OPERATION_RECEIVE ? count : 0;
+}
+
+/* Puts an operation of `kind` that holds nothing among the free ones; operations_put counts. */
+static inline void operation_free(struct thread *thread, struct operation *operation,
+                                  enum operation_kind kind)
+{
+    ASSERT_AGAIN(operation->kind == kind && kind != OPERATION_FREE);
+    operation->kind = OPERATION_FREE;
+    operation->free_next = thread->operations_free;
+    thread->operations_free = operation;
+}
+
+/* The same for one that holds nothing any more but slots. */
+static inline void operation_clear(struct thread *thread, struct operation *operation,
+                                   enum operation_kind kind)
+{
+    ASSERT_AGAIN(operation->target == NULL && operation->bundle.count == 0);
+    thread->slots_over += operation->slots;
+    operation->slots = 0;
+    operation->endpoint = NULL;
+    operation->receiver = NULL;
+    operation_free(thread, operation, kind);
+}
+
 /* Gives back an operation of `kind` that holds nothing and never had a place, slots or a receiver.
  * calls_used is the caller's to count down. */
 static inline void operation_put(struct thread *thread, struct operation *operation,
                                  enum operation_kind kind)
 {
-    ASSERT_AGAIN(operation->kind == kind && kind != OPERATION_FREE);
+    operation_free(thread, operation, kind);
     thread->operations_used--;
-    operation->kind = OPERATION_FREE;
-    operation->free_next = thread->operations_free;
-    thread->operations_free = operation;
 }
 
 /* Gives back an operation of `kind` that holds nothing any more but slots. calls_used is the
@@ -84,13 +130,8 @@ static inline void operation_put(struct thread *thread, struct operation *operat
 static inline void operation_push(struct thread *thread, struct operation *operation,
                                   enum operation_kind kind)
 {
-    ASSERT_AGAIN(operation->target == NULL && operation->bundle.count == 0);
-    thread->slots_over += operation->slots;
-    thread->receives -= kind == OPERATION_RECEIVE;
-    operation->slots = 0;
-    operation->endpoint = NULL;
-    operation->receiver = NULL;
-    operation_put(thread, operation, kind);
+    operation_clear(thread, operation, kind);
+    operations_put(thread, kind, 1);
 }
 
 #endif
