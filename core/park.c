@@ -65,19 +65,17 @@ struct park_waiter **park_search(struct park_bucket *bucket, struct park_key key
     return link;
 }
 
-/* Takes a leaf out below `node`; NULL: it is one itself. */
+/* Takes a leaf out below `node`, which is none itself. */
 static struct park_waiter *leaf_take(struct park_waiter *node)
 {
-    struct park_waiter **link = NULL;
-    struct park_waiter *leaf = node;
+    struct park_waiter **link = &node->child[node->child[0] != NULL ? 0 : 1];
+    struct park_waiter *leaf = *link;
 
-    for (unsigned depth = 0; leaf->child[0] != NULL || leaf->child[1] != NULL; depth++) {
+    ASSERT(leaf != NULL);
+    for (unsigned depth = 1; leaf->child[0] != NULL || leaf->child[1] != NULL; depth++) {
         ASSERT(depth < PARK_DEPTH);
         link = &leaf->child[leaf->child[0] != NULL ? 0 : 1];
         leaf = *link;
-    }
-    if (link == NULL) {
-        return NULL;
     }
     *link = NULL;
     return leaf;
@@ -91,11 +89,9 @@ void park_succeed(struct park_waiter **link)
     if (next == first) {
         next = leaf_take(first);
     }
-    if (next != NULL) {
-        next->first = true;
-        next->child[0] = first->child[0];
-        next->child[1] = first->child[1];
-    }
+    next->first = true;
+    next->child[0] = first->child[0];
+    next->child[1] = first->child[1];
     *link = next;
 }
 

@@ -97,8 +97,9 @@ static inline void park_add(struct park_bucket *bucket, struct park_waiter *wait
     }
 }
 
-/* The first of its key leaves `link`, which points to it: to who waits next there, or to who takes
- * its place in the tree. It is in its ring still. */
+/* The first of its key, which is not alone there or has others below it, leaves `link`, which
+ * points to it: to who waits next, or to who takes its place in the tree. It is in its ring still.
+ */
 void park_succeed(struct park_waiter **link);
 
 /* Takes the first of its key out, which `link` points to. */
