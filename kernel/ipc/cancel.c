@@ -11,7 +11,6 @@
 #include "core/assert.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
-#include "kernel/ipc/fault_call.h"
 #include "kernel/ipc/park.h"
 #include "kernel/ipc/wait.h"
 #include "kernel/sched/process.h"
@@ -61,7 +60,6 @@ static bool cancel(struct operation *operation, bool completes)
     case OPERATION_CALL:
     case OPERATION_RECEIVE:
     case OPERATION_WATCH:
-    case OPERATION_FAULT:
         ended = endpoint_operation_cancel(endpoint, operation, completes);
         break;
     case OPERATION_WAIT:
@@ -91,17 +89,13 @@ bool operation_cancel(struct operation *operation)
 bool operations_cancel(struct thread *thread)
 {
     struct cpu *cpu = arch_cpu_this();
-    unsigned count = LIMIT_OPERATIONS + (thread->fault_desk != NULL);
+    unsigned count = thread_operations(thread);
     unsigned ended = 0;
 
     cpu->effects = 0;
     while (cpu->effects < CANCELLED_BYTES && thread->cancelled < count &&
            ended < CANCELLED_PER_STEP) {
-        struct operation *operation = thread->cancelled < LIMIT_OPERATIONS
-                                          ? thread_operation(thread, thread->cancelled)
-                                          : &thread->fault_desk->operation;
-
-        ended += cancel(operation, false);
+        ended += cancel(thread_operation(thread, thread->cancelled), false);
         thread->cancelled++;
     }
     return thread->cancelled == count;

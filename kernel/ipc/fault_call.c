@@ -22,7 +22,7 @@
  * program can name it, so that messages are copied as all are.
  *
  * Invariants:
- *  1. The operation is a FAULT only while the thread is STOPPED, or was killed then and has not
+ *  1. The operation is a CALL only while the thread is STOPPED, or was killed then and has not
  *     retired.
  *  2. The job is started only from STOPPED, and the thread leaves ANSWERED in it alone.
  *
@@ -42,10 +42,6 @@
 
 _Static_assert(sizeof(struct fault_desk) <= LIMIT_PAGE_BYTES, "a desk is one frame");
 _Static_assert(FAULT_MESSAGE_BYTES % 8 == 0, "messages are copied by words");
-
-/* An answer that is kept has an id; this is none, and keeps the short way of RETURN_RECV, which
- * posts a completion, from such a call. */
-#define FAULT_ANSWER_ID UINT32_MAX
 
 /* ---- edges -------------------------------------------------------------------------------------
  */
@@ -90,6 +86,7 @@ enum status fault_desk_create(struct thread *thread)
     if (status == STATUS_OK) {
         thread->fault_desk = arch_frame_pointer(frame);
         thread->fault_desk->operation.owner = thread;
+        thread->fault_desk->operation.posts_nothing = 1;
         thread->arena_page[ARENA_PAGES_MAX] = arch_frame_pointer(frame);
     }
     return status;
@@ -138,7 +135,7 @@ static bool thread_stop(struct thread *thread)
     if (stops) {
         ASSERT(thread->fault_desk->operation.kind == OPERATION_FREE);
         thread->fault_state = FAULT_STOPPED;
-        thread->fault_desk->operation.kind = OPERATION_FAULT;
+        thread->fault_desk->operation.kind = OPERATION_CALL;
     }
     spinlock_unlock(&thread->ring_lock);
     return stops;
@@ -193,7 +190,6 @@ bool fault_call_send(struct thread *thread, const struct arch_fault *fault)
     memset(desk->message, 0, sizeof(desk->message));
     call->interface_id = FAULT_HANDLER_INTERFACE_ID;
     call->method = FAULT_HANDLER_METHOD_FAULT;
-    call->answer = FAULT_ANSWER_ID;
     call->message_offset = FAULT_DESK_OFFSET + (uint32_t)offsetof(struct fault_desk, message);
     call->message_bytes = message_build(desk, thread);
     call->result_offset = FAULT_DESK_OFFSET + (uint32_t)offsetof(struct fault_desk, answer);
@@ -205,7 +201,7 @@ bool fault_call_send(struct thread *thread, const struct arch_fault *fault)
         call->badge = edge.badge;
         call_publish(call, &edge);
     } else {
-        fault_call_complete(call, TRANSPORT_REVOKED, 0);
+        operation_complete(call, TRANSPORT_REVOKED, 0, NULL);
     }
     return true;
 }
@@ -269,21 +265,16 @@ static bool answer_step(struct job *job)
     return false;
 }
 
-void fault_call_complete(struct operation *operation, int32_t result, uint32_t flags)
+void fault_call_complete(struct thread *thread, const struct cqe *cqe)
 {
-    struct thread *thread = operation->owner;
     struct fault_desk *desk = thread->fault_desk;
 
-    ASSERT(operation == &desk->operation);
-    /* In one section, as operation_complete: once it is over a killed owner may retire. */
-    spinlock_lock(&thread->ring_lock);
-    operation_release_locked(operation);
+    ASSERT(desk->operation.kind == OPERATION_FREE);
     if (thread->fault_state == FAULT_STOPPED) {
         thread->fault_state = FAULT_ANSWERED;
-        desk->result = result;
-        desk->flags = flags;
+        desk->result = cqe->result;
+        desk->flags = cqe->flags;
         desk->job.step = answer_step;
         job_start(&desk->job, thread->task.cpu, thread->task.priority);
     }
-    spinlock_unlock(&thread->ring_lock);
 }

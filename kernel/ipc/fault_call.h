@@ -15,7 +15,7 @@ enum {
 
 /* What a thread has for its faults, reserved with it: one frame. */
 struct fault_desk {
-    struct operation operation; /* the call; FREE or FAULT; ring_lock as any */
+    struct operation operation; /* the call; FREE or CALL; ring_lock as any */
     struct job job;             /* acts on the answer; on the home CPU */
     struct arch_fault fault;    /* home CPU */
     int32_t result;             /* ANSWERED: of the call, and its flags */
@@ -43,7 +43,8 @@ void fault_desk_destroy(struct thread *thread);
  * the caller leaves the CPU. False: its process is dying. */
 MUST_USE bool fault_call_send(struct thread *thread, const struct arch_fault *fault);
 
-/* operation_complete of a FAULT: what is next is for the thread's home CPU. */
-void fault_call_complete(struct operation *operation, int32_t result, uint32_t flags);
+/* For operation_complete: the call of the thread's desk is over, with what another would post. What
+ * is next is for the thread's home CPU. Its ring_lock is held. */
+void fault_call_complete(struct thread *thread, const struct cqe *cqe);
 
 #endif

@@ -76,7 +76,7 @@ static inline struct operation *answering_find(const struct thread *server,
         return NULL;
     }
     call = operation_of(record);
-    return LIKELY(call->kind == OPERATION_CALL && call->receiver == server && call->grant == NULL &&
+    return LIKELY(call->posts_nothing == 0 && call->receiver == server && call->grant == NULL &&
                   call->taken_grant == NULL &&
                   answering->buffers.message_bytes + records <= call->result_bytes &&
                   call->slots >= answering->passes &&

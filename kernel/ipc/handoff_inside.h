@@ -361,7 +361,7 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
     call = operation_of(record);
     /* All are mostly 0: one test. */
     return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
-                   call->answer) == 0 &&
+                   call->answer | call->posts_nothing) == 0 &&
                   call->receiver == server && bytes <= call->result_bytes)
                ? call
                : NULL;

@@ -114,8 +114,8 @@ static ALWAYS_INLINE struct operation *relay_call_find(const struct cpu *cpu, ui
     /* All are mostly 0: one test. */
     return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
                    endpoint->closed) == 0 &&
-                  call->kind == OPERATION_CALL && call->receiver == relaying->thread &&
-                  call->answer != 0 && call->slots != 0 && call->owner->task.cpu == cpu &&
+                  call->receiver == relaying->thread && call->answer != 0 && call->slots != 0 &&
+                  call->owner->task.cpu == cpu &&
                   relaying->relay.message_bytes + sizeof(struct received_cap) <= call->result_bytes)
                ? call
                : NULL;

@@ -200,13 +200,13 @@ void operation_release_locked(struct operation *operation)
         ASSERT(thread->calls_used > 0);
         operation_calls_over(thread, 1);
     }
-    if (UNLIKELY(operation->kind == OPERATION_FAULT)) {
-        operation->kind = OPERATION_FREE; /* and in no list */
+    if (LIKELY(operation->posts_nothing == 0)) {
+        operation_push(thread, operation, operation->kind);
+    } else {
         operation->endpoint = NULL;
         operation->receiver = NULL;
-        return;
+        operation->kind = OPERATION_FREE;
     }
-    operation_push(thread, operation, operation->kind);
 }
 
 void operation_release(struct operation *operation)
@@ -234,10 +234,6 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
     struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
     uint32_t answer;
 
-    if (UNLIKELY(operation->kind == OPERATION_FAULT)) {
-        fault_call_complete(operation, result, flags);
-        return;
-    }
     if (refusal != NULL) {
         cqe.refusal = *refusal;
     }
@@ -248,6 +244,10 @@ void operation_complete(struct operation *operation, int32_t result, uint32_t fl
     spinlock_lock(&thread->ring_lock);
     answer = operation->answer;
     operation_release_locked(operation);
-    answers_complete_locked(thread, answer, &cqe);
+    if (LIKELY(operation->posts_nothing == 0)) {
+        answers_complete_locked(thread, answer, &cqe);
+    } else {
+        fault_call_complete(thread, &cqe);
+    }
     spinlock_unlock(&thread->ring_lock);
 }

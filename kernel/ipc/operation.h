@@ -28,7 +28,6 @@ enum operation_kind {
     OPERATION_JOB,      /* a job completes it */
     OPERATION_PARK,     /* at a word */
     OPERATION_PROMISED, /* a CALL whose target an answer still to come will name */
-    OPERATION_FAULT,    /* at an endpoint, by the kernel: kernel/ipc/fault_call.c */
 };
 
 struct operation {
@@ -44,6 +43,8 @@ struct operation {
     bool located;                   /* PROMISED: what follows says all but the promise of `sqe` */
     uint64_t user_data;
     uint32_t answer;               /* id under which the answer is kept; 0: it is not */
+    uint32_t posts_nothing;        /* 1: a CALL of the kernel's own for the owner, in no pool; its
+                                      end moves the thread (fault_call.c); fixed */
     struct answer_call promised;   /* PROMISED: where it waits; owner's ring_lock */
     struct sqe sqe;                /* PROMISED: to be sent; operation_promise reads it */
     struct park_waiter park;       /* PARK: lock of its bucket */
@@ -51,7 +52,7 @@ struct operation {
     struct park_waits *park_waits; /* PARK: of that object, linked there by wait_node;
                                       NULL: a hand-on, in no list */
     struct timer timer;            /* PARK, WAIT: its time limit */
-    struct endpoint *endpoint;     /* CALL, RECEIVE, WATCH, FAULT: kept by `target` */
+    struct endpoint *endpoint;     /* CALL, RECEIVE, WATCH: kept by `target` */
     struct waitable *waits_at; /* WAIT: holds a reference of its object; NULL: it does not yet */
     /* endpoint lock: */
     struct object *target;          /* what the edge named: holds a reference */

@@ -58,11 +58,19 @@ static vaddr_t region_base(const struct thread *thread)
            thread->slot * LAYOUT_THREAD_BYTES;
 }
 
+unsigned thread_operations(const struct thread *thread)
+{
+    return LIMIT_OPERATIONS + (thread->fault_desk != NULL);
+}
+
 struct operation *thread_operation(struct thread *thread, unsigned index)
 {
     struct operation *first;
 
-    ASSERT(index < LIMIT_OPERATIONS);
+    ASSERT(index < thread_operations(thread));
+    if (index == LIMIT_OPERATIONS) {
+        return &thread->fault_desk->operation;
+    }
     first = arch_frame_pointer(thread->operation_frame[index / OPERATIONS_PER_FRAME]);
     return &first[index % OPERATIONS_PER_FRAME];
 }

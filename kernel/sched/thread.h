@@ -146,7 +146,11 @@ void thread_start(struct thread *thread);
  * and will do it. */
 void thread_abandon(struct thread *thread, struct job *then);
 
-/* Operation `index` (below LIMIT_OPERATIONS) of the thread, free or not. */
+/* How many operations the thread has: LIMIT_OPERATIONS for its submissions, and one for its faults
+ * if somebody is told of them. */
+unsigned thread_operations(const struct thread *thread);
+
+/* Operation `index` (below thread_operations) of the thread, free or not. */
 struct operation *thread_operation(struct thread *thread, unsigned index);
 
 /* One bounded step of freeing a retired thread, whose ring is mapped nowhere any more: first what

@@ -90,8 +90,8 @@ void __real_relay_begin(const struct relay *relay);
 void __wrap_relay_begin(const struct relay *relay);
 bool __real_fault_call_send(struct thread *thread, const struct arch_fault *fault);
 bool __wrap_fault_call_send(struct thread *thread, const struct arch_fault *fault);
-void __real_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags);
-void __wrap_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags);
+void __real_fault_call_complete(struct thread *thread, const struct cqe *cqe);
+void __wrap_fault_call_complete(struct thread *thread, const struct cqe *cqe);
 void __real_thread_start(struct thread *thread);
 void __wrap_thread_start(struct thread *thread);
 void __real_arch_lock_point(void);
@@ -278,15 +278,13 @@ bool __wrap_fault_call_send(struct thread *thread, const struct arch_fault *faul
     return sent;
 }
 
-void __wrap_fault_call_complete(struct operation *operation, int32_t result, uint32_t flags)
+void __wrap_fault_call_complete(struct thread *thread, const struct cqe *cqe)
 {
-    const struct cqe cqe = {.user_data = operation->user_data, .result = result, .flags = flags};
-
-    hunt_note(HUNT_EVENT_COMPLETE, cqe.user_data, (uint64_t)(int64_t)result, 0,
-              look_thread_name(operation->owner));
-    model_fault_ended(actor_here(), cqe.user_data, &cqe);
+    hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, 0,
+              look_thread_name(thread));
+    model_fault_ended(actor_here(), cqe->user_data, cqe);
     judge();
-    __real_fault_call_complete(operation, result, flags);
+    __real_fault_call_complete(thread, cqe);
 }
 
 /* ---- the short ways -------------------------------------------------------------------------- */
