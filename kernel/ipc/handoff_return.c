@@ -120,6 +120,9 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     if (target != &endpoint->object && UNLIKELY(object_put(target))) {
         session_over(endpoint, CONTAINER_OF(target, struct session, object));
         handoff_closed(endpoint);
+        if (straight) {
+            sched_switch(cpu, client); /* unless who was told is more urgent */
+        }
     } else {
         spinlock_unlock(&endpoint->lock);
     }

@@ -520,6 +520,9 @@ static void thread_go_on(struct cpu *cpu, struct thread *thread)
 
 void sched_switch(struct cpu *cpu, struct thread *to)
 {
+    if (UNLIKELY(cpu->reschedule)) {
+        sched_switch_down(cpu, to); /* somebody became ready here since it was decided */
+    }
     thread_switch(cpu, cpu->current, to);
 }
 

@@ -33,8 +33,9 @@ NORETURN static ALWAYS_INLINE void thread_leave_to(struct thread *thread)
     arch_context_resume(&thread->context);
 }
 
-/* The current thread's CPU goes on with `to` at another priority, or on a loan. Returns if nobody
- * in its queue is more urgent (urgency.h); else `to` is before its equals there and they run. */
+/* The current thread's CPU goes on with `to` at another priority, on a loan, or although somebody
+ * became ready. Returns if nobody in its queue is more urgent (urgency.h); else `to` is before its
+ * equals there and they run. */
 void sched_switch_down(struct cpu *cpu, struct thread *to);
 
 /* The current thread, loaded before, goes on with its cap_enter, or something else runs here. */

@@ -97,7 +97,8 @@ static inline bool sched_should_yield(const struct cpu *cpu)
     return cpu->reschedule;
 }
 
-/* Goes from the current thread, which waits, to `to`, on what is left of its quantum. */
+/* Goes from the current thread, which waits, to `to`, on what is left of its quantum; or to one who
+ * is more urgent, if that became ready here since it was decided. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
 /* What decides on a switch between two threads of this CPU where loans or budgets are in it. */

@@ -10,6 +10,9 @@
  *   when the caller is ready in another way, made so here or on another CPU: the caller runs before
  *   the server goes on, or as soon as its CPU hears of it
  *
+ * At last an answer ends a session, and who is told of that is the most urgent of all: it runs
+ * before the caller goes on, to whom the CPU goes else.
+ *
  * All but one thread are on the first CPU. Needs "endpoint-factory", "thread-spawner".
  */
 #include "abi/atomic.h"
@@ -25,6 +28,8 @@ enum {
     PRIORITY_SERVER = 2,
     PRIORITY_MIDDLE = 4,
     PRIORITY_CALLER = 6,
+    PRIORITY_TOLD = 8,
+    BADGE = 1,
     MESSAGE_BYTES = 64,
 };
 
@@ -45,6 +50,7 @@ enum work {
     WORK_OWN,      /* somebody does */
     WORK_WAKE,     /* it makes the caller ready, which comes to run */
     WORK_WAKE_FAR, /* another CPU does */
+    WORK_TELL,     /* it lets the one that is told ask for a message */
 };
 
 /* A call; the server is sent the first two. */
@@ -67,10 +73,12 @@ static struct {
     struct check caller;
     struct check server;
     struct check looker;
+    struct check told;
     struct endpoint_owner endpoint;
     struct cap_id service;
     uint32_t *middle_word; /* in the arenas of those that wait at them */
     uint32_t *caller_word;
+    uint32_t *told_word;
     uint32_t *far_word;    /* NULL: there is one CPU */
     uint32_t middle_ready; /* atomic, as all below */
     uint32_t middle_ran;
@@ -78,6 +86,9 @@ static struct {
     uint32_t caller_ran; /* out of the wait of its round */
     uint32_t far_ready;  /* 1; 2: there is no such CPU */
     uint32_t far_asked;
+    uint32_t told_ready;
+    uint32_t told_asked;
+    uint32_t told_ran;
 } all;
 
 static uint32_t *word_make(struct rt *rt)
@@ -111,6 +122,27 @@ static int far_waker(struct rt *rt, void *argument)
         CHECK_EQUAL(&all.far, rt_unpark(&rt->ring, all.caller_word, 1), 1);
     }
     return 1;
+}
+
+/* Asks for one message when it is woken, which tells that the session has ended. */
+static int told(struct rt *rt, void *argument)
+{
+    struct rt_buffer inbox = rt_buffer_alloc(&rt->ring, RT_RECEIVE_BYTES(MESSAGE_BYTES));
+    struct rt_request request;
+
+    (void)argument;
+    all.told.rt = rt;
+    all.told_word = word_make(rt);
+    atomic_store_release_u32(&all.told_ready, 1);
+    CHECK_EQUAL(&all.told, rt_park(&rt->ring, all.told_word, 0, TIMEOUT_NONE), 0);
+    atomic_store_release_u32(&all.told_asked, 1);
+    request = rt_receive(&rt->ring, all.endpoint.cap, inbox);
+    atomic_store_release_u32(&all.told_ran, 1);
+    if (CHECK(&all.told, request.status >= 0)) {
+        CHECK_EQUAL(&all.told, request.head->kind, ENDPOINT_MESSAGE_CLOSED);
+        CHECK_EQUAL(&all.told, request.head->badge, BADGE);
+    }
+    return 0;
 }
 
 /* ---- the caller ------------------------------------------------------------------------------ */
@@ -166,6 +198,36 @@ static void call_round(struct rt *rt, const struct round *round, struct rt_buffe
     CHECK_EQUAL(check, check_completion(check, &rt->ring, park).result, 0);
 }
 
+/* A call of a session that nothing holds but the call, so that its answer is the session's end. */
+static void call_last(struct rt *rt, struct rt_buffer message, struct rt_buffer result)
+{
+    const struct endpoint_session session = {.interface_id = GREETER_INTERFACE_ID,
+                                             .facet = MANIFEST_FACET_ALL,
+                                             .badge = BADGE,
+                                             .mode = AUTHORITY_TRANSFER_MODE_NONE};
+    struct rt_call call = {.interface_id = GREETER_INTERFACE_ID,
+                           .message = message.bytes,
+                           .message_bytes = 8,
+                           .result = result.bytes,
+                           .result_bytes = result.size};
+    struct check *check = &all.caller;
+    struct rt_operation operations[2];
+    struct sqe entry;
+
+    CHECK_EQUAL(check, endpoint_client_mint(rt, all.endpoint, &session, &call.cap), TRANSPORT_OK);
+    ((uint32_t *)(void *)message.bytes)[0] = WORK_TELL;
+    ((uint32_t *)(void *)message.bytes)[1] = ANSWER_PLAIN;
+    entry = rt_call_entry(&call);
+    operations[0] = check_submit(check, &rt->ring, &entry);
+    entry = (struct sqe){.opcode = OPCODE_RELEASE, .cap = call.cap};
+    operations[1] = check_submit(check, &rt->ring, &entry);
+    CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 2, TIMEOUT_NONE), TRANSPORT_OK);
+    CHECK_EQUAL(check, atomic_load_acquire_u32(&all.told_ran), 1);
+    for (unsigned i = 0; i < ARRAY_COUNT(operations); i++) {
+        CHECK_EQUAL(check, check_completion(check, &rt->ring, operations[i]).result, 0);
+    }
+}
+
 static int caller(struct rt *rt, void *argument)
 {
     struct rt_buffer message = rt_buffer_alloc(&rt->ring, MESSAGE_BYTES);
@@ -182,6 +244,7 @@ static int caller(struct rt *rt, void *argument)
             call_round(rt, &rounds[i], message, result);
         }
     }
+    call_last(rt, message, result);
     return 0;
 }
 
@@ -226,6 +289,10 @@ static void serve_one(struct rt *rt, uint32_t work)
     case WORK_WAKE:
         CHECK_EQUAL(&all.server, rt_unpark(&rt->ring, all.caller_word, 1), 1);
         CHECK(&all.server, atomic_load_acquire_u32(&all.caller_ran) != before);
+        break;
+    case WORK_TELL:
+        CHECK_EQUAL(&all.server, rt_unpark(&rt->ring, all.told_word, 1), 1);
+        CHECK_EQUAL(&all.server, atomic_load_acquire_u32(&all.told_asked), 1);
         break;
     default:
         CHECK(&all.server, caller_runs_soon(rt));
@@ -281,13 +348,12 @@ static int looker(struct rt *rt, void *argument)
     (void)argument;
     all.looker.rt = rt;
     rt->ring.checks = false;
-    for (unsigned i = 0; i <= ARRAY_COUNT(rounds); i++) {
+    /* On one CPU there is a round less. */
+    for (unsigned i = all.far_ready == 1 ? 0 : 1; i <= ARRAY_COUNT(rounds); i++) {
         ((uint32_t *)(void *)message.bytes)[0] = WORK_OWN;
         ((uint32_t *)(void *)message.bytes)[1] = ANSWER_PLAIN;
         CHECK_EQUAL(&all.looker, rt_call(&rt->ring, &call).status, 0);
-        /* On one CPU there is a round less, and the caller has ended before. */
-        CHECK(&all.looker, rt_unpark(&rt->ring, all.caller_word, 1) == 1 ||
-                               (i == ARRAY_COUNT(rounds) && all.far_ready == 2));
+        CHECK_EQUAL(&all.looker, rt_unpark(&rt->ring, all.caller_word, 1), 1);
     }
     return 0;
 }
@@ -295,7 +361,7 @@ static int looker(struct rt *rt, void *argument)
 static bool thread_begin(struct check *check, rt_thread_function function, uint8_t priority,
                          uint64_t cpu_mask, struct thread_handle *handle)
 {
-    static struct rt_thread_start starts[5];
+    static struct rt_thread_start starts[6];
     static unsigned used;
     const struct manifest_scheduling terms = {.priority = priority, .cpu_mask = cpu_mask};
     const struct thread_make plan = {.begin = &starts[used], .scheduling = &terms};
@@ -321,7 +387,7 @@ int main(struct rt *rt)
                                              .facet = MANIFEST_FACET_ALL,
                                              .mode = AUTHORITY_TRANSFER_MODE_COPY};
     struct check check = {.rt = rt};
-    struct thread_handle handles[5];
+    struct thread_handle handles[6];
     struct thread_end end = {.code = -1};
 
     CHECK_EQUAL(&check,
@@ -333,7 +399,9 @@ int main(struct rt *rt)
                 TRANSPORT_OK);
     CHECK(&check, thread_begin(&check, middle, PRIORITY_MIDDLE, 1, &handles[0]));
     CHECK(&check, thread_begin(&check, server, PRIORITY_SERVER, 1, &handles[1]));
+    CHECK(&check, thread_begin(&check, told, PRIORITY_TOLD, 1, &handles[5]));
     until(rt, &all.middle_ready);
+    until(rt, &all.told_ready);
     if (thread_begin(&check, far_waker, PRIORITY_MIDDLE, 2, &handles[2])) {
         until(rt, &all.far_ready);
     } else {
@@ -345,7 +413,11 @@ int main(struct rt *rt)
     CHECK_EQUAL(&check, thread_client_wait(rt, handles[4], TIMEOUT_NONE, &end), TRANSPORT_OK);
     CHECK_EQUAL(&check, thread_client_wait(rt, handles[3], TIMEOUT_NONE, &end), TRANSPORT_OK);
     CHECK_EQUAL(&check, end.code, 0);
-    check.passed += all.far.passed + all.caller.passed + all.server.passed + all.looker.passed;
-    check.failed += all.far.failed + all.caller.failed + all.server.failed + all.looker.failed;
+    CHECK_EQUAL(&check, thread_client_wait(rt, handles[5], TIMEOUT_NONE, &end), TRANSPORT_OK);
+    CHECK_EQUAL(&check, end.code, 0);
+    check.passed += all.far.passed + all.caller.passed + all.server.passed + all.looker.passed +
+                    all.told.passed;
+    check.failed += all.far.failed + all.caller.failed + all.server.failed + all.looker.failed +
+                    all.told.failed;
     return check_end(&check);
 }
