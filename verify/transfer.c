@@ -7,7 +7,8 @@
  * named, and nothing else, is a bundle under way (bundle_holds). From any bundle under way,
  * whatever was revoked or buried since, and any receiver's table with so many slots reserved,
  * transfer_commit ends the id of each edge that moves, for ever, makes one edge of the receiver of
- * each that is alive and drops each that is not, and changes no other id of either table.
+ * each that is alive and drops each that is not, and changes no other id of either table. If both
+ * are one table, that is proved of the step for one item, with another still under way.
  * transfer_cancel gives every id that moved back its edge, changes no other, and every copy is
  * dropped once. transfer_bury_next takes the first copy below the delegation and nothing else,
  * whether its message waits or not. Counts and invariants hold. Items of a pool are taken all or
@@ -16,7 +17,7 @@
  * bound: tables of 4 slots, 1 of them the window; bundles of up to 2; pools of 3; one delegation
  * cbmc: core/cap_table.c core/hold_edge.c core/transfer.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
- * prove: prove_pool prove_begin prove_commit prove_cancel prove_bury
+ * prove: prove_pool prove_begin prove_commit prove_commit_within prove_cancel prove_bury
  * quick: prove_pool prove_bury
  * twin: prove_pool | core/transfer.c
  *     | pool->free_count -= count;
@@ -36,6 +37,12 @@
  * twin: prove_commit | core/transfer.c
  *     | error = edge_travels(&left, true, edge);
  *     | error = edge_travels(&left, true, &left);
+ * twin: prove_commit_within | core/cap_slot.h
+ *     | uint64_t next = (name | CAP_SLOT_MAX) + 1;
+ *     | uint64_t next = name & ~(uint64_t)CAP_SLOT_MAX;
+ * twin: prove_commit_within | core/transfer.c
+ *     | record->cap = cap_table_insert_reserved(ends->to, &edge, &each);
+ *     | record->cap = item->from;
  * twin: prove_begin | core/transfer.c
  *     | copies_forget(bundle);
  *     | ;
@@ -67,6 +74,7 @@ enum { POOL_ITEMS = 3 };
 void prove_pool(void);
 void prove_begin(void);
 void prove_commit(void);
+void prove_commit_within(void);
 void prove_cancel(void);
 void prove_bury(void);
 
@@ -146,19 +154,24 @@ static bool may_pass(const struct hold_edge *edge, bool leaving)
     return edge->mode == 1 || (edge->mode == 2 && leaving);
 }
 
+/* What holds of an item under way. */
+static bool item_holds(const struct transfer_item *item)
+{
+    struct hold_edge edge = edge_in(&sender, cap_id_slot(item->from));
+
+    if (item->moves) {
+        return id_state(&sender, item->from) == ID_MOVING &&
+               (edge.object == NULL || may_pass(&edge, true)) && item->edge.object == NULL;
+    }
+    return item->edge.mode == 0 && item->edge.grantable == 0 && item->edge.flags == 0 &&
+           edge_is_sound(&item->edge) && (item->edge.object != NULL || item->edge.grant == NULL);
+}
+
 /* What holds of the items while a bundle is under way. */
 static bool bundle_holds(void)
 {
     for (uint32_t i = 0; i < bundle.count; i++) {
-        const struct transfer_item *item = items[i];
-        struct hold_edge edge = edge_in(&sender, cap_id_slot(item->from));
-
-        if (item->moves
-                ? id_state(&sender, item->from) != ID_MOVING ||
-                      (edge.object != NULL && !may_pass(&edge, true)) || item->edge.object != NULL
-                : item->edge.mode != 0 || item->edge.grantable != 0 || item->edge.flags != 0 ||
-                      !edge_is_sound(&item->edge) ||
-                      (item->edge.object == NULL && item->edge.grant != NULL)) {
+        if (!item_holds(items[i])) {
             return false;
         }
     }
@@ -456,6 +469,51 @@ void prove_commit(void)
                          receiver.reserved == received.reserved - filled &&
                          receiver.moving == received.moving && receiver.buried == received.buried,
                      "so many have arrived");
+}
+
+/*
+ * Within one table: the step that transfer_commit does for each item in turn, with another item of
+ * the same message still under way. It leaves the other as it was, so that the step holds for that
+ * one too, and with it any bundle.
+ */
+void prove_commit_within(void)
+{
+    const struct transfer_ends ends = {.from = &sender, .to = &sender};
+    struct provenance origin = {0};
+    struct received_cap records[LIMIT_TRANSFERS];
+    struct arrivals arrivals;
+    struct watched before;
+    struct hold_edge other;
+    uint32_t filled;
+    bool two;
+
+    any_bundle();
+    __CPROVER_assume(bundle.count > 0 && sender.reserved >= bundle.count);
+    two = bundle.count == 2;
+    other = items[1]->edge;
+    bundle.count = 1;
+    item_0.next = NULL;
+    arrivals = arrivals_of(&sender);
+    before = watch(&sender);
+    filled = transfer_commit(&ends, &bundle, &origin, records, &drops);
+    spent_assert();
+    arrivals_assert(&arrivals, records, filled);
+    if (is_moved(before.id)) {
+        state_assert(&sender, &before, ID_STALE);
+        __CPROVER_assert(cap_table_resolve(&sender, before.id) == NULL,
+                         "what has moved resolves no more");
+    } else {
+        received_assert(&sender, &before, &arrivals, records, before.state);
+    }
+    __CPROVER_assert(sender.used == before.used - moves_count() + filled &&
+                         sender.moving == before.moving - moves_count() &&
+                         sender.reserved == before.reserved - filled,
+                     "so many have gone and come");
+    if (two) {
+        __CPROVER_assert(edges_equal(&items[1]->edge, &other), "the other item has its edge");
+        __CPROVER_assert(item_holds(&item_1), "the other item is under way still");
+        __CPROVER_assert(sender.reserved >= 1, "and has its slot");
+    }
 }
 
 void prove_cancel(void)
