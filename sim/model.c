@@ -9,6 +9,7 @@
  *   model_cause.c     who may have made an edge that appears, or have taken one away
  *   model_verdict.c   what completions say
  *   model_endpoint.c  what waits at endpoints
+ *   model_return.c    what completions say there
  *   model_answer.c    answers that are kept, and what was promised from them; CANCEL
  *   model_park.c      words and who waits at them
  *   model_fault.c     threads that are stopped, and what their handlers say

@@ -144,20 +144,34 @@ bool model_park_rests(const struct model_submission *park);
 
 /* The RETURN under way that names the token of `call`; 0: none. */
 uint64_t model_returner(const struct model_actor *actor, const struct model_submission *call);
-/* A WATCH is complete, or every CPU is idle and it is under way. */
+/* A WATCH is complete. */
 void model_watch_verdict(uint64_t name, const struct model_submission *watch,
                          const struct cqe *cqe);
+/* Every CPU is idle, and it is under way: whether it waits for a call. */
 bool model_watch_rests(uint64_t name, const struct model_submission *watch);
 
 /* Whether an edge may be called so; 0 or a transport error. */
 int32_t model_permits(const struct model_edge *edge, uint64_t interface_id, unsigned method);
 bool model_is_endpoint(uint64_t object);
 bool model_is_closed(uint64_t endpoint);
+/* Whether the token is new at this endpoint; it is not from now on. */
+bool model_token_is_new(uint64_t endpoint, uint64_t token, uint64_t call);
+/* The call that was delivered at this endpoint under this token; 0: none ever. */
+uint64_t model_call_of_token(uint64_t endpoint, uint64_t token);
 /* The call that a RETURN names and that was in flight when its endpoint was last looked at; 0:
  * none. */
 uint64_t model_flight_named(const struct model_submission *by);
 /* False: it has closed and something waits there still. */
 bool model_endpoint_rests(uint64_t endpoint);
+
+/* model_return.c */
+
+/* Whether it is a receive that was told this token and is not known yet to have got a call. */
+bool model_was_told(uint64_t name, uint64_t token);
+/* In a run, a RETURN may name the token under which a call was received earlier in the same run, by
+ * luck or because its program could tell: the call flew between two looks at the endpoint. */
+void model_flown_between(const struct model_actor *actor, uint64_t name,
+                         struct model_submission *call);
 /* Looks at what a completion says of a submission at an endpoint. */
 void model_completed_at_endpoint(const struct model_actor *actor, uint64_t name,
                                  struct model_submission *submission, const struct cqe *cqe);
