@@ -53,8 +53,9 @@ void act_create(struct actor *actor);
 void act_mint(struct actor *actor);
 void act_endpoint_info(struct actor *actor);
 void act_spawn(struct actor *actor);
-/* Through this spawner, a process of a lower priority mostly. */
-void act_spawn_below(struct actor *actor, uint64_t spawner);
+/* Through this spawner, or with this edge among its grants, a process of a lower priority mostly.
+ */
+void act_spawn_below(struct actor *actor, const struct model_edge *edge);
 void act_handle(struct actor *actor);
 void act_thread(struct actor *actor);
 void act_thread_handle(struct actor *actor);
@@ -92,6 +93,11 @@ uint32_t act_keep(struct actor *actor);
 void act_promise(struct actor *actor);
 void act_finish(struct actor *actor);
 void act_cancel(struct actor *actor);
+
+/* ---- acts_chain.c: calls that answers send on ---- */
+
+void act_chain(struct actor *actor);
+void act_serve_chain(struct actor *actor);
 
 /* ---- acts_table.c: edges by opcode ---- */
 

@@ -295,6 +295,22 @@ void act_memory_through(struct actor *actor, const struct model_edge *edge)
     }
 }
 
+/* A memory object's edge, now and then one that does not allow everything; 0: there is none. */
+static uint64_t draw_object(struct actor *actor)
+{
+    static struct model_edge edges[LIMIT_TABLE_SLOTS];
+    uint32_t count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
+    bool narrowed = actor_below(actor, 3) == 0;
+
+    for (uint32_t i = count; i > 0 && narrowed; i--) {
+        if (edges[i - 1].interface_id == MEMORY_OBJECT_INTERFACE_ID &&
+            edges[i - 1].facet != UINT64_MAX) {
+            return edges[i - 1].id;
+        }
+    }
+    return actor_cap(actor, MEMORY_OBJECT_INTERFACE_ID).id;
+}
+
 void act_memory(struct actor *actor)
 {
     static const enum model_page_state made_of[] = {
@@ -305,7 +321,7 @@ void act_memory(struct actor *actor)
     static const enum model_change kinds[] = {MODEL_MAP,    MODEL_MAP,     MODEL_UNMAP,
                                               MODEL_UNMAP,  MODEL_PROTECT, MODEL_RESERVE,
                                               MODEL_COMMIT, MODEL_DECOMMIT};
-    uint64_t id = actor_cap(actor, MEMORY_OBJECT_INTERFACE_ID).id;
+    uint64_t id = draw_object(actor);
     bool shown = id != 0 && actor_below(actor, 2) == 0;
     struct model_intent intent = {.change = kinds[actor_below(actor, ARRAY_COUNT(kinds))],
                                   .bytes = bytes_draw(actor, 1 + actor_below(actor, CHANGE_PAGES)),

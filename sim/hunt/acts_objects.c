@@ -106,11 +106,13 @@ void act_endpoint_info(struct actor *actor)
     act_call_object(actor, target, &draft, &object, NULL, 0);
 }
 
-/* The grants of a spawn: some of what this process holds, whether it may grant it or not. */
-static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_builder request,
+/* The grants of a spawn: `first`, if there is one, and some of what this process holds, whether it
+ * may grant it or not. */
+static uint8_t spawn_grants(struct actor *actor, const struct model_edge *first,
+                            struct process_spawn_request_builder request,
                             struct model_intent *intent, uint64_t *transfers)
 {
-    uint8_t count = (uint8_t)actor_below(actor, SPAWN_GRANTS_MAX + 1);
+    uint8_t count = (uint8_t)((first != NULL) + actor_below(actor, SPAWN_GRANTS_MAX));
     struct process_spawn_grant_builder_list list =
         process_spawn_request_init_grants(request, count);
 
@@ -121,6 +123,10 @@ static uint8_t spawn_grants(struct actor *actor, struct process_spawn_request_bu
             edge.grantable == 0 && actor_below(actor, 8) != 0 ? 0 : (uint32_t)actor_below(actor, 3);
         char name[8];
 
+        if (i == 0 && first != NULL) {
+            edge = *first;
+            mode = 0;
+        }
         /* Mostly what may be granted, or every spawn would be refused. */
         for (unsigned tries = 0; tries < 4 && edge.grantable == 0; tries++) {
             edge = actor_cap(actor, 0);
@@ -178,8 +184,25 @@ static void spawn_scheduling(struct actor *actor, struct scheduling_parameters_b
     }
 }
 
-/* `below`: of a lower priority than this process has, mostly. */
-static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
+/* An endpoint to be told of a child's faults, now and then one that may be revoked; 0: none. */
+static uint64_t draw_told(struct actor *actor)
+{
+    static struct model_edge edges[LIMIT_TABLE_SLOTS];
+    uint32_t count = model_edges(actor->pid, edges, LIMIT_TABLE_SLOTS);
+    uint64_t way = actor_below(actor, 4);
+
+    for (uint32_t i = 0; i < count && way == 0; i++) {
+        if (edges[i].interface_id == ENDPOINT_INTERFACE_ID && edges[i].grant != 0 &&
+            edges[i].state == MODEL_EDGE_HELD) {
+            return edges[i].id;
+        }
+    }
+    return way < 2 ? actor_cap(actor, ENDPOINT_INTERFACE_ID).id : 0;
+}
+
+/* `below`: of a lower priority than this process has, mostly; with `first` among its grants. */
+static void spawn_through(struct actor *actor, uint64_t spawner, bool below,
+                          const struct model_edge *first)
 {
     struct act_target target = {spawner, PROCESS_SPAWNER_INTERFACE_ID,
                                 PROCESS_SPAWNER_METHOD_SPAWN};
@@ -195,7 +218,7 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
         return;
     }
     lives++;
-    told = actor_below(actor, 2) == 0 ? actor_cap(actor, ENDPOINT_INTERFACE_ID).id : 0;
+    told = draw_told(actor);
     (void)snprintf(name, sizeof(name), "%c%016llx", told != 0 ? ACT_NAME_TOLD : 'p',
                    (unsigned long long)actor_draw(actor));
     request = process_spawner_spawn_params_init_request(
@@ -209,7 +232,7 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
     if (below || actor_below(actor, 3) == 0) {
         spawn_scheduling(actor, process_spawn_request_init_scheduling(request), below);
     }
-    count = spawn_grants(actor, request, &intent, transfers);
+    count = spawn_grants(actor, first, request, &intent, transfers);
     if (told != 0) {
         process_spawn_request_set_fault_endpoint(request, count);
         transfers[count++] = told;
@@ -219,12 +242,15 @@ static void spawn_through(struct actor *actor, uint64_t spawner, bool below)
 
 void act_spawn(struct actor *actor)
 {
-    spawn_through(actor, actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id, false);
+    spawn_through(actor, actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id, false, NULL);
 }
 
-void act_spawn_below(struct actor *actor, uint64_t spawner)
+void act_spawn_below(struct actor *actor, const struct model_edge *edge)
 {
-    spawn_through(actor, spawner, true);
+    bool is_spawner = edge->interface_id == PROCESS_SPAWNER_INTERFACE_ID;
+
+    spawn_through(actor, is_spawner ? edge->id : actor_cap(actor, PROCESS_SPAWNER_INTERFACE_ID).id,
+                  true, is_spawner ? NULL : edge);
 }
 
 void act_handle(struct actor *actor)

@@ -4,6 +4,8 @@
  * use it again at once, all of it in one batch. What is found alive before the revoke is remembered
  * by the kernel, and what is begun before it has to be ended by it.
  */
+#include <string.h>
+
 #include "schema/generated/capability.capnp.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/memory.capnp.h"
@@ -93,6 +95,33 @@ static void call_through(struct actor *actor, const struct model_edge *edge)
     (void)actor_submit(actor, &sqe, &nothing, message, result);
 }
 
+/* A copy of the edge waits beside a call to some server. */
+static void carry(struct actor *actor, const struct model_edge *edge)
+{
+    struct model_edge server = act_draw_client(actor);
+    struct piece message = piece_small(actor);
+    struct piece result = piece_small(actor);
+    struct transfer transfer = {.cap = {edge->id}, .mode = TRANSFER_COPY};
+    struct model_intent intent = {
+        .ask = MODEL_ASK_NOTHING, .grants = 1, .grant = {{.id = edge->id}}};
+    struct sqe sqe = {.opcode = OPCODE_CALL,
+                      .transfers = 1,
+                      .cap = {server.id},
+                      .interface_id = server.interface_id,
+                      .message = (uintptr_t)message.bytes,
+                      .result = (uintptr_t)result.bytes,
+                      .result_bytes = result.room};
+
+    if (!act_is_client(&server) || server.facet == 0 || message.block < 0) {
+        actor_give_back(actor, message);
+        actor_give_back(actor, result);
+        return;
+    }
+    sqe.method = (uint8_t)__builtin_ctzll(server.facet);
+    memcpy(message.bytes, &transfer, sizeof(transfer));
+    (void)actor_submit(actor, &sqe, &intent, message, result);
+}
+
 static void receive_through(struct actor *actor, uint64_t owner)
 {
     struct piece result = piece_large(actor);
@@ -108,11 +137,13 @@ static void receive_through(struct actor *actor, uint64_t owner)
 
 static void use(struct actor *actor, const struct model_edge *edge)
 {
-    uint64_t way = actor_below(actor, 6);
+    uint64_t way = actor_below(actor, 7);
 
-    if (edge->interface_id == PROCESS_SPAWNER_INTERFACE_ID &&
-        actor_below(actor, SPAWNS_EVERY) == 0) {
-        act_spawn_below(actor, edge->id);
+    if (way == 6 && edge->mode == 1) {
+        carry(actor, edge);
+    } else if ((edge->interface_id == PROCESS_SPAWNER_INTERFACE_ID || edge->grantable != 0) &&
+               actor_below(actor, SPAWNS_EVERY) == 0) {
+        act_spawn_below(actor, edge);
     } else if (way == 0) {
         (void)one(actor,
                   (struct sqe){.opcode = OPCODE_DELEGATE, .cap = {edge->id}, .facet = UINT64_MAX});

@@ -35,6 +35,8 @@ enum hunt_short {
     HUNT_SHORT_DONE,   /* the same, the last before a wait, without a switch */
     HUNT_SHORT_QUEUE,  /* the same, any other */
     HUNT_SHORT_LONE,   /* lone_enter, with nothing else */
+    HUNT_SHORT_SENT,   /* promised_begin: a call sent on by the answer that it waited for, */
+    HUNT_SHORT_RELAY,  /* relay_begin: which was for it alone */
     HUNT_SHORT_COUNT,
 };
 

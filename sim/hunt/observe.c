@@ -239,6 +239,7 @@ void __wrap_promised_begin(const struct promised *promised)
 {
     model_sent_by(promised->operation->user_data, promised->cap.raw, actor_here()->submission);
     judge();
+    hunt_report->short_count[HUNT_SHORT_SENT]++;
     __real_promised_begin(promised);
 }
 
@@ -250,6 +251,7 @@ void __wrap_relay_begin(const struct relay *relay)
 
     model_relayed(actor_here(), operation->owner->process->pid, &edge, operation->user_data);
     judge();
+    hunt_report->short_count[HUNT_SHORT_RELAY]++;
     __real_relay_begin(relay);
 }
 
