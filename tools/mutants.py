@@ -27,7 +27,8 @@ import re
 import suite
 
 # What decides about authority and about user memory: every refusal in it must be seen by a test.
-SOURCES = ("core/*.c", "core/*.h", "kernel/dispatch/*.c", "kernel/dispatch/*.h", "kernel/mem/user_access.c")
+SOURCES = ("core/*.c", "core/*.h", "kernel/dispatch/*.c", "kernel/dispatch/*.h", "kernel/ipc/*.h",
+           "kernel/mem/user_access.c")
 NUMBERS = 1 << 20
 
 ERROR = (r"(?:TRANSPORT_(?!OK\b)\w+|STATUS_(?!OK\b)\w+|\w*ERROR_(?!NONE\b)\w+|MANIFEST_NO_INDEX|CAPN_(?!OK\b)"

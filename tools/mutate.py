@@ -41,9 +41,11 @@ KILLED = os.path.join(FOLDER, "killed.txt")
 SCORE = os.path.join(FOLDER, "score.txt")
 TREE = os.path.join("out", "mutants")
 TESTS = os.path.join("out", "host", "tests")
-# The simulator is one test more: what needs two CPUs at a bad moment, or memory that is used up.
-SIM = "sim"
-SIM_COMMAND = ("out/sim/hunt", "--seed", "1", "--steps", "400", "--runs", "140")
+# The simulator is two tests more: what needs two CPUs at a bad moment, or memory that is used up; and
+# what the short ways do that the long ones do not.
+HUNT = "out/sim/hunt"
+SIM = {"sim": (HUNT, "--seed", "1", "--steps", "400", "--runs", "140"),
+       "twin": (HUNT, "--twin", "--seed", "1", "--steps", "40", "--runs", "60")}
 # Processor time of a test under a mutant, over that without: beyond it hangs.
 LIMIT_S = 3
 LIMIT_FACTOR = 4
@@ -153,7 +155,7 @@ class Test:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
         with tempfile.TemporaryFile() as out:
-            command = SIM_COMMAND if self.name == SIM else [os.path.join(TESTS, self.name)]
+            command = SIM.get(self.name) or [os.path.join(TESTS, self.name)]
             process = subprocess.Popen(command, cwd=self.tree, stdout=out,
                                        stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
                                        env=dict(os.environ, CMOCKA_TEST_ABORT="1", **environment),
@@ -324,15 +326,15 @@ def judge_all(chosen, tests, known, same, jobs):
 
 def targets_of(chosen, known, everything_too):
     """What to build: all tests, or those that killed the chosen mutants before."""
-    everything = ["host-tests", SIM_COMMAND[0]]
+    everything = ["host-tests", HUNT]
     if everything_too or any(mutant.name() not in known for mutant in chosen):
         return everything
     names = {known[mutant.name()].split(".")[0] for mutant in chosen}
-    present = {name for name in names if name == SIM or
+    present = {name for name in names if name in SIM or
                os.path.exists(os.path.join(suite.ROOT, "tests", "host", name + ".c"))}
     if present != names:
         return everything
-    return sorted(SIM_COMMAND[0] if name == SIM else os.path.join(TESTS, name) for name in names)
+    return sorted({HUNT if name in SIM else os.path.join(TESTS, name) for name in names})
 
 
 def main():
@@ -358,11 +360,11 @@ def main():
     targets = targets_of(chosen, known, not options.sample)
     tree = tree_make("sample", chosen, targets) if options.sample else \
         tree_make("whole", everything, targets)
-    names = [SIM if target == SIM_COMMAND[0] else os.path.basename(target) for target in targets]
+    names = [os.path.basename(target) for target in targets if target != HUNT]
     if "host-tests" in names:
-        names = [SIM] + sorted(name[:-2] for name in
-                               os.listdir(os.path.join(tree, "tests", "host"))
-                               if name.endswith("_test.c"))
+        names = sorted(name[:-2] for name in os.listdir(os.path.join(tree, "tests", "host"))
+                       if name.endswith("_test.c"))
+    names += sorted(SIM) if HUNT in targets else []
     say("%d mutants; built" % len(chosen))
     tests = tests_learn(tree, names, options.jobs)
     say("%d tests run without one" % len(tests))

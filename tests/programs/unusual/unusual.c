@@ -106,6 +106,7 @@ int main(struct rt *rt)
     calls_differ(&bench);
     operations_and_edges_differ(&bench);
     waits_differ(&bench);
+    answers_differ(&bench);
     slots_used_up(&bench);
     system_calls_refused(&bench);
     return check_end(&check);

@@ -49,5 +49,6 @@ void calls_differ(struct bench *bench);                /* calls.c */
 void operations_and_edges_differ(struct bench *bench); /* edges.c */
 void slots_used_up(struct bench *bench);               /* the same, and nothing has room after it */
 void waits_differ(struct bench *bench);                /* pairs.c */
+void answers_differ(struct bench *bench);              /* handed.c */
 
 #endif
