@@ -147,22 +147,50 @@ static uint64_t range_mask(uint64_t index, uint64_t first, uint64_t end)
     return mask;
 }
 
+/* The word in which bit `number` of a level is, and its place there; and the bit at a place. */
+static uint64_t word_of(uint64_t number)
+{
+    return number / WORD_BITS;
+}
+
+static unsigned place_of(uint64_t number)
+{
+    return (unsigned)(number % WORD_BITS);
+}
+
+static uint64_t number_of(uint64_t word, unsigned place)
+{
+    return word * WORD_BITS + place;
+}
+
 /* ---- levels ---------------------------------------------------------------------------------- */
+
+/* Word `index` of `level`. */
+static uint64_t word_get(const struct frame_bitmap *bitmap, uint32_t level, uint64_t index)
+{
+    ASSERT_AGAIN(index < bitmap->level_words[level]);
+    return bitmap->level[level][index];
+}
+
+static void word_put(struct frame_bitmap *bitmap, uint32_t level, uint64_t index, uint64_t value)
+{
+    ASSERT(index < bitmap->level_words[level]);
+    bitmap->level[level][index] = value;
+}
 
 /* Gives word `index` of level 0 a new value and tells the levels above what became of it. */
 static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t value)
 {
     for (uint32_t level = 0;; level++) {
-        uint64_t old = bitmap->level[level][index];
-        uint64_t bit = word_bit((unsigned)(index % WORD_BITS));
+        uint64_t old = word_get(bitmap, level, index);
+        uint64_t bit = word_bit(place_of(index));
 
-        ASSERT(index < bitmap->level_words[level]);
-        bitmap->level[level][index] = value;
+        word_put(bitmap, level, index, value);
         if ((old == WORD_FULL) == (value == WORD_FULL) || level + 1 == bitmap->level_count) {
             return;
         }
-        index /= WORD_BITS;
-        old = bitmap->level[level + 1][index];
+        index = word_of(index);
+        old = word_get(bitmap, level + 1, index);
         value = word_with(old, bit, value == WORD_FULL);
     }
 }
@@ -170,7 +198,7 @@ static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t val
 static bool frame_is_used(const struct frame_bitmap *bitmap, uint64_t frame)
 {
     ASSERT(frame < bitmap->frame_count);
-    return word_has(bitmap->level[0][frame / WORD_BITS], (unsigned)(frame % WORD_BITS));
+    return word_has(word_get(bitmap, 0, word_of(frame)), place_of(frame));
 }
 
 /* The first free frame at or after `from`, or NO_FRAME. */
@@ -181,14 +209,14 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
     uint32_t level = 0;
 
     for (;;) {
-        uint64_t word = index / WORD_BITS;
+        uint64_t word = word_of(index);
 
         if (word >= bitmap->level_words[level]) {
             return NO_FRAME;
         }
-        clear = word_clear_from(bitmap->level[level][word], (unsigned)(index % WORD_BITS));
+        clear = word_clear_from(word_get(bitmap, level, word), place_of(index));
         if (clear != 0) {
-            index = word * WORD_BITS + bit_lowest(clear);
+            index = number_of(word, bit_lowest(clear));
             break;
         }
         if (level + 1 == bitmap->level_count) {
@@ -199,9 +227,9 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
     }
     while (level > 0) {
         level--;
-        clear = word_clear_from(bitmap->level[level][index], 0);
+        clear = word_clear_from(word_get(bitmap, level, index), 0);
         ASSERT(clear != 0); /* invariant 2 */
-        index = index * WORD_BITS + bit_lowest(clear);
+        index = number_of(index, bit_lowest(clear));
     }
     ASSERT(index >= from && index < bitmap->frame_count); /* invariant 1 */
     return index;
@@ -211,31 +239,37 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
 static uint64_t range_find(const struct frame_bitmap *bitmap, uint64_t first, uint64_t end,
                            bool used)
 {
-    for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
+    for (uint64_t word = word_of(first); first < end && word * WORD_BITS < end; word++) {
         uint64_t mask = range_mask(word, first, end);
-        uint64_t found = word_pick(bitmap->level[0][word], mask, used);
+        uint64_t found = word_pick(word_get(bitmap, 0, word), mask, used);
 
         if (found != 0) {
-            return word * WORD_BITS + bit_lowest(found);
+            return number_of(word, bit_lowest(found));
         }
     }
     return end;
 }
 
+/* Makes the frames of word `index` whose bits are set in `mask` used or free, with the count. */
+static void mask_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t mask, bool used)
+{
+    uint64_t old = word_get(bitmap, 0, index);
+    uint64_t value = word_with(old, mask, used);
+    unsigned moved = word_moved(old, value);
+
+    word_store(bitmap, index, value);
+    if (used) {
+        bitmap->free_count -= moved;
+    } else {
+        bitmap->free_count += moved;
+    }
+}
+
 /* Makes all of [first, end) used or free and corrects the count. */
 static void range_store(struct frame_bitmap *bitmap, uint64_t first, uint64_t end, bool used)
 {
-    for (uint64_t word = first / WORD_BITS; first < end && word * WORD_BITS < end; word++) {
-        uint64_t old = bitmap->level[0][word];
-        uint64_t value = word_with(old, range_mask(word, first, end), used);
-        unsigned moved = word_moved(old, value);
-
-        if (used) {
-            bitmap->free_count -= moved;
-        } else {
-            bitmap->free_count += moved;
-        }
-        word_store(bitmap, word, value);
+    for (uint64_t word = word_of(first); first < end && word * WORD_BITS < end; word++) {
+        mask_store(bitmap, word, range_mask(word, first, end), used);
     }
     ASSERT(bitmap->free_count <= bitmap->frame_count);
 }

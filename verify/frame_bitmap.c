@@ -26,8 +26,8 @@
  *     | if (range_find(bitmap, first, first + count, false) != first + count) {
  *     | if (false) {
  * twin: prove_alloc_free | core/frame_bitmap.c
- *     | word_store(bitmap, word, value);
- *     | word_store(bitmap, word, used ? value : 0);
+ *     | word_store(bitmap, index, value);
+ *     | word_store(bitmap, index, used ? value : 0);
  * twin: prove_contiguous | core/frame_bitmap.c
  *     | used = range_find(bitmap, candidate, candidate + request->count, true);
  *     | used = candidate + request->count;
