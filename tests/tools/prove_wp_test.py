@@ -53,8 +53,31 @@ class ProveWp(unittest.TestCase):
                          (["src/part.c"], ["small"], ["one", "two"]))
         self.assertEqual(contracts.twins, [["one", "src/part.c", "a | b", "a"]])
 
+        self.assertEqual((contracts.model, contracts.solver), (["Typed"], []))
+
+    def test_reads_what_is_seldom(self):
+        contracts = self.contracts(" * model: Typed+ref\n * solver: patterns\n" + TWIN.replace("one", "one:result"))
+        self.assertEqual((contracts.model, contracts.solver), (["Typed+ref"], ["patterns"]))
+        self.assertEqual(contracts.twins, [["one:result", "src/part.c", "a | b", "a"]])
+
+    def test_asks_for_what_is_named(self):
+        with open("frama-c", "w") as file:
+            file.write("#!/bin/sh\ncase \"$*\" in *-wp-prop=result*) echo Proved goals: 1 / 2;;\n"
+                       "*) echo Proved goals: 3 / 3;; esac\n")
+        os.chmod("frama-c", stat.S_IRWXU)
+        contracts = self.contracts(TWIN)
+        self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (3, 3))
+        self.assertEqual(prove_wp.goals(contracts, ["one"], named="result")[:2], (1, 2))
+
+    def test_headers_are_no_contracts(self):
+        self.contracts(TWIN)
+        with open("verify/wp/h.h", "w"):
+            pass
+        self.assertEqual(prove_wp.names(), ["h"])
+
     def test_refuses(self):
-        for twins in ("", TWIN.replace("one", "three"), TWIN.replace(" *     | a\n", "")):
+        for twins in ("", TWIN.replace("one", "three"), TWIN.replace("one", "three:one"),
+                      " * solver: other\n" + TWIN, TWIN.replace(" *     | a\n", "")):
             with self.assertRaises(ValueError, msg=twins):
                 self.contracts(twins)
 
@@ -70,8 +93,8 @@ class ProveWp(unittest.TestCase):
 
     def test_contracts_of_the_tree(self):
         os.chdir(suite.ROOT)
-        for name in os.listdir("verify/wp"):
-            self.assertTrue(prove_wp.Contracts(name[:-2]).twins, name)
+        for name in prove_wp.names():
+            self.assertTrue(prove_wp.Contracts(name).twins, name)
 
 
 if __name__ == "__main__":
