@@ -10,8 +10,8 @@
  * bound: none; each word of 64 bits, each frame below 2^36
  * cbmc: core/frame_bitmap.c
  * options: -I verify/shim --unwind 66
- * prove: prove_functions prove_bytes prove_sum prove_counts prove_mask prove_full
- * quick: prove_functions prove_bytes prove_sum prove_counts prove_mask prove_full
+ * prove: prove_functions prove_bytes prove_sum prove_counts prove_mask prove_full prove_align
+ * quick: prove_functions prove_bytes prove_sum prove_counts prove_mask prove_full prove_align
  * twin: prove_functions | core/frame_bitmap.c
  *     | return used ? word | mask : word & ~mask;
  *     | return used ? word | mask : word & mask;
@@ -33,6 +33,9 @@
  * twin: prove_full | core/frame_bitmap.c
  *     | #define WORD_FULL UINT64_MAX
  *     | #define WORD_FULL INT64_MAX
+ * twin: prove_align | core/checked.h
+ *     | *result = raised & ~(alignment - 1);
+ *     | *result = raised & ~alignment;
  */
 #include "verify/prover.h"
 
@@ -44,6 +47,7 @@ void prove_sum(void);
 void prove_counts(void);
 void prove_mask(void);
 void prove_full(void);
+void prove_align(void);
 
 static bool bit(uint64_t word, unsigned i)
 {
@@ -174,6 +178,23 @@ void prove_mask(void)
     __CPROVER_assert(bit(range_mask(index, first, end), i) ==
                          (first <= index * 64 + i && index * 64 + i < end),
                      "the frames of the range");
+}
+
+/* checked_align_up: the first multiple that is not below, of every power of two. */
+void prove_align(void)
+{
+    uint64_t value = nondet_u64();
+    uint64_t alignment = nondet_u64();
+    uint64_t other = nondet_u64();
+    uint64_t result = 0;
+
+    __CPROVER_assume(is_power_of_two(alignment) && other >= value && is_aligned(other, alignment));
+    if (checked_align_up(value, alignment, &result)) {
+        __CPROVER_assert(result >= value && is_aligned(result, alignment), "a multiple");
+        __CPROVER_assert(result <= other, "the first");
+    } else {
+        __CPROVER_assert(false, "there is none");
+    }
 }
 
 void prove_full(void)
