@@ -24,6 +24,8 @@
  * 5. next is below frame_count.
  *
  * Every change goes through word_store(), which keeps 2. Errors are found before the first change.
+ * The loops are annotated for verify/wp/frame_bitmap.c, which says what the names there mean and
+ * proves, of any number of frames, that the invariants are kept and the operations do as they say.
  * Locks: none here; the kernel holds its frame lock around each call.
  */
 #include "core/frame_bitmap.h"
@@ -181,6 +183,19 @@ static void word_put(struct frame_bitmap *bitmap, uint32_t level, uint64_t index
 /* Gives word `index` of level 0 a new value and tells the levels above what became of it. */
 static void word_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t value)
 {
+    /*@ loop invariant place: level < bitmap->level_count && index < bitmap->level_words[level];
+        loop invariant begun: level == 0 ==> index == \at(index, Pre) &&
+          value == \at(value, Pre);
+        loop invariant stored: level > 0 ==>
+          word_at(bitmap->level[0], \at(index, Pre)) == \at(value, Pre);
+        loop invariant others:
+          same_but{Pre, Here}(bitmap->level[0], bitmap->level_words[0], \at(index, Pre));
+        loop invariant summed: summed_but(*bitmap, level, index);
+        loop invariant value: level > 0 ==> sums(*bitmap, level, index, value);
+        loop assigns level, index, value,
+          bitmap->level[0][0 .. start(bitmap->frame_count, bitmap->level_count) - 1];
+        loop variant bitmap->level_count - level;
+     */
     for (uint32_t level = 0;; level++) {
         uint64_t old = word_get(bitmap, level, index);
         uint64_t bit = word_bit(place_of(index));
@@ -208,6 +223,15 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
     uint64_t clear = 0;
     uint32_t level = 0;
 
+    /*@ loop invariant place: 0 <= level < bitmap->level_count;
+        loop invariant below: \forall integer f; 0 <= f ==> index <= up(f, level) ==> from <= f;
+        loop invariant clear: \forall integer f, l; is_clear(*bitmap, 0, f) ==> 0 <= l <= level ==>
+          is_clear(*bitmap, l, up(f, l));
+        loop invariant none: \forall integer f; from <= f ==> is_clear(*bitmap, 0, f) ==>
+          index <= up(f, level);
+        loop assigns index, clear, level;
+        loop variant bitmap->level_count - level;
+     */
     for (;;) {
         uint64_t word = word_of(index);
 
@@ -225,6 +249,15 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
         index = word + 1;
         level++;
     }
+    /*@ loop invariant place: 0 <= level <= \at(level, LoopEntry);
+        loop invariant clear: is_clear(*bitmap, level, index);
+        loop invariant below: \forall integer f; 0 <= f ==> up(f, level + 1) == row(index) ==>
+          up(f, level) == index ==> from <= f;
+        loop invariant none: \forall integer f; from <= f ==> is_clear(*bitmap, 0, f) ==>
+          index <= up(f, level);
+        loop assigns index, clear, level;
+        loop variant level;
+     */
     while (level > 0) {
         level--;
         clear = word_clear_from(word_get(bitmap, level, index), 0);
@@ -239,6 +272,12 @@ static uint64_t frame_find_free(const struct frame_bitmap *bitmap, uint64_t from
 static uint64_t range_find(const struct frame_bitmap *bitmap, uint64_t first, uint64_t end,
                            bool used)
 {
+    /*@ loop invariant place: row(first) <= word <= bitmap->level_words[0];
+        loop invariant none: \forall integer f; first <= f < end ==> f < 64 * word ==>
+          (marked(bitmap->level[0], f) <==> used == 0);
+        loop assigns word;
+        loop variant bitmap->level_words[0] - word;
+     */
     for (uint64_t word = word_of(first); first < end && word * WORD_BITS < end; word++) {
         uint64_t mask = range_mask(word, first, end);
         uint64_t found = word_pick(word_get(bitmap, 0, word), mask, used);
@@ -268,7 +307,20 @@ static void mask_store(struct frame_bitmap *bitmap, uint64_t index, uint64_t mas
 /* Makes all of [first, end) used or free and corrects the count. */
 static void range_store(struct frame_bitmap *bitmap, uint64_t first, uint64_t end, bool used)
 {
+    /*@ loop invariant place: row(first) <= word <= bitmap->level_words[0];
+        loop invariant kept: kept(*bitmap);
+        loop invariant bits: became{Pre, Here}(*bitmap, first, until(first, word, end), used);
+        loop invariant count: \at(range_is(*bitmap, first, end, 1 - used), Pre) ==>
+          bitmap->free_count == \at(bitmap->free_count, Pre) +
+          (used != 0 ? -1 : 1) * (until(first, word, end) - first);
+        loop assigns word, bitmap->free_count,
+          bitmap->level[0][0 .. start(bitmap->frame_count, bitmap->level_count) - 1];
+        loop variant bitmap->level_words[0] - word;
+     */
     for (uint64_t word = word_of(first); first < end && word * WORD_BITS < end; word++) {
+        /*@ assert place: \forall integer i; 0 <= i < 64 ==>
+              (bit(word_at(bitmap->level[0], word), i) <==>
+               marked(bitmap->level[0], 64 * word + i)); */
         mask_store(bitmap, word, range_mask(word, first, end), used);
     }
     ASSERT(bitmap->free_count <= bitmap->frame_count);
@@ -333,6 +385,11 @@ enum status frame_bitmap_alloc_contiguous(struct frame_bitmap *bitmap,
     if (request->end != 0 && request->end < end) {
         end = request->end;
     }
+    /*@ loop invariant place: request->start <= candidate;
+        loop invariant none: no_run(*bitmap, *request, candidate);
+        loop assigns candidate, tries;
+        loop variant end - candidate;
+     */
     for (;;) {
         uint64_t used;
 
