@@ -17,6 +17,7 @@
  *   inherits   spawns with its descriptors: all of them, then with one that may not be passed on,
  *              one that was revoked
  *   heir       what that starts: it finds them at their slots, and cannot pass them on
+ *   unmarked   what that starts too: given a descriptor that its maker marked for itself
  *   quiet      ends at once
  *
  * Needs "null", "process-spawner", "endpoint-factory", "thread-spawner"; chains gives "report".
@@ -90,6 +91,8 @@ int main(struct rt *rt)
         inherits(&check);
     } else if (name_begins(rt, "heir")) {
         heir(&check);
+    } else if (name_begins(rt, "unmarked")) {
+        unmarked(&check);
         return (int)check.failed;
     } else if (name_begins(rt, "races")) {
         races(&check);

@@ -27,5 +27,6 @@ void cross(struct check *check);
 void races(struct check *check);
 void inherits(struct check *check); /* descriptors.c */
 void heir(struct check *check);
+void unmarked(struct check *check);
 
 #endif

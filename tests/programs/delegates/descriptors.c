@@ -8,6 +8,7 @@
 
 enum {
     DESCRIPTORS = 20,
+    GIVEN_SLOT = 9,
 };
 
 void heir(struct check *check)
@@ -94,6 +95,50 @@ static void descriptor_flags(struct check *check, struct cap_id plain, struct ca
     giving_release(check, made.handle);
 }
 
+/* What its maker marked to be left out of its own spawns is given without the mark. */
+void unmarked(struct check *check)
+{
+    struct capability_manager manager = {check_held(check, "capability-manager")};
+    struct cap_id given = {.raw = 0};
+    bool close = true;
+
+    CHECK_EQUAL(check, rt_token(&check->rt->ring, GIVEN_SLOT, NULL_OBJECT_INTERFACE_ID, &given),
+                TRANSPORT_OK);
+    CHECK_EQUAL(check, capability_client_close_on_spawn(check->rt, manager, given, &close),
+                TRANSPORT_OK);
+    CHECK(check, !close);
+}
+
+static void marks_stay(struct check *check)
+{
+    const struct rt_duplicate marked = {.cap = check_held(check, "null"),
+                                        .facet = RT_FACET_SAME,
+                                        .flags = SQE_WINDOW | SQE_CLOSE_ON_SPAWN};
+    struct process_grant grants[3] = {
+        giving_grant("console", check_held(check, "console")),
+        giving_grant("capability-manager", check_held(check, "capability-manager")),
+    };
+    const struct process_request request = {.name = {"unmarked", 8},
+                                            .boot_binary = DELEGATES_BINARY,
+                                            .grants = grants,
+                                            .grant_count = ARRAY_COUNT(grants),
+                                            .quotas = delegate_quotas(0),
+                                            .scheduling = {.cpu_mask = UINT64_MAX}};
+    struct process_spawner spawner = {check_held(check, "process-spawner")};
+    struct process_handle handle;
+    struct cap_id cap;
+
+    CHECK_EQUAL(check, rt_duplicate(&check->rt->ring, &marked, &cap, NULL), TRANSPORT_OK);
+    grants[2] = giving_grant("null", cap);
+    grants[2].at = GIVEN_SLOT + 1;
+    for (unsigned i = 1; i < ARRAY_COUNT(grants); i++) {
+        grants[i].mode = AUTHORITY_TRANSFER_MODE_NONE;
+    }
+    CHECK_EQUAL(check, process_client_spawn(check->rt, spawner, &request, &handle), TRANSPORT_OK);
+    giving_good_end(check, handle);
+    giving_release(check, cap);
+}
+
 void inherits(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
@@ -104,6 +149,7 @@ void inherits(struct check *check)
     struct cap_id slot[DESCRIPTORS];
     struct cap_id more;
 
+    marks_stay(check);
     for (unsigned i = 0; i < DESCRIPTORS; i++) {
         CHECK_EQUAL(check, rt_duplicate(ring, &lowest, &slot[i], NULL), TRANSPORT_OK);
     }
