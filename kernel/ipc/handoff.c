@@ -50,7 +50,7 @@
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
 
-/* The same with one transfer. */
+/* A usual CALL with one transfer. */
 #define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)
 
 bool handoff_lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server)
@@ -349,7 +349,7 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     struct passed passed;
     enum quick quick;
     bool usual =
-        (first & CALL_FIXED) == CALL_PASSING && buffers_read(thread, shared, first, &buffers) &&
+        (first & HANDOFF_FIXED) == CALL_PASSING && buffers_read(thread, shared, first, &buffers) &&
         descriptor_read(thread, &buffers, &passed.from) && thread->transfers.free_count != 0 &&
         calling_make(edge, shared, &buffers, &calling) &&
         calling.endpoint->queues.limits.capabilities != 0 && handoff_passed(process, &passed);
@@ -385,7 +385,7 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
     struct buffers buffers;
     enum quick quick;
 
-    if (UNLIKELY((first & CALL_FIXED) != CALL_USUAL ||
+    if (UNLIKELY((first & HANDOFF_FIXED) != CALL_USUAL ||
                  !buffers_read(thread, shared, first, &buffers) ||
                  !calling_make(edge, shared, &buffers, &calling))) {
         return call_passing(cpu, thread, shared, first, edge, left == 1 ? next : NULL);
@@ -424,7 +424,7 @@ enum quick handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *s
     uint64_t first = quick_word(shared, 0);
     struct buffers buffers;
 
-    if (LIKELY(left == 1 && next != NULL && (first & CALL_FIXED) == CALL_USUAL &&
+    if (LIKELY(left == 1 && next != NULL && (first & HANDOFF_FIXED) == CALL_USUAL &&
                ((const struct object *)edge->object)->type == &endpoint_type &&
                edge->grant == NULL && buffers_read(thread, shared, first, &buffers) &&
                call_meet(cpu, thread, shared, edge, &buffers))) {

@@ -47,10 +47,8 @@ static inline bool edges_find(struct process *process, struct cap_id cap,
     bool found = false;
 
     spinlock_lock(&process->lock);
-    if (LIKELY(cap_table_lookup(&process->table, cap, &edge) == TRANSPORT_OK &&
-               ((const struct object *)edge->object)->type == &endpoint_owner_type &&
-               edge->interface_id == ENDPOINT_INTERFACE_ID && edge->facet == CAP_FACET_ALL &&
-               edge->grant == NULL)) {
+    edge = owner_edge(&process->table, cap);
+    if (LIKELY(edge != NULL)) {
         answering->endpoint = endpoint_of_owner(edge->object);
         answering->epoch = edge->epoch;
         found = !answering->passes || handoff_passed(process, &answering->passed);

@@ -58,9 +58,7 @@ static inline const uint8_t *descriptor_at(const struct thread *thread,
     return thread->arena_page[at / LIMIT_PAGE_BYTES] + at % LIMIT_PAGE_BYTES;
 }
 
-/* The first word of a usual CALL: opcode, method, no transfers, message_bytes a multiple of 8 below
- * 32 KiB. */
-#define CALL_FIXED HANDOFF_FIXED
+/* The first word of a usual CALL, of its bits in HANDOFF_FIXED: no more than the opcode. */
 #define CALL_USUAL ((uint64_t)OPCODE_CALL)
 
 /* Reads a CALL; false: it is not usual. */
@@ -69,7 +67,7 @@ static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *
 {
     uint64_t first = quick_word(shared, 0);
 
-    return LIKELY((first & CALL_FIXED) == CALL_USUAL &&
+    return LIKELY((first & HANDOFF_FIXED) == CALL_USUAL &&
                   buffers_read(thread, shared, first, buffers));
 }
 
@@ -344,6 +342,21 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
  * a multiple of 8 below 32 KiB. */
 #define RETURN_FIXED UINT64_C(0xffff8007fffffeff)
 #define RETURN_USUAL ((uint64_t)OPCODE_RETURN_RECV)
+
+/* The edge `cap` of an endpoint's owner, if it is usual; else NULL. The table's process is locked.
+ */
+static ALWAYS_INLINE const struct hold_edge *owner_edge(const struct cap_table *table,
+                                                        struct cap_id cap)
+{
+    const struct cap_slot *slot = cap_table_slot(table, cap);
+
+    return LIKELY(cap_slot_is_plain(slot, cap) &&
+                  ((const struct object *)slot->edge.object)->type == &endpoint_owner_type &&
+                  slot->edge.interface_id == ENDPOINT_INTERFACE_ID &&
+                  slot->edge.facet == CAP_FACET_ALL)
+               ? &slot->edge
+               : NULL;
+}
 
 /* The call in flight under `token` if its answer of `bytes` has nothing unusual. The endpoint is
  * locked, and not closed. */

@@ -34,21 +34,12 @@ static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *se
 }
 
 /* The endpoint whose owner's edge `cap` is; NULL: the edge is not usual. The process is locked. */
-static ALWAYS_INLINE struct endpoint *owned_endpoint(struct process *process, struct cap_id cap)
+static ALWAYS_INLINE struct endpoint *owned_endpoint(const struct process *process,
+                                                     struct cap_id cap)
 {
-    const struct cap_slot *slot = cap_table_resolve(&process->table, cap);
-    const struct hold_edge *edge;
+    const struct hold_edge *edge = owner_edge(&process->table, cap);
 
-    if (UNLIKELY(slot == NULL)) {
-        return NULL;
-    }
-    edge = &slot->edge;
-    if (UNLIKELY(edge->object == NULL || edge->grant != NULL ||
-                 ((const struct object *)edge->object)->type != &endpoint_owner_type ||
-                 edge->interface_id != ENDPOINT_INTERFACE_ID || edge->facet != CAP_FACET_ALL)) {
-        return NULL;
-    }
-    return CONTAINER_OF(edge->object, struct endpoint, owner);
+    return LIKELY(edge != NULL) ? CONTAINER_OF(edge->object, struct endpoint, owner) : NULL;
 }
 
 /* The receive of a RETURN_RECV that begins its thread's wait; its call is the server's no more.
