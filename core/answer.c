@@ -64,25 +64,6 @@ static uint32_t id_generation(uint32_t id)
     return id >> ANSWER_SLOT_BITS;
 }
 
-enum transport_error answer_open(struct answer_table *table, uint32_t id, struct answer **opened)
-{
-    struct answer *answer;
-
-    if (answer_id_slot(id) >= table->memory.answer_count || id_generation(id) == 0) {
-        return TRANSPORT_BAD_ANSWER;
-    }
-    answer = &table->memory.answers[answer_id_slot(id)];
-    if (answer->state != ANSWER_FREE) {
-        return TRANSPORT_BAD_ANSWER;
-    }
-    ASSERT(answer->id == 0 && answer->held == 0 && list_is_empty(&answer->waiting));
-    answer->id = id;
-    answer->state = ANSWER_PENDING;
-    table->used++;
-    *opened = answer;
-    return TRANSPORT_OK;
-}
-
 static void answer_free(struct answer_table *table, struct answer *answer)
 {
     ASSERT(list_is_empty(&answer->waiting) && !answer->has_work);

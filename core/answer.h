@@ -63,28 +63,46 @@ struct answer_table {
 
 void answer_table_init(struct answer_table *table, struct answer_memory memory);
 
-/*
- * Begins an answer: PENDING. BAD_ANSWER: the id's slot is beyond the table or in use, or its
- * generation is 0.
- */
-MUST_USE enum transport_error answer_open(struct answer_table *table, uint32_t id,
-                                          struct answer **answer);
-
-/* Takes back an answer_open of which nobody was told: FREE as before. */
-void answer_withdraw(struct answer_table *table, struct answer *answer);
-
 static inline uint32_t answer_id_slot(uint32_t id)
 {
     return id & ((1U << ANSWER_SLOT_BITS) - 1);
 }
+
+/*
+ * Begins an answer: PENDING. BAD_ANSWER: the id's slot is beyond the table or in use, or its
+ * generation is 0.
+ */
+MUST_USE static inline enum transport_error answer_open(struct answer_table *table, uint32_t id,
+                                                        struct answer **opened)
+{
+    struct answer *answer;
+
+    if (answer_id_slot(id) >= table->memory.answer_count || id >> ANSWER_SLOT_BITS == 0) {
+        return TRANSPORT_BAD_ANSWER;
+    }
+    answer = &table->memory.answers[answer_id_slot(id)];
+    if (answer->state != ANSWER_FREE) {
+        return TRANSPORT_BAD_ANSWER;
+    }
+    ASSERT_AGAIN(answer->id == 0 && answer->held == 0 && list_is_empty(&answer->waiting));
+    answer->id = id;
+    answer->state = ANSWER_PENDING;
+    table->used++;
+    *opened = answer;
+    return TRANSPORT_OK;
+}
+
+/* Takes back an answer_open of which nobody was told: FREE as before. */
+void answer_withdraw(struct answer_table *table, struct answer *answer);
 
 /* The answer opened under `id`, kept or finished; it is not FREE. */
 static inline struct answer *answer_opened(const struct answer_table *table, uint32_t id)
 {
     struct answer *answer = &table->memory.answers[answer_id_slot(id)];
 
-    ASSERT(answer_id_slot(id) < table->memory.answer_count);
-    ASSERT(answer->id == id && answer->state != ANSWER_FREE);
+    ASSERT_AGAIN(answer_id_slot(id) < table->memory.answer_count);
+    ASSERT(answer->id == id);
+    ASSERT_AGAIN(answer->state != ANSWER_FREE);
     return answer;
 }
 
@@ -206,7 +224,7 @@ void answer_wait(struct answer_table *table, const struct promise *promise,
 static inline void answer_wait_for(struct answer_table *table, struct answer *answer,
                                    struct answer_path path, struct answer_call *call)
 {
-    ASSERT(call->answer == NULL && (answer->state == ANSWER_PENDING || answer->has_work));
+    ASSERT_AGAIN(call->answer == NULL && (answer->state == ANSWER_PENDING || answer->has_work));
     call->answer = answer;
     call->path = path;
     list_push_back(&answer->waiting, &call->node);
@@ -222,7 +240,7 @@ static inline bool answer_is_awaited(const struct answer *answer)
 /* answer_finish_release of an answer that is awaited. */
 static inline void answer_finish_awaited(struct answer *answer)
 {
-    ASSERT(answer_is_awaited(answer) && !answer->finished);
+    ASSERT_AGAIN(answer_is_awaited(answer) && !answer->finished);
     answer->finished = true;
     answer->releases = true;
 }

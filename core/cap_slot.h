@@ -239,7 +239,7 @@ static inline struct cap_id slot_pass(struct cap_table *table)
     uint64_t generation;
     uint32_t next;
 
-    ASSERT(table->reserved > 0);
+    ASSERT_AGAIN(table->reserved > 0);
     if (UNLIKELY(slot == LINK_END)) {
         return (struct cap_id){0};
     }

@@ -67,9 +67,13 @@ static inline void hold_edge_copy(const struct hold_edge *from, struct hold_edge
  * it on. */
 static inline void hold_edge_repeat(const struct hold_edge *from, struct hold_edge *to)
 {
-    hold_edge_copy(from, to);
-    to->mode = EDGE_MODE_NONE;
-    to->grantable = 0;
+    *to = (struct hold_edge){.object = from->object,
+                             .interface_id = from->interface_id,
+                             .facet = from->facet,
+                             .badge = from->badge,
+                             .grant = from->grant,
+                             .epoch = from->epoch,
+                             .mode = EDGE_MODE_NONE};
 }
 
 /*

@@ -315,20 +315,23 @@ static inline void ring_post_result(struct ring *ring, uint64_t user_data, int32
  */
 static inline uint32_t ring_completions(struct ring *ring)
 {
-    uint32_t posted;
+    const struct ring_header *header = ring->header;
+    uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
+    uint32_t believed = atomic_load_relaxed_u32(&ring->cq_head);
     uint32_t shown;
     uint32_t head;
 
     if (UNLIKELY(ring->corrupt)) {
-        return atomic_load_relaxed_u32(&ring->cq_tail) - atomic_load_relaxed_u32(&ring->cq_head);
+        return tail - believed;
     }
-    if (!ring_head_read(ring)) {
+    head = ring_load_peer(&header->cq_head);
+    if (UNLIKELY(head - believed > tail - believed)) { /* as ring_head_read */
+        ring_fail_closed(ring);
         return 0;
     }
-    head = atomic_load_relaxed_u32(&ring->cq_head);
-    posted = atomic_load_relaxed_u32(&ring->cq_tail) - head;
-    shown = ring_load_peer(&ring->header->cq_tail) - head;
-    return shown < posted ? shown : posted;
+    atomic_store_relaxed_u32(&ring->cq_head, head);
+    shown = ring_load_peer(&header->cq_tail) - head;
+    return shown < tail - head ? shown : tail - head;
 }
 
 /*
