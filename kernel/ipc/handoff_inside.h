@@ -284,15 +284,24 @@ void handoff_record(struct thread *thread, uint32_t offset, const struct receive
 static ALWAYS_INLINE void record_write(struct thread *thread, uint32_t offset,
                                        const struct hold_edge *edge, struct cap_id cap)
 {
-    const struct received_cap record = {
-        .cap = cap, .interface_id = edge->interface_id, .facet = edge->facet, .badge = edge->badge};
+    uint8_t *place;
 
-    if (LIKELY(offset % LIMIT_PAGE_BYTES <= LIMIT_PAGE_BYTES - sizeof(record))) {
-        memcpy(arena_at(thread, offset), &record, sizeof(record)); /* at any address */
-    } else {
+    if (UNLIKELY(offset % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct received_cap))) {
+        const struct received_cap record = {.cap = cap,
+                                            .interface_id = edge->interface_id,
+                                            .facet = edge->facet,
+                                            .badge = edge->badge};
+
         handoff_record(thread, offset, &record);
+        return;
     }
+    place = arena_at(thread, offset); /* whole words, at any address */
+    memcpy(place + offsetof(struct received_cap, cap), &cap, sizeof(cap));
+    memcpy(place + offsetof(struct received_cap, interface_id), &edge->interface_id, 8);
+    memcpy(place + offsetof(struct received_cap, facet), &edge->facet, 8);
+    memcpy(place + offsetof(struct received_cap, badge), &edge->badge, 8);
 }
+_Static_assert(sizeof(struct received_cap) == 32, "a record is four words");
 
 /* A call was the last of its session: whoever receives is told, perhaps this thread. Gives the
  * endpoint's lock back. */
@@ -317,8 +326,18 @@ static ALWAYS_INLINE bool receive_complete(struct cpu *cpu, struct thread *serve
     return straight;
 }
 
-/* `call`, in flight, goes to the server of `receive`, which completes, with what is `passed` (NULL:
- * nothing); wait_end's result. Endpoint lock held. */
+/* The message of `call`, in flight, is there: the call goes to the server of `receive`, which
+ * completes; wait_end's result. Endpoint lock held. */
+static ALWAYS_INLINE bool call_given(struct cpu *cpu, struct endpoint *endpoint,
+                                     struct operation *call, struct operation *receive,
+                                     const struct thread *waits)
+{
+    call->taken_epoch = receive->epoch;
+    operation_let_go(endpoint, receive);
+    return receive_complete(cpu, receive->owner, call, receive, call->message_bytes, waits);
+}
+
+/* The same with the message, and with what is `passed` (NULL: nothing). */
 static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
                                     struct operation *call, struct operation *receive,
                                     const struct thread *waits, const struct passed *passed)
@@ -330,9 +349,7 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
     if (passed != NULL) {
         handoff_pass(call, receive, passed);
     }
-    call->taken_epoch = receive->epoch;
-    operation_let_go(endpoint, receive);
-    return receive_complete(cpu, receive->owner, call, receive, call->message_bytes, waits);
+    return call_given(cpu, endpoint, call, receive, waits);
 }
 
 /* ---- answers -----------------------------------------------------------------------------------
@@ -390,6 +407,7 @@ static ALWAYS_INLINE uint32_t answer_flags(uint64_t first)
 struct returning {
     struct endpoint *endpoint; /* locked and pinned */
     struct operation *call;    /* that is answered */
+    struct operation *receive; /* of the entry; handoff_return.c */
     uint64_t first;            /* word of the entry */
     struct buffers buffers;
 };

@@ -186,8 +186,8 @@ struct keeping {
     struct object *target;     /* pinned */
     uint64_t badge;
     uint64_t epoch;
-    bool leaves;           /* the thread may leave for the server behind what follows */
-    struct thread *server; /* which does not wait any more, and is to run; NULL: none */
+    const struct thread *waits; /* the thread, if it may leave for the server behind what follows */
+    struct thread *server;      /* which does not wait any more, and is to run; NULL: none */
 };
 
 /* An operation for the call, whose answer is opened; NULL: the thread has too little over, or the
@@ -203,7 +203,7 @@ static struct operation *keeping_take(struct thread *thread, const struct keepin
     if (LIKELY(thread->slots_over >= slots && thread->operations_free != NULL &&
                (thread->calls_used < thread->calls_held || operation_calls_draw(thread)) &&
                answer_open(&thread->answers, keeping->call.answer, &answer) == TRANSPORT_OK)) {
-        call = operation_pop(thread, OPERATION_CALL, true);
+        call = operation_pop_free(thread, OPERATION_CALL, true);
         thread->slots_over -= slots;
         call->slots = slots;
         call->answer = keeping->call.answer;
@@ -242,11 +242,11 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread, struct ke
     cpu->effects += call->message_bytes;
     if (record != NULL) {
         call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
-        (void)endpoint_take_receiver(&endpoint->queues);
+        endpoint_remove_receiver(&endpoint->queues, record);
         server = operation_of(record)->owner;
         server->links = true;
-        if (call_give(cpu, endpoint, call, operation_of(record), keeping->leaves ? thread : NULL,
-                      NULL)) {
+        call_deliver(server, operation_of(record)->result_offset, call);
+        if (call_given(cpu, endpoint, call, operation_of(record), keeping->waits)) {
             keeping->server = server;
         }
     } else if (!endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
@@ -305,20 +305,17 @@ static enum quick keeping_submission(struct cpu *cpu, struct thread *thread,
 /* ---- what only concerns the thread's answers ---------------------------------------------------
  */
 
-/* What a run has done. */
-struct promise_run {
-    struct thread *thread; /* whose process and ring are locked */
-    uint32_t done;         /* entries that are not accepted yet */
-    uint32_t tail;         /* completions that are not shown yet end here */
-    uint32_t dropped;      /* objects of edges that were released, to be given up */
-    struct object *drop[PROMISE_BATCH];
+/* Objects of edges that FINISHes released, to be given up. */
+struct finish_drops {
+    uint32_t count;
+    struct object *object[PROMISE_BATCH];
 };
 
-/* What the settled `answer`, kept under `id`, holds leaves the table, and the answer is gone;
- * false: it is not usual: two edges, or one that was delegated. */
-static NOINLINE bool finish_release(struct promise_run *run, const struct answer *answer)
+/* What the settled `answer` holds leaves the table, and the answer is gone; false: it is not usual:
+ * two edges, or one that was delegated. */
+static NOINLINE bool finish_release(struct thread *thread, const struct answer *answer,
+                                    struct finish_drops *drops)
 {
-    struct thread *thread = run->thread;
     struct cap_table *table = &thread->process->table;
     struct answer_released released;
 
@@ -332,17 +329,17 @@ static NOINLINE bool finish_release(struct promise_run *run, const struct answer
         if (!cap_slot_is_plain(slot, cap)) {
             return false;
         }
-        run->drop[run->dropped++] = slot->edge.object;
+        drops->object[drops->count++] = slot->edge.object;
         cap_table_vacate(table, slot);
     }
     return answer_finish_release(&thread->answers, answer->id, &released) == TRANSPORT_OK;
 }
 
-/* FINISH, and its completion, which is shown later; false: it is not usual. Ring and process locks
- * held. */
-static inline bool finish_one(struct promise_run *run, const uint8_t *shared, uint64_t first)
+/* FINISH, and its completion as `index`, which is shown later; false: it is not usual. Ring and
+ * process locks held. */
+static ALWAYS_INLINE bool finish_one(struct thread *thread, const uint8_t *shared, uint64_t first,
+                                     uint32_t index, struct finish_drops *drops)
 {
-    struct thread *thread = run->thread;
     uint64_t id = quick_word(shared, offsetof(struct sqe, result_bytes));
     struct answer *answer = answer_kept(&thread->answers, (uint32_t)(id >> 32));
     struct cqe *place;
@@ -358,11 +355,11 @@ static inline bool finish_one(struct promise_run *run, const uint8_t *shared, ui
     if (LIKELY(first == FINISH_RELEASE && answer_is_awaited(answer))) {
         answer_finish_awaited(answer);
     } else if (first == FINISH_RELEASE
-                   ? !finish_release(run, answer)
+                   ? !finish_release(thread, answer, drops)
                    : answer_finish(&thread->answers, answer->id) != TRANSPORT_OK) {
         return false;
     }
-    place = ring_post_place(&thread->ring, run->tail++);
+    place = ring_post_place(&thread->ring, index);
     place->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     place->result = 0;
     place->flags = 0;
@@ -373,8 +370,8 @@ static inline bool finish_one(struct promise_run *run, const uint8_t *shared, ui
 /* Makes a CALL promised from `answer`, which is not there yet, wait for it; `room`: its
  * result_bytes and its own answer. False: it is not usual, or the thread has too little over, or
  * its own answer's id is not free. Ring lock held. */
-static inline bool promise_wait(struct thread *thread, const uint8_t *shared, uint64_t first,
-                                uint64_t room, struct answer *answer, struct promise promise)
+static ALWAYS_INLINE bool promise_wait(struct thread *thread, const uint8_t *shared, uint64_t first,
+                                       uint64_t room, struct answer *answer, struct promise promise)
 {
     uint32_t message_bytes = (uint32_t)(first >> 32);
     struct operation *operation;
@@ -408,58 +405,50 @@ static inline bool promise_wait(struct thread *thread, const uint8_t *shared, ui
 }
 
 /* A promised CALL whose answer is there, with a capability to be called: carried out, if that is a
- * kernel object's and the first of its run. Process and ring locks held. */
-static NOINLINE bool promise_call(struct promise_run *run, const uint8_t *shared, uint64_t first,
-                                  const struct promise *promise)
+ * kernel object's. Process and ring locks held; the process's is given back if so. */
+static NOINLINE bool promise_call(struct thread *thread, const uint8_t *shared, uint64_t first,
+                                  struct promise promise)
 {
-    struct thread *thread = run->thread;
     struct cap_slot *slot;
     struct chained call;
     struct cap_id cap;
 
-    if (run->done != 0 ||
-        !chained_read(thread, shared, first, quick_word(shared, offsetof(struct sqe, result_bytes)),
+    if (!chained_read(thread, shared, first, quick_word(shared, offsetof(struct sqe, result_bytes)),
                       &call) ||
-        answer_target_find(&thread->answers, promise, &cap) != ANSWER_TARGET_CAP) {
+        answer_target_find(&thread->answers, &promise, &cap) != ANSWER_TARGET_CAP) {
         return false;
     }
     slot = cap_table_resolve(&thread->process->table, cap);
     return slot != NULL && slot->edge.object != NULL && object_call(thread, slot, &call);
 }
 
-/* A promised CALL; false: it is not usual, or was carried out (*called). Process and ring locks
- * held. `first` is its first word. */
-static inline bool promise_one(struct promise_run *run, const uint8_t *shared, uint64_t first,
-                               uint32_t *called)
+/* What became of an entry of a run. */
+enum run_step {
+    RUN_OVER,   /* it is not usual, or not now */
+    RUN_DONE,   /* it is to be accepted */
+    RUN_CALLED, /* it was accepted, and the process's lock given back */
+};
+
+/* A promised CALL, the first of its run or not. Process and ring locks held. `first` is its first
+ * word. */
+static ALWAYS_INLINE enum run_step promise_one(struct thread *thread, const uint8_t *shared,
+                                               uint64_t first, bool leads)
 {
-    struct thread *thread = run->thread;
     struct sqe target = {.cap = {quick_word(shared, offsetof(struct sqe, cap))}};
     struct promise promise = target.promise;
     struct answer *answer = answer_kept(&thread->answers, promise.answer);
 
-    if (UNLIKELY(answer == NULL || promise.path.step[0] == 0 || target.cap.raw >> 40 != 0 ||
+    if (UNLIKELY(answer == NULL || (target.cap.raw >> 32) - 1 >= UINT8_MAX || /* one step */
                  quick_word(shared, offsetof(struct sqe, spare)) != 0)) {
-        return false;
+        return RUN_OVER;
     }
     if (UNLIKELY(!answer_is_awaited(answer))) {
-        *called = promise_call(run, shared, first, &promise);
-        return false;
+        return leads && promise_call(thread, shared, first, promise) ? RUN_CALLED : RUN_OVER;
     }
     return promise_wait(thread, shared, first,
-                        quick_word(shared, offsetof(struct sqe, result_bytes)), answer, promise);
-}
-
-/* One entry of the run; false: it is not usual, or not now. */
-static inline bool run_one(struct promise_run *run, uint32_t *called)
-{
-    const struct ring *ring = &run->thread->ring;
-    const uint8_t *shared = ring_peek(ring, ring->sq_head + run->done);
-    uint64_t first = quick_word(shared, 0);
-
-    if ((first & FIRST_FIXED) == FIRST_PROMISE && run->tail == ring->cq_tail) {
-        return promise_one(run, shared, first, called);
-    }
-    return (first == OPCODE_FINISH || first == FINISH_RELEASE) && finish_one(run, shared, first);
+                        quick_word(shared, offsetof(struct sqe, result_bytes)), answer, promise)
+               ? RUN_DONE
+               : RUN_OVER;
 }
 
 /* As many entries as are usual, of at most `limit`: a promised call of a kernel object; or promised
@@ -467,35 +456,51 @@ static inline bool run_one(struct promise_run *run, uint32_t *called)
  * whether the thread is to wait behind all of them; whether it does. */
 static uint32_t promise_run(struct thread *thread, uint32_t limit, bool *waits)
 {
+    struct process *process = thread->process;
     struct ring *ring = &thread->ring;
-    struct promise_run run;
-    uint32_t called = 0;
+    struct finish_drops drops;
+    enum run_step step = RUN_DONE;
+    uint32_t head = ring->sq_head;
+    uint32_t posted = 0;
+    uint32_t done = 0;
 
-    run.thread = thread;
-    run.done = 0;
-    run.dropped = 0;
-
-    spinlock_lock(&thread->process->lock);
+    drops.count = 0;
+    spinlock_lock(&process->lock);
     spinlock_lock(&thread->ring_lock);
-    run.tail = ring->cq_tail;
-    while (run.done < limit && run_one(&run, &called)) {
-        run.done++;
+    while (done < limit) {
+        const uint8_t *shared = ring_peek(ring, head + done);
+        uint64_t first = quick_word(shared, 0);
+
+        if (posted == 0 && (first & FIRST_FIXED) == FIRST_PROMISE) {
+            step = promise_one(thread, shared, first, done == 0);
+            if (UNLIKELY(step != RUN_DONE)) {
+                break;
+            }
+        } else if (LIKELY((first == OPCODE_FINISH || first == FINISH_RELEASE) &&
+                          finish_one(thread, shared, first, ring->cq_tail + posted, &drops))) {
+            posted++;
+        } else {
+            break;
+        }
+        done++;
     }
-    if (run.done != 0) {
-        ring_accept(ring, ring->sq_head + run.done);
+    if (done != 0) {
+        ring_accept(ring, head + done);
     }
-    if (called == 0) {
-        spinlock_unlock(&thread->process->lock); /* what was released is gone for all to see */
+    if (UNLIKELY(step == RUN_CALLED)) {
+        done = 1;
+    } else {
+        spinlock_unlock(&process->lock); /* what was released is gone for all to see */
     }
-    if (run.done != 0 && run.tail != ring->cq_tail) {
-        ring_posted(ring, run.tail);
+    if (posted != 0) {
+        ring_posted(ring, ring->cq_tail + posted);
     }
-    *waits = *waits && run.done + called == limit && wait_begin(thread);
+    *waits = *waits && done == limit && wait_begin(thread);
     spinlock_unlock(&thread->ring_lock);
-    for (uint32_t i = 0; i < run.dropped; i++) {
-        object_unref(run.drop[i]);
+    for (uint32_t i = 0; UNLIKELY(i < drops.count); i++) {
+        object_unref(drops.object[i]);
     }
-    return run.done + called;
+    return done;
 }
 
 /* Reads the CALL `shared`, whose first word is `first`; false: it is not usual. */
@@ -526,16 +531,18 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left
 {
     const uint8_t *shared = ring_peek(&thread->ring, thread->ring.sq_head);
     uint64_t first = quick_word(shared, 0);
-    bool may_wait = next != NULL && left <= PROMISE_BATCH;
     bool waits = false;
     uint32_t total = 0;
     uint32_t done = 1;
     struct keeping keeping;
 
+    if (UNLIKELY(left > PROMISE_BATCH)) {
+        left = PROMISE_BATCH;
+        next = NULL; /* not behind these */
+    }
     keeping.server = NULL;
-    keeping.leaves = may_wait && left > 1;
-    left = left < PROMISE_BATCH ? left : PROMISE_BATCH;
     if ((first & FIRST_FIXED) == FIRST_USUAL) {
+        keeping.waits = next != NULL && left > 1 ? thread : NULL;
         if (!keeping_read(thread, shared, first, &keeping) ||
             keeping_submission(cpu, thread, &keeping) != QUICK_DONE) {
             return QUICK_NONE;
@@ -543,7 +550,7 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left
         total = 1;
     }
     while (total < left && done != 0) {
-        waits = may_wait;
+        waits = next != NULL;
         done = promise_run(thread, left - total, &waits);
         total += done;
     }
@@ -595,6 +602,8 @@ void relay_begin(const struct relay *relay)
     ring_post_result(&client->ring, call->user_data, (int32_t)relay->message_bytes,
                      1U << CQE_CAPS_SHIFT);
     call->answer = 0;
-    call_release(client, call);
+    operation_push(client, call, OPERATION_CALL);
+    ASSERT_AGAIN(client->calls_used > 1); /* the promised one is */
+    client->calls_used--;
     promised_become(&relay->promised);
 }

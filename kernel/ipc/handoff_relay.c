@@ -45,7 +45,7 @@ static ALWAYS_INLINE bool relay_read(const struct thread *thread, const uint8_t 
     uint64_t rest;
     uint32_t at;
 
-    if (UNLIKELY((first & RELAY_FIXED) != RELAY_USUAL || room > LIMIT_ARENA_BYTES ||
+    if (UNLIKELY((first & RELAY_FIXED) != RELAY_USUAL ||
                  quick_word(shared, offsetof(struct sqe, spare)) != 0 ||
                  !thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
                                       bytes + sizeof(struct transfer), &relaying->message) ||
@@ -141,17 +141,17 @@ static ALWAYS_INLINE bool relay_receives(const struct relaying *relaying,
 /* Whether the answer to `call` is for one call alone, which may be sent on here; its id in the
  * client's table is given out then. Process and ring of the client are locked, who runs on this
  * CPU. */
-static ALWAYS_INLINE bool relay_find(struct relaying *relaying, const struct operation *call)
+static ALWAYS_INLINE bool relay_find(struct relaying *relaying, const struct operation *call,
+                                     struct thread *client, struct process *process)
 {
     struct promised *promised = &relaying->relay.promised;
     const struct endpoint_limits *limits = &promised->endpoint->queues.limits;
-    struct thread *client = call->owner;
     struct answer_call *waiting = answer_relays(
         &client->answers, answer_opened(&client->answers, call->answer), relaying->path);
     struct operation *next;
 
     if (UNLIKELY(waiting == NULL || (client->answers_running | client->exiting) != 0 ||
-                 process_is_dying(client->process))) {
+                 process_is_dying(process))) {
         return false;
     }
     next = CONTAINER_OF(waiting, struct operation, promised);
@@ -162,18 +162,17 @@ static ALWAYS_INLINE bool relay_find(struct relaying *relaying, const struct ope
         return false;
     }
     promised->operation = next;
-    promised->cap = slot_pass(&client->process->table);
+    promised->cap = slot_pass(&process->table);
     return LIKELY(promised->cap.raw != 0);
 }
 
 /* The answer, accepted, and the record of what came go to the client, whose call completes; the
  * promised call is nowhere. Process and ring of the client are locked. */
 static ALWAYS_INLINE void relay_answer(struct cpu *cpu, struct relaying *relaying,
-                                       struct operation *call)
+                                       struct operation *call, struct thread *client)
 {
     const struct relay *relay = &relaying->relay;
     struct thread *thread = relaying->thread;
-    struct thread *client = call->owner;
 
     endpoint_land(&relay->promised.endpoint->queues, &call->endpoint_record,
                   call->endpoint_record.token_slot);
@@ -192,7 +191,7 @@ static ALWAYS_INLINE void relay_answer(struct cpu *cpu, struct relaying *relayin
 
 /* The promised call flies to the receive of the entry, or to `receive`, the oldest of the thread,
  * whose operation is the entry's from then on and the youngest; it takes the place of `call` among
- * those that the thread has to answer, as the last. The endpoint is locked. */
+ * those that the thread has to answer. The endpoint is locked. */
 static ALWAYS_INLINE void relay_deliver(const struct relaying *relaying, struct operation *receive,
                                         struct operation *call)
 {
@@ -218,8 +217,7 @@ static ALWAYS_INLINE void relay_deliver(const struct relaying *relaying, struct 
     }
     call_deliver(thread, offset, next);
     spinlock_lock(&thread->ring_lock);
-    list_remove(&call->received_node);
-    list_push_back(&thread->received, &next->received_node);
+    list_replace(&call->received_node, &next->received_node);
     ring_post_result(&thread->ring, told,
                      (int32_t)(sizeof(struct endpoint_message) + next->message_bytes), 0);
     spinlock_unlock(&thread->ring_lock);
@@ -235,11 +233,11 @@ static ALWAYS_INLINE bool relay_one(struct cpu *cpu, struct relaying *relaying,
 
     spinlock_lock(&process->lock);
     spinlock_lock(&client->ring_lock);
-    found = relay_find(relaying, call);
+    found = relay_find(relaying, call, client, process);
     if (LIKELY(found)) {
         cpu->effects +=
             relaying->relay.message_bytes + relaying->relay.promised.operation->message_bytes;
-        relay_answer(cpu, relaying, call);
+        relay_answer(cpu, relaying, call, client);
     }
     spinlock_unlock(&client->ring_lock);
     spinlock_unlock(&process->lock);
@@ -269,7 +267,6 @@ bool handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared
     struct process *process = thread->process;
     struct cap_id cap;
     struct relaying relaying;
-    struct endpoint_record *record;
     struct operation *receive;
     struct operation *call;
     struct endpoint *endpoint;
@@ -288,8 +285,9 @@ bool handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared
         return false;
     }
     endpoint = relaying.relay.promised.endpoint;
-    record = endpoint_next_receiver(&endpoint->queues);
-    receive = record == NULL ? NULL : operation_of(record);
+    receive = endpoint->queues.receiver_count == 0
+                  ? NULL
+                  : operation_of(endpoint_next_receiver(&endpoint->queues));
     call = relay_call_find(cpu, quick_word(shared, offsetof(struct sqe, token)), &relaying);
     if (UNLIKELY(call == NULL || !relay_receives(&relaying, receive))) {
         spinlock_unlock(&process->lock);

@@ -60,55 +60,35 @@ receive_take(struct thread *thread, const struct endpoint *endpoint, struct oper
     return receive;
 }
 
-/*
- * The answer that most are: alone in its submission, and nobody calls now, so that the server
- * waits. Its thread leaves for the client, or waits; false: it is another one, or somebody has the
- * endpoint's lock, and nothing has changed. The process's lock is held, and given back if true:
- * until the endpoint's is taken it keeps the endpoint, then the receive does, whose reference is
- * that of the call, or a new one if the call's is a session's, which may end with it.
- */
-static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
-                                      struct endpoint *endpoint)
+/* What return_meet has found: the answer is given, the server waits, and its thread leaves for the
+ * client, or waits. The process's lock is given back. `session`: the call is of one, which may end
+ * with it, and the endpoint's reference that its receive has is new. */
+static ALWAYS_INLINE void return_give(struct cpu *cpu, const uint8_t *shared,
+                                      const struct returning *returning, bool session)
 {
+    struct endpoint *endpoint = returning->endpoint;
     struct endpoint_queues *queues = &endpoint->queues;
-    struct returning returning;
-    uint64_t token = quick_word(shared, offsetof(struct sqe, token));
-    struct operation *receive;
-    struct operation *call;
-    struct object *target;
-    struct thread *client;
-    uint32_t bytes;
+    struct operation *receive = returning->receive;
+    struct operation *call = returning->call;
+    struct object *target = call->target;
+    struct thread *thread = receive->owner;
+    struct thread *client = call->owner;
     bool straight;
 
-    returning.endpoint = endpoint;
-    if (UNLIKELY(!return_read(thread, shared, &returning) || !spinlock_try(&endpoint->lock))) {
-        return false;
-    }
-    bytes = returning.buffers.message_bytes;
-    call = endpoint->closed ? NULL : call_find(endpoint, thread, token, bytes);
-    if (UNLIKELY(call == NULL || queues->call_count != 0 || !endpoint_only_calls(queues) ||
-                 (receive = receive_take(thread, endpoint, call)) == NULL)) {
-        spinlock_unlock(&endpoint->lock);
-        return false;
-    }
-    target = call->target;
-    if (target != &endpoint->object) {
-        object_ref(&endpoint->object);
-    }
     spinlock_unlock(&thread->process->lock);
-    client = call->owner;
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
     receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     receive->endpoint = endpoint;
     receive->target = &endpoint->object;
     call->target = NULL;
-    receive->result_offset = returning.buffers.result;
-    receive->result_bytes = returning.buffers.result_bytes;
+    receive->result_offset = returning->buffers.result;
+    receive->result_bytes = returning->buffers.result_bytes;
     endpoint_push_receiver(queues, &receive->endpoint_record);
-    message_copy(client, call->result_offset, thread, returning.buffers.message, bytes);
-    endpoint_land(queues, &call->endpoint_record, endpoint_token_slot(token));
-    straight = call_complete(cpu, thread, call, returning.first, thread);
-    if (target != &endpoint->object && UNLIKELY(object_put(target))) {
+    message_copy(client, call->result_offset, thread, returning->buffers.message,
+                 returning->buffers.message_bytes);
+    endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
+    straight = call_complete(cpu, thread, call, returning->first, thread);
+    if (session && UNLIKELY(object_put(target))) {
         session_over(endpoint, CONTAINER_OF(target, struct session, object));
         handoff_closed(endpoint);
         if (straight) {
@@ -119,6 +99,48 @@ static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, co
     }
     if (LIKELY(straight)) {
         thread_switch(cpu, thread, client);
+    }
+}
+
+static NOINLINE void return_give_session(struct cpu *cpu, const uint8_t *shared,
+                                         const struct returning *returning)
+{
+    object_ref(&returning->endpoint->object);
+    return_give(cpu, shared, returning, true);
+}
+
+/*
+ * The answer that most are: alone in its submission, and nobody calls now, so that the server
+ * waits. Its thread leaves for the client, or waits; false: it is another one, or somebody has the
+ * endpoint's lock, and nothing has changed. The process's lock is held, and given back if true:
+ * until the endpoint's is taken it keeps the endpoint, then the receive does, whose reference is
+ * that of the call, or a new one if the call's is a session's.
+ */
+static ALWAYS_INLINE bool return_meet(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
+                                      struct endpoint *endpoint)
+{
+    struct returning returning;
+    uint64_t token = quick_word(shared, offsetof(struct sqe, token));
+
+    returning.endpoint = endpoint;
+    if (UNLIKELY(!return_read(thread, shared, &returning) || !spinlock_try(&endpoint->lock))) {
+        return false;
+    }
+    returning.call = endpoint->closed
+                         ? NULL
+                         : call_find(endpoint, thread, token, returning.buffers.message_bytes);
+    if (UNLIKELY(returning.call == NULL || endpoint->queues.call_count != 0 ||
+                 !endpoint_only_calls(&endpoint->queues) ||
+                 (returning.receive = receive_take(thread, endpoint, returning.call)) == NULL)) {
+        spinlock_unlock(&endpoint->lock);
+        return false;
+    }
+    if (UNLIKELY(returning.call->target != &endpoint->object)) {
+        const struct returning copy = returning; /* the other stays in registers */
+
+        return_give_session(cpu, shared, &copy);
+    } else {
+        return_give(cpu, shared, &returning, false);
     }
     return true;
 }
