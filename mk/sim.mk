@@ -13,7 +13,7 @@ SIM_HUNT_SOURCES := $(sort $(wildcard sim/hunt/*.c)) $(SIM_MODEL_SOURCES)
 SIM_WRAPPED := submission_dispatch thread_start lock_check_release thread_retire object_init \
     frame_alloc kmem_alloc kmem_free arch_ipi_send quick_drain quick_submission \
     quick_wake_and_wait promised_begin relay_begin lone_call lone_duplicate lone_release \
-    dispatch_enter handoff_call arch_context_load arch_context_save submission_call_target \
+    dispatch_enter handoff_call handoff_relay arch_context_load arch_context_save submission_call_target \
     submission_call_broken arch_lock_point fault_call_send fault_call_complete
 SIM_WRAP := $(foreach f,$(SIM_WRAPPED),-Wl,--wrap=$(f))
 

@@ -26,6 +26,7 @@
 #include "kernel/dispatch/quick.h"
 #include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/submission.h"
+#include "kernel/ipc/handoff_promise.h"
 #include "kernel/irq_probe.h"
 #include "kernel/sched/process.h"
 
@@ -227,8 +228,28 @@ static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint6
     return result;
 }
 
-/* Most entries have one submission, or an UNPARK and a PARK, and wait for as many completions:
- * those that are usual are done by the short way. */
+/* Whether all of several submissions may be one chain, which the short way does in one go: as many
+ * completions are waited for, and the first is a CALL that keeps its answer, as far as one look
+ * tells. */
+static inline bool ring_is_chain(const struct ring *ring, uint64_t min_complete)
+{
+    const uint8_t *entry = ring_peek(ring, ring->sq_head);
+
+    return quick_word(entry, offsetof(struct sqe, result_bytes)) > UINT32_MAX &&
+           (quick_word(entry, 0) & UINT16_MAX) == OPCODE_CALL &&
+           ring_acceptable(ring) == min_complete;
+}
+
+/* Whether the submissions of the thread are done by one call of the short way, if all about them is
+ * usual: one, an UNPARK and a PARK, or a chain; and all their completions are waited for. */
+static inline bool enter_is_short(const struct ring *ring, uint64_t min_complete)
+{
+    return min_complete == 1   ? ring_is_single(ring)
+           : min_complete == 2 ? ring_acceptable(ring) == 2
+                               : min_complete != 0 && ring_is_chain(ring, min_complete);
+}
+
+/* Most entries are such: those that are usual are done by the short way. */
 static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = cpu->current;
@@ -236,9 +257,7 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     enum quick quick;
     uint32_t count;
 
-    if (timeout_ns != TIMEOUT_NONE ||
-        !(min_complete == 1 ? ring_is_single(&thread->ring)
-                            : min_complete == 2 && ring_acceptable(&thread->ring) == 2)) {
+    if (timeout_ns != TIMEOUT_NONE || !enter_is_short(&thread->ring, min_complete)) {
         return enter_long(cpu, min_complete, timeout_ns);
     }
     thread->wait_for = (uint32_t)min_complete;
@@ -246,14 +265,15 @@ static int64_t syscall_cap_enter(struct cpu *cpu, uint64_t min_complete, uint64_
     thread->deadline_ns = TIMEOUT_NONE;
     cpu->effects = 0;
     quick = min_complete == 2 ? quick_wake_and_wait(cpu, thread, &next)
-                              : quick_submission(cpu, thread, 1, &next);
+                              : quick_submission(cpu, thread, (uint32_t)min_complete, &next);
     if (LIKELY(quick == QUICK_SWITCH)) {
         sched_switch(cpu, next);
     }
     if (quick == QUICK_WAIT) {
         cpu_run(cpu);
     }
-    if (quick == QUICK_DONE && !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
+    if (quick == QUICK_DONE && (min_complete <= 2 || !ring_has_submissions(&thread->ring)) &&
+        !sched_should_yield(cpu) && !process_is_dying(thread->process)) {
         count = ring_completions(&thread->ring);
         if (LIKELY(count >= thread->wait_for && !thread->ring.corrupt)) {
             return count;
@@ -268,6 +288,26 @@ NOINLINE int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, stru
 
     irq_probe_end();
     return result;
+}
+
+NOINLINE int64_t dispatch_link(struct cpu *cpu, struct thread *thread)
+{
+    struct ring *ring = &thread->ring;
+    uint32_t count;
+
+    if (LIKELY(ring_is_single(ring))) {
+        cpu->effects = 0;
+        if (UNLIKELY(!handoff_relay(cpu, thread, ring_peek(ring, ring->sq_head)))) {
+            thread->links = false;
+        } else if (LIKELY(!sched_should_yield(cpu) && !process_is_dying(thread->process))) {
+            count = ring_completions(ring); /* 0: the user claims to have read it */
+            if (LIKELY(count != 0)) {
+                irq_probe_end();
+                return count;
+            }
+        }
+    }
+    return dispatch_enter(1, TIMEOUT_NONE, cpu);
 }
 
 /* exit, and every number that is none. */
@@ -297,7 +337,7 @@ int64_t kernel_syscall(uint64_t argument0, uint64_t argument1, struct cpu *cpu, 
     if (number == SYSCALL_CAP_ENTER && argument1 == TIMEOUT_NONE && argument0 == 1) {
         struct thread *thread = cpu->current;
 
-        return ring_is_alone(&thread->ring) ? lone_enter(thread) : lone_leave();
+        return ring_is_alone(&thread->ring) ? lone_enter(thread) : lone_pass(thread);
     }
     return LIKELY(number == SYSCALL_CAP_ENTER) ? dispatch_enter(argument0, argument1, cpu)
                                                : syscall_other(argument0, argument1, cpu, number);

@@ -16,6 +16,10 @@ MUST_USE bool dispatch_continue(struct cpu *cpu, struct thread *thread);
 /* cap_enter of the current thread by the ways that ask nothing of its ring. No lock is held. */
 int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *cpu);
 
+/* cap_enter(1, TIMEOUT_NONE) of the current thread, which perhaps answers a link of a chain
+ * (handoff_relay); else by the ways above. No lock is held. */
+int64_t dispatch_link(struct cpu *cpu, struct thread *thread);
+
 /* Carries out a few submissions of the current thread, which a timer interrupt met in user mode, as
  * long as they are safe (ring_take_at_tick): a program that computes for long need not enter. */
 void dispatch_tick(struct cpu *cpu, struct thread *thread);

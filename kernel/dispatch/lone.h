@@ -22,6 +22,12 @@ static inline int64_t lone_leave(void)
     return dispatch_enter(1, TIMEOUT_NONE, arch_cpu_this());
 }
 
+/* The same of any one submission, which may answer a link of a chain. */
+static inline int64_t lone_pass(struct thread *thread)
+{
+    return UNLIKELY(thread->links) ? dispatch_link(arch_cpu_this(), thread) : lone_leave();
+}
+
 /* cap_enter(1, TIMEOUT_NONE) of the current thread, whose ring is alone (ring_is_alone). No lock is
  * held. */
 static inline int64_t lone_enter(struct thread *thread)
@@ -35,7 +41,7 @@ static inline int64_t lone_enter(struct thread *thread)
     if (first == OPCODE_DUP) {
         return lone_duplicate(entry, thread);
     }
-    return first == OPCODE_RELEASE ? lone_release(entry, thread) : lone_leave();
+    return first == OPCODE_RELEASE ? lone_release(entry, thread) : lone_pass(thread);
 }
 
 /* Writes the completion of the entry, which was accepted as `index`. `numbers` are result and flags

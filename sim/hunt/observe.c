@@ -78,6 +78,8 @@ enum quick __real_handoff_call(struct cpu *cpu, struct thread *thread, const uin
                                const struct hold_edge *edge, uint32_t left, struct thread **next);
 enum quick __wrap_handoff_call(struct cpu *cpu, struct thread *thread, const uint8_t *shared,
                                const struct hold_edge *edge, uint32_t left, struct thread **next);
+bool __real_handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared);
+bool __wrap_handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared);
 void __real_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __wrap_submission_call_target(struct cpu *cpu, struct thread *thread, const struct sqe *sqe);
 void __real_submission_call_broken(struct thread *thread, const struct sqe *sqe,
@@ -436,6 +438,23 @@ enum quick __wrap_handoff_call(struct cpu *cpu, struct thread *thread, const uin
         hunt_report->short_count[HUNT_SHORT_DONE] += quick == QUICK_WAIT || quick == QUICK_DONE;
     }
     return quick;
+}
+
+/* Mostly from the system call itself, now and then inside quick_submission. */
+bool __wrap_handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared)
+{
+    bool inside = doing_here()->in_short;
+    bool relayed = false;
+
+    if (!way_is_long()) {
+        short_begin();
+        relayed = __real_handoff_relay(cpu, thread, shared);
+        if (!inside) {
+            short_end();
+            hunt_report->short_count[HUNT_SHORT_DONE] += relayed;
+        }
+    }
+    return relayed;
 }
 
 void __wrap_thread_start(struct thread *thread)
