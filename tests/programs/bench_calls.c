@@ -231,7 +231,7 @@ static bool pipeline(struct bench *bench, const struct chain *chain)
 {
     struct rt_ring *ring = &bench->rt->ring;
     struct rt_answer_id id[CHAIN - 1];
-    uint32_t count = chain_release(bench, 0);
+    uint32_t count = bench->received_count != 0 ? chain_release(bench, 0) : 0;
 
     for (uint32_t link = 0; link < CHAIN; link++) {
         struct sqe *entry = chain_call(bench, chain, count++, link);
@@ -453,17 +453,12 @@ static inline void server_answer(struct server *server, uint32_t index,
     const struct rt_buffer inbox = server->inbox[index];
     struct sqe *place = server_place(server, index);
 
-    place->opcode = OPCODE_RETURN_RECV;
-    place->flags = 0;
-    place->method = 0;
-    place->transfers = 0;
-    place->message_bytes = head->message_bytes;
+    rt_ring_first_word(place, OPCODE_RETURN_RECV | (uint64_t)head->message_bytes << 32);
     place->cap = server->endpoint;
     place->token = head->token;
     place->message = (uintptr_t)(head + 1);
     place->result = (uintptr_t)inbox.bytes;
-    place->result_bytes = inbox.size;
-    place->answer = 0;
+    rt_ring_room_word(place, inbox.size);
     place->spare = 0;
     if (head->method == METHOD_NEXT) {
         struct transfer *transfer =

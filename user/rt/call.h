@@ -84,7 +84,10 @@ struct rt_answer rt_call_answer(const struct rt_call *call, const struct cqe *co
  */
 static inline struct promise rt_promised(struct rt_answer_id answer, struct answer_path path)
 {
-    return (struct promise){.answer = answer.raw, .path = path};
+    struct promise promise = {.answer = answer.raw};
+
+    memcpy(&promise.path, &path, sizeof(path));
+    return promise;
 }
 
 /* A path of generated code (struct capn_path) as promises have it; at most four indices. */
