@@ -10,8 +10,9 @@
  *
  * Otherwise this is the short way (quick.c), with its rule: an entry is carried out here only if
  * everything about it is as usual, and is untouched if not. Then, and for every other opcode, the
- * system call goes on as if it began now (dispatch_enter). A CALL of an endpoint has its edge
- * looked up here and goes on in kernel/ipc/handoff.c.
+ * system call goes on as if it began now (dispatch_enter), or, if the thread was given a link of a
+ * chain, with the answer to that (dispatch_link). A CALL of an endpoint has its edge looked up here
+ * and goes on in kernel/ipc/handoff.c.
  *
  * Locks: the process's, for the edge. What can fail: nothing here.
  */

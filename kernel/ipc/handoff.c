@@ -30,12 +30,13 @@
  * Each word of the entry is read once from shared memory, atomically, where it is needed.
  *
  * The call that most are, and the answer that most are (call_meet, return_meet): alone in their
- * submission, waited for, through an edge that names the endpoint and no session. They pass on what
- * others take anew: the receive's reference of the endpoint is the call's from then on, and the
- * call's the next receive's. Nothing pins the endpoint meanwhile but the lock of the process that
- * holds the edge; so the endpoint's is tried inside it, against the order, and if another CPU has
- * it, the entry is done as all others are: looked up, pinned, the process given back, the endpoint
- * locked. They leave for the peer themselves and do not return.
+ * submission, waited for, the call through an edge that names the endpoint and no session. They
+ * pass on what others take anew: the receive's reference of the endpoint is the call's from then
+ * on, and the call's the next receive's; only the answer to a session's call takes one for the
+ * receive, and gives up the call's, which may end the session. Nothing pins the endpoint meanwhile
+ * but the lock of the process that holds the edge; so the endpoint's is tried inside it, against
+ * the order, and if another CPU has it, the entry is done as all others are: looked up, pinned, the
+ * process given back, the endpoint locked. They leave for the peer themselves and do not return.
  *
  * Several entries of one edge in one submission are done as one, in runs (handoff_run.c).
  *

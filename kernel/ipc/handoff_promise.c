@@ -32,7 +32,15 @@
  * and be gone: so it gets an id there, which the answer's record says and which is stale at once,
  * and the call goes to what the server handed over, with the reference that was made for the edge.
  * Nothing else could have named the edge meanwhile: the id was told to nobody. A thread that was
- * given a call of a chain tries this first with the answer it gives next (thread.links).
+ * given a call of a chain tries this first with the answer it gives next (thread.links), from the
+ * system call on (dispatch_link).
+ *
+ * Leaving. A submission that ends with promises begins its wait where its last entry is done, as
+ * one that ends with calls does (handoff.c). The server that its first call met waits no more from
+ * that call on, and is neither queued nor picked while the entries behind are done. Then this CPU
+ * goes straight to it, if the thread waits, nobody else is ready and a loan would make no
+ * difference: none is made, for the thread waits for more than this server's answer. Else it is
+ * queued.
  *
  * The client pays as before: its operations, its slots, its table. The server runs on what it ran
  * on; it is told of the next call as if that had come from elsewhere, and finds it when its
