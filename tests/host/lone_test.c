@@ -23,6 +23,10 @@ static struct process process;
 static struct cap_id held;
 static unsigned handed; /* calls that went on to their endpoint */
 
+enum {
+    LINK_DONE = 5, /* what dispatch_link ends with here; dispatch_enter, with 0 */
+};
+
 enum quick handoff_call(struct cpu *cpu, struct thread *caller, const uint8_t *entry,
                         const struct hold_edge *edge, uint32_t left, struct thread **next)
 {
@@ -43,6 +47,13 @@ int64_t dispatch_enter(uint64_t min_complete, uint64_t timeout_ns, struct cpu *c
     assert_int_equal(min_complete, 1);
     assert_true(timeout_ns == TIMEOUT_NONE);
     return 0;
+}
+
+int64_t dispatch_link(struct cpu *cpu, struct thread *caller)
+{
+    (void)cpu;
+    (void)caller;
+    return LINK_DONE;
 }
 
 int64_t lone_duplicate(const uint8_t *entry, struct thread *caller)
@@ -176,11 +187,29 @@ static void refused_calls(void **state)
     }
 }
 
+/* Only a thread that was given a link answers it straight, and everything else goes as ever. */
+static void answers_to_links(void **state)
+{
+    (void)state;
+    machine_cpus_reset();
+    process_make();
+    submit_alone(0, held);
+    sq()[0].opcode = OPCODE_RETURN_RECV;
+    assert_int_equal(lone_enter(&thread), 0);
+    thread.links = true;
+    assert_int_equal(lone_enter(&thread), LINK_DONE);
+    assert_int_equal(lone_pass(&thread), LINK_DONE);
+    sq()[0].opcode = OPCODE_DUP;
+    assert_int_equal(lone_enter(&thread), -1); /* lone_duplicate's */
+    assert_int_equal(thread.ring.sq_head, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_of_endpoints),
         cmocka_unit_test(refused_calls),
+        cmocka_unit_test(answers_to_links),
     };
 
     return cmocka_run_group_tests_name("lone", tests, NULL, NULL);
