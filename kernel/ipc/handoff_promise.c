@@ -567,7 +567,7 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left
             *next = keeping.server;
             return QUICK_SWITCH;
         }
-        sched_thread_ready(keeping.server);
+        sched_switch_forgo(cpu, keeping.server);
     }
     return waits ? QUICK_WAIT : total != 0 ? QUICK_DONE : QUICK_NONE;
 }

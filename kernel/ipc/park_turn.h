@@ -113,7 +113,7 @@ static ALWAYS_INLINE enum quick park_turn(struct cpu *cpu, struct thread *thread
         if (LIKELY(turn_wait(thread, wait, turn, waiter != NULL))) {
             quick = LIKELY(*next != NULL) ? QUICK_SWITCH : QUICK_WAIT;
         } else if (*next != NULL) {
-            sched_thread_ready(*next); /* it is queued: nobody may go to it as well */
+            sched_switch_forgo(cpu, *next); /* nobody may go to it as well */
             *next = NULL;
         }
         if (LIKELY(*over == turn->wait_object)) {

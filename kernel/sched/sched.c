@@ -526,6 +526,16 @@ void sched_switch(struct cpu *cpu, struct thread *to)
     thread_switch(cpu, cpu->current, to);
 }
 
+void sched_switch_forgo(struct cpu *cpu, struct thread *to)
+{
+    spinlock_lock(&cpu->run_lock);
+    if (current_is_over(cpu)) {
+        cpu->reschedule = true;
+    }
+    spinlock_unlock(&cpu->run_lock);
+    sched_thread_ready(to);
+}
+
 void sched_switch_down(struct cpu *cpu, struct thread *to)
 {
     unsigned priority;

@@ -101,6 +101,10 @@ static inline bool sched_should_yield(const struct cpu *cpu)
  * is more urgent, if that became ready here since it was decided. */
 NORETURN void sched_switch(struct cpu *cpu, struct thread *to);
 
+/* The switch to `to`, which waits no more, was decided on and is not made: it is queued. What it
+ * lent to the current thread ended with the decision, so that goes on at what is its own. */
+void sched_switch_forgo(struct cpu *cpu, struct thread *to);
+
 /* What decides on a switch between two threads of this CPU where loans or budgets are in it. */
 struct sched_pair {
     unsigned from_priority; /* what each runs at */

@@ -45,12 +45,13 @@ enum answer {
 
 /* What the server does about a call. */
 enum work {
-    WORK_NONE,     /* the caller's first goes the long way */
-    WORK_LENT,     /* nobody between it and the caller comes to run */
-    WORK_OWN,      /* somebody does */
-    WORK_WAKE,     /* it makes the caller ready, which comes to run */
-    WORK_WAKE_FAR, /* another CPU does */
-    WORK_TELL,     /* it lets the one that is told ask for a message */
+    WORK_NONE,      /* the caller's first goes the long way */
+    WORK_LENT,      /* nobody between it and the caller comes to run */
+    WORK_OWN,       /* somebody does */
+    WORK_WAKE,      /* it makes the caller ready, which comes to run */
+    WORK_WAKE_PAIR, /* it does, and waits at a word as well, but not for that */
+    WORK_WAKE_FAR,  /* another CPU does */
+    WORK_TELL,      /* it lets the one that is told ask for a message */
 };
 
 /* A call; the server is sent the first two. */
@@ -61,11 +62,11 @@ struct round {
 };
 
 static const struct round rounds[] = {
-    {WORK_NONE, ANSWER_PLAIN, false},    {WORK_LENT, ANSWER_PLAIN, false},
-    {WORK_LENT, ANSWER_PLAIN, true},     {WORK_LENT, ANSWER_CAP, false},
-    {WORK_LENT, ANSWER_CAP, true},       {WORK_LENT, ANSWER_LONG, false},
-    {WORK_LENT, ANSWER_LONG, true},      {WORK_WAKE, ANSWER_PLAIN, true},
-    {WORK_WAKE_FAR, ANSWER_PLAIN, true},
+    {WORK_NONE, ANSWER_PLAIN, false},     {WORK_LENT, ANSWER_PLAIN, false},
+    {WORK_LENT, ANSWER_PLAIN, true},      {WORK_LENT, ANSWER_CAP, false},
+    {WORK_LENT, ANSWER_CAP, true},        {WORK_LENT, ANSWER_LONG, false},
+    {WORK_LENT, ANSWER_LONG, true},       {WORK_WAKE, ANSWER_PLAIN, true},
+    {WORK_WAKE_PAIR, ANSWER_PLAIN, true}, {WORK_WAKE_FAR, ANSWER_PLAIN, true},
 };
 
 static struct {
@@ -79,6 +80,7 @@ static struct {
     uint32_t *middle_word; /* in the arenas of those that wait at them */
     uint32_t *caller_word;
     uint32_t *told_word;
+    uint32_t *server_word;
     uint32_t *far_word;    /* NULL: there is one CPU */
     uint32_t middle_ready; /* atomic, as all below */
     uint32_t middle_ran;
@@ -160,7 +162,8 @@ static void call_round(struct rt *rt, const struct round *round, struct rt_buffe
                        struct rt_buffer result)
 {
     struct check *check = &all.caller;
-    bool woken = round->work == WORK_WAKE || round->work == WORK_WAKE_FAR;
+    bool woken =
+        round->work == WORK_WAKE || round->work == WORK_WAKE_PAIR || round->work == WORK_WAKE_FAR;
     const struct rt_call call = {.cap = all.service,
                                  .interface_id = GREETER_INTERFACE_ID,
                                  .message = message.bytes,
@@ -273,6 +276,26 @@ static bool caller_runs_soon(struct rt *rt)
     return clock_now_ns(rt->start) - asked_ns < SOON_NS;
 }
 
+/* Makes the caller ready and waits at a word of its own, and is content with the first. */
+static void wake_in_pair(struct rt *rt)
+{
+    const struct sqe wake = {
+        .opcode = OPCODE_UNPARK, .address = (uint64_t)(uintptr_t)all.caller_word, .value = 1};
+    const struct sqe wait = {.opcode = OPCODE_PARK,
+                             .address = (uint64_t)(uintptr_t)all.server_word,
+                             .timeout_ns = TIMEOUT_NONE};
+    uint32_t before = atomic_load_acquire_u32(&all.caller_ran);
+    struct check *check = &all.server;
+    struct rt_operation wakes = check_submit(check, &rt->ring, &wake);
+    struct rt_operation waits = check_submit(check, &rt->ring, &wait);
+
+    CHECK_EQUAL(check, rt_ring_enter(&rt->ring, 1, TIMEOUT_NONE), TRANSPORT_OK);
+    CHECK(check, atomic_load_acquire_u32(&all.caller_ran) != before);
+    CHECK_EQUAL(check, check_completion(check, &rt->ring, wakes).result, 1);
+    CHECK_EQUAL(check, rt_unpark(&rt->ring, all.server_word, 1), 1);
+    CHECK_EQUAL(check, check_completion(check, &rt->ring, waits).result, 0);
+}
+
 static void serve_one(struct rt *rt, uint32_t work)
 {
     uint32_t before = atomic_load_acquire_u32(&all.caller_ran);
@@ -289,6 +312,9 @@ static void serve_one(struct rt *rt, uint32_t work)
     case WORK_WAKE:
         CHECK_EQUAL(&all.server, rt_unpark(&rt->ring, all.caller_word, 1), 1);
         CHECK(&all.server, atomic_load_acquire_u32(&all.caller_ran) != before);
+        break;
+    case WORK_WAKE_PAIR:
+        wake_in_pair(rt);
         break;
     case WORK_TELL:
         CHECK_EQUAL(&all.server, rt_unpark(&rt->ring, all.told_word, 1), 1);
@@ -308,6 +334,7 @@ static int server(struct rt *rt, void *argument)
 
     (void)argument;
     all.server.rt = rt;
+    all.server_word = word_make(rt);
     rt->ring.checks = false;
     request = rt_receive(&rt->ring, all.endpoint.cap, inbox);
     while (request.status >= 0) {
