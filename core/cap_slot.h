@@ -54,6 +54,24 @@ static inline uint64_t slot_generation(const struct cap_slot *entry)
     return entry->name >> CAP_SLOT_BITS;
 }
 
+/* A free slot's neighbour behind it is `to`, where it was `from`. */
+static inline void slot_relink(struct cap_slot *entry, uint32_t from, uint32_t to)
+{
+    entry->name ^= (uint64_t)from ^ to;
+}
+
+/* The name of the generation behind that of `name`, its link 0; 0: there is none. */
+static inline uint64_t name_behind(uint64_t name)
+{
+    return (name | CAP_SLOT_MAX) + 1;
+}
+
+/* `name`, whose link is 0, with `link`. */
+static inline uint64_t name_linked(uint64_t name, uint32_t link)
+{
+    return name | link;
+}
+
 static inline bool slot_is_held(const struct cap_slot *entry, uint32_t slot)
 {
     return entry->name != 0 && slot_link(entry) == slot;
@@ -88,12 +106,12 @@ static inline bool window_is_free(const struct cap_table *table, uint32_t slot)
 static inline void free_push(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
                              uint64_t name)
 {
-    entry->name = name | LINK_END;
+    entry->name = name_linked(name, LINK_END);
     slot_set_previous(entry, table->free_tail);
     if (table->free_tail == LINK_END) {
         table->free_head = slot;
     } else {
-        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
+        slot_relink(slot_at(table, table->free_tail), LINK_END, slot);
     }
     table->free_tail = slot;
     table->free_count++;
@@ -110,7 +128,7 @@ static inline void free_remove(struct cap_table *table, uint32_t slot, const str
         table->free_head = next;
     } else {
         ASSERT(slot_link(slot_at(table, previous)) == slot);
-        slot_at(table, previous)->name ^= (uint64_t)slot ^ next;
+        slot_relink(slot_at(table, previous), slot, next);
     }
     if (next == LINK_END) {
         ASSERT(table->free_tail == slot);
@@ -124,9 +142,10 @@ static inline void free_remove(struct cap_table *table, uint32_t slot, const str
 /* Takes `entry`, the oldest free slot, off the list. */
 static ALWAYS_INLINE void free_pop(struct cap_table *table, const struct cap_slot *entry)
 {
+    const struct cap_slot *oldest = slot_at(table, table->free_head);
     uint32_t next = slot_link(entry);
 
-    ASSERT_AGAIN(entry == slot_at(table, table->free_head));
+    ASSERT_AGAIN(entry == oldest);
     table->free_head = next;
     table->free_count--;
     if (UNLIKELY(next == LINK_END)) {
@@ -178,6 +197,17 @@ static inline struct cap_id slot_name(struct cap_table *table, uint32_t slot,
     return slot_name_in(table, slot, entry, generation == 0 ? 1 : generation);
 }
 
+/* Writes where the edge in `slot` came from; NULL: the kernel made it. */
+static inline void slot_set_origin(struct cap_table *table, uint32_t slot,
+                                   const struct provenance *origin)
+{
+    if (origin != NULL) {
+        *slot_origin(table, slot) = *origin;
+    } else {
+        *slot_origin(table, slot) = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
+    }
+}
+
 /* Puts `edge` into `slot`, which is fresh or was taken off its list. */
 static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
                                       const struct hold_edge *edge, const struct provenance *origin)
@@ -186,36 +216,39 @@ static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
 
     ASSERT(entry->edge.object == NULL);
     entry->edge = *edge;
-    if (origin != NULL) {
-        *slot_origin(table, slot) = *origin;
-    } else {
-        *slot_origin(table, slot) = (struct provenance){.origin = EDGE_ORIGIN_KERNEL};
-    }
+    slot_set_origin(table, slot, origin);
     return slot_name(table, slot, entry);
 }
 
-/* The edge that had `name`, or has it on the move, has left `slot`, and its object was taken: the
- * generation goes up first, then the slot is free. */
-static inline void slot_leave(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
-                              uint64_t name)
+/* `slot`, whose edge had `name`, is empty: the generation goes up first, then it is free; or it is
+ * retired. */
+static inline void slot_free(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
+                             uint64_t name)
 {
-    uint64_t next = (name | CAP_SLOT_MAX) + 1; /* the generation behind; 0: there is none */
+    uint64_t next = name_behind(name);
 
-    table->used--;
     if (UNLIKELY(next == 0)) {
-        entry->name = CAP_GENERATION_MAX << CAP_SLOT_BITS | LINK_RETIRED;
-        memset(&entry->edge, 0, sizeof(entry->edge));
+        entry->name = cap_id_make(LINK_RETIRED, CAP_GENERATION_MAX).raw;
+        entry->edge = (struct hold_edge){0};
         table->retired++;
         return;
     }
     entry->edge.object = NULL;
     entry->edge.grant = NULL;
     if (UNLIKELY(slot < CAP_TABLE_WINDOW)) {
-        entry->name = next | LINK_FREE;
+        entry->name = name_linked(next, LINK_FREE);
         window_set(table, slot, true);
     } else {
         free_push(table, slot, entry, next);
     }
+}
+
+/* The edge that had `name`, or has it on the move, has left `slot`, and its object was taken. */
+static inline void slot_leave(struct cap_table *table, uint32_t slot, struct cap_slot *entry,
+                              uint64_t name)
+{
+    slot_free(table, slot, entry, name);
+    table->used--;
 }
 
 /* Takes the edge, held, on the move or buried, out of `slot`. */
@@ -254,7 +287,7 @@ static inline struct cap_id slot_pass(struct cap_table *table)
         table->free_head = next;
         slot_set_previous(slot_at(table, next), LINK_END);
         slot_set_previous(entry, table->free_tail);
-        slot_at(table, table->free_tail)->name ^= (uint64_t)LINK_END ^ slot;
+        slot_relink(slot_at(table, table->free_tail), LINK_END, slot);
         table->free_tail = slot;
     }
     return cap_id_make(slot, generation);

@@ -46,7 +46,7 @@
  *     | if (slot_is_used(entry, slot) || slot_link(entry) == LINK_RETIRED) {
  *     | if (slot_is_used(entry, slot)) {
  * twin: prove_remove | core/cap_slot.h
- *     | uint64_t next = (name | CAP_SLOT_MAX) + 1;
+ *     | uint64_t next = name_behind(name);
  *     | uint64_t next = name & ~(uint64_t)CAP_SLOT_MAX;
  * twin: prove_remove | core/cap_slot.h
  *     | if (UNLIKELY(next == 0)) {
