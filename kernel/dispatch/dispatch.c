@@ -228,25 +228,24 @@ static NOINLINE int64_t enter_long(struct cpu *cpu, uint64_t min_complete, uint6
     return result;
 }
 
-/* Whether all of several submissions may be one chain, which the short way does in one go: as many
- * completions are waited for, and the first is a CALL that keeps its answer, as far as one look
- * tells. */
-static inline bool ring_is_chain(const struct ring *ring, uint64_t min_complete)
+/* Whether the next submission is a CALL without flags that keeps its answer, as far as one look
+ * tells: the first of a chain, perhaps. */
+static inline bool next_is_kept(const struct ring *ring)
 {
     const uint8_t *entry = ring_peek(ring, ring->sq_head);
 
     return quick_word(entry, offsetof(struct sqe, result_bytes)) > UINT32_MAX &&
-           (quick_word(entry, 0) & UINT16_MAX) == OPCODE_CALL &&
-           ring_acceptable(ring) == min_complete;
+           (quick_word(entry, 0) & UINT16_MAX) == OPCODE_CALL;
 }
 
 /* Whether the submissions of the thread are done by one call of the short way, if all about them is
  * usual: one, an UNPARK and a PARK, or a chain; and all their completions are waited for. */
 static inline bool enter_is_short(const struct ring *ring, uint64_t min_complete)
 {
-    return min_complete == 1   ? ring_is_single(ring)
-           : min_complete == 2 ? ring_acceptable(ring) == 2
-                               : min_complete != 0 && ring_is_chain(ring, min_complete);
+    return min_complete == 1 ? ring_is_single(ring)
+           : min_complete == 2
+               ? ring_acceptable(ring) == 2
+               : min_complete != 0 && next_is_kept(ring) && ring_acceptable(ring) == min_complete;
 }
 
 /* Most entries are such: those that are usual are done by the short way. */
