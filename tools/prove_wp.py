@@ -32,7 +32,7 @@ import suite
 
 FOLDER = os.path.join("verify", "wp")
 CONFIG = os.path.join("out", "verify", "why3.conf")
-TIMEOUT_S = 600
+TIMEOUT_S = 1800
 # For one goal, in steps of Z3, which are the same on any machine. Those that are true take half a
 # million at most, but for some of frame_bitmap, of which twins name the goal; a false one of other
 # twins is given up at twice that. The time only ends what hangs.
