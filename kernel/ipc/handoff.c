@@ -160,8 +160,8 @@ static ALWAYS_INLINE bool call_meet(struct cpu *cpu, struct thread *thread, cons
     spinlock_unlock(&thread->process->lock);
     receive = operation_of(record);
     server = receive->owner;
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
     call->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
     call->endpoint = endpoint;
     call->target = receive->target;
     call->interface_id = interface_id;

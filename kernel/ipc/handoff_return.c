@@ -76,8 +76,8 @@ static ALWAYS_INLINE void return_give(struct cpu *cpu, const uint8_t *shared,
     bool straight;
 
     spinlock_unlock(&thread->process->lock);
-    ring_accept(&thread->ring, thread->ring.sq_head + 1);
     receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
+    ring_accept(&thread->ring, thread->ring.sq_head + 1);
     receive->endpoint = endpoint;
     receive->target = &endpoint->object;
     call->target = NULL;
