@@ -673,6 +673,23 @@ static void test_exchange(void **state)
     assert_true(endpoint_is_packed(&queues)); /* all of them */
 }
 
+/* The oldest receiver comes last, alone or not, and stays one that waits. */
+static void test_rotate(void **state)
+{
+    (void)state;
+    assert_true(endpoint_add_receiver(&queues, &records[0]));
+    endpoint_rotate_receivers(&queues);
+    assert_ptr_equal(endpoint_next_receiver(&queues), &records[0]);
+    assert_true(endpoint_add_receiver(&queues, &records[1]));
+    assert_true(endpoint_add_receiver(&queues, &records[2]));
+    endpoint_rotate_receivers(&queues);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(endpoint_check(&queues), 0);
+        assert_ptr_equal(endpoint_take_receiver(&queues), &records[i % 3]);
+    }
+    assert_null(endpoint_next_receiver(&queues));
+}
+
 static void test_random_walk(void **state)
 {
     (void)state;
@@ -704,6 +721,7 @@ int main(void)
         cmocka_unit_test_setup(test_may_switch, setup),
         cmocka_unit_test_setup(test_meeting_at_once, setup),
         cmocka_unit_test_setup(test_exchange, setup),
+        cmocka_unit_test_setup(test_rotate, setup),
         cmocka_unit_test(test_random_walk),
         cmocka_unit_test(test_random_walk_tiny),
     };
