@@ -316,15 +316,15 @@ static inline void ring_post_result(struct ring *ring, uint64_t user_data, int32
 static inline uint32_t ring_completions(struct ring *ring)
 {
     const struct ring_header *header = ring->header;
+    uint32_t head =
+        ring_load_peer(&header->cq_head); /* before `tail`, which is not behind it then */
     uint32_t tail = atomic_load_relaxed_u32(&ring->cq_tail);
     uint32_t believed = atomic_load_relaxed_u32(&ring->cq_head);
     uint32_t shown;
-    uint32_t head;
 
     if (UNLIKELY(ring->corrupt)) {
         return tail - believed;
     }
-    head = ring_load_peer(&header->cq_head);
     if (UNLIKELY(head - believed > tail - believed)) { /* as ring_head_read */
         ring_fail_closed(ring);
         return 0;

@@ -9,6 +9,8 @@
  *   lock          three CPUs add to a plain number under a spinlock
  *   wake          a thread waits for two completions that two other CPUs post (dispatch.c's
  *                 enter_finish against thread_post, with the ring's lock)
+ *   counted       a thread counts its completions without the lock while another CPU posts one and
+ *                 another thread of its program reads that
  *   notify        two CPUs leave a reason for a third, whoever comes first interrupts it
  *                 (kernel/cpu.c, and the exchange of kernel_interrupt)
  */
@@ -331,6 +333,43 @@ static void wake_end(void)
     }
 }
 
+/* ---- counting without the lock --------------------------------------------------------------- */
+
+static void counted_begin(void)
+{
+    ring_begin();
+    ring.sq_head = 1; /* one accepted, not completed */
+    header.sq_head = 1;
+    waiting = false;
+}
+
+static void counted_reader(void)
+{
+    while (ring_load_peer(&header.cq_tail) == 0) {
+        explore_spin();
+    }
+    explore_touch_at(&cq[0], false);
+    ring_publish(&header.cq_head, 1);
+}
+
+static void counted(unsigned self)
+{
+    if (self == 0) {
+        (void)ring_completions(&ring);
+    } else if (self == 1) {
+        wake_poster(self);
+    } else {
+        counted_reader();
+    }
+}
+
+static void counted_end(void)
+{
+    if (ring.corrupt) {
+        explore_wrong("a program read what it was shown, and its ring failed closed");
+    }
+}
+
 /* ---- reasons and interrupts ------------------------------------------------------------------ */
 
 static struct cpu third;
@@ -392,6 +431,7 @@ const struct explore_program protocols[] = {
     {"a hostile program", 2, hostile_begin, hostile, rings_end},
     {"spinlock", 3, ring_begin, lock_thread, lock_end},
     {"wake", 3, wake_begin, wake, wake_end},
+    {"counted", 3, counted_begin, counted, counted_end},
     {"notify", 3, notify_begin, notify, notify_end},
 };
 const unsigned protocol_count = ARRAY_COUNT(protocols);
