@@ -11,7 +11,8 @@ The first comment of a harness says what to do with it, as for tools/prove.py:
   inline: FUNCTION,...      small functions that are taken as their text
   model: MODEL              WP's memory model, when it is not Typed
   solver: patterns          Z3 follows the patterns of quantifiers only, and looks for no models of
-                            them: quicker, also with what is false, but not for recursive predicates
+                            them: quicker, also with what is false, but not for recursive predicates;
+                            split: each conjunct is a goal of its own
   prove: FUNCTION...        whose contracts are proved, and that nothing undefined happens in them
   twin: FUNCTION | FILE | TEXT | OTHER
                             with OTHER for TEXT in a copy of FILE the contract is no longer proved;
@@ -83,7 +84,7 @@ class Contracts:
             else:
                 {"wp": self.sources, "solver": self.solver, "inline": self.inline,
                  "prove": self.functions}[key].extend(value.split())
-        if self.solver not in ([], ["patterns"]):
+        if not set(self.solver) <= {"patterns", "split"}:
             raise ValueError("%s: an unknown solver: %s" % (self.path, self.solver))
         if not self.sources or not self.functions or not self.twins:
             raise ValueError("%s: wants wp:, prove: and twin: lines" % self.path)
@@ -103,9 +104,11 @@ def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
                "-wp-fct", ",".join(functions)]
     if named:
         command += ["-wp-prop=" + named]
+    if "split" in contracts.solver:
+        command += ["-wp-split"]
     if contracts.inline:
         command += ["-inline-calls", ",".join(contracts.inline)]
-    os.environ["WHY3CONFIG"] = PATTERNS if contracts.solver else CONFIG
+    os.environ["WHY3CONFIG"] = PATTERNS if "patterns" in contracts.solver else CONFIG
     status, _, output, taken = prove.run(command + [contracts.path])
     found = GOALS.search(output)
     if status != 0 or not found:

@@ -69,6 +69,15 @@ class ProveWp(unittest.TestCase):
         self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (3, 3))
         self.assertEqual(prove_wp.goals(contracts, ["one"], named="result")[:2], (1, 2))
 
+    def test_splits_where_a_harness_wants_it(self):
+        with open("frama-c", "w") as file:
+            file.write("#!/bin/sh\ncase \"$*\" in *-wp-split*) echo Proved goals: 5 / 5;;\n"
+                       "*) echo Proved goals: 3 / 3;; esac\n")
+        os.chmod("frama-c", stat.S_IRWXU)
+        self.assertEqual(prove_wp.goals(self.contracts(TWIN), ["one"])[:2], (3, 3))
+        contracts = self.contracts(" * solver: patterns split\n" + TWIN)
+        self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (5, 5))
+
     def test_headers_are_no_contracts(self):
         self.contracts(TWIN)
         with open("verify/wp/h.h", "w"):

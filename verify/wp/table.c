@@ -4,9 +4,7 @@
  *
  * Quota, reservations and the question for room keep the counts of invariant 2, as sums that do not
  * wrap. A slot that gets its name keeps its generation, or begins with 1, and counts as used once.
- * What writes an edge is beyond WP, whose memory model loses what it knows at the union in
- * struct cap_slot: taking off the free list, vacating and so insertion and release as a whole are
- * proved in small tables by verify/table.c.
+ * The free list and what is written into slots: verify/wp/slots.c.
  *
  * wp: core/cap_table.c core/cap_table.h core/cap_slot.h
  * inline: slot_link,slot_generation,cap_id_make,slot_is_held,slot_is_used,slot_name_in
