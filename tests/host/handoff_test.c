@@ -21,10 +21,15 @@ static struct thread server;
 static struct ring_header client_header;
 static struct ring_header server_header;
 static struct endpoint endpoint;
+static struct cap_table table;
+static struct cap_slot slots[CAP_TABLE_PAGE_SLOTS];
 static struct operation call;
 static struct operation receiver;
 static struct operation free_one;
 static ALIGNED(8) uint8_t page[PAGES][2 * LIMIT_PAGE_BYTES]; /* no two lie side by side */
+
+const struct object_type endpoint_owner_type;
+static const struct object_type other_type;
 
 /* ---- the scheduler ----------------------------------------------------------------------------
  */
@@ -197,6 +202,34 @@ static void test_calls(void **state)
     assert_null(call_find(&endpoint, &server, token + (UINT64_C(1) << 32), 64));
 }
 
+/* Which edge is an endpoint's owner's, as RETURN_RECV asks. */
+static void test_owners(void **state)
+{
+    const struct cap_id cap = cap_id_make(3, 7);
+    struct object owner = {.type = &endpoint_owner_type};
+    struct object other = {.type = &other_type};
+    const struct cap_slot usual = {
+        .edge = {.object = &owner, .interface_id = ENDPOINT_INTERFACE_ID, .facet = CAP_FACET_ALL},
+        .name = cap.raw};
+    struct cap_slot *slot = &slots[3];
+
+    (void)state;
+    memset(&table, 0, sizeof(table));
+    table.page[0] = slots;
+    *slot = usual;
+    assert_ptr_equal(owner_edge(&table, cap), &slot->edge);
+    slot->edge.object = &other;
+    assert_null(owner_edge(&table, cap));
+    *slot = usual;
+    slot->edge.interface_id++;
+    assert_null(owner_edge(&table, cap));
+    *slot = usual;
+    slot->edge.facet &= ~UINT64_C(1);
+    assert_null(owner_edge(&table, cap));
+    *slot = usual;
+    assert_null(owner_edge(&table, cap_id_make(3, 8)));
+}
+
 static void test_receives(void **state)
 {
     (void)state;
@@ -339,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup(test_descriptors, setup),
         cmocka_unit_test_setup(test_entries, setup),
         cmocka_unit_test_setup(test_calls, setup),
+        cmocka_unit_test_setup(test_owners, setup),
         cmocka_unit_test_setup(test_receives, setup),
         cmocka_unit_test_setup(test_wait_begins, setup),
         cmocka_unit_test_setup(test_wait_ends, setup),
