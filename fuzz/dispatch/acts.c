@@ -173,7 +173,9 @@ static void object_call_draw(struct sqe *sqe, enum word_name name, const struct 
     word_make(&word, name, ask);
     changes = dice_word(dice, 1) & 3;
     for (uint64_t i = 0; i < changes; i++) {
-        word.bytes[dice_below(dice, word.length)] = (uint8_t)dice_word(dice, 1);
+        uint8_t byte = (uint8_t)dice_word(dice, 1);
+
+        word.bytes[dice_below(dice, word.length)] = byte;
     }
     *sqe = (struct sqe){.opcode = OPCODE_CALL,
                         .method = word.method,
@@ -347,7 +349,9 @@ static void submission_draw(struct sqe *sqe, uint8_t opcode, struct dice *dice)
     default: /* NOP; and any bytes as a submission */
         if (opcode == OPCODE_FORWARD) {
             for (unsigned i = 0; i < SQE_FIELDS; i++) {
-                ((uint8_t *)sqe)[dice_below(dice, sizeof(*sqe))] = (uint8_t)dice_word(dice, 1);
+                uint8_t byte = (uint8_t)dice_word(dice, 1);
+
+                ((uint8_t *)sqe)[dice_below(dice, sizeof(*sqe))] = byte;
             }
         }
         break;
