@@ -404,6 +404,30 @@ DISPATCH_SEEDS |= {
                    waiting(call(cap=0xF0) + struct.pack("<Q", 256 | 1 << 50)),
     "alone-corrupt": one(SCRIBBLE, 0, 3) + one(SCRIBBLE, 3, 0) + one(ENTER, 0x0C) + one(SCRIBBLE, 6, 0),
 }
+
+
+# The first grant in the message of a spawn (fuzz/dispatch/words.c), and its fields in it.
+FIRST_GRANT, BADGE_AT, MODE_AT = 8 * 12, 0, 8
+IN_WINDOW = {place: 0xFF for place in (13, 14, 15)}  # slot 255: what is stored is its complement
+
+
+def asked(changes, grants=bytes(6)):
+    """A spawn with at most three bytes of its first grant changed."""
+    at = b"".join(struct.pack("<BH", byte, FIRST_GRANT + place) for place, byte in changes.items())
+    return one(OBJECT, SPAWN_GRANTS, 0, len(changes)) + at + bytes([0]) + grants
+
+
+BADGED, NEW = (bytes([first]) + bytes(5) for first in (0x20, LAST))  # badge 7 and three methods; just made
+DISPATCH_SEEDS |= {
+    "gift-modes": b"".join(asked({MODE_AT: mode}) for mode in (5, 4, 2, 1, 0)),
+    "gift-of-modes": b"".join(object_call(MINT, how) + asked({MODE_AT: 0}, NEW) + asked({MODE_AT: 1}, NEW)
+                              for how in range(1, 5)),
+    "gift-facets": spawn_with(32, BADGED) + spawn_with(32, b"\0\x20" + bytes(4)) + spawn_with(32),
+    "gift-badges": asked({BADGE_AT: 7}, BADGED) + asked({BADGE_AT: 8}, BADGED) + asked({BADGE_AT: 7}),
+    "gift-descriptor": asked(IN_WINDOW) + spawn_with(),
+    "gift-revoked": one(DELEGATE, 0, 0, 0) + batched(one(REVOKE, LAST)) + batched(spawn_with(0, NEW)) +
+                    one(ENTER, 0) + spawn_with(0, NEW),
+}
 DISPATCH_SEEDS |= {f"object-{word}": one(OBJECT, word, 0, 0, 0) + one(ENTER, 4) for word in range(33)}
 
 
