@@ -384,9 +384,11 @@ static void model_leave(unsigned index, const struct endpoint_record *watch, enu
 
 static void step_match(void)
 {
+    bool has_closed = endpoint_has_closed(&queues);
     struct endpoint_match match;
     enum endpoint_delivery delivery = endpoint_match(&queues, &match);
 
+    assert_int_equal(has_closed, model.closed_count != 0);
     if (model.receiver_count == 0 ||
         (model.closed_count == 0 &&
          (model.call_count == 0 || model.in_flight == LIMIT_TOKEN_SLOTS))) {
