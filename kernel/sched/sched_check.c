@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler's invariants, looked at: of a CPU and of a thread. Their numbers are those of
+ * sched.c's head, which says what each means. The kernel itself never calls these; fuzzers and the
+ * simulator do.
+ */
+#include "kernel/sched/task.h"
+
+#include "kernel/ipc/operation.h"
+#include "kernel/sched/thread.h"
+
+unsigned sched_check(struct cpu *cpu)
+{
+    unsigned broken = 0;
+
+    spinlock_lock(&cpu->run_lock);
+    if (run_queue_check(&cpu->run_queue) != 0) {
+        broken = 1;
+    } else if (deadline_heap_check(&cpu->timers) != 0) {
+        broken = 2;
+    } else if (cpu->current != NULL && cpu->current->task.node.queued) {
+        broken = 4;
+    }
+    spinlock_unlock(&cpu->run_lock);
+    return broken;
+}
+
+/* Whether the thread lends to nobody, or to one that has taken a call of it. */
+static bool loan_has_call(const struct thread *thread)
+{
+    const struct list *received;
+    struct list_node *node;
+
+    if (thread->share.borrower == NULL) {
+        return true;
+    }
+    received = &CONTAINER_OF(thread->share.borrower, struct thread, share)->received;
+    for (node = list_first(received); node != NULL; node = list_next(received, node)) {
+        if (CONTAINER_OF(node, struct operation, received_node)->owner == thread) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned sched_thread_check(const struct thread *thread, bool at_rest)
+{
+    const struct cpu *home = thread->task.cpu;
+    unsigned states = (thread->task.node.queued ? 1U : 0U) + (thread->waiting ? 1U : 0U) +
+                      (deadline_node_is_queued(&thread->time_timer.node) ? 1U : 0U) +
+                      (thread->fault_state != FAULT_NONE ? 1U : 0U);
+
+    for (unsigned i = 0; i < LIMIT_CPUS; i++) {
+        if (cpus[i] != NULL && cpus[i] != home && cpus[i]->current == thread) {
+            return 5;
+        }
+    }
+    if (states > 1 || (at_rest && (states == 1) == (home->current == thread))) {
+        return 6;
+    }
+    if (sched_context_check(&thread->time) != 0 || sched_share_check(&thread->share) != 0) {
+        return 7;
+    }
+    return at_rest && !loan_has_call(thread) ? 9 : 0;
+}
