@@ -2,7 +2,7 @@
 /*
  * Ledgers: what a process may use at most, what it uses, and what it gave to its children. One tree
  * for the whole machine, one conservation law. Pure: no locks and no allocation; the theory and the
- * invariants are in ledger.c, the kernel's locks in kernel/sched/account.c.
+ * invariants are in ledger.c, the kernel's locks in kernel/mem/account.c.
  *
  * Use in pairs: reserve, then commit or unreserve; a committed amount ends with release. Amounts of
  * 0 are allowed everywhere and change nothing.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the pages of docs/abi list, as the build read them (tools/opcode_errors.py). */
+/* What the pages of docs/abi list, as the build read them (tools/check_opcodes.py). */
 #ifndef FUZZ_DISPATCH_PAGES_H
 #define FUZZ_DISPATCH_PAGES_H
 
