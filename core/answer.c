@@ -326,8 +326,7 @@ enum answer_state answer_state_of(const struct answer_table *table, uint32_t id)
     return answer == NULL ? ANSWER_FREE : (enum answer_state)answer->state;
 }
 
-/* ---- the check ---------------------------------------------------------------------------------
- */
+/* ---- the check ------------------------------------------------------------------------------- */
 
 static unsigned answer_check_one(const struct answer_table *table, uint32_t slot, uint32_t *waiting)
 {

@@ -210,8 +210,7 @@ struct endpoint_record *endpoint_any(const struct endpoint_queues *queues)
     return in_flight_first(queues, queues->in_flight);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static struct endpoint_session *session_of(struct list_node *node)
 {
@@ -282,11 +281,9 @@ struct endpoint_session *endpoint_session_closed(const struct endpoint_queues *q
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_session, closed_node);
 }
 
-/* ---- direct switch -----------------------------------------------------------------------------
- */
+/* ---- direct switch --------------------------------------------------------------------------- */
 
-/* ---- check -------------------------------------------------------------------------------------
- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 /* Invariant 1 for one list; its length in *count. */
 static bool list_holds(const struct list *list, enum endpoint_place place, uint32_t *count)

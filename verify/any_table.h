@@ -15,8 +15,7 @@
 
 _Static_assert(CAP_TABLE_PAGE_SLOTS == 1 && LIMIT_TABLE_SLOTS == 4, "a page for each slot");
 
-/* ---- memory
- * -------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Each page an object of its own: to the prover one of a few, not bytes at some offset. */
 #define PAGES(prefix)                                                                              \
@@ -68,8 +67,7 @@ static void *edge_or_table_zero(void *to, int value, size_t length)
     return to;
 }
 
-/* ---- edges
- * --------------------------------------------------------------------------------------- */
+/* ---- edges ----------------------------------------------------------------------------------- */
 
 static struct grant_tree any_tree;
 static struct grant_node any_node;
@@ -118,8 +116,7 @@ static bool edges_equal(const struct hold_edge *a, const struct hold_edge *b)
            a->grantable == b->grantable && a->flags == b->flags;
 }
 
-/* ---- the invariants
- * ------------------------------------------------------------------------------ */
+/* ---- the invariants -------------------------------------------------------------------------- */
 
 static uint64_t name_of(const struct cap_table *table, uint32_t slot)
 {
@@ -270,8 +267,7 @@ static void any_table(struct cap_table *table, struct table_pages pages, unsigne
     __CPROVER_assume(table_holds(table));
 }
 
-/* ---- what an id is in a table
- * -------------------------------------------------------------------- */
+/* ---- what an id is in a table ---------------------------------------------------------------- */
 
 enum id_state {
     ID_NEVER,  /* nobody was given it */

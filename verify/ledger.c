@@ -202,8 +202,7 @@ static bool done_as(enum status status, enum status wanted)
     return status == STATUS_OK;
 }
 
-/* ---- proofs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- proofs ---------------------------------------------------------------------------------- */
 
 void prove_donate(void)
 {

@@ -213,8 +213,7 @@ static void any_bundle(void)
     __CPROVER_assume(bundle_holds());
 }
 
-/* ---- proofs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- proofs ---------------------------------------------------------------------------------- */
 
 /* Items are taken all or none, and come back. */
 void prove_pool(void)

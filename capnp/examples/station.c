@@ -8,8 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- Building: every setter may be called without asking; the builder remembers the first error.
- */
+/* ---- Building: every setter may be called unasked; the builder remembers the first error. ---- */
 
 static void report_build(struct station_report_builder report)
 {
@@ -64,8 +63,7 @@ static int message_read(const struct capn_segment *segment)
     return 1;
 }
 
-/* ---- Calls: the generated stubs do both ends, the transport is yours. This one is a function.
- * ---- */
+/* ---- Calls: the generated stubs do both ends, the transport is yours: here, a function. ---- */
 
 static enum capn_dispatch latest(void *object, struct capn_request *request,
                                  struct station_latest_params_reader params,

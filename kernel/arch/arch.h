@@ -311,8 +311,7 @@ void kernel_user_fault(struct cpu *cpu, const struct arch_fault *fault);
 /* The kernel did. */
 NORETURN void kernel_fault(const struct arch_fault *fault);
 
-/* ---- a change of thread ----------------------------------------------------------------------
- */
+/* ---- a change of thread ---------------------------------------------------------------------- */
 
 /*
  * arch_switch.h beside arch_types.h declares four functions, inline where that is worth it:

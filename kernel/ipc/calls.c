@@ -64,8 +64,7 @@ static void operation_abandon(struct endpoint *endpoint, struct operation *opera
     settle_unlock(endpoint, &settling);
 }
 
-/* ---- CALL --------------------------------------------------------------------------------------
- */
+/* ---- CALL ------------------------------------------------------------------------------------ */
 
 /* Offsets in the caller's arena. */
 struct operation_buffers {
@@ -169,8 +168,7 @@ enum transport_error endpoint_call(struct thread *thread, const struct hold_edge
     return error;
 }
 
-/* ---- RECV --------------------------------------------------------------------------------------
- */
+/* ---- RECV ------------------------------------------------------------------------------------ */
 
 enum transport_error endpoint_receive(struct thread *thread, const struct hold_edge *edge,
                                       const struct sqe *sqe, struct refusal *refusal)
@@ -216,8 +214,7 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
     return error;
 }
 
-/* ---- RETURN ------------------------------------------------------------------------------------
- */
+/* ---- RETURN ---------------------------------------------------------------------------------- */
 
 /* An answer under way: what the server gives, with its bundle in memory of its own. */
 struct answering {
@@ -355,8 +352,7 @@ enum transport_error endpoint_return(struct thread *thread, const struct hold_ed
     return error;
 }
 
-/* ---- WATCH -------------------------------------------------------------------------------------
- */
+/* ---- WATCH ----------------------------------------------------------------------------------- */
 
 enum transport_error endpoint_watch_call(struct thread *thread, const struct hold_edge *edge,
                                          const struct sqe *sqe, struct refusal *refusal)

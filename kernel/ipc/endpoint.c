@@ -113,8 +113,7 @@ static void endpoint_destroy(struct object *object)
     kmem_free(&endpoint_cache, endpoint);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static enum session_refusal session_open(struct endpoint *endpoint, uint64_t badge,
                                          struct session *session)
@@ -192,8 +191,7 @@ static void session_destroy(struct object *object)
     object_unref(&endpoint->object);
 }
 
-/* ---- the end of an endpoint --------------------------------------------------------------------
- */
+/* ---- the end of an endpoint ------------------------------------------------------------------ */
 
 /* Ends a few of those who wait and a few sessions nobody will be told of; false: none are left. */
 static bool close_some(struct endpoint *endpoint)
@@ -261,8 +259,7 @@ static void owner_destroy(struct object *object)
     }
 }
 
-/* ---- ends from outside -------------------------------------------------------------------------
- */
+/* ---- ends from outside ----------------------------------------------------------------------- */
 
 bool endpoint_operation_cancel(struct endpoint *endpoint, struct operation *operation,
                                bool completes)
@@ -378,8 +375,7 @@ bool orphans_cancel(struct process *process)
     return false;
 }
 
-/* ---- revoking ----------------------------------------------------------------------------------
- */
+/* ---- revoking -------------------------------------------------------------------------------- */
 
 /* What one step of a revoke has left, and has done. */
 struct sweep {

@@ -43,8 +43,7 @@
 _Static_assert(sizeof(struct fault_desk) <= LIMIT_PAGE_BYTES, "a desk is one frame");
 _Static_assert(FAULT_MESSAGE_BYTES % 8 == 0, "messages are copied by words");
 
-/* ---- edges -------------------------------------------------------------------------------------
- */
+/* ---- edges ----------------------------------------------------------------------------------- */
 
 enum transport_error fault_edge_make(const struct hold_edge *from, struct hold_edge *made)
 {
@@ -75,8 +74,7 @@ enum transport_error fault_edge_make(const struct hold_edge *from, struct hold_e
     return TRANSPORT_OK;
 }
 
-/* ---- desks -------------------------------------------------------------------------------------
- */
+/* ---- desks ----------------------------------------------------------------------------------- */
 
 enum status fault_desk_create(struct thread *thread)
 {
@@ -103,8 +101,7 @@ void fault_desk_destroy(struct thread *thread)
     }
 }
 
-/* ---- the call ----------------------------------------------------------------------------------
- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static uint32_t message_build(struct fault_desk *desk, const struct thread *thread)
 {
@@ -206,8 +203,7 @@ bool fault_call_send(struct thread *thread, const struct arch_fault *fault)
     return true;
 }
 
-/* ---- the answer --------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 /* What the answer says; END_PROCESS if it says nothing that can be understood. */
 static enum fault_action answer_read(const struct fault_desk *desk)

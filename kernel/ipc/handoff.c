@@ -70,8 +70,7 @@ bool handoff_lend_closely(struct cpu *cpu, struct thread *thread, struct thread 
     return false;
 }
 
-/* ---- CALL --------------------------------------------------------------------------------------
- */
+/* ---- CALL ------------------------------------------------------------------------------------ */
 
 /* An operation for a call, with `slots` for what its answer brings (endpoint_answer_slots), which
  * begins the wait if there is one; NULL: the thread has too little over. */
@@ -245,8 +244,7 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     return waits ? QUICK_WAIT : QUICK_DONE;
 }
 
-/* ---- one capability beside a CALL --------------------------------------------------------------
- */
+/* ---- one capability beside a CALL ------------------------------------------------------------ */
 
 struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed *passed)
 {

@@ -13,8 +13,7 @@
 #include "kernel/ipc/straight.h"
 #include "kernel/sched/switch.h"
 
-/* ---- entries -----------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 /* What an entry says of its buffers, and its method. */
 struct buffers {
@@ -71,8 +70,7 @@ static ALWAYS_INLINE bool call_read(const struct thread *thread, const uint8_t *
                   buffers_read(thread, shared, first, buffers));
 }
 
-/* ---- operations --------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 /* Whether a call that comes now may meet `receiver`, or wait if there is none, as usual. Endpoint
  * lock held. */
@@ -352,8 +350,7 @@ static ALWAYS_INLINE bool call_give(struct cpu *cpu, struct endpoint *endpoint,
     return call_given(cpu, endpoint, call, receive, waits);
 }
 
-/* ---- answers -----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* The first word of a usual RETURN_RECV: opcode, perhaps SQE_EXCEPTION, no transfers, message_bytes
  * a multiple of 8 below 32 KiB. */
@@ -430,8 +427,7 @@ static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t
                   returning->buffers.result_bytes >= returning->endpoint->receive_bytes);
 }
 
-/* ---- loans -------------------------------------------------------------------------------------
- */
+/* ---- loans ----------------------------------------------------------------------------------- */
 
 /* lend, where it makes a difference or may be refused. */
 bool handoff_lend_closely(struct cpu *cpu, struct thread *thread, struct thread *server);
@@ -449,8 +445,7 @@ static ALWAYS_INLINE bool lend(struct cpu *cpu, struct thread *thread, struct th
            handoff_lend_closely(cpu, thread, server);
 }
 
-/* ---- runs --------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 /* What the CALLs of a run have in common. */
 struct calling {

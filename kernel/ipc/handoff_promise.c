@@ -67,8 +67,7 @@ enum {
     PROMISE_BATCH = 8, /* entries that are done in one go, at most */
 };
 
-/* ---- a CALL of a kernel object -----------------------------------------------------------------
- */
+/* ---- a CALL of a kernel object --------------------------------------------------------------- */
 
 /* The answers that the methods of object_type.quick and object_type.repeats give: Cap'n Proto's
  * pointers to a structure without data and pointers (encoding, "Structs": the offset of a
@@ -184,8 +183,7 @@ static bool object_call(struct thread *thread, const struct cap_slot *slot,
     return true;
 }
 
-/* ---- a CALL that keeps its answer --------------------------------------------------------------
- */
+/* ---- a CALL that keeps its answer ------------------------------------------------------------ */
 
 /* What such a call is about. */
 struct keeping {
@@ -310,8 +308,7 @@ static enum quick keeping_submission(struct cpu *cpu, struct thread *thread,
     return quick;
 }
 
-/* ---- what only concerns the thread's answers ---------------------------------------------------
- */
+/* ---- what only concerns the thread's answers ------------------------------------------------- */
 
 /* Objects of edges that FINISHes released, to be given up. */
 struct finish_drops {
@@ -572,8 +569,7 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left
     return waits ? QUICK_WAIT : total != 0 ? QUICK_DONE : QUICK_NONE;
 }
 
-/* ---- a promised call is sent -------------------------------------------------------------------
- */
+/* ---- a promised call is sent ----------------------------------------------------------------- */
 
 /* The operation of a promised call becomes that of a call; the reference of its target is the
  * caller's to take. */

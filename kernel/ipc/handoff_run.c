@@ -87,8 +87,7 @@ static ALWAYS_INLINE void posting_end(const struct posting *posting, struct ring
     ring_posted(ring, posting->tail);
 }
 
-/* ---- runs of CALLs -----------------------------------------------------------------------------
- */
+/* ---- runs of CALLs --------------------------------------------------------------------------- */
 
 /* Reads one entry of a run; false: it is not usual, or of another edge. */
 static ALWAYS_INLINE bool run_read(const struct thread *thread, const struct calling *calling,
@@ -360,8 +359,7 @@ void handoff_run_calls(struct run *run)
     }
 }
 
-/* ---- runs of RETURN_RECVs ----------------------------------------------------------------------
- */
+/* ---- runs of RETURN_RECVs -------------------------------------------------------------------- */
 
 /* Whether its answer ends the session of `call`, which it is of: the receiver is told of that
  * before it gets a call that waits. Whoever gives up the last edge at this moment comes after.

@@ -215,8 +215,7 @@ void sched_requeue_below(struct cpu *cpu, struct thread *thread, unsigned most)
     spinlock_unlock(&cpu->run_lock);
 }
 
-/* ---- budgets and loans -------------------------------------------------------------------------
- */
+/* ---- budgets and loans ----------------------------------------------------------------------- */
 
 /* Charges what the current thread has run since it was charged last, to the budget that it began
  * on. run_lock held. */

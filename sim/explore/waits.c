@@ -505,8 +505,7 @@ static void queue_end(void)
     }
 }
 
-/* ---- a CPU that goes on at less ---------------------------------------------------------------
- */
+/* ---- a CPU that goes on at less -------------------------------------------------------------- */
 
 static void switch_begin(void)
 {

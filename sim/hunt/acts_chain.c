@@ -52,8 +52,7 @@ static uint64_t patience_ns(const struct actor *actor)
     return actor->thread == hunt_thread_name(1, 1) ? ACT_TIMEOUT_SHORT_NS : TIMEOUT_NONE;
 }
 
-/* ---- who calls -------------------------------------------------------------------------------
- */
+/* ---- who calls ------------------------------------------------------------------------------- */
 
 /* Ids for the answers that a chain keeps: of `count` places of this thread, one behind the other,
  * which are given up first if they are in use. */
@@ -122,8 +121,7 @@ static bool chain_submit(struct actor *actor, const struct model_edge *edge)
     return done == count;
 }
 
-/* ---- who answers -----------------------------------------------------------------------------
- */
+/* ---- who answers ----------------------------------------------------------------------------- */
 
 /* A client's edge of this process's endpoint that an answer may carry. */
 static void link_mint(struct actor *actor, uint64_t owner, uint64_t interface_id)

@@ -31,8 +31,7 @@ static ALIGNED(8) uint8_t page[PAGES][2 * LIMIT_PAGE_BYTES]; /* no two lie side 
 const struct object_type endpoint_owner_type;
 static const struct object_type other_type;
 
-/* ---- the scheduler ----------------------------------------------------------------------------
- */
+/* ---- the scheduler --------------------------------------------------------------------------- */
 
 static struct sched_pair pair;
 static unsigned looks;   /* at a pair */
@@ -70,8 +69,7 @@ bool handoff_lend_closely(struct cpu *at, struct thread *thread, struct thread *
     return lends_closely;
 }
 
-/* ---- everything as usual ----------------------------------------------------------------------
- */
+/* ---- everything as usual --------------------------------------------------------------------- */
 
 static void thread_make(struct thread *thread, struct ring_header *header)
 {
@@ -115,8 +113,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static void test_descriptors(void **state)
 {
@@ -174,8 +171,7 @@ static void test_entries(void **state)
     assert_false(return_read(&client, (const uint8_t *)&entry, &returning));
 }
 
-/* ---- endpoints --------------------------------------------------------------------------------
- */
+/* ---- endpoints ------------------------------------------------------------------------------- */
 
 static void test_calls(void **state)
 {
@@ -244,8 +240,7 @@ static void test_receives(void **state)
     assert_false(receive_fits(&server, &endpoint));
 }
 
-/* ---- waits ------------------------------------------------------------------------------------
- */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 static void test_wait_begins(void **state)
 {
@@ -294,8 +289,7 @@ static void test_wait_ends(void **state)
     assert_int_equal(readied, 2);
 }
 
-/* ---- the switch -------------------------------------------------------------------------------
- */
+/* ---- the switch ------------------------------------------------------------------------------ */
 
 static void test_switch(void **state)
 {

@@ -146,8 +146,7 @@ static bool call_64_batch32(struct bench *bench)
     return calls_at_once(bench, &bench->call_64);
 }
 
-/* ---- chains ------------------------------------------------------------------------------------
- */
+/* ---- chains ---------------------------------------------------------------------------------- */
 
 /* Gives up what the chain before brought: entries from `place` on; how many. */
 static uint32_t chain_release(struct bench *bench, uint32_t place)
@@ -414,8 +413,7 @@ static int measure(struct rt *rt)
     return rt_call(&rt->ring, &stop).status == SMALL_BYTES ? 0 : 3;
 }
 
-/* ---- the server --------------------------------------------------------------------------------
- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 /*
  * It asks for RECEIVES calls at once, so that it takes up to as many each time it runs, and answers

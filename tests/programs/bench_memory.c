@@ -96,8 +96,7 @@ static bool revoke_mapped(struct rt *rt)
            receipt.mappings == PARTS && memory_client_unmap(rt, memory, range) == TRANSPORT_OK;
 }
 
-/* ---- objects that are being made ---------------------------------------------------------------
- */
+/* ---- objects that are being made ------------------------------------------------------------- */
 
 static struct {
     struct cap_id allocator[2]; /* two delegated edges, the second of which is revoked */

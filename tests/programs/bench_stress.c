@@ -236,8 +236,7 @@ static bool pile_up(struct rt *rt)
     return good;
 }
 
-/* ---- waits for the end of one process -----------------------------------------------------------
- */
+/* ---- waits for the end of one process -------------------------------------------------------- */
 
 static struct {
     struct cap_id handle[2]; /* the process's: ours, and a delegated one */
@@ -321,8 +320,7 @@ static bool wait_much(struct rt *rt)
            process_client_kill(rt, child, 0) == TRANSPORT_OK;
 }
 
-/* ---- a stretch that ends in a thread with a stretch of its own ---------------------------------
- */
+/* ---- a stretch that ends in a thread with a stretch of its own ------------------------------- */
 
 static struct {
     uint64_t server;     /* atomic: the server's struct rt_ring, soon before it asks */
@@ -424,8 +422,7 @@ static bool meet_full(struct rt *rt)
            completion.result == 0 && rt_release(&rt->ring, queue.owner.cap) == TRANSPORT_OK;
 }
 
-/* ---- words that nobody is woken at --------------------------------------------------------------
- */
+/* ---- words that nobody is woken at ----------------------------------------------------------- */
 
 static struct {
     uint32_t word[CROWD_THREADS * CROWD_WORDS];

@@ -284,8 +284,7 @@ static void two_threads(struct check *check)
     CHECK_EQUAL(check, turns, TURNS);
 }
 
-/* ---- a pair that does not wait ----------------------------------------------------------------
- */
+/* ---- a pair that does not wait --------------------------------------------------------------- */
 
 static uint32_t *pair_words; /* atomic; two, on the first thread's stack */
 

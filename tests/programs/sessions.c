@@ -41,8 +41,7 @@ struct keeper {
     uint64_t closed_badge[SESSIONS_MAX];
 };
 
-/* ---- keeper ------------------------------------------------------------------------------------
- */
+/* ---- keeper ---------------------------------------------------------------------------------- */
 
 static enum capn_dispatch greet(void *object, struct capn_request *request,
                                 struct greeter_greet_params_reader params,
@@ -146,8 +145,7 @@ static int keep(struct rt *rt, struct check *check)
     return check_end(check);
 }
 
-/* ---- clients -----------------------------------------------------------------------------------
- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 /* Calls greet through `cap` with one capability beside it; the session that comes back. */
 static struct cap_id greet_with(struct rt *rt, struct check *check, struct cap_id cap,

@@ -161,8 +161,7 @@ static void buffer_vanishes(struct bench *bench)
     }
 }
 
-/* ---- a call that is cancelled ------------------------------------------------------------------
- */
+/* ---- a call that is cancelled ---------------------------------------------------------------- */
 
 /* The other thread: receives and answers until the last owner edge goes. */
 static int server(struct rt *rt, void *argument)

@@ -95,8 +95,7 @@ bool graph_open(struct graph *graph, struct rt *rt, struct graph_memory memory)
     return true;
 }
 
-/* ---- grants ------------------------------------------------------------------------------------
- */
+/* ---- grants ---------------------------------------------------------------------------------- */
 
 static bool grant_add(struct start *start, const struct process_grant *grant)
 {
@@ -218,8 +217,7 @@ static bool grants_make(struct start *start)
     return true;
 }
 
-/* ---- start -------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static bool service_spawn(struct start *start, struct process_handle *handle)
 {

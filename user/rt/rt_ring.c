@@ -31,8 +31,7 @@ _Static_assert((int)RT_RING_LONE < (int)RT_RING_OPERATIONS,
                "generations begin at 1: no id is so low");
 _Static_assert(RT_RING_BLOCKS % 64 == 0, "blocks fill whole words");
 
-/* ---- blocks ------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static bool blocks_has(const struct rt_blocks *blocks, uint32_t block)
 {
@@ -175,8 +174,7 @@ static void slot_take_back(struct rt_ring *ring, struct rt_slot *slot)
     }
 }
 
-/* ---- operations --------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static bool size_is_valid(uint32_t size, uint32_t max)
 {

@@ -264,8 +264,7 @@ static bool memory_map_direct(const struct boot_info *info)
     return true;
 }
 
-/* ---- choosing memory before there is an allocator ----------------------------------------------
- */
+/* ---- choosing memory before there is an allocator -------------------------------------------- */
 
 /* The first address from `start` on that begins `bytes` free of the image and the module. */
 static paddr_t clear_of_taken(const struct boot_info *info, paddr_t start, uint64_t bytes)
@@ -443,8 +442,7 @@ void kernel_map_trampoline_close(void)
     boot_root[0] = 0;
 }
 
-/* ---- after the frame allocator is up -----------------------------------------------------------
- */
+/* ---- after the frame allocator is up --------------------------------------------------------- */
 
 /* Everything of this CPU's translation buffer, global entries too. */
 static void tlb_flush_global(void)

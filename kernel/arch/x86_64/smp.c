@@ -64,8 +64,7 @@ static unsigned running_count;
 static uint32_t halter = HALTER_NOBODY; /* index of the CPU that stops the others */
 static uint32_t halted;                 /* CPUs that stopped */
 
-/* ---- the CPU that starts -----------------------------------------------------------------------
- */
+/* ---- the CPU that starts --------------------------------------------------------------------- */
 
 /* Answers the boot CPU's questions for the time until it lets this CPU go. */
 static void time_stamps_answer(void)
@@ -98,8 +97,7 @@ NORETURN void secondary_start(struct cpu *cpu)
     kernel_secondary_main(cpu);
 }
 
-/* ---- the boot CPU ------------------------------------------------------------------------------
- */
+/* ---- the boot CPU ---------------------------------------------------------------------------- */
 
 static void pause_ns(uint64_t ns)
 {
@@ -285,8 +283,7 @@ unsigned arch_cpus_start(unsigned limit)
     return running_count;
 }
 
-/* ---- stopping ----------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 bool smp_is_halting(void)
 {
@@ -324,8 +321,7 @@ void arch_cpus_halt_others(void)
     }
 }
 
-/* ---- waiting -----------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 /* STI takes effect after the instruction that follows it: no interrupt fits between it and HLT. */
 void arch_idle(void)
