@@ -300,8 +300,9 @@ static inline bool room_is_there(const struct cap_table *table)
            table->free_count + (table->paged - table->fresh) > table->reserved;
 }
 
-/* Makes an edge of that in the slot `from`, which the holder may pass on as before or not at all;
- * cap_table_duplicate and cap_table_repeat where there is room for it. */
+/* Makes an edge of that in the slot `from`, whose edge is held and alive, which the holder may pass
+ * on as before (hold_edge_copy) or not at all (hold_edge_repeat). There is room for it
+ * (room_is_there); else as cap_table_repeat. */
 static ALWAYS_INLINE struct cap_id slot_repeat(struct cap_table *table, const struct cap_slot *from,
                                                bool passable, struct provenance **origin)
 {

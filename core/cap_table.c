@@ -175,12 +175,6 @@ enum transport_error cap_table_insert(struct cap_table *table, const struct hold
     return TRANSPORT_OK;
 }
 
-struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
-                                  struct provenance **origin)
-{
-    return room_is_there(table) ? slot_repeat(table, from, true, origin) : (struct cap_id){0};
-}
-
 struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
                                struct provenance **origin)
 {

@@ -85,15 +85,10 @@ MUST_USE enum transport_error cap_table_insert(struct cap_table *table,
                                                const struct provenance *origin, struct cap_id *id);
 
 /*
- * The edge that hold_edge_duplicate makes of `from`, a slot whose edge is held and alive, with the
- * facet it has, put where cap_table_insert puts one; its references are the caller's to take.
- * *origin is where its provenance is to be written. The id 0: no room that is there already, and
- * nothing changed.
+ * The edge that hold_edge_repeat makes of `from`, a slot whose edge is held and alive, put where
+ * cap_table_insert puts one; its references are the caller's to take. *origin is where its
+ * provenance is to be written. The id 0: no room that is there already, and nothing changed.
  */
-MUST_USE struct cap_id cap_table_duplicate(struct cap_table *table, const struct cap_slot *from,
-                                           struct provenance **origin);
-
-/* The same with the edge that hold_edge_repeat makes of `from`. */
 MUST_USE struct cap_id cap_table_repeat(struct cap_table *table, const struct cap_slot *from,
                                         struct provenance **origin);
 

@@ -14,7 +14,7 @@
  * bound: 4 slots, 1 of them the window; one delegation, or two in the sweep
  * cbmc: core/cap_table.c core/grant.c
  * options: -I verify/shim -I verify/small --unwind 6
- * prove: prove_init prove_find prove_reserve prove_insert prove_duplicate prove_insert_window
+ * prove: prove_init prove_find prove_reserve prove_insert prove_repeat prove_insert_window
  *     prove_insert_at
  *     prove_remove prove_move_begin prove_move_end prove_check prove_bury prove_walk
  * quick: prove_init prove_find prove_insert prove_move_begin
@@ -36,7 +36,7 @@
  * twin: prove_insert | core/cap_slot.h
  *     | slot_name_in(table, slot, entry, generation == 0 ? 1 : generation)
  *     | slot_name_in(table, slot, entry, 1)
- * twin: prove_duplicate | core/cap_slot.h
+ * twin: prove_repeat | core/cap_slot.h
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
  * twin: prove_insert_window | core/cap_table.c
@@ -83,7 +83,7 @@ void prove_check(void);
 void prove_find(void);
 void prove_reserve(void);
 void prove_insert(void);
-void prove_duplicate(void);
+void prove_repeat(void);
 void prove_insert_window(void);
 void prove_insert_at(void);
 void prove_remove(void);
@@ -230,12 +230,13 @@ void prove_insert(void)
     inserted_assert(TRANSPORT_OK, id, &edge, used);
 }
 
-/* A copy of an edge for its own holder, into room that is there. */
-void prove_duplicate(void)
+/* A copy of an edge for its own holder, to be passed on or not, into room that is there. */
+void prove_repeat(void)
 {
     struct cap_id id;
     struct hold_edge edge;
     struct provenance *origin;
+    bool passable = nondet_bool();
     uint32_t used;
 
     any_state();
@@ -243,16 +244,25 @@ void prove_duplicate(void)
     __CPROVER_assume(watched.state == ID_HELD && watched.edge.object != NULL);
     edge = watched.edge;
     edge.flags = 0;
-    id = cap_table_duplicate(&table, cap_table_resolve(&table, watched.id), &origin);
+    if (passable) {
+        __CPROVER_assume(room_is_there(&table));
+        id = slot_repeat(&table, cap_table_resolve(&table, watched.id), true, &origin);
+    } else {
+        edge.mode = EDGE_MODE_NONE;
+        edge.grantable = 0;
+        id = cap_table_repeat(&table, cap_table_resolve(&table, watched.id), &origin);
+    }
     __CPROVER_assert(id_state(&table, watched.id) == ID_HELD && id.raw != watched.id.raw,
                      "another");
     __CPROVER_assert(id.raw == 0 || id_state(&table, id) == ID_HELD, "held");
+    __CPROVER_assert(id.raw != 0 || !passable, "where there is room");
     __CPROVER_assert(table.used == used + (id.raw != 0), "one edge more, or none");
     __CPROVER_assert(table_holds(&table), "the invariants hold");
     if (id.raw != 0) {
         struct hold_edge now = edge_in(&table, cap_id_slot(id));
 
         __CPROVER_assert(edges_equal(&now, &edge), "the source's edge, without flags");
+        __CPROVER_assert(origin == slot_origin(&table, cap_id_slot(id)), "its provenance");
     }
 }
 

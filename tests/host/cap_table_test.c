@@ -215,31 +215,32 @@ static void test_duplicate_and_vacate(void **state)
     setup(2, 2 * CAP_TABLE_PAGES);
     assert_int_equal(cap_table_insert(&table, &edge, NULL, &first), TRANSPORT_OK);
     source = cap_table_resolve(&table, first);
-    second = cap_table_duplicate(&table, source, &origin);
+    assert_true(room_is_there(&table));
+    second = slot_repeat(&table, source, true, &origin);
     assert_int_equal(cap_table_lookup(&table, second, &copy), TRANSPORT_OK);
     assert_int_not_equal(second.raw, first.raw);
     assert_ptr_equal(origin, cap_table_origin(&table, second));
     edge.flags = 0; /* the holder's mark of one edge is not the other's */
     assert_memory_equal(copy, &edge, sizeof(edge));
     assert_int_equal(cap_table_check(&table), 0);
-    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* quota */
-    assert_int_equal(cap_table_check(&table), 0);
+    assert_false(room_is_there(&table)); /* quota */
     cap_table_vacate(&table, cap_table_resolve(&table, second));
     assert_int_equal(cap_table_lookup(&table, second, &copy), TRANSPORT_STALE_CAP);
     assert_int_equal(cap_table_check(&table), 0);
     assert_int_equal(cap_table_reserve(&table, 1), TRANSPORT_OK);
-    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* what is reserved */
+    assert_false(room_is_there(&table)); /* what is reserved */
     cap_table_unreserve(&table, 1);
-    assert_int_equal(cap_id_slot(cap_table_duplicate(&table, source, &origin)),
-                     cap_id_slot(second));
+    assert_true(room_is_there(&table));
+    assert_int_equal(cap_id_slot(slot_repeat(&table, source, true, &origin)), cap_id_slot(second));
     teardown();
     setup(QUOTA, 2);
     assert_int_equal(cap_table_insert(&table, &edge, NULL, &first), TRANSPORT_OK);
     for (unsigned i = 1; i < CAP_TABLE_PAGE_SLOTS; i++) {
         source = cap_table_resolve(&table, first);
-        assert_int_not_equal(cap_table_duplicate(&table, source, &origin).raw, 0);
+        assert_true(room_is_there(&table));
+        assert_int_not_equal(slot_repeat(&table, source, true, &origin).raw, 0);
     }
-    assert_int_equal(cap_table_duplicate(&table, source, &origin).raw, 0); /* no page is there */
+    assert_false(room_is_there(&table)); /* no page is there */
     assert_int_equal(cap_table_check(&table), 0);
     teardown();
 }
