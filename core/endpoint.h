@@ -228,28 +228,12 @@ static inline uint64_t endpoint_fly(struct endpoint_queues *queues, struct endpo
     return (token->generation << ENDPOINT_TOKEN_SLOT_BITS) | slot;
 }
 
-/* Whether a call that comes now would meet the oldest receiver, which is there. */
+/* Whether a call that comes now would meet the oldest receiver, which is there: endpoint_fly and
+ * endpoint_take_receiver are then what endpoint_add_call and endpoint_match do. */
 static inline bool endpoint_can_meet(const struct endpoint_queues *queues)
 {
     return LIKELY(queues->call_count == 0 && list_is_empty(&queues->closed) &&
                   queues->in_flight != UINT32_MAX);
-}
-
-/*
- * What endpoint_add_call and endpoint_match do when a receiver waits and nothing comes before the
- * call: it is in flight under *token, the oldest receiver is nowhere. False: something does, or no
- * token slot is free, or nobody receives; nothing changed.
- */
-MUST_USE static inline bool endpoint_meet(struct endpoint_queues *queues,
-                                          struct endpoint_record *call, uint64_t *token)
-{
-    ASSERT(call->place == ENDPOINT_NOWHERE);
-    if (UNLIKELY(list_is_empty(&queues->receivers) || !endpoint_can_meet(queues))) {
-        return false;
-    }
-    *token = endpoint_fly(queues, call);
-    (void)endpoint_take_receiver(queues);
-    return true;
 }
 
 /* Gives the oldest call that waits to a receiver that does not: it is in flight under the token

@@ -290,15 +290,15 @@ static void test_meeting_at_once(void **state)
     struct endpoint_record *call = &records[0];
     struct endpoint_record *receiver = &records[1];
     struct endpoint_end end;
-    uint64_t token = 0;
+    uint64_t token;
     uint64_t next;
 
     (void)state;
-    assert_false(endpoint_meet(&queues, call, &token)); /* nobody receives */
-    assert_int_equal(call->place, ENDPOINT_NOWHERE);
     assert_true(endpoint_add_receiver(&queues, receiver));
     assert_true(endpoint_add_receiver(&queues, &records[2]));
-    assert_true(endpoint_meet(&queues, call, &token));
+    assert_true(endpoint_can_meet(&queues));
+    token = endpoint_fly(&queues, call);
+    assert_ptr_equal(endpoint_take_receiver(&queues), receiver);
     assert_int_equal(call->place, ENDPOINT_IN_FLIGHT);
     assert_int_equal(receiver->place, ENDPOINT_NOWHERE); /* the oldest */
     assert_int_equal(records[2].place, ENDPOINT_RECEIVER_WAITS);
@@ -311,7 +311,7 @@ static void test_meeting_at_once(void **state)
     assert_true(endpoint_add_call(&queues, &records[3]));
     assert_true(endpoint_add_call(&queues, &records[4]));
     assert_true(endpoint_add_receiver(&queues, receiver));
-    assert_false(endpoint_meet(&queues, &records[5], &next));
+    assert_false(endpoint_can_meet(&queues));
     assert_true(endpoint_only_calls(&queues));
     assert_null(endpoint_remove(&queues, receiver));
     assert_ptr_equal(endpoint_waiting_call(&queues), &records[3]);
@@ -328,7 +328,7 @@ static void test_meeting_at_once(void **state)
     endpoint_session_close(&queues, &sessions[0]);
     assert_true(endpoint_add_receiver(&queues, receiver));
     assert_false(endpoint_only_calls(&queues));
-    assert_false(endpoint_meet(&queues, &records[5], &next));
+    assert_false(endpoint_can_meet(&queues));
     assert_int_equal(endpoint_check(&queues), 0);
 }
 

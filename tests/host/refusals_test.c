@@ -121,17 +121,19 @@ static void a_call_waits_when_every_token_is_out(void **state)
     static struct endpoint_record receiver[IN_FLIGHT + 1];
     const struct endpoint_limits limits = {
         .message_bytes = 64, .capabilities = 1, .queue_length = LIMIT_ENDPOINT_QUEUE};
-    uint64_t token;
 
     (void)state;
     endpoint_queues_init(&queues, &limits);
     for (unsigned i = 0; i < IN_FLIGHT; i++) {
         assert_true(endpoint_add_receiver(&queues, &receiver[i]));
-        assert_true(endpoint_meet(&queues, &call[i], &token));
+        assert_true(endpoint_can_meet(&queues));
+        assert_int_equal(endpoint_token_slot(endpoint_fly(&queues, &call[i])), i);
+        assert_ptr_equal(endpoint_take_receiver(&queues), &receiver[i]);
     }
     assert_true(endpoint_add_receiver(&queues, &receiver[IN_FLIGHT]));
-    assert_false(endpoint_meet(&queues, &call[IN_FLIGHT], &token));
-    assert_int_equal(call[IN_FLIGHT].place, ENDPOINT_NOWHERE);
+    assert_false(endpoint_can_meet(&queues));
+    assert_true(endpoint_add_call(&queues, &call[IN_FLIGHT]));
+    assert_null(endpoint_next_call(&queues));
     assert_int_equal(endpoint_check(&queues), 0);
 }
 
