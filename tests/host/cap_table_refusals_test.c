@@ -73,6 +73,7 @@ static void a_retired_slot_is_never_used_again(void **state)
     drop((struct cap_id){entry->name});
     assert_int_equal(table.retired, 1);
     assert_int_equal(cap_table_insert_at(&table, slot, &edge, NULL, &id), TRANSPORT_SLOT_IN_USE);
+    assert_int_equal(cap_table_count(&table, 7), 0); /* and nothing is in it */
     (void)insert(NULL);
     assert_int_equal(cap_table_insert_at(&table, slot, &edge, NULL, &id), TRANSPORT_SLOT_IN_USE);
 }
@@ -85,7 +86,9 @@ static void id_zero_names_nothing(void **state)
 
     (void)state;
     assert_int_equal(cap_table_insert_at(&table, 5, &edge, NULL, &id), TRANSPORT_OK);
+    found = &edge;
     assert_int_equal(cap_table_lookup(&table, (struct cap_id){0}, &found), TRANSPORT_BAD_CAP);
+    assert_null(found);
     assert_int_equal(cap_table_remove(&table, (struct cap_id){0}, &edge), TRANSPORT_BAD_CAP);
     assert_null(cap_table_origin(&table, (struct cap_id){0}));
 }
@@ -132,6 +135,149 @@ static void a_revoked_edge_is_listed_as_revoked(void **state)
     assert_true(entry.revoked);
 }
 
+/* Behind the bitmap of the window is the quota: its lowest bit says of no slot that it is free. */
+static void the_first_slot_above_the_window_can_be_named(void **state)
+{
+    struct cap_id old = insert(NULL);
+    struct hold_edge edge = edge_make(NULL);
+    struct cap_id id = {0};
+
+    (void)state;
+    assert_int_equal(cap_id_slot(old), CAP_TABLE_WINDOW);
+    assert_int_equal(cap_table_set_quota(&table, QUOTA - 1), TRANSPORT_OK);
+    drop(old);
+    assert_int_equal(cap_table_insert_at(&table, CAP_TABLE_WINDOW, &edge, NULL, &id), TRANSPORT_OK);
+    assert_int_equal(cap_id_slot(id), CAP_TABLE_WINDOW);
+    assert_int_equal(cap_id_generation(id), cap_id_generation(old) + 1);
+}
+
+/* Behind the pages of slots are those of provenance: `origin` would pass for a held slot. */
+static void no_slot_lies_behind_the_last(void **state)
+{
+    struct hold_edge edge = edge_make(NULL);
+    struct provenance origin = {.from_name = "object", .from_cap = {1}};
+    struct cap_id id;
+
+    (void)state;
+    origin.at_ns = cap_id_make(LIMIT_TABLE_SLOTS, 5).raw;
+    assert_int_equal(cap_table_insert_at(&table, 0, &edge, &origin, &id), TRANSPORT_OK);
+    id = cap_id_make(LIMIT_TABLE_SLOTS, 1);
+    assert_null(cap_table_slot(&table, id));
+    assert_int_equal(cap_table_id_error(&table, id), TRANSPORT_BAD_CAP);
+    assert_int_equal(cap_table_token(&table, LIMIT_TABLE_SLOTS, 7, &id), TRANSPORT_BAD_CAP);
+}
+
+static void what_moves_is_told_as_it_was(void **state)
+{
+    struct cap_id id = insert(NULL);
+    struct hold_edge edge = {0};
+
+    (void)state;
+    assert_int_equal(cap_table_move_begin(&table, id, &edge), TRANSPORT_OK);
+    assert_ptr_equal(edge.object, &object);
+    assert_int_equal(edge.interface_id, 7);
+    cap_table_move_cancel(&table, id);
+}
+
+static void a_walk_looks_at_no_more_slots_than_it_was_told(void **state)
+{
+    struct cap_entry entry;
+    struct hold_edge edge;
+    uint32_t cursor = 0;
+    bool found = true;
+
+    (void)state;
+    (void)insert(NULL);
+    (void)insert(&node);
+    assert_true(cap_table_next(&table, &cursor, 0, &entry, &found));
+    assert_false(found);
+    assert_int_equal(cursor, 0);
+    found = true;
+    assert_true(cap_table_bury_next(&table, &cursor, 0, &node, &edge, &found));
+    assert_false(found);
+    assert_int_equal(cursor, 0);
+    cursor = CAP_TABLE_WINDOW;
+    assert_true(cap_table_bury_next(&table, &cursor, 1, &node, &edge, &found));
+    assert_false(found); /* the edge that was not delegated was looked at */
+    assert_int_equal(cursor, CAP_TABLE_WINDOW + 1);
+    assert_true(cap_table_bury_next(&table, &cursor, 1, &node, &edge, &found));
+    assert_true(found);
+    assert_ptr_equal(edge.object, &object);
+}
+
+static void a_buried_edge_names_no_delegation(void **state)
+{
+    struct cap_id id = insert(&node);
+    struct hold_edge edge;
+    uint32_t cursor = 0;
+    bool found;
+
+    (void)state;
+    assert_true(grant_revoke(&node));
+    assert_true(cap_table_bury_next(&table, &cursor, UINT32_MAX, &node, &edge, &found));
+    assert_true(found);
+    assert_ptr_equal(edge.grant, &node);
+    assert_int_equal(cap_table_remove(&table, id, &edge), TRANSPORT_OK);
+    assert_null(edge.object);
+    assert_null(edge.grant);
+}
+
+static void a_listed_edge_says_where_it_came_from(void **state)
+{
+    struct provenance origin = {.from_pid = 77, .origin = EDGE_ORIGIN_TRANSFER};
+    struct hold_edge edge = edge_make(NULL);
+    struct cap_entry entry;
+    struct cap_id id;
+    uint32_t cursor = CAP_TABLE_WINDOW;
+    bool found = false;
+
+    (void)state;
+    assert_int_equal(cap_table_insert(&table, &edge, &origin, &id), TRANSPORT_OK);
+    memset(&entry, 0xff, sizeof(entry));
+    assert_true(cap_table_next(&table, &cursor, 1, &entry, &found));
+    assert_true(found);
+    assert_true(cap_id_equal(entry.id, id));
+    assert_int_equal(entry.origin.from_pid, 77);
+    assert_int_equal(entry.origin.origin, EDGE_ORIGIN_TRANSFER);
+    assert_false(entry.revoked);
+}
+
+/* A slot is used again and again: what the kernel puts there is nobody's gift. */
+static void what_the_kernel_makes_comes_from_nobody(void **state)
+{
+    struct provenance origin = {.from_pid = 77, .origin = EDGE_ORIGIN_TRANSFER};
+    struct hold_edge edge = edge_make(&node);
+    const struct provenance *found;
+    const struct cap_slot *entry;
+    struct cap_id id;
+
+    (void)state;
+    assert_int_equal(cap_table_insert(&table, &edge, &origin, &id), TRANSPORT_OK);
+    entry = cap_table_slot(&table, id);
+    drop(id);
+    assert_null(entry->edge.object);
+    assert_null(entry->edge.grant);
+    id = insert(NULL);
+    assert_ptr_equal(cap_table_slot(&table, id), entry);
+    found = cap_table_origin(&table, id);
+    assert_non_null(found);
+    assert_int_equal(found->origin, EDGE_ORIGIN_KERNEL);
+    assert_int_equal(found->from_pid, 0);
+}
+
+static void half_a_page_leaves_nothing_behind(void **state)
+{
+    struct slot_pages pages = {.left = 1};
+    struct cap_table poor;
+
+    (void)state;
+    cap_table_init(&poor, QUOTA, slot_memory(&pages));
+    assert_int_equal(cap_table_reserve(&poor, 1), TRANSPORT_NO_MEMORY);
+    assert_int_equal(pages.out, 0);
+    assert_null(poor.page[CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS]);
+    assert_null(poor.cold[CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +286,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stale_id_changes_no_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stale_id_has_no_origin, setup, teardown),
         cmocka_unit_test_setup_teardown(a_revoked_edge_is_listed_as_revoked, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_slot_above_the_window_can_be_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(no_slot_lies_behind_the_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_moves_is_told_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_walk_looks_at_no_more_slots_than_it_was_told, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_buried_edge_names_no_delegation, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_listed_edge_says_where_it_came_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_kernel_makes_comes_from_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(half_a_page_leaves_nothing_behind, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("cap table refusals", tests, NULL, NULL);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is made of an edge, field by field: each field of the source has a value of its own, and
+ * what comes out is compared whole. The delegation and the epoch at which it was last alive go
+ * along with everything, or a revocation would miss what was made.
+ */
+#include "tests/host/support.h"
+
+#include "core/hold_edge.h"
+
+static int object;
+static struct grant_tree tree;
+static struct grant_node node;
+
+/* An edge of which no field is 0. */
+static struct hold_edge edge_full(void)
+{
+    return (struct hold_edge){.object = &object,
+                              .interface_id = 5,
+                              .facet = 6,
+                              .badge = 7,
+                              .grant = &node,
+                              .epoch = 8,
+                              .mode = EDGE_MODE_COPY,
+                              .grantable = 1,
+                              .flags = EDGE_CLOSE_ON_SPAWN};
+}
+
+static void assert_edge(const struct hold_edge *edge, const struct hold_edge *expected)
+{
+    assert_ptr_equal(edge->object, expected->object);
+    assert_int_equal(edge->interface_id, expected->interface_id);
+    assert_int_equal(edge->facet, expected->facet);
+    assert_int_equal(edge->badge, expected->badge);
+    assert_ptr_equal(edge->grant, expected->grant);
+    assert_int_equal(edge->epoch, expected->epoch);
+    assert_int_equal(edge->mode, expected->mode);
+    assert_int_equal(edge->grantable, expected->grantable);
+    assert_int_equal(edge->flags, expected->flags);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    grant_tree_init(&tree);
+    assert_int_equal(grant_delegate(&tree, NULL, &node), TRANSPORT_OK);
+    return 0;
+}
+
+static void a_copy_is_the_same_but_for_its_flags(void **state)
+{
+    struct hold_edge from = edge_full();
+    struct hold_edge expected = edge_full();
+    struct hold_edge to = {.badge = 99};
+
+    (void)state;
+    expected.flags = 0;
+    hold_edge_copy(&from, &to);
+    assert_edge(&to, &expected);
+    assert_int_equal(hold_edge_duplicate(&from, CAP_FACET_ALL, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+    expected.facet = 2;
+    assert_int_equal(hold_edge_duplicate(&from, 2, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+}
+
+static void what_answers_with_itself_is_not_passed_on_and_is_revoked_with_it(void **state)
+{
+    struct hold_edge from = edge_full();
+    struct hold_edge expected = edge_full();
+    struct hold_edge to;
+
+    (void)state;
+    memset(&to, 0xff, sizeof(to));
+    expected.flags = 0;
+    expected.mode = EDGE_MODE_NONE;
+    expected.grantable = 0;
+    hold_edge_repeat(&from, &to);
+    assert_edge(&to, &expected);
+    to.epoch = 1;
+    assert_true(hold_edge_is_alive(&to));
+    assert_true(grant_revoke(&node));
+    assert_false(hold_edge_is_alive(&to));
+}
+
+static void what_is_passed_on_keeps_its_delegation(void **state)
+{
+    struct hold_edge from = edge_full();
+    struct hold_edge expected = edge_full();
+    struct edge_passing passing = {.facet = 4};
+    struct hold_edge to;
+
+    (void)state;
+    expected.flags = 0;
+    expected.facet = 4;
+    expected.mode = EDGE_MODE_NONE;
+    expected.grantable = 0;
+    assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+    passing.keep_grant = true;
+    expected.mode = EDGE_MODE_COPY;
+    expected.grantable = 1;
+    assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+}
+
+static void what_is_given_keeps_its_delegation(void **state)
+{
+    struct hold_edge from = edge_full();
+    struct hold_edge expected = edge_full();
+    struct edge_gift gift = {.facet = 4, .narrows = true, .mode = EDGE_MODE_MOVE};
+    struct hold_edge to;
+
+    (void)state;
+    expected.flags = 0;
+    expected.facet = 4;
+    expected.mode = EDGE_MODE_MOVE;
+    expected.grantable = 0;
+    assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_OK);
+    assert_edge(&to, &expected);
+}
+
+static void what_the_kernel_tells_is_revoked_with_what_it_was_named_by(void **state)
+{
+    static const struct edge_method owner = {5, 1};
+    struct hold_edge from = edge_full();
+    struct hold_edge expected = edge_full();
+    struct edge_telling telling = {.told = {5, 2}};
+    struct hold_edge to;
+
+    (void)state;
+    expected.flags = 0;
+    expected.facet = 4;
+    expected.mode = EDGE_MODE_NONE;
+    expected.grantable = 0;
+    assert_int_equal(hold_edge_tell(&from, &telling, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+    telling.owner = &owner;
+    telling.told.interface_id = 9;
+    expected.interface_id = 9;
+    expected.badge = 0;
+    assert_int_equal(hold_edge_tell(&from, &telling, &to), TRANSPORT_OK);
+    assert_edge(&to, &expected);
+}
+
+/* Facets have 64 bits, and each is looked at. */
+static void every_method_has_its_bit(void **state)
+{
+    struct hold_edge edge = edge_full();
+
+    (void)state;
+    for (uint16_t method = 0; method < 64; method++) {
+        edge.facet = UINT64_C(1) << method;
+        assert_false(facet_is_within(edge.facet, ~edge.facet));
+        assert_true(facet_is_within(edge.facet, edge.facet));
+        for (uint16_t other = 0; other < 66; other++) {
+            assert_int_equal(hold_edge_permits(&edge, 5, other),
+                             other == method ? TRANSPORT_OK : TRANSPORT_NO_METHOD);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_copy_is_the_same_but_for_its_flags, setup),
+        cmocka_unit_test_setup(what_answers_with_itself_is_not_passed_on_and_is_revoked_with_it,
+                               setup),
+        cmocka_unit_test_setup(what_is_passed_on_keeps_its_delegation, setup),
+        cmocka_unit_test_setup(what_is_given_keeps_its_delegation, setup),
+        cmocka_unit_test_setup(what_the_kernel_tells_is_revoked_with_what_it_was_named_by, setup),
+        cmocka_unit_test(every_method_has_its_bit),
+    };
+
+    return cmocka_run_group_tests_name("hold edge", tests, NULL, NULL);
+}
