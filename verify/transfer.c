@@ -38,7 +38,7 @@
  *     | error = edge_travels(&left, true, edge);
  *     | error = edge_travels(&left, true, &left);
  * twin: prove_commit_within | core/cap_slot.h
- *     | uint64_t next = (name | CAP_SLOT_MAX) + 1;
+ *     | uint64_t next = name_behind(name);
  *     | uint64_t next = name & ~(uint64_t)CAP_SLOT_MAX;
  * twin: prove_commit_within | core/transfer.c
  *     | record->cap = cap_table_insert_reserved(ends->to, &edge, &each);
