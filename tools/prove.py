@@ -181,11 +181,11 @@ class Figures:
             harness.name, harness.bound, self.proofs, self.twins, round(self.seconds), self.memory)
 
 
-def page_write(path, rows):
+def page_write(path, head, rows):
     """Puts the rows of the table behind its head, in the place of those that are there."""
     with open(path) as file:
         text = file.read()
-    head = PAGE_HEAD + "|---|---|---|---|---|---|\n"
+    head += "|" + "---|" * (head.count("|") - 1) + "\n"
     before, after = text.split(head)
     while after.startswith("|"):
         after = after.split("\n", 1)[1]
@@ -232,7 +232,7 @@ def main():
                                                     memory), flush=True)
             rows.append(figures.row(harness))
     if options.page:
-        page_write(options.page, rows)
+        page_write(options.page, PAGE_HEAD, rows)
     suite.finish("quick proofs" if options.quick else "proofs", passed, failed, options.result)
     return 1 if failed or not passed else 0
 

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Prove the contracts of verify/wp/ with Frama-C's WP and Z3, and see that their twins are not.
 
-  prove_wp.py [--result FILE] [NAME]...       NAME: a file of verify/wp/ without .c
+  prove_wp.py [--jobs N] [--result FILE] [--page FILE] [NAME]...
+                            NAME: a file of verify/wp/ without .c; N proofs and twins at a time;
+                            --page: puts the figures into a table there
 
 The proofs have no bound: WP turns a function and its contract into formulas for all values at once.
 The first comment of a harness says what to do with it, as for tools/prove.py:
@@ -23,6 +25,7 @@ A twin that is not proved is not refuted thereby, as it is with CBMC; but what i
 would prove nothing.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -32,6 +35,7 @@ import prove
 import suite
 
 FOLDER = os.path.join("verify", "wp")
+PAGE_HEAD = "| contracts | goals | twins | s | MB |\n"
 CONFIG = os.path.join("out", "verify", "why3.conf")
 TIMEOUT_S = 1800
 # For one goal, in steps of Z3, which are the same on any machine. Those that are true take half a
@@ -96,7 +100,9 @@ class Contracts:
 
 def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
     """(how many goals were proved, of how many, what was not, seconds and MB); `named`: of these."""
-    command = ["timeout", str(TIMEOUT_S), "frama-c", "-c11", "-machdep", "gcc_x86_64",
+    config = PATTERNS if "patterns" in contracts.solver else CONFIG
+    command = ["env", "WHY3CONFIG=" + config, "timeout", str(TIMEOUT_S), "frama-c",
+               "-c11", "-machdep", "gcc_x86_64",
                # -iquote, because Frama-C puts -I. first.
                "-cpp-extra-args=-iquote verify/shim -iquote %s -iquote ." % folder,
                "-wp", "-wp-rte", "-wp-model", *contracts.model, "-wp-prover", "z3",
@@ -108,7 +114,6 @@ def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
         command += ["-wp-split"]
     if contracts.inline:
         command += ["-inline-calls", ",".join(contracts.inline)]
-    os.environ["WHY3CONFIG"] = PATTERNS if "patterns" in contracts.solver else CONFIG
     status, _, output, taken = prove.run(command + [contracts.path])
     found = GOALS.search(output)
     if status != 0 or not found:
@@ -121,42 +126,66 @@ def configure():
     os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
     with open(PATTERNS, "w") as file:
         file.write(PATTERNS_TEXT % {"version": version.stdout.split()[2], "z3": Z3})
-    os.environ["WHY3CONFIG"] = CONFIG
     subprocess.run(["why3", "config", "detect"], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+                   stderr=subprocess.DEVNULL, env=dict(os.environ, WHY3CONFIG=CONFIG))
+
+
+def proof(contracts):
+    """(whether all is proved, of how many goals, what to say, seconds and MB)."""
+    done, of, missing, taken = goals(contracts, contracts.functions)
+    return of > 0 and done == of, of, "%s: %s: %d of %d goals proved%s" % (
+        contracts.name, " ".join(contracts.functions), done, of,
+        "".join("\n    " + line for line in missing)), taken
+
+
+def refutation(contracts, number):
+    """(whether the proof notices the twin, of how many goals, what to say, seconds and MB)."""
+    function, path, text, other = contracts.twins[number]
+    label = "%s: %s with `%s` for `%s`" % (contracts.name, function, other, text)
+    folder = os.path.join("out", "verify", "wp-%s-twin%d" % (contracts.name, number))
+    if not prove.twin_write(folder, contracts.sources, path, text, other):
+        return False, 0, label + ": the text is not there once", (0, 0)
+    function, _, named = function.partition(":")
+    done, of, missing, taken = goals(contracts, [function], folder,
+                                     GOAL_STEPS if named else TWIN_GOAL_STEPS, named)
+    return ((done > 0 or bool(named)) and done < of, of,
+            "%s: %d of %d goals, so it is noticed" % (label, done, of), taken)
+
+
+def row(contracts, of, taken):
+    """What the contracts of a file took: their proof and its twins."""
+    seconds, memory = zip(*taken)
+    return "| `%s` | %d | %d | %d | %d |" % (contracts.name, of, len(contracts.twins),
+                                           round(sum(seconds)), max(memory))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--result")
+    # Half of its time a Frama-C waits: for its provers, and for why3's server.
+    parser.add_argument("--jobs", type=int, default=2 * os.cpu_count())
+    parser.add_argument("--page")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     os.chdir(suite.ROOT)
     configure()
     passed = failed = 0
-
-    def told(good, text, taken):
-        nonlocal passed, failed
-        passed, failed = passed + good, failed + (not good)
-        print("  %s  %s (%.1f s, %d MB)" % (("PASS" if good else "FAIL", text) + taken), flush=True)
-
-    for name in options.names or names():
-        contracts = Contracts(name)
-        done, of, missing, taken = goals(contracts, contracts.functions)
-        told(of > 0 and done == of, "%s: %s: %d of %d goals proved%s" % (
-            name, " ".join(contracts.functions), done, of,
-            "".join("\n    " + line for line in missing)), taken)
-        for number, (function, path, text, other) in enumerate(contracts.twins):
-            label = "%s: %s with `%s` for `%s`" % (name, function, other, text)
-            folder = os.path.join("out", "verify", "wp-%s-twin%d" % (name, number))
-            if not prove.twin_write(folder, contracts.sources, path, text, other):
-                told(False, label + ": the text is not there once", (0, 0))
-                continue
-            function, _, named = function.partition(":")
-            done, of, missing, taken = goals(contracts, [function], folder,
-                                             GOAL_STEPS if named else TWIN_GOAL_STEPS, named)
-            told((done > 0 or bool(named)) and done < of,
-                 "%s: %d of %d goals, so it is noticed" % (label, done, of), taken)
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        work = []
+        for contracts in [Contracts(name) for name in options.names or names()]:
+            work.append((contracts, [pool.submit(proof, contracts)] +
+                         [pool.submit(refutation, contracts, number)
+                          for number in range(len(contracts.twins))]))
+        for contracts, jobs in work:
+            for job in jobs:
+                good, _, text, taken = job.result()
+                passed, failed = passed + good, failed + (not good)
+                print("  %s  %s (%.1f s, %d MB)" % (("PASS" if good else "FAIL", text) + taken),
+                      flush=True)
+            rows.append(row(contracts, jobs[0].result()[1], [job.result()[3] for job in jobs]))
+    if options.page:
+        prove.page_write(options.page, PAGE_HEAD, rows)
     suite.finish("unbounded proofs", passed, failed, options.result)
     return 1 if failed or not passed else 0
 

@@ -113,7 +113,7 @@ class Prove(unittest.TestCase):
         figures.proofs, figures.twins, figures.seconds, figures.memory = 2, 3, 4.6, 70
         head = prove.PAGE_HEAD + "|---|---|---|---|---|---|\n"
         self.write("page.md", "before\n" + head + "| old |\n| older |\nafter\n")
-        prove.page_write("page.md", [figures.row(self.harness(TWINS))])
+        prove.page_write("page.md", prove.PAGE_HEAD, [figures.row(self.harness(TWINS))])
         with open("page.md") as file:
             self.assertEqual(file.read(), "before\n" + head +
                              "| `h` | three bytes, four | 2 | 3 | 5 | 70 |\nafter\n")
@@ -127,7 +127,11 @@ class Prove(unittest.TestCase):
     def test_harnesses_of_the_tree(self):
         os.chdir(suite.ROOT)
         for name in [name for name in os.listdir("verify") if name.endswith(".c")]:
-            self.assertTrue(prove.Harness(name[:-2]).twins, name)
+            harness = prove.Harness(name[:-2])
+            self.assertTrue(harness.twins, name)
+            for _, path, text, _ in harness.twins:
+                with open(path) as file:
+                    self.assertEqual(file.read().count(text), 1, (name, path, text))
 
 
 if __name__ == "__main__":

@@ -100,10 +100,29 @@ class ProveWp(unittest.TestCase):
         self.assertEqual(self.answer("[kernel] syntax error"), (0, 0, ["[kernel] syntax error"]))
         self.assertEqual(self.answer("Proved goals: 3 / 3", status=1)[:2], (0, 0))
 
+    def test_a_twin_that_is_proved_is_not_noticed(self):
+        os.makedirs("src")
+        with open("src/part.c", "w") as file:
+            file.write("int a | b;\n")
+        for proved, noticed in ((0, False), (1, True), (2, False)):
+            self.answer("Proved goals: %d / 2" % proved)
+            self.assertEqual(prove_wp.refutation(self.contracts(TWIN), 0)[:2], (noticed, 2))
+        with open("src/part.c", "w") as file:
+            file.write("int b;\n")
+        self.assertEqual(prove_wp.refutation(self.contracts(TWIN), 0)[:2], (False, 0))
+
+    def test_figures_of_a_file(self):
+        self.assertEqual(prove_wp.row(self.contracts(TWIN), 12, [(1.2, 70), (2.4, 60)]),
+                         "| `h` | 12 | 1 | 4 | 70 |")
+
     def test_contracts_of_the_tree(self):
         os.chdir(suite.ROOT)
         for name in prove_wp.names():
-            self.assertTrue(prove_wp.Contracts(name).twins, name)
+            contracts = prove_wp.Contracts(name)
+            self.assertTrue(contracts.twins, name)
+            for _, path, text, _ in contracts.twins:
+                with open(path) as file:
+                    self.assertEqual(file.read().count(text), 1, (name, path, text))
 
 
 if __name__ == "__main__":
