@@ -349,9 +349,9 @@ int main(int count, char **arguments)
     seconds = seconds_now() - began;
     printf("%" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " operations, %" PRIu64
            " checks, %" PRIu64 " switches, %" PRIu64 " processes, %" PRIu64 " faults, %" PRIu64
-           " interleavings of 4 locks; %.1f s, %.0f operations a minute, %.0f of processor time\n",
+           " interleavings; %.1f s, %.0f operations a minute, %.0f of processor time\n",
            total.runs, total.failed, total.operations, total.checks, total.switches,
-           total.processes, total.faults, hunt_report->shapes, seconds,
+           total.processes, total.faults, hunt_report->windows, seconds,
            (double)total.operations / seconds * 60,
            (double)total.operations / seconds_worked() * 60);
     if (command.statistics) {

@@ -16,7 +16,8 @@ enum {
     HUNT_STORY = 16384, /* events kept of one run */
     HUNT_LIVES = 64,    /* processes of one run */
     HUNT_TEXT = 512,
-    HUNT_SHAPES = 1 << 16, /* places of the set of interleavings */
+    HUNT_WINDOW = 4, /* locks given back one after another, of which an interleaving is made, */
+    HUNT_WINDOW_BITS = 28, /* each in seven bits: its rank and the CPU */
     HUNT_TWIN_NAMES = MODEL_SUBMISSIONS / 2,
     HUNT_TWIN_STATES = 1024,
 };
@@ -122,9 +123,9 @@ struct hunt_report {
     uint32_t keep_count;
     struct hunt_act keep[HUNT_ACTS]; /* in: the acts to do */
     /* Kept over runs: */
-    uint64_t result_count[OPCODE_COUNT + 1][32]; /* by opcode and -result */
-    uint8_t shape[HUNT_SHAPES];                  /* interleavings met */
-    uint64_t shapes;
+    uint64_t result_count[OPCODE_COUNT + 1][32];   /* by opcode and -result */
+    uint64_t window[(1 << HUNT_WINDOW_BITS) / 64]; /* interleavings met, a bit each */
+    uint64_t windows;                              /* how many */
     uint64_t short_count[HUNT_SHORT_COUNT];
     uint64_t pairs;                         /* of an UNPARK and a PARK that went by the short way */
     uint64_t fault_count[HUNT_FAULT_COUNT]; /* that took place */

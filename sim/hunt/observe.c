@@ -40,6 +40,10 @@ struct doing {
     uint64_t done;               /* model time: nothing accepted here was looked at before */
 };
 
+_Static_assert(LOCK_RANK_LOG < 1 << 5 && HUNT_WINDOW <= 4 &&
+                   HUNT_WINDOW_BITS == (5 + 2) * HUNT_WINDOW,
+               "a lock of an interleaving is a rank of five bits and a CPU of two");
+
 static struct doing doings[LIMIT_CPUS];
 
 /* Rings that were ever drained, by header. */
@@ -51,7 +55,10 @@ static struct known_ring {
 } rings[RINGS];
 static bool looking;
 static uint64_t last_sweep;
-static uint32_t shape_now;
+static struct release {
+    enum lock_rank rank;
+    unsigned cpu;
+} released[HUNT_WINDOW]; /* the locks last given back */
 
 void sim_atomic_point(void);
 bool __real_submission_dispatch(struct cpu *cpu, struct thread *thread, const struct sqe *sqe,
@@ -180,6 +187,35 @@ static void run_look(struct model_actor *accepted)
     }
 }
 
+/*
+ * Counts the interleaving that the locks last given back make: their ranks in order, and by which
+ * of the CPUs that take part, by the order in which these do. What one CPU does alone is none.
+ */
+static void window_count(enum lock_rank rank, unsigned cpu)
+{
+    unsigned known[HUNT_WINDOW];
+    unsigned count = 0;
+    uint32_t window = 0;
+
+    memmove(&released[0], &released[1], sizeof(released) - sizeof(released[0]));
+    released[HUNT_WINDOW - 1] = (struct release){.rank = rank, .cpu = cpu};
+    for (unsigned i = 0; i < HUNT_WINDOW; i++) {
+        unsigned who = 0;
+
+        while (who < count && known[who] != released[i].cpu) {
+            who++;
+        }
+        if (who == count) {
+            known[count++] = released[i].cpu;
+        }
+        window = window << HUNT_WINDOW_BITS / HUNT_WINDOW | released[i].rank << 2 | who;
+    }
+    if (count > 1 && (hunt_report->window[window / 64] >> (window % 64) & 1) == 0) {
+        hunt_report->window[window / 64] |= (uint64_t)1 << (window % 64);
+        hunt_report->windows++;
+    }
+}
+
 void __wrap_lock_check_release(const struct spinlock *lock)
 {
     bool was = looking;
@@ -188,7 +224,7 @@ void __wrap_lock_check_release(const struct spinlock *lock)
     if (machine.current == NULL || hunt_options.quiet_checks) {
         return;
     }
-    shape_now = (shape_now * 31 + lock->rank * 8 + machine.current->index) & 0xffffff;
+    window_count((enum lock_rank)lock->rank, machine.current->index);
     looking = true;
     look_under(lock, actor_here());
     if (lock->rank == LOCK_RANK_ENDPOINT) {
@@ -609,10 +645,6 @@ static void watch_step(void)
         sweep(false);
         looking = false;
         judge();
-    }
-    if (hunt_report->shape[shape_now % HUNT_SHAPES] == 0) {
-        hunt_report->shape[shape_now % HUNT_SHAPES] = 1;
-        hunt_report->shapes++;
     }
 }
 
