@@ -6,6 +6,9 @@
  */
 #include "support.h"
 
+#include <sys/mman.h>
+
+#include "kernel/arch/arch.h"
 #include "kernel/arch/host/host.h"
 #include "manifest_fixture.h"
 #include "abi/errors.h"
@@ -111,6 +114,46 @@ static void same_seed_same_run(void **state)
     free(first.console);
     free(second.console);
     free(other.console);
+}
+
+static void *volatile *direct_map; /* where the last machine's memory lay; its parent sees it too */
+
+static void note_memory(enum host_end end)
+{
+    (void)end;
+    *direct_map = arch_frame_pointer(0);
+}
+
+/*
+ * A kernel's object lies at the same address in every run, whatever else is mapped, because what
+ * the kernel makes of addresses (the bucket of an object's words) must not tell two runs apart.
+ */
+static void memory_lies_where_it_did(void **state)
+{
+    static const struct host_watch watch = {.ended = note_memory};
+    struct host_options options = thin_options();
+    void *first = NULL;
+
+    (void)state;
+    options.watch = &watch;
+    direct_map =
+        mmap(NULL, sizeof(*direct_map), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true((void *)direct_map != MAP_FAILED);
+    for (unsigned run = 0; run < 2; run++) {
+        struct host_result result;
+
+        host_machine_run(&options, &result);
+        assert_int_equal(result.end, HOST_END_SUCCESS);
+        free(result.console);
+        if (run == 0) {
+            first = *direct_map;
+            /* Where Linux would have put the next machine's. */
+            assert_true(mmap(NULL, MEMORY_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                        MAP_FAILED);
+        }
+    }
+    assert_non_null(first);
+    assert_ptr_equal(*direct_map, first);
 }
 
 /* However little memory there is: the machine ends by itself, and says why. */
@@ -353,6 +396,7 @@ int main(void)
         cmocka_unit_test(thin_whole_on_many_cpus),    cmocka_unit_test(same_seed_same_run),
         cmocka_unit_test(little_memory_is_said),      cmocka_unit_test(programs_end_as_they_should),
         cmocka_unit_test(spinning_uses_up_the_steps), cmocka_unit_test(a_bad_module_is_refused),
+        cmocka_unit_test(memory_lies_where_it_did),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

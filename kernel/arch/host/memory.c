@@ -11,9 +11,17 @@
 
 enum { WINDOWS = 4096 };
 
+/*
+ * Where the direct map lies, always: what the kernel makes of an object's address, such as the
+ * bucket of its words, is then the same in every run of a seed. Nothing else is put there by Linux,
+ * whose own mappings begin above, and the sanitizers leave it to programs.
+ */
+#define DIRECT_MAP UINT64_C(0x7ea000000000)
+
 void host_memory_init(void)
 {
     uint64_t bytes = machine.options.memory_bytes;
+    void *place = (void *)(uintptr_t)DIRECT_MAP;
 
     ASSERT(is_aligned(bytes, LIMIT_PAGE_BYTES));
     machine.windows_used = calloc(WINDOWS, 1);
@@ -22,8 +30,9 @@ void host_memory_init(void)
         ftruncate(machine.memory_file, (off_t)bytes) != 0) {
         host_fatal("no memory file");
     }
-    machine.memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, machine.memory_file, 0);
-    if (machine.memory == MAP_FAILED) {
+    machine.memory = mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+                          machine.memory_file, 0);
+    if (machine.memory != place) {
         host_fatal("no direct map");
     }
 }
