@@ -101,7 +101,7 @@ $(EXPLORE_DIR)/explore: $(call objects,$(EXPLORE_DIR),$(EXPLORE_SOURCES))
 explore: ## explore ring, lock and wake-up under C11 release/acquire; weaken each order and see it noticed
 	$(call setup,build test)
 	$(Q)$(MAKE) $(EXPLORE_DIR)/explore
-	@$(PYTHON) tools/run_host_tests.py --name explorer $(result) $(EXPLORE_DIR)/explore
+	@$(PYTHON) tools/explore.py $(result) $(EXPLORE_DIR)/explore
 SUITES_SIM += explore
 SUITES_BUILD += $(EXPLORE_DIR)/explore
 SUITES_BUILD += $(SIM_DIR)/hunt
