@@ -115,5 +115,10 @@ fuzz-smoke: ## run each fuzz target on its corpus, then a bounded while (FUZZ_RU
 	$(Q)$(MAKE) fuzz-build-all
 	@$(PYTHON) tools/fuzz_smoke.py $(if $(RESULT),--result $(RESULT)) --runs $(FUZZ_RUNS) \
 	    --seconds $(FUZZ_SECONDS) $(if $(TEST),$(filter %/$(TEST),$(FUZZ_ALL_PROGRAMS)),$(FUZZ_ALL_PROGRAMS))
+.PHONY: fuzz-bench
+fuzz-bench: ## how many inputs of its corpus the dispatcher's fuzz target does in a second of a processor
+	$(call setup,build test)
+	$(Q)$(MAKE) $(FUZZ_DIR)/bin/dispatch
+	@$(PYTHON) tools/fuzz_smoke.py --rate $(FUZZ_DIR)/bin/dispatch
 SUITES_FUZZ := $(if $(FUZZ_SOURCES)$(FUZZ_CXX_SOURCES),fuzz-smoke)
 SUITES_BUILD += $(if $(FUZZ_SOURCES)$(FUZZ_CXX_SOURCES),fuzz-build-all)

@@ -74,13 +74,15 @@ sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG
 	    --wrap '$(SIM_WRAP)' --objects '$(SIM_HUNT_OBJECTS)' --rest '$(SIM_LINK)' \
 	    --operations $(SIM_BUG_OPERATIONS) --twins $(SIM_BUG_TWIN_RUNS) --seed $(SEED) $(BUG)
 .PHONY: sim-bench
-sim-bench: ## how many operations a minute the simulator does on two processors, all checks on
+sim-bench: ## the simulator's operations a minute on two processors, and the interleavings of sim-smoke's budget
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@{ $(SIM_DIR)/hunt --steps 0 --operations 400000 --seed 1 & \
 	    $(SIM_DIR)/hunt --steps 0 --operations 400000 --seed 100001; wait; } | \
 	    awk '/operations a minute/ { sum += $$(NF - 3) } \
 	        END { print "bench sim_operations", sum, "operations/minute" }'
+	@$(SIM_DIR)/hunt --steps 0 --operations $(SIM_SMOKE_OPERATIONS) | sed -n \
+	    's/.* \([0-9]*\) interleavings;.*/bench sim_interleavings \1 interleavings/p'
 SUITES_SIM := sim-smoke sim-bugs
 SUITES_BUILD += $(SIM_DIR)/hunt
 
@@ -102,6 +104,11 @@ explore: ## explore ring, lock and wake-up under C11 release/acquire; weaken eac
 	$(call setup,build test)
 	$(Q)$(MAKE) $(EXPLORE_DIR)/explore
 	@$(PYTHON) tools/explore.py $(result) $(EXPLORE_DIR)/explore
+.PHONY: explore-bench
+explore-bench: ## how many executions the explorer goes through, as a row of make bench
+	$(call setup,build)
+	$(Q)$(MAKE) $(EXPLORE_DIR)/explore
+	@$(PYTHON) tools/explore.py --bench $(EXPLORE_DIR)/explore
 SUITES_SIM += explore
 SUITES_BUILD += $(EXPLORE_DIR)/explore
 SUITES_BUILD += $(SIM_DIR)/hunt

@@ -38,6 +38,7 @@ import scene
 import suite
 
 ROWS = os.path.join("bench", "rows.json")
+MUTANTS = os.path.join("tests", "mutants", "score.txt")
 SCENES = os.path.join("bench", "scenes")
 EXACT_UNITS = ("instructions", "bytes")
 # Two programs timed in turn on the same machine: not exact, but what misses its reach is slower.
@@ -275,6 +276,16 @@ def measure_program(table, make, target, what):
         table.put(*row)
 
 
+def measure_mutants(table):
+    """What the last whole run of tools/mutate.py left: of the mutants that differ, those killed."""
+    with open(MUTANTS) as file:
+        name, count, killed, same, _ = file.read().splitlines()[-1].split()
+    if name != "all":
+        table.problems.append("%s does not end with the sum" % MUTANTS)
+        return
+    table.put("mutation_score", int(killed) / (int(count) - int(same)), "ratio")
+
+
 def symbols(path):
     """{name: address} of the functions of an ELF file."""
     result = subprocess.run(["nm", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -423,6 +434,9 @@ def main():
         measure_program(table, options.make, "grant-bench", "the revocation bench")
         measure_program(table, options.make, "uring-bench", "the lookup bench")
         measure_program(table, options.make, "sim-bench", "the simulator's speed")
+        measure_program(table, options.make, "fuzz-bench", "the dispatcher's fuzz target")
+        measure_program(table, options.make, "explore-bench", "the explorer")
+        measure_mutants(table)
     if shutil.which(qemu.QEMU):
         measure_boot(table, options.exact)
         measure_guests(table, options.exact)
