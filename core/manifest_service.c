@@ -2,6 +2,7 @@
 /* Steps 5 and 6 of manifest.c: each service by itself, field by field. */
 #include "core/assert.h"
 #include "core/manifest_check.h"
+#include "core/sched_context.h"
 #include "core/string.h"
 
 static bool service_name_check(struct manifest *m, uint32_t index,
@@ -253,14 +254,24 @@ static bool restart_check(struct manifest *m, const struct manifest_restart *res
     return true;
 }
 
+/* What sched_budget_is_valid says, with the field. */
+static bool budget_check(struct manifest *m, const struct manifest_scheduling *scheduling)
+{
+    uint64_t budget_ns = scheduling->budget_ns;
+
+    return manifest_number_check(
+               m, "budgetNs", budget_ns,
+               (struct manifest_range){SCHED_BUDGET_MIN_NS, SCHED_PERIOD_MAX_NS}) &&
+           manifest_number_check(m, "periodNs", scheduling->period_ns,
+                                 (struct manifest_range){budget_ns, SCHED_PERIOD_MAX_NS});
+}
+
 static bool scheduling_check(struct manifest *m, const struct manifest_scheduling *scheduling)
 {
     manifest_enter(m, "scheduling", MANIFEST_NO_INDEX);
     if (!manifest_number_check(m, "priority", scheduling->priority,
                                (struct manifest_range){0, LIMIT_PRIORITIES - 1}) ||
-        (scheduling->budget_ns != 0 &&
-         !manifest_number_check(m, "periodNs", scheduling->period_ns,
-                                (struct manifest_range){scheduling->budget_ns, UINT64_MAX})) ||
+        (scheduling->budget_ns != 0 && !budget_check(m, scheduling)) ||
         !manifest_number_check(m, "cpuMask", scheduling->cpu_mask,
                                (struct manifest_range){1, UINT64_MAX})) {
         return false;

@@ -244,9 +244,47 @@ static void the_order_is_the_documented_one(void **state)
     }
 }
 
+/* Init's budget comes from no program that the kernel could refuse: it is the manifest's. */
+static void init_gets_no_budget_that_a_program_could_not_ask_for(void **state)
+{
+    static const struct {
+        uint64_t budget_ns;
+        uint64_t period_ns;
+        const char *field;
+    } cases[] = {
+        {UINT64_C(1) << 63, UINT64_C(1) << 63, "budgetNs"},
+        {UINT64_C(1) << 62, UINT64_MAX, "periodNs"},
+        {1, 1000000, "budgetNs"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fixture *fixture = fixture_make();
+        char expected[96];
+        size_t length;
+        uint8_t *bytes;
+        char *said;
+
+        fixture->service[0].scheduling.budget_ns = cases[i].budget_ns;
+        fixture->service[0].scheduling.period_ns = cases[i].period_ns;
+        bytes = fixture_encode(fixture, &length);
+        said = kernel_says(bytes, length);
+        snprintf(expected, sizeof(expected),
+                 "the manifest is refused at services[0].scheduling.%s: %s\n", cases[i].field,
+                 manifest_error_text(MANIFEST_ERROR_RANGE));
+        if (strstr(said, expected) == NULL) {
+            fail_msg("expected %s, the kernel:\n%s", expected, said);
+        }
+        free(said);
+        free(bytes);
+        free(fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(init_gets_no_budget_that_a_program_could_not_ask_for),
         cmocka_unit_test(all_three_find_the_same),
         cmocka_unit_test(the_order_is_the_documented_one),
     };

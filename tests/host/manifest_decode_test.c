@@ -2,6 +2,7 @@
 /* core/manifest: what it accepts, every refusal with its place, and the order of the checks. */
 #include "support.h"
 
+#include "core/sched_context.h"
 #include "manifest_fixture.h"
 
 static struct manifest manifest;
@@ -211,7 +212,14 @@ SPOIL(slots_over, server->quotas.slots = LIMIT_TABLE_SLOTS + 1)
 SPOIL(threads_none, server->quotas.threads = 0)
 SPOIL(restart_unknown, server->restart_mode = MANIFEST_RESTART_MODE_COUNT)
 SPOIL(priority_over, server->scheduling.priority = LIMIT_PRIORITIES)
-SPOIL(period_short, server->scheduling.budget_ns = 10; server->scheduling.period_ns = 9)
+SPOIL(budget_short, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS - 1;
+      server->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
+SPOIL(budget_long, server->scheduling.budget_ns = SCHED_PERIOD_MAX_NS + 1;
+      server->scheduling.period_ns = SCHED_PERIOD_MAX_NS)
+SPOIL(period_short, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      server->scheduling.period_ns = SCHED_BUDGET_MIN_NS - 1)
+SPOIL(period_long, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      server->scheduling.period_ns = SCHED_PERIOD_MAX_NS + 1)
 SPOIL(no_cpu, server->scheduling.cpu_mask = 0)
 SPOIL(capset_over, fill_capset(server, LIMIT_CAPSET_ENTRIES))
 SPOIL(spawn_over, fill_capset(server, LIMIT_GRANTS))
@@ -292,7 +300,10 @@ static const struct refusal_case cases[] = {
     {threads_none, MANIFEST_ERROR_RANGE, "services[1].quotas.threads"},
     {restart_unknown, MANIFEST_ERROR_CHOICE, "services[1].restart.mode"},
     {priority_over, MANIFEST_ERROR_RANGE, "services[1].scheduling.priority"},
+    {budget_short, MANIFEST_ERROR_RANGE, "services[1].scheduling.budgetNs"},
+    {budget_long, MANIFEST_ERROR_RANGE, "services[1].scheduling.budgetNs"},
     {period_short, MANIFEST_ERROR_RANGE, "services[1].scheduling.periodNs"},
+    {period_long, MANIFEST_ERROR_RANGE, "services[1].scheduling.periodNs"},
     {no_cpu, MANIFEST_ERROR_RANGE, "services[1].scheduling.cpuMask"},
     {capset_over, MANIFEST_ERROR_CAPSET, "services[1]"},
     {spawn_over, MANIFEST_ERROR_GRANTS, "services[1]"},
@@ -393,7 +404,7 @@ static void every_error_has_a_case(void **state)
 /* The version is found wrong whatever else is wrong, the fields of one service in their order. */
 static void checks_keep_their_order(void **state)
 {
-    static const unsigned stages[] = {0, 2, 5, 13, 22, 41, 48};
+    static const unsigned stages[] = {0, 2, 5, 13, 22, 41, 51};
     char path[128];
 
     (void)state;
