@@ -13,7 +13,7 @@
  *   available --reserve--> reserved --commit--> used --release--> available
  *                             '-----unreserve------> available
  *   available --donate--> the child's limit (and so the child's available)
- *   the child's available --return, or close and settle--> available
+ *   the child's available --close and settle--> available
  *
  * States: OPEN -> CLOSED, once, when the process has ended; then out of the tree when it is over.
  * A closed ledger takes nothing new. What it had to spare goes up at once; what is still used (an
@@ -40,9 +40,8 @@
  * Locks are the caller's: a lock for each ledger around its lines, one for the tree around parent,
  * children, limit and donated, which change only with both held.
  *
- * What can fail: reserve, charge, donate and return, each before anything has changed. Asking for
- * more back than was taken is our own mistake and asserts. No sum can wrap: each is bounded by a
- * limit, by 1.
+ * What can fail: reserve, charge and donate, each before anything has changed. Asking for more back
+ * than was taken is our own mistake and asserts. No sum can wrap: each is bounded by a limit, by 1.
  */
 #include "core/ledger.h"
 
@@ -236,26 +235,6 @@ static void line_give_back(struct ledger_line *parent, struct ledger_line *child
     ASSERT(amount <= parent->donated);
     child->limit -= amount;
     parent->donated -= amount;
-}
-
-enum status ledger_return(struct ledger *child, const struct ledger_amounts *amounts,
-                          struct ledger_refusal *refusal)
-{
-    ASSERT(child->parent != NULL);
-    if (child->state != LEDGER_OPEN) {
-        return STATUS_DEAD;
-    }
-    for (unsigned i = 0; i < LEDGER_LINES; i++) {
-        if (ledger_line_is_sum(i) && amounts->amount[i] > line_available(&child->line[i])) {
-            return refuse(child, i, amounts->amount[i], refusal);
-        }
-    }
-    for (unsigned i = 0; i < LEDGER_LINES; i++) {
-        if (ledger_line_is_sum(i)) {
-            line_give_back(&child->parent->line[i], &child->line[i], amounts->amount[i]);
-        }
-    }
-    return STATUS_OK;
 }
 
 struct ledger *ledger_settle(struct ledger *ledger)

@@ -96,10 +96,6 @@ enum status ledger_charge(struct ledger *ledger, enum ledger_line_name line, uin
 enum status ledger_donate(struct ledger *child, const struct ledger_amounts *amounts,
                           struct ledger_refusal *refusal) MUST_USE;
 
-/* The open child gives back a part of what it has to spare. STATUS_LIMIT: it has less to spare. */
-enum status ledger_return(struct ledger *child, const struct ledger_amounts *amounts,
-                          struct ledger_refusal *refusal) MUST_USE;
-
 /* The owner of a ledger that is not the root has ended: all that is to spare goes to the parent.
  * ledger_close_step comes next. */
 void ledger_close(struct ledger *ledger);

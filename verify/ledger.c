@@ -12,7 +12,7 @@
  * bound: four ledgers, 3 deep, a sum and a share; amounts below 2^16
  * cbmc: core/ledger.c
  * options: -I verify/small --unwind 6
- * prove: prove_donate prove_return prove_close prove_step prove_settle prove_detach
+ * prove: prove_donate prove_close prove_step prove_settle prove_detach
  * quick: prove_donate
  * twin: prove_donate | core/ledger.c
  *     | child->line[i].limit += amounts->amount[i];
@@ -20,7 +20,7 @@
  * twin: prove_donate | core/ledger.c
  *     | return amount <= (sum ? line_available(parent) : parent->limit);
  *     | return amount <= (sum ? line_own(parent) : parent->limit);
- * twin: prove_return | core/ledger.c
+ * twin: prove_close | core/ledger.c
  *     | parent->donated -= amount;
  *     | ;
  * twin: prove_close | core/ledger.c
@@ -44,7 +44,6 @@
 #include "core/ledger.h"
 
 void prove_donate(void);
-void prove_return(void);
 void prove_close(void);
 void prove_step(void);
 void prove_settle(void);
@@ -232,35 +231,6 @@ void prove_donate(void)
                                                     : had > amount           ? had
                                                                              : amount),
                          "it is the child's");
-    }
-}
-
-void prove_return(void)
-{
-    struct ledger_amounts amounts = any_amounts();
-    struct ledger_refusal refusal = {0};
-    bool enough = true;
-
-    any_tree();
-    __CPROVER_assume(below_count > 0);
-    for (unsigned line = 0; line < LEDGER_LINES; line++) {
-        enough = enough &&
-                 (!ledger_line_is_sum(line) || amounts.amount[line] <= available(&first, line));
-    }
-    if (!done_as(ledger_return(&first, &amounts, &refusal), first.state != LEDGER_OPEN ? STATUS_DEAD
-                                                            : enough                   ? STATUS_OK
-                                                                     : STATUS_LIMIT)) {
-        return;
-    }
-    for (unsigned line = 0; line < LEDGER_LINES; line++) {
-        uint64_t amount = ledger_line_is_sum(line) ? amounts.amount[line] : 0;
-
-        __CPROVER_assert(first.line[line].limit == before[2].line[line].limit - amount &&
-                             available(&middle, line) == before[1].line[line].limit -
-                                                             before[1].line[line].donated -
-                                                             before[1].line[line].used -
-                                                             before[1].line[line].reserved + amount,
-                         "it is the parent's again");
     }
 }
 

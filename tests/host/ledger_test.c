@@ -175,25 +175,6 @@ static void step_donate(unsigned child)
     }
 }
 
-static void step_return(unsigned child)
-{
-    struct ledger_amounts amounts = amounts_any(4);
-    enum status status = ledger_return(&ledger[child], &amounts, NULL);
-    bool enough = true;
-
-    for (unsigned line = 0; line < LEDGER_LINES; line++) {
-        enough = enough && (!ledger_line_is_sum(line) ||
-                            amounts.amount[line] <= model_count(child, line, UNIT_AVAILABLE));
-    }
-    assert_int_equal(status, enough ? STATUS_OK : STATUS_LIMIT);
-    for (unsigned line = 0; line < LEDGER_LINES && enough; line++) {
-        if (ledger_line_is_sum(line)) {
-            model_move(line, (struct unit){child, UNIT_AVAILABLE},
-                       (struct unit){member[child].parent, UNIT_AVAILABLE}, amounts.amount[line]);
-        }
-    }
-}
-
 static void step_birth(void)
 {
     unsigned parent = any(true);
@@ -310,11 +291,6 @@ static void step(void)
         }
         break;
     case 3:
-        if (index != 0) {
-            step_return(index);
-        }
-        break;
-    case 4:
         if (index != 0) {
             step_death(index);
         }

@@ -36,7 +36,6 @@ static void the_dead_neither_give_nor_take(void **state)
 {
     const struct ledger_amounts ten = all_of(10);
     const struct ledger_amounts one = all_of(1);
-    const struct ledger_amounts none = all_of(0);
     struct ledger root;
     struct ledger parent;
     struct ledger child;
@@ -50,7 +49,6 @@ static void the_dead_neither_give_nor_take(void **state)
     ledger_close(&parent);
     assert_int_equal(ledger_donate(&child, &one, NULL), STATUS_DEAD); /* the parent is closed */
     assert_int_equal(ledger_donate(&parent, &one, NULL), STATUS_DEAD);
-    assert_int_equal(ledger_return(&parent, &none, NULL), STATUS_DEAD);
     assert_int_equal(ledger_available(&child, LEDGER_FRAMES), 1);
 }
 
