@@ -29,7 +29,6 @@
 /* `*(result) = a op b`; true when the exact result does not fit (core/checked.h is the readable
  * form). */
 #define ADD_OVERFLOWS(a, b, result) __builtin_add_overflow((a), (b), (result))
-#define SUB_OVERFLOWS(a, b, result) __builtin_sub_overflow((a), (b), (result))
 #define MUL_OVERFLOWS(a, b, result) __builtin_mul_overflow((a), (b), (result))
 
 /* Undefined for 0 (core/bits.h is the checked form). */

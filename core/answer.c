@@ -319,13 +319,6 @@ enum answer_step answer_next(struct answer_table *table, struct answer_work *wor
     return ANSWER_STEP_SETTLED;
 }
 
-enum answer_state answer_state_of(const struct answer_table *table, uint32_t id)
-{
-    const struct answer *answer = answer_kept(table, id);
-
-    return answer == NULL ? ANSWER_FREE : (enum answer_state)answer->state;
-}
-
 /* ---- the check ------------------------------------------------------------------------------- */
 
 static unsigned answer_check_one(const struct answer_table *table, uint32_t slot, uint32_t *waiting)

@@ -285,9 +285,6 @@ struct answer_work {
  * released. */
 MUST_USE enum answer_step answer_next(struct answer_table *table, struct answer_work *work);
 
-/* The state of the answer kept under `id`; FREE: none is. */
-MUST_USE enum answer_state answer_state_of(const struct answer_table *table, uint32_t id);
-
 /* 0, or the number of the first broken invariant of answer.c. */
 MUST_USE unsigned answer_check(const struct answer_table *table);
 

@@ -40,20 +40,6 @@ const char *boot_error_text(enum boot_error error)
     return (unsigned)error < BOOT_ERROR_COUNT ? error_texts[error] : "unknown boot error";
 }
 
-const char *boot_range_type_name(enum boot_range_type type)
-{
-    static const char *const names[BOOT_RANGE_TYPE_END] = {
-        [BOOT_RANGE_USABLE] = "usable",     [BOOT_RANGE_ACPI_RECLAIM] = "acpi-reclaim",
-        [BOOT_RANGE_ACPI_NVS] = "acpi-nvs", [BOOT_RANGE_RESERVED] = "reserved",
-        [BOOT_RANGE_BAD] = "bad",
-    };
-
-    if ((unsigned)type >= BOOT_RANGE_TYPE_END || names[type] == NULL) {
-        return "unknown";
-    }
-    return names[type];
-}
-
 enum boot_range_type boot_range_type_from_e820(uint32_t type)
 {
     switch (type) {

@@ -19,9 +19,8 @@
 /* x86_64's architectural bound on physical addresses (Intel SDM volume 3A, 4.1.4). */
 #define BOOT_ADDRESS_LIMIT (UINT64_C(1) << 52)
 
-/* What the loaders leave in eax and in the first word of their structures. */
-#define BOOT_MULTIBOOT2_MAGIC 0x36d76289u /* in eax at entry; the kernel's entry code checks it */
-#define BOOT_PVH_MAGIC        0x336ec578u
+/* What a PVH loader leaves in the first word of its structure. */
+#define BOOT_PVH_MAGIC 0x336ec578u
 /* More than any firmware gives; a larger structure is a lie. */
 #define BOOT_MULTIBOOT2_SIZE_MAX (1u << 20)
 #define BOOT_PVH_ENTRIES_MAX     4096u
@@ -73,9 +72,6 @@ struct boot_info {
 
 /* The line for the console; never NULL. "unknown boot error" outside the enum. */
 MUST_USE const char *boot_error_text(enum boot_error error);
-
-/* "usable", "reserved", ...; never NULL. */
-MUST_USE const char *boot_range_type_name(enum boot_range_type type);
 
 /* The type that an address range of INT 15h E820 kind (ACPI 6.4, table 15-4) has here. */
 MUST_USE enum boot_range_type boot_range_type_from_e820(uint32_t type);

@@ -13,22 +13,7 @@ MUST_USE static inline bool checked_add(uint64_t a, uint64_t b, uint64_t *result
     return !ADD_OVERFLOWS(a, b, result);
 }
 
-MUST_USE static inline bool checked_sub(uint64_t a, uint64_t b, uint64_t *result)
-{
-    return !SUB_OVERFLOWS(a, b, result);
-}
-
 MUST_USE static inline bool checked_mul(uint64_t a, uint64_t b, uint64_t *result)
-{
-    return !MUL_OVERFLOWS(a, b, result);
-}
-
-MUST_USE static inline bool checked_add_u32(uint32_t a, uint32_t b, uint32_t *result)
-{
-    return !ADD_OVERFLOWS(a, b, result);
-}
-
-MUST_USE static inline bool checked_mul_u32(uint32_t a, uint32_t b, uint32_t *result)
 {
     return !MUL_OVERFLOWS(a, b, result);
 }

@@ -140,14 +140,6 @@ void deadline_heap_remove(struct deadline_heap *heap, struct deadline_node *node
     *node = (struct deadline_node){.deadline_ns = node->deadline_ns};
 }
 
-void deadline_heap_move(struct deadline_heap *heap, struct deadline_node *node,
-                        uint64_t deadline_ns)
-{
-    ASSERT(deadline_node_is_queued(node));
-    node->deadline_ns = deadline_ns;
-    settle(heap, node);
-}
-
 struct deadline_node *deadline_heap_peek(const struct deadline_heap *heap)
 {
     return heap->root;

@@ -34,10 +34,6 @@ void deadline_heap_insert(struct deadline_heap *heap, struct deadline_node *node
 /* Takes out a node that is in this heap. */
 void deadline_heap_remove(struct deadline_heap *heap, struct deadline_node *node);
 
-/* Gives a node that is in this heap another deadline. */
-void deadline_heap_move(struct deadline_heap *heap, struct deadline_node *node,
-                        uint64_t deadline_ns);
-
 /* The node with the earliest deadline, or NULL. Equal deadlines come in no particular order. */
 MUST_USE struct deadline_node *deadline_heap_peek(const struct deadline_heap *heap);
 

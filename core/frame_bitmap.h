@@ -10,7 +10,6 @@
 #include "core/status.h"
 
 #define FRAME_SIZE              4096u
-#define FRAME_SHIFT             12u
 #define FRAME_BITMAP_LEVELS_MAX 6u
 /* 2^36 frames: the 2^48 bytes that six levels of 64-way words can cover. */
 #define FRAME_BITMAP_FRAMES_MAX (UINT64_C(1) << 36)

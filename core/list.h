@@ -126,20 +126,6 @@ static inline struct list_node *list_pop_front(struct list *list)
     return node;
 }
 
-/* Moves all nodes of `from` to the end of `to`, in order; `from` is empty afterwards. */
-static inline void list_append(struct list *to, struct list *from)
-{
-    ASSERT(to != from);
-    if (list_is_empty(from)) {
-        return;
-    }
-    from->head.next->previous = to->head.previous;
-    to->head.previous->next = from->head.next;
-    from->head.previous->next = &to->head;
-    to->head.previous = from->head.previous;
-    list_init(from);
-}
-
 /*
  * 0, or the number of the broken invariant; `count` gets the number of nodes. A list longer than
  * `count_max` counts as broken, so that the check ends on any memory.

@@ -215,11 +215,6 @@ enum status slab_free(struct slab_cache *cache, void *object)
     return STATUS_OK;
 }
 
-bool slab_needs_page(const struct slab_cache *cache)
-{
-    return list_is_empty(&cache->partial) && list_is_empty(&cache->empty);
-}
-
 /* Invariants 2 and 5 of one page, and 3 against the list it was found on. */
 static unsigned page_check(const struct slab_cache *cache, const struct list *list,
                            struct slab_page *page)

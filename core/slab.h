@@ -66,9 +66,6 @@ MUST_USE enum status slab_alloc(struct slab_cache *cache, void **object);
  */
 MUST_USE enum status slab_free(struct slab_cache *cache, void *object);
 
-/* Whether an slab_alloc now would need a page first. */
-MUST_USE bool slab_needs_page(const struct slab_cache *cache);
-
 /* 0, or the number of the first broken invariant of slab.c. Reads every page. */
 MUST_USE unsigned slab_check(const struct slab_cache *cache);
 

@@ -23,7 +23,4 @@ enum status {
  */
 MUST_USE const char *status_text(enum status status);
 
-/* The bare name ("NO_MEMORY"); the same rules. */
-MUST_USE const char *status_name(enum status status);
-
 #endif

@@ -58,7 +58,7 @@ static void operations_agree_with_the_model(void **state)
         uint64_t earliest_ns = 0;
         uint32_t count = model_earliest(&earliest_ns);
 
-        switch (test_random_below(&random, 5)) {
+        switch (test_random_below(&random, 4)) {
         case 0:
             if (deadline_node_is_queued(node)) {
                 deadline_heap_remove(&heap, node);
@@ -66,12 +66,6 @@ static void operations_agree_with_the_model(void **state)
             }
             break;
         case 1:
-            if (deadline_node_is_queued(node)) {
-                deadline_heap_move(&heap, node, deadline_ns);
-                assert_int_equal(node->deadline_ns, deadline_ns);
-            }
-            break;
-        case 2:
             if (test_random_one_in(&random, 3)) {
                 struct deadline_node *due = deadline_heap_pop_due(&heap, deadline_ns);
 

@@ -8,22 +8,19 @@
 #include "core/status.h"
 #include "core/string.h"
 
-static void every_status_has_name_and_text(void **state)
+static void every_status_has_a_text(void **state)
 {
     (void)state;
     for (int status = 0; status < STATUS_COUNT; status++) {
         assert_true(strlen(status_text((enum status)status)) > 3);
         for (int other = 0; other < status; other++) {
-            assert_string_not_equal(status_name((enum status)status),
-                                    status_name((enum status)other));
             assert_string_not_equal(status_text((enum status)status),
                                     status_text((enum status)other));
         }
     }
-    assert_string_equal(status_name(STATUS_OK), "OK");
-    assert_string_equal(status_name(STATUS_NO_MEMORY), "NO_MEMORY");
+    assert_string_equal(status_text(STATUS_OK), "success");
     assert_string_equal(status_text(STATUS_COUNT), "unknown status");
-    assert_string_equal(status_name((enum status) - 1), "unknown status");
+    assert_string_equal(status_text((enum status) - 1), "unknown status");
 }
 
 static uint64_t edge_draw(struct test_random *random)
@@ -56,22 +53,15 @@ static void checked_arithmetic_is_exact(void **state)
         uint64_t align = UINT64_C(1) << test_random_below(&random, 64);
         unsigned __int128 up = ((unsigned __int128)a + align - 1) / align * align;
         uint64_t result = 0;
-        uint32_t small = 0;
 
         assert_int_equal(checked_add(a, b, &result), sum <= UINT64_MAX);
         assert_true(sum > UINT64_MAX || result == sum);
         assert_int_equal(checked_mul(a, b, &result), product <= UINT64_MAX);
         assert_true(product > UINT64_MAX || result == product);
-        assert_int_equal(checked_sub(a, b, &result), a >= b);
-        assert_true(a < b || result == a - b);
         assert_int_equal(checked_align_up(a, align, &result), up <= UINT64_MAX);
         assert_true(up > UINT64_MAX || result == up);
         assert_int_equal(range_fits(a, b, UINT64_MAX - 5), sum <= UINT64_MAX - 5);
         assert_int_equal(range_fits(a, b, a), b == 0);
-        assert_int_equal(checked_add_u32((uint32_t)a, (uint32_t)b, &small),
-                         (a & UINT32_MAX) + (b & UINT32_MAX) <= UINT32_MAX);
-        assert_int_equal(checked_mul_u32((uint32_t)a, (uint32_t)b, &small),
-                         (a & UINT32_MAX) * (b & UINT32_MAX) <= UINT32_MAX);
     }
 }
 
@@ -206,11 +196,9 @@ static void lists_keep_their_order(void **state)
 {
     struct item items[5] = {{.value = 0}, {.value = 1}, {.value = 2}, {.value = 3}, {.value = 4}};
     struct list list;
-    struct list other;
     (void)state;
 
     list_init(&list);
-    list_init(&other);
     expect_list(&list, NULL, 0);
     assert_null(list_pop_front(&list));
     assert_null(list_last(&list));
@@ -223,16 +211,8 @@ static void lists_keep_their_order(void **state)
     list_remove(&items[1].node);
     assert_false(list_node_is_linked(&items[1].node));
     expect_list(&list, (int[]){0, 4, 2}, 3);
-    list_push_back(&other, &items[3].node);
-    list_append(&other, &list);
-    expect_list(&other, (int[]){3, 0, 4, 2}, 4);
-    expect_list(&list, NULL, 0);
-    list_append(&other, &list);
-    expect_list(&other, (int[]){3, 0, 4, 2}, 4);
-    list_append(&list, &other);
-    expect_list(&list, (int[]){3, 0, 4, 2}, 4);
-    assert_ptr_equal(list_pop_front(&list), &items[3].node);
-    expect_list(&list, (int[]){0, 4, 2}, 3);
+    assert_ptr_equal(list_pop_front(&list), &items[0].node);
+    expect_list(&list, (int[]){4, 2}, 2);
 }
 
 static struct list misused;
@@ -272,14 +252,10 @@ static void list_misuse_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_status_has_name_and_text),
-        cmocka_unit_test(checked_arithmetic_is_exact),
-        cmocka_unit_test(bits_agree_with_counting),
-        cmocka_unit_test(reads_are_little_endian),
-        cmocka_unit_test(misuse_asserts),
-        cmocka_unit_test(strings_stop_where_they_must),
-        cmocka_unit_test(lists_keep_their_order),
-        cmocka_unit_test(list_misuse_is_seen),
+        cmocka_unit_test(every_status_has_a_text),  cmocka_unit_test(checked_arithmetic_is_exact),
+        cmocka_unit_test(bits_agree_with_counting), cmocka_unit_test(reads_are_little_endian),
+        cmocka_unit_test(misuse_asserts),           cmocka_unit_test(strings_stop_where_they_must),
+        cmocka_unit_test(lists_keep_their_order),   cmocka_unit_test(list_misuse_is_seen),
     };
 
     return cmocka_run_group_tests_name("small_headers", tests, NULL, NULL);
