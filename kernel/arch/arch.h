@@ -108,9 +108,6 @@ void arch_context_init(struct arch_context *context, const struct arch_start *st
 /* Leaves the kernel and runs `context` (which is loaded) on this CPU. */
 NORETURN void arch_context_resume(struct arch_context *context);
 
-vaddr_t arch_context_pc(const struct arch_context *context);
-vaddr_t arch_context_stack(const struct arch_context *context);
-
 /* Restarts this CPU's kernel stack and calls cpu_run(cpu). */
 NORETURN void arch_cpu_restart(struct cpu *cpu);
 

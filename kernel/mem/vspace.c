@@ -331,16 +331,6 @@ bool vspace_teardown_step(struct vspace *vspace)
     return false;
 }
 
-uint64_t vspace_frames(struct vspace *vspace)
-{
-    uint64_t count;
-
-    spinlock_lock(&vspace->lock);
-    count = vspace->frames;
-    spinlock_unlock(&vspace->lock);
-    return count;
-}
-
 /* Invariant 3. */
 static bool active_names_the_cpus(const struct vspace *vspace)
 {

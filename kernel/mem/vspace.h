@@ -74,9 +74,6 @@ void vspace_activate(struct vspace *vspace);
  * root is freed too and only the structure is left. */
 bool vspace_teardown_step(struct vspace *vspace);
 
-/* Frames the space owns now. */
-uint64_t vspace_frames(struct vspace *vspace);
-
 /* 0, or the number of the first broken invariant of vspace.c. For a space that nobody changes
  * meanwhile. */
 unsigned vspace_check(struct vspace *vspace);

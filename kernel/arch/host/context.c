@@ -42,16 +42,6 @@ void arch_context_load(struct arch_context *context)
     (void)context;
 }
 
-vaddr_t arch_context_pc(const struct arch_context *context)
-{
-    return context->pc;
-}
-
-vaddr_t arch_context_stack(const struct arch_context *context)
-{
-    return context->stack_pointer;
-}
-
 /* On the fresh kernel stack: lets others and interrupts go first, then the program. */
 static void user_enter(void *argument)
 {

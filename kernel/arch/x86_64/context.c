@@ -61,16 +61,6 @@ void arch_context_init(struct arch_context *context, const struct arch_start *st
     fpu_clear(context->fpu);
 }
 
-vaddr_t arch_context_pc(const struct arch_context *context)
-{
-    return context->rip;
-}
-
-vaddr_t arch_context_stack(const struct arch_context *context)
-{
-    return context->rsp;
-}
-
 /* Loading GS clears the base of the active GS on some CPUs: it must be the user's, which is 0. */
 void selectors_clear(void)
 {
