@@ -306,7 +306,9 @@ void ledger_detach(struct ledger *ledger)
     ledger->parent = NULL;
 }
 
-struct ledger *ledger_next(const struct ledger *root, const struct ledger *at)
+/* The next ledger of the tree after `at`, parents first, or NULL; begins with `root` itself. For
+ * walks while nothing changes. */
+static struct ledger *ledger_next(const struct ledger *root, const struct ledger *at)
 {
     struct list_node *node = list_first(&at->children);
 

@@ -121,10 +121,6 @@ struct ledger_census {
     uint64_t ledgers; /* how many there are */
 };
 
-/* The next ledger of the tree after `at`, parents first, or NULL; begins with `root` itself. For
- * walks while nothing changes. */
-struct ledger *ledger_next(const struct ledger *root, const struct ledger *at);
-
 /* Takes the census of one line and checks each ledger on the way (ledger_check). Returns 0, or the
  * number of the first broken invariant; 5: the sums are not the root's limit. */
 unsigned ledger_census(const struct ledger *root, enum ledger_line_name line,

@@ -23,7 +23,8 @@ void memory_changes_init(void)
     kmem_cache_init(&change_cache, "memory change", sizeof(struct change));
 }
 
-unsigned memory_flags(enum memory_protection protection)
+/* ARCH_PAGE_* of a protection. */
+static unsigned memory_flags(enum memory_protection protection)
 {
     switch (protection) {
     case MEMORY_PROTECTION_READ_WRITE:
@@ -148,7 +149,8 @@ static bool region_joins(struct memory_region *before, struct memory_region *reg
            (!region->shared || mapping_join(&before->mapping, &region->mapping));
 }
 
-/* memory_region_join of the region itself. */
+/* Joins the region with an equal neighbour below it; returns what is left over, for
+ * memory_region_end, or NULL. Space lock held. */
 static struct memory_region *region_join_below(struct memory_space *space,
                                                struct memory_region *region)
 {
@@ -166,7 +168,8 @@ static struct memory_region *region_join_below(struct memory_space *space,
     return region;
 }
 
-struct memory_region *memory_region_join(struct memory_space *space, uint64_t at)
+/* The same of the region that begins at page `at`, if one does. */
+static struct memory_region *region_join_at(struct memory_space *space, uint64_t at)
 {
     struct memory_region *region = memory_region_of(region_set_find(&space->regions, at));
 
@@ -221,7 +224,7 @@ static bool step_finish(struct change *change)
             change->finished = region->region.start + region->region.pages - change->start;
             gone = region_finish(change, region);
         } else {
-            gone = memory_region_join(space, end);
+            gone = region_join_at(space, end);
         }
         spinlock_unlock(&space->lock);
         if (gone != NULL) {

@@ -61,7 +61,6 @@ static inline bool memory_region_is_private(const struct memory_region *region)
 
 /* Memory of a region, zeroed; NULL: there is none. */
 struct memory_region *memory_region_alloc(void);
-void memory_region_free(struct memory_region *region);
 
 /* Puts the region where the request wants it; false: refused. Space lock held. */
 bool memory_region_place(struct process *process, struct change_request *request,
@@ -71,10 +70,6 @@ void memory_region_remove(struct memory_space *space, struct memory_region *regi
 
 /* The end of a region that is in no space any more, and of what it held. No lock is held. */
 void memory_region_end(struct memory_region *region);
-
-/* Joins the region that begins at page `at`, if one does, with an equal neighbour below it; returns
- * what is left over, for memory_region_end, or NULL. Space lock held. */
-struct memory_region *memory_region_join(struct memory_space *space, uint64_t at);
 
 /* Makes the new region of a MAP the change's own, or says why not and changes nothing. */
 bool change_claim_new(struct change *change, struct change_request *request,

@@ -72,7 +72,7 @@ struct memory_region *memory_region_alloc(void)
     return kmem_alloc(&region_cache);
 }
 
-void memory_region_free(struct memory_region *region)
+static void memory_region_free(struct memory_region *region)
 {
     kmem_free(&region_cache, region);
 }

@@ -52,9 +52,6 @@ struct change_request {
 void memory_spaces_init(void);
 void memory_space_init(struct memory_space *space);
 
-/* ARCH_PAGE_* of a protection. */
-unsigned memory_flags(enum memory_protection protection);
-
 /*
  * Begins a change of the caller's own space, in bounded steps; `operation` (an OPERATION_JOB of
  * `caller`) is completed when every CPU has seen it, or when all is as before. Errors, at once and

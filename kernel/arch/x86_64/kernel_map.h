@@ -25,7 +25,4 @@ paddr_t kernel_map_trampoline(void);
 uint32_t kernel_map_trampoline_open(void);
 void kernel_map_trampoline_close(void);
 
-/* Counts pages of the kernel's half that break an invariant of kernel_map.c: 0. */
-uint64_t kernel_map_audit(void);
-
 #endif
