@@ -21,6 +21,7 @@ static struct fake_blob hpet_blob;
 static struct acpi_root root;
 static struct acpi_madt madt;
 static struct acpi_hpet hpet;
+static uint64_t hpet_at = HPET_ADDRESS;
 
 static void table_begin(struct fake_blob *blob, const char *signature)
 {
@@ -123,7 +124,7 @@ static void madt_valid(void)
     cpu_entry(4, 9, 0);    /* can never be enabled */
     cpu_entry(5, 10, 2);   /* may be enabled later */
     cpu_entry(6, 0xff, 1); /* no APIC id */
-    io_apic_entry(0, 0xfec00000, 0);
+    io_apic_entry(3, 0xfec00000, 24);
     override_entry(0, 2, 0);
     override_entry(9, 9, 0x000d);
     override_entry(11, 11, 0x0007);
@@ -154,12 +155,12 @@ static void list_valid(bool wide)
 {
     table_begin(&list, wide ? "XSDT" : "RSDT");
     for (unsigned i = 0; i < 3; i++) {
-        uint32_t address = (uint32_t[]){0, HPET_ADDRESS, MADT_ADDRESS}[i];
+        uint64_t address = (uint64_t[]){0, hpet_at, MADT_ADDRESS}[i];
 
         if (wide) {
             blob_u64(&list, address);
         } else {
-            blob_u32(&list, address);
+            blob_u32(&list, (uint32_t)address);
         }
     }
     table_end(&list);
@@ -186,7 +187,7 @@ static enum acpi_error read_table(const char *signature)
     fake_memory_add(&fake, RSDP_ADDRESS, rsdp.bytes, rsdp.length);
     fake_memory_add(&fake, LIST_ADDRESS, list.bytes, list.length);
     fake_memory_add(&fake, MADT_ADDRESS, madt_blob.bytes, madt_blob.length);
-    fake_memory_add(&fake, HPET_ADDRESS, hpet_blob.bytes, hpet_blob.length);
+    fake_memory_add(&fake, hpet_at, hpet_blob.bytes, hpet_blob.length);
     error = acpi_root_find(&root, &fake.memory, &info);
     if (error == ACPI_OK) {
         error = acpi_table_find(&root, &fake.memory, signature, &table);
@@ -241,26 +242,64 @@ static void a_madt_is_read_whole(void **state)
     assert_false(madt.cpu[4].x2apic);
     assert_int_equal(madt.cpus_ignored, 1);
     assert_int_equal(madt.io_apic_count, 1);
+    assert_int_equal(madt.io_apic[0].id, 3);
     assert_int_equal(madt.io_apic[0].address, 0xfec00000);
+    assert_int_equal(madt.io_apic[0].global_interrupt_base, 24);
     assert_int_equal(madt.override_count, 3);
     assert_int_equal(madt.override[0].source, 0);
     assert_int_equal(madt.override[0].global_interrupt, 2);
     assert_int_equal(madt.override[0].polarity, ACPI_POLARITY_BUS);
     assert_int_equal(madt.override[0].trigger, ACPI_TRIGGER_BUS);
+    assert_int_equal(madt.override[1].source, 9);
     assert_int_equal(madt.override[1].polarity, ACPI_POLARITY_HIGH);
     assert_int_equal(madt.override[1].trigger, ACPI_TRIGGER_LEVEL);
     assert_int_equal(madt.override[2].polarity, ACPI_POLARITY_LOW);
     assert_int_equal(madt.override[2].trigger, ACPI_TRIGGER_EDGE);
     assert_int_equal(madt.nmi_count, 4);
     assert_true(madt.nmi[0].local && madt.nmi[0].all_processors && madt.nmi[0].lint == 1);
+    assert_int_equal(madt.nmi[0].processor_id, 0xff);
     assert_false(madt.nmi[1].local);
     assert_int_equal(madt.nmi[1].global_interrupt, 0x17);
     assert_int_equal(madt.nmi[1].polarity, ACPI_POLARITY_HIGH);
     assert_int_equal(madt.nmi[1].trigger, ACPI_TRIGGER_EDGE);
+    assert_true(madt.nmi[2].local && madt.nmi[3].local);
     assert_true(madt.nmi[2].all_processors);
     assert_false(madt.nmi[3].all_processors);
     assert_int_equal(madt.nmi[3].processor_id, 5);
     assert_int_equal(madt.nmi[3].lint, 1);
+}
+
+static void a_wide_list_reaches_beyond_4_gib(void **state)
+{
+    (void)state;
+    hpet_at = (UINT64_C(1) << 32) + HPET_ADDRESS;
+    machine_valid(true);
+    assert_int_equal(read_table("HPET"), ACPI_OK);
+    machine_valid(false);
+    assert_int_equal(read_table("HPET"), ACPI_ERROR_UNREADABLE);
+    hpet_at = HPET_ADDRESS;
+}
+
+/* What stands behind the first 20 bytes of an old root pointer is not its. */
+static void an_old_root_pointer_has_no_wide_list(void **state)
+{
+    (void)state;
+    machine_valid(false);
+    blob_u64(&rsdp, 0xdead0000deadULL);
+    blob_u64(&rsdp, 0xdead0000deadULL);
+    assert_int_equal(rsdp.length, 36);
+    assert_int_equal(boot_info_set_root_pointer(&info, rsdp.bytes, rsdp.length), BOOT_OK);
+    assert_int_equal(read_table("APIC"), ACPI_OK);
+    assert_int_equal(root.entry_size, 4);
+}
+
+static void a_madt_may_end_behind_its_fields(void **state)
+{
+    (void)state;
+    machine_valid(true);
+    madt_begin();
+    table_end(&madt_blob);
+    assert_int_equal(read_table("APIC"), ACPI_ERROR_NO_CPU);
 }
 
 static void the_lapic_address_can_be_overridden(void **state)
@@ -353,6 +392,9 @@ static void bad_lists_are_refused(void **state)
     machine_valid(true);
     blob_put_u32(&list, 4, 35);
     assert_int_equal(read_table("APIC"), ACPI_ERROR_BAD_LENGTH);
+    machine_valid(true);
+    blob_put_u32(&list, 4, ACPI_TABLE_SIZE_MAX);
+    assert_int_equal(read_table("APIC"), ACPI_ERROR_UNREADABLE);
     machine_valid(true);
     blob_put_u32(&list, 4, ACPI_TABLE_SIZE_MAX + 1);
     assert_int_equal(read_table("APIC"), ACPI_ERROR_BAD_LENGTH);
@@ -555,6 +597,11 @@ static void bad_hpets_are_refused(void **state)
     assert_int_equal(
         acpi_hpet_parse(&(struct acpi_table){.bytes = madt_blob.bytes, .length = 56}, &hpet),
         ACPI_ERROR_BAD_SIGNATURE);
+    machine_valid(true);
+    blob_put_u32(&hpet_blob, 44, 0); /* the first address behind the last */
+    blob_put_u32(&hpet_blob, 48, (uint32_t)(BOOT_ADDRESS_LIMIT >> 32));
+    table_end(&hpet_blob);
+    assert_int_equal(read_table("HPET"), ACPI_ERROR_BAD_ADDRESS);
 }
 
 static void random_damage_is_survived(void **state)
@@ -597,8 +644,10 @@ static void every_error_has_a_text(void **state)
     (void)state;
     for (int error = 0; error < ACPI_ERROR_COUNT; error++) {
         assert_true(strlen(acpi_error_text((enum acpi_error)error)) > 3);
+        assert_string_not_equal(acpi_error_text((enum acpi_error)error), "unknown ACPI error");
     }
     assert_string_equal(acpi_error_text((enum acpi_error)999), "unknown ACPI error");
+    assert_string_equal(acpi_error_text(ACPI_ERROR_COUNT), "unknown ACPI error");
 }
 
 int main(void)
@@ -606,6 +655,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_versions_lead_to_the_tables),
         cmocka_unit_test(a_madt_is_read_whole),
+        cmocka_unit_test(a_wide_list_reaches_beyond_4_gib),
+        cmocka_unit_test(an_old_root_pointer_has_no_wide_list),
+        cmocka_unit_test(a_madt_may_end_behind_its_fields),
         cmocka_unit_test(the_lapic_address_can_be_overridden),
         cmocka_unit_test(an_hpet_is_read_whole),
         cmocka_unit_test(bad_root_pointers_are_refused),

@@ -64,6 +64,10 @@ static void unknown_types_are_reserved(void **state)
     boot_info_init(&info, BOOT_SOURCE_HOST);
     assert_int_equal(boot_info_add_range(&info, &range), BOOT_OK);
     assert_int_equal(info.range[0].type, BOOT_RANGE_RESERVED);
+    range = (struct boot_range){.start = 10, .length = 10, .type = BOOT_RANGE_TYPE_END};
+    assert_int_equal(boot_info_add_range(&info, &range), BOOT_OK);
+    assert_int_equal(info.range_count, 1);
+    assert_int_equal(info.range[0].length, 20);
     assert_int_equal(boot_range_type_from_e820(1), BOOT_RANGE_USABLE);
     assert_int_equal(boot_range_type_from_e820(2), BOOT_RANGE_RESERVED);
     assert_int_equal(boot_range_type_from_e820(3), BOOT_RANGE_ACPI_RECLAIM);
@@ -106,6 +110,10 @@ static void the_range_table_has_an_end(void **state)
     error = boot_info_add_range(&info, &(struct boot_range){.start = 5000, .length = 1, .type = 1});
     assert_int_equal(error, BOOT_ERROR_TOO_MANY_RANGES);
     assert_int_equal(boot_info_check(&info), 0);
+    /* Nothing needs no place. */
+    error = boot_info_add_range(&info, &(struct boot_range){.start = 12, .length = 0, .type = 1});
+    assert_int_equal(error, BOOT_OK);
+    assert_int_equal(boot_info_check(&info), 0);
 
     /* One entry over all of them joins everything as it goes and never needs more than two places.
      */
@@ -125,6 +133,7 @@ static void each_condition_for_starting_is_looked_for(void **state)
 {
     struct boot_range low = {.start = 0x1000, .length = 0x9f000, .type = BOOT_RANGE_USABLE};
     struct boot_range high = {.start = 0x100000, .length = 0x100000, .type = BOOT_RANGE_USABLE};
+    struct boot_range above = {.start = 0x200000, .length = 0x1000, .type = BOOT_RANGE_RESERVED};
     struct boot_info info;
     (void)state;
 
@@ -133,6 +142,8 @@ static void each_condition_for_starting_is_looked_for(void **state)
     assert_int_equal(boot_info_usable_end(&info), 0);
     assert_int_equal(boot_info_add_range(&info, &high), BOOT_OK);
     assert_int_equal(boot_info_add_range(&info, &low), BOOT_OK);
+    assert_int_equal(boot_info_usable_end(&info), 0x200000);
+    assert_int_equal(boot_info_add_range(&info, &above), BOOT_OK);
     assert_int_equal(boot_info_usable_end(&info), 0x200000);
     assert_int_equal(boot_info_total(&info, BOOT_RANGE_USABLE), 0x19f000);
     assert_int_equal(boot_info_total(&info, BOOT_RANGE_BAD), 0);
@@ -188,8 +199,22 @@ static void every_error_has_a_text(void **state)
     (void)state;
     for (int error = 0; error < BOOT_ERROR_COUNT; error++) {
         assert_true(strlen(boot_error_text((enum boot_error)error)) > 3);
+        assert_string_not_equal(boot_error_text((enum boot_error)error), "unknown boot error");
     }
     assert_string_equal(boot_error_text((enum boot_error)999), "unknown boot error");
+    assert_string_equal(boot_error_text(BOOT_ERROR_COUNT), "unknown boot error");
+}
+
+static void modules_without_end_stay_too_many(void **state)
+{
+    struct boot_info info;
+
+    (void)state;
+    boot_info_init(&info, BOOT_SOURCE_HOST);
+    assert_int_equal(boot_info_add_module(&info, 0x1000, 0x1000), BOOT_OK);
+    info.module_count = UINT32_MAX;
+    assert_int_equal(boot_info_add_module(&info, 0x3000, 0x1000), BOOT_OK);
+    assert_true(info.module_count == UINT32_MAX);
 }
 
 static void check_finds_damage(void **state)
@@ -230,6 +255,7 @@ int main(void)
         cmocka_unit_test(each_condition_for_starting_is_looked_for),
         cmocka_unit_test(frames_are_rounded_inwards),
         cmocka_unit_test(every_error_has_a_text),
+        cmocka_unit_test(modules_without_end_stay_too_many),
         cmocka_unit_test(check_finds_damage),
     };
 

@@ -228,6 +228,39 @@ static void build_backward_module(struct fake_blob *to)
     tag_module(to, 0x2000, 0x1fff);
 }
 
+static void module_fields(struct fake_blob *to, uint32_t from, uint32_t end)
+{
+    uint32_t start;
+
+    tag_begin(to, 3, &start);
+    blob_u32(to, from);
+    blob_u32(to, end);
+    tag_end(to, start);
+}
+
+/* Without a string, which nobody reads; and one of no bytes, which boot_info_validate refuses. */
+static void build_nameless_module(struct fake_blob *to)
+{
+    tag_map(to);
+    module_fields(to, 0x2000, 0x3000);
+}
+
+static void build_empty_module(struct fake_blob *to)
+{
+    tag_map(to);
+    module_fields(to, 0x2000, 0x2000);
+}
+
+static void build_empty_map(struct fake_blob *to)
+{
+    uint32_t start;
+
+    tag_begin(to, 6, &start);
+    blob_u32(to, 24);
+    blob_u32(to, 0);
+    tag_end(to, start);
+}
+
 static void build_short_module(struct fake_blob *to)
 {
     uint32_t start;
@@ -244,6 +277,12 @@ static void build_small_root_1(struct fake_blob *to)
 
 static void build_small_root_2(struct fake_blob *to)
 {
+    tag_root_pointer(to, 15, 35);
+}
+
+static void build_good_root_and_small(struct fake_blob *to)
+{
+    tag_root_pointer(to, 15, 36);
     tag_root_pointer(to, 15, 35);
 }
 
@@ -331,8 +370,12 @@ static void each_lie_has_its_error(void **state)
         {build_empty_line, BOOT_ERROR_TRUNCATED},
         {build_backward_module, BOOT_ERROR_BAD_MODULE},
         {build_short_module, BOOT_ERROR_BAD_TAG},
+        {build_nameless_module, BOOT_OK},
+        {build_empty_module, BOOT_OK},
+        {build_empty_map, BOOT_OK},
         {build_small_root_1, BOOT_ERROR_BAD_ROOT_POINTER},
         {build_small_root_2, BOOT_ERROR_BAD_ROOT_POINTER},
+        {build_good_root_and_small, BOOT_ERROR_BAD_ROOT_POINTER},
         {build_zero_tag, BOOT_ERROR_BAD_TAG},
         {build_huge_tag, BOOT_ERROR_TRUNCATED},
         {build_entry_size_0, BOOT_ERROR_BAD_TAG},
@@ -382,6 +425,8 @@ static void place_and_size_are_checked(void **state)
     assert_int_equal(parse_at(&blob, BLOB_ADDRESS, blob.length - 1, &info), BOOT_ERROR_UNREADABLE);
     blob_put_u32(&blob, 0, BOOT_MULTIBOOT2_SIZE_MAX + 1);
     assert_int_equal(parse(&blob, &info), BOOT_ERROR_TOO_LARGE);
+    blob_put_u32(&blob, 0, BOOT_MULTIBOOT2_SIZE_MAX);
+    assert_int_equal(parse(&blob, &info), BOOT_ERROR_UNREADABLE);
     blob_put_u32(&blob, 0, blob.length + 8);
     assert_int_equal(parse(&blob, &info), BOOT_ERROR_UNREADABLE);
 }

@@ -117,6 +117,7 @@ static void each_lie_has_its_error(void **state)
         {40, 0x5000, BOOT_ERROR_UNREADABLE},
         {48, 0, BOOT_ERROR_NO_MEMORY_MAP},
         {48, 5, BOOT_ERROR_UNREADABLE},
+        {48, BOOT_PVH_ENTRIES_MAX, BOOT_ERROR_UNREADABLE},
         {48, BOOT_PVH_ENTRIES_MAX + 1, BOOT_ERROR_TOO_LARGE},
         {48, UINT32_MAX, BOOT_ERROR_TOO_LARGE},
         {4, 2, BOOT_OK},

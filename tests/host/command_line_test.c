@@ -88,6 +88,7 @@ static void numbers_are_exact_or_refused(void **state)
         {"n=042", STATUS_OK, 42}, /* no octal */
         {"n=0x2a", STATUS_OK, 42},
         {"n=0xFf", STATUS_OK, 255},
+        {"n=0xA", STATUS_OK, 10},
         {"n=18446744073709551615", STATUS_OK, UINT64_MAX},
         {"n=0xffffffffffffffff", STATUS_OK, UINT64_MAX},
         {"n=18446744073709551616", STATUS_OVERFLOW, 0},
@@ -98,6 +99,13 @@ static void numbers_are_exact_or_refused(void **state)
         {"n=0x", STATUS_INVALID_ARGUMENT, 0},
         {"n=12a", STATUS_INVALID_ARGUMENT, 0},
         {"n=0x1g", STATUS_INVALID_ARGUMENT, 0},
+        {"n=0x1G", STATUS_INVALID_ARGUMENT, 0},
+        {"n=0x:", STATUS_INVALID_ARGUMENT, 0}, /* between the digits and the letters */
+        {"n=:", STATUS_INVALID_ARGUMENT, 0},
+        {"n=0x@", STATUS_INVALID_ARGUMENT, 0},
+        {"n=0x`", STATUS_INVALID_ARGUMENT, 0},
+        {"n=0x/", STATUS_INVALID_ARGUMENT, 0},
+        {"n=1x5", STATUS_INVALID_ARGUMENT, 0},
         {"n=-1", STATUS_INVALID_ARGUMENT, 0},
     };
     (void)state;

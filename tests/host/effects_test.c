@@ -16,6 +16,7 @@
 #include "core/log_limit.h"
 #include "core/offence.h"
 #include "core/slab.h"
+#include "core/status.h"
 #include "core/uses.h"
 #include "tests/host/slot_pages.h"
 
@@ -100,6 +101,22 @@ static void a_completion_counts_when_it_is_shown(void **state)
     assert_int_equal(ring_completions(&ring), 2);
 }
 
+/* The index that shows completions lies in the user's pages too. */
+static void nobody_is_shown_more_than_was_posted(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    ring_start();
+    submissions_show(1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    ring_post(&ring, &(struct cqe){.user_data = 1});
+    ring_publish(&shared.header.cq_tail, 7);
+    assert_int_equal(ring_completions(&ring), 1);
+    ring_publish(&shared.header.cq_tail, 0);
+    assert_int_equal(ring_completions(&ring), 0);
+}
+
 static void a_malformed_entry_is_told_with_reason_and_limit(void **state)
 {
     struct sqe sqe = {.opcode = OPCODE_COUNT};
@@ -130,6 +147,20 @@ static void an_answer_behind_the_table_is_not_kept(void **state)
     table.memory.answer_count = 7; /* what lies behind a smaller table looks like one of its own */
     assert_int_equal(target_of(id_make(7, 1), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
     assert_int_equal(answer_finish(&table, id_make(7, 1)), TRANSPORT_BAD_ANSWER);
+}
+
+static void an_answer_without_a_capability_holds_none(void **state)
+{
+    struct answer_released released;
+    struct answer *answer;
+
+    (void)state;
+    table_make(LIMIT_ANSWERS);
+    answer = opened(id_make(3, 1));
+    answer_at_once(&table, answer, 0, (struct cap_id){77});
+    assert_int_equal(answer->held, 0);
+    assert_int_equal(answer_finish_release(&table, id_make(3, 1), &released), TRANSPORT_OK);
+    assert_int_equal(released.count, 0);
 }
 
 static void an_endpoint_may_ask_for_as_many_capabilities_as_there_may_be(void **state)
@@ -246,6 +277,53 @@ static void the_descriptor_that_moves_again_is_named(void **state)
     cap_table_free(&from);
 }
 
+/* A copy that a revoke has emptied has no references to drop. */
+static void of_an_emptied_copy_nothing_is_dropped(void **state)
+{
+    static struct cap_table from;
+    struct transfer_item item = {.next = NULL};
+    struct transfer_bundle bundle;
+    struct transfer_drops drops = {.count = 0};
+
+    (void)state;
+    transfer_bundle_make(&bundle, &item, 1);
+    transfer_cancel(&from, &bundle, &drops);
+    assert_int_equal(drops.count, 0);
+    item.edge.object = &from;
+    transfer_cancel(&from, &bundle, &drops);
+    assert_int_equal(drops.count, 1);
+    assert_null(item.edge.object);
+}
+
+/* Pages that are not there are one step each, so that the cursor is further than the steps. */
+static void a_revoke_stops_where_its_steps_end(void **state)
+{
+    static struct cap_table within;
+    static int object;
+    struct grant_tree tree;
+    struct grant_node node;
+    struct hold_edge edge = {.object = &object, .epoch = 1};
+    struct cap_id id;
+    uint32_t steps = CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS + 2;
+    uint32_t cursor = 0;
+    bool found = true;
+
+    (void)state;
+    grant_tree_init(&tree);
+    assert_int_equal(grant_delegate(&tree, NULL, &node), TRANSPORT_OK);
+    cap_table_init(&within, 4, slot_memory(NULL));
+    assert_int_equal(cap_table_insert(&within, &edge, NULL, &id), TRANSPORT_OK);
+    edge.grant = &node;
+    assert_int_equal(cap_table_insert(&within, &edge, NULL, &id), TRANSPORT_OK);
+    assert_true(cap_table_bury_next(&within, &cursor, steps, &node, &edge, &found));
+    assert_false(found);
+    assert_int_equal(cursor, CAP_TABLE_WINDOW + 1);
+    cursor = 0;
+    while (cap_table_remove_next(&within, &cursor, &edge)) {
+    }
+    cap_table_free(&within);
+}
+
 /* ---- waiting, running, revoking -------------------------------------------------------------- */
 
 static void who_is_woken_is_nobodys_first(void **state)
@@ -289,6 +367,12 @@ static void without_a_budget_nothing_is_owed(void **state)
     assert_int_equal(context.used_ns, 1000);
     assert_int_equal(context.debt_ns, 0);
     assert_true(sched_context_left(&context) == SCHED_UNLIMITED);
+    sched_context_init(&context, 10, 20, 0);
+    sched_context_charge(&context, 25);
+    assert_int_equal(context.debt_ns, 15);
+    sched_context_change(&context, 0, 0, 5);
+    assert_int_equal(context.debt_ns, 0);
+    assert_int_equal(context.used_ns, 25);
 }
 
 /* A piece of work lies in memory that was one before, and a revocation has counted that. */
@@ -397,6 +481,23 @@ static void a_ledger_out_of_the_tree_has_no_parent(void **state)
     assert_true(list_is_empty(&root.children));
 }
 
+static void the_most_that_was_used_is_not_forgotten(void **state)
+{
+    struct ledger_amounts total = {.amount = {10, 10}};
+    struct ledger root;
+
+    (void)state;
+    ledger_init_root(&root, &total);
+    assert_int_equal(ledger_charge(&root, 0, 5, NULL), STATUS_OK);
+    ledger_release(&root, 0, 5);
+    assert_int_equal(ledger_charge(&root, 0, 2, NULL), STATUS_OK);
+    assert_int_equal(root.line[0].peak, 5);
+    assert_int_equal(ledger_charge_most(&root, 0, 1), 1);
+    assert_int_equal(root.line[0].peak, 5);
+    assert_int_equal(ledger_charge_most(&root, 0, 6), 6);
+    assert_int_equal(root.line[0].peak, 9);
+}
+
 static void a_page_that_was_taken_back_has_no_objects(void **state)
 {
     static _Alignas(SLAB_PAGE_SIZE_MIN) uint8_t page[SLAB_PAGE_SIZE_MIN];
@@ -442,6 +543,24 @@ static void lines_left_out_are_counted_to_the_end(void **state)
     assert_false(log_limit_admit(&limit, 2, &suppressed));
     assert_true(log_limit_admit(&limit, 12, &suppressed));
     assert_true(suppressed == UINT64_MAX);
+}
+
+/* Names come with a length: what stands behind a NUL counts as well. */
+static void a_text_with_a_nul_in_it_matches_nothing(void **state)
+{
+    static const char text[4] = {'a', 'b', 0, 0};
+
+    (void)state;
+    assert_true(string_matches(text, 2, text));
+    assert_false(string_matches(text, 1, text));
+    assert_false(string_matches(text, 3, text));
+}
+
+static void what_is_no_status_has_no_text(void **state)
+{
+    (void)state;
+    assert_string_equal(status_text(STATUS_COUNT), status_text((enum status)999));
+    assert_string_not_equal(status_text(STATUS_COUNT - 1), status_text((enum status)999));
 }
 
 static void a_node_that_is_taken_out_names_nobody(void **state)
@@ -490,13 +609,17 @@ int main(void)
         cmocka_unit_test(a_full_ring_is_repaired),
         cmocka_unit_test(of_a_corrupt_ring_no_index_is_believed),
         cmocka_unit_test(a_completion_counts_when_it_is_shown),
+        cmocka_unit_test(nobody_is_shown_more_than_was_posted),
         cmocka_unit_test(a_malformed_entry_is_told_with_reason_and_limit),
         cmocka_unit_test(an_answer_behind_the_table_is_not_kept),
+        cmocka_unit_test(an_answer_without_a_capability_holds_none),
         cmocka_unit_test(an_endpoint_may_ask_for_as_many_capabilities_as_there_may_be),
         cmocka_unit_test(whatever_an_endpoint_has_left_is_found),
         cmocka_unit_test(items_begin_empty_whatever_was_in_their_memory),
         cmocka_unit_test(a_bundle_is_as_long_as_it_says),
         cmocka_unit_test(the_descriptor_that_moves_again_is_named),
+        cmocka_unit_test(of_an_emptied_copy_nothing_is_dropped),
+        cmocka_unit_test(a_revoke_stops_where_its_steps_end),
         cmocka_unit_test(who_is_woken_is_nobodys_first),
         cmocka_unit_test(an_empty_queue_has_nobody_whatever_was_in_its_memory),
         cmocka_unit_test(without_a_budget_nothing_is_owed),
@@ -506,9 +629,12 @@ int main(void)
         cmocka_unit_test(a_bitmap_has_room_for_all_memory_and_no_more),
         cmocka_unit_test(no_frames_are_added_or_taken),
         cmocka_unit_test(a_ledger_out_of_the_tree_has_no_parent),
+        cmocka_unit_test(the_most_that_was_used_is_not_forgotten),
         cmocka_unit_test(a_page_that_was_taken_back_has_no_objects),
         cmocka_unit_test(who_offends_without_end_stays_throttled),
         cmocka_unit_test(lines_left_out_are_counted_to_the_end),
+        cmocka_unit_test(a_text_with_a_nul_in_it_matches_nothing),
+        cmocka_unit_test(what_is_no_status_has_no_text),
         cmocka_unit_test(a_node_that_is_taken_out_names_nobody),
         cmocka_unit_test(a_step_names_the_process_it_came_from),
     };

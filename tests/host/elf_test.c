@@ -339,6 +339,54 @@ static void segments_have_a_limit(void **state)
     assert_int_equal(parse(&file), ELF_ERROR_TOO_MANY_SEGMENTS);
 }
 
+/* Headers of other kinds count too, and so does an alignment that is as large as it may be. */
+static void limits_are_reached(void **state)
+{
+    struct file file = file_valid();
+    (void)state;
+
+    file.header.e_phnum = ELF_PROGRAM_HEADERS_MAX;
+    for (uint16_t i = HEADERS; i < ELF_PROGRAM_HEADERS_MAX; i++) {
+        file.program[i].p_type = PT_NOTE;
+    }
+    assert_int_equal(parse(&file), ELF_OK);
+    file = file_valid();
+    file.program[3] = load(0x402000, 0x2000, 0x30, PF_R);
+    file.program[3].p_type = PT_TLS;
+    file.program[3].p_align = ELF_TLS_ALIGN_MAX;
+    assert_int_equal(parse(&file), ELF_OK);
+    assert_int_equal(image.tls.align, ELF_TLS_ALIGN_MAX);
+}
+
+/* Whatever its header says of file and address: nothing is copied from there. */
+static void a_template_of_no_bytes_lies_nowhere(void **state)
+{
+    struct file file = file_valid();
+    (void)state;
+
+    file.program[3].p_filesz = 0;
+    file.program[3].p_offset = UINT64_MAX;
+    assert_int_equal(parse(&file), ELF_OK);
+    assert_true(image.tls.present);
+    assert_int_equal(image.tls.address, 0);
+    assert_int_equal(image.tls.file_offset, 0);
+    assert_int_equal(image.tls.memory_size, 0x48);
+}
+
+static void a_header_alone_is_read(void **state)
+{
+    struct file file = file_valid();
+    uint8_t *bytes;
+    (void)state;
+
+    file.header.e_phnum = 0;
+    file.length = sizeof(Elf64_Ehdr);
+    assert_int_equal(parse(&file), ELF_ERROR_NO_PROGRAM_HEADERS);
+    bytes = file_bytes(&file);
+    assert_true(elf_headers_within(bytes, sizeof(Elf64_Ehdr)));
+    free(bytes);
+}
+
 /* The highest limits there can be: the last page of the address space and all of memory. */
 static void limits_may_be_extreme(void **state)
 {
@@ -558,8 +606,10 @@ static void every_error_has_a_text(void **state)
     (void)state;
     for (int error = 0; error < ELF_ERROR_COUNT; error++) {
         assert_true(strlen(elf_error_text((enum elf_error)error)) > 3);
+        assert_string_not_equal(elf_error_text((enum elf_error)error), "unknown ELF error");
     }
     assert_string_equal(elf_error_text((enum elf_error)999), "unknown ELF error");
+    assert_string_equal(elf_error_text(ELF_ERROR_COUNT), "unknown ELF error");
 }
 
 int main(void)
@@ -569,6 +619,9 @@ int main(void)
         cmocka_unit_test(headers_lie_in_the_first_part),
         cmocka_unit_test(each_rule_has_its_error),
         cmocka_unit_test(segments_have_a_limit),
+        cmocka_unit_test(limits_are_reached),
+        cmocka_unit_test(a_template_of_no_bytes_lies_nowhere),
+        cmocka_unit_test(a_header_alone_is_read),
         cmocka_unit_test(limits_may_be_extreme),
         cmocka_unit_test(every_truncation_is_judged),
         cmocka_unit_test(random_bytes_are_judged),

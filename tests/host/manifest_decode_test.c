@@ -521,6 +521,71 @@ static void accepts_the_largest(void **state)
     free(fixture);
 }
 
+SPOIL(timer_least, fixture->kernel.timer_hertz = 10)
+SPOIL(timer_most, fixture->kernel.timer_hertz = 10000)
+SPOIL(log_least, fixture->kernel.log_bytes = 4096)
+SPOIL(cpus_most, fixture->kernel.cpus_max = LIMIT_CPUS)
+SPOIL(message_least, server->exported[0].message_bytes = 8)
+SPOIL(message_most, server->exported[0].message_bytes = LIMIT_MESSAGE_BYTES)
+SPOIL(queue_most, server->exported[0].queue_length = LIMIT_ENDPOINT_QUEUE)
+SPOIL(first_has_for_all, init->quotas.slots = MANIFEST_SERVICES_MAX * LIMIT_TABLE_SLOTS;
+      init->quotas.threads = MANIFEST_SERVICES_MAX * LIMIT_THREADS)
+SPOIL(all_is_given, init->quotas.frames = server->quotas.frames + client->quotas.frames)
+SPOIL(budget_least, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      server->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
+SPOIL(budget_most, server->scheduling.budget_ns = SCHED_PERIOD_MAX_NS;
+      server->scheduling.period_ns = SCHED_PERIOD_MAX_NS)
+SPOIL(period_without_budget, server->scheduling.period_ns = UINT64_MAX)
+SPOIL(arguments_most, memset(long_argument, 'x', sizeof(long_argument) - 1);
+      server->argument[0] = long_argument)
+
+static void accepts_what_is_just_within(void **state)
+{
+    static void (*const reach[])(struct fixture * fixture) = {
+        timer_least,          timer_most,   log_least,      cpus_most,
+        message_least,        message_most, queue_most,     first_has_for_all,
+        all_is_given,         budget_least, arguments_most, budget_most,
+        period_without_budget};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(reach); i++) {
+        struct refusal_case within = {.spoil = reach[i]};
+        char path[128];
+
+        if (open_spoiled(&within, NULL, path, sizeof(path)) != MANIFEST_OK) {
+            fail_msg("case %zu: refused at %s", i, path);
+        }
+    }
+}
+
+/* What was found, and the nearest that would have been accepted. */
+static void tells_what_it_found_and_the_limit(void **state)
+{
+    static const struct {
+        void (*spoil)(struct fixture *fixture);
+        uint64_t found;
+        uint64_t limit;
+    } told[] = {
+        {timer_low, 9, 10},
+        {timer_high, 10001, 10000},
+        {transfer_unknown, AUTHORITY_TRANSFER_MODE_COUNT, AUTHORITY_TRANSFER_MODE_COUNT - 1},
+        {restart_unknown, MANIFEST_RESTART_MODE_COUNT, MANIFEST_RESTART_MODE_COUNT - 1},
+        {facet_ones, MANIFEST_FACET_ALL, MANIFEST_FACET_ALL - 1},
+        {bad_name, 4, LIMIT_NAME_BYTES},
+        {kernel_unknown, 6, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(told); i++) {
+        struct refusal_case beyond = {.spoil = told[i].spoil};
+        char path[128];
+
+        assert_int_not_equal(open_spoiled(&beyond, NULL, path, sizeof(path)), MANIFEST_OK);
+        assert_true(manifest.refusal.found == told[i].found);
+        assert_true(manifest.refusal.limit == told[i].limit);
+    }
+}
+
 static void get_too_far(void *argument)
 {
     struct manifest_binary binary;
@@ -591,6 +656,8 @@ int main(void)
         cmocka_unit_test(refuses_bad_pointers),
         cmocka_unit_test(survives_changed_bytes),
         cmocka_unit_test(accepts_the_largest),
+        cmocka_unit_test(accepts_what_is_just_within),
+        cmocka_unit_test(tells_what_it_found_and_the_limit),
         cmocka_unit_test(asserts_on_bad_index),
         cmocka_unit_test(path_text_is_cut_and_counted),
         cmocka_unit_test(names_and_facets),
