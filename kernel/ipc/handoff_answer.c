@@ -66,19 +66,12 @@ static inline struct operation *answering_find(const struct thread *server,
                                                const struct answering *answering, uint64_t token)
 {
     const struct endpoint *endpoint = answering->endpoint;
-    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
     uint32_t records = answering->passes * (uint32_t)sizeof(struct received_cap);
-    struct operation *call;
+    struct operation *call = call_taken(endpoint, server, token, true);
 
-    if (UNLIKELY(record == NULL || endpoint->closed)) {
-        return NULL;
-    }
-    call = operation_of(record);
-    return LIKELY(call->posts_nothing == 0 && call->receiver == server && call->grant == NULL &&
-                  call->taken_grant == NULL &&
+    return LIKELY(call != NULL && !endpoint->closed &&
                   answering->buffers.message_bytes + records <= call->result_bytes &&
-                  call->slots >= answering->passes &&
-                  endpoint->queues.token[record->token_slot].watch == NULL)
+                  call->slots >= answering->passes)
                ? call
                : NULL;
 }

@@ -372,26 +372,40 @@ static ALWAYS_INLINE const struct hold_edge *owner_edge(const struct cap_table *
                : NULL;
 }
 
+/* The call in flight under `token` if `server` took it and nothing about it is unusual: nobody
+ * watches it, neither edge was delegated, it has a completion, and its answer is not kept unless
+ * that `may_be_kept`. Else NULL. The endpoint is locked. */
+static ALWAYS_INLINE struct operation *call_taken(const struct endpoint *endpoint,
+                                                  const struct thread *server, uint64_t token,
+                                                  bool may_be_kept)
+{
+    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
+    const struct endpoint_record *watch = endpoint->queues.token[endpoint_token_slot(token)].watch;
+    struct operation *call;
+    uint32_t kept;
+
+    if (UNLIKELY(record == NULL)) {
+        return NULL;
+    }
+    call = operation_of(record);
+    kept = may_be_kept ? 0 : call->answer;
+    /* All are mostly 0: one test. */
+    return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant | kept |
+                   call->posts_nothing) == 0 &&
+                  call->receiver == server)
+               ? call
+               : NULL;
+}
+
 /* The call in flight under `token` if its answer of `bytes` has nothing unusual. The endpoint is
  * locked, and not closed. */
 static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint,
                                                  const struct thread *server, uint64_t token,
                                                  uint32_t bytes)
 {
-    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
-    const struct endpoint_record *watch = endpoint->queues.token[endpoint_token_slot(token)].watch;
-    struct operation *call;
+    struct operation *call = call_taken(endpoint, server, token, false);
 
-    if (UNLIKELY(record == NULL)) {
-        return NULL;
-    }
-    call = operation_of(record);
-    /* All are mostly 0: one test. */
-    return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
-                   call->answer | call->posts_nothing) == 0 &&
-                  call->receiver == server && bytes <= call->result_bytes)
-               ? call
-               : NULL;
+    return LIKELY(call != NULL && bytes <= call->result_bytes) ? call : NULL;
 }
 
 /* The flags of the completion of a call whose answer is the entry that begins with `first`. */

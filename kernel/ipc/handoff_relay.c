@@ -103,18 +103,9 @@ static ALWAYS_INLINE struct operation *relay_call_find(const struct cpu *cpu, ui
                                                        const struct relaying *relaying)
 {
     const struct endpoint *endpoint = relaying->relay.promised.endpoint;
-    struct endpoint_record *record = endpoint_find(&endpoint->queues, token);
-    const struct endpoint_record *watch = endpoint->queues.token[endpoint_token_slot(token)].watch;
-    struct operation *call;
+    struct operation *call = call_taken(endpoint, relaying->thread, token, true);
 
-    if (UNLIKELY(record == NULL)) {
-        return NULL;
-    }
-    call = operation_of(record);
-    /* All are mostly 0: one test. */
-    return LIKELY(((uintptr_t)watch | (uintptr_t)call->grant | (uintptr_t)call->taken_grant |
-                   endpoint->closed) == 0 &&
-                  call->receiver == relaying->thread && call->answer != 0 && call->slots != 0 &&
+    return LIKELY(call != NULL && !endpoint->closed && call->answer != 0 && call->slots != 0 &&
                   call->owner->task.cpu == cpu &&
                   relaying->relay.message_bytes + sizeof(struct received_cap) <= call->result_bytes)
                ? call
