@@ -77,21 +77,18 @@ _Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) 
 static ALWAYS_INLINE bool relay_edges(const struct cap_table *table, struct cap_id cap,
                                       struct relaying *relaying)
 {
-    const struct cap_slot *owner = cap_table_slot(table, cap);
+    const struct hold_edge *owner = owner_edge(table, cap);
     const struct cap_slot *given = cap_table_slot(table, relaying->from);
     struct endpoint *endpoint;
 
-    if (UNLIKELY(!cap_slot_is_plain(owner, cap) || !cap_slot_is_plain(given, relaying->from) ||
-                 ((const struct object *)owner->edge.object)->type != &endpoint_owner_type ||
-                 owner->edge.interface_id != ENDPOINT_INTERFACE_ID ||
-                 (owner->edge.facet & given->edge.facet) != CAP_FACET_ALL ||
-                 given->edge.mode != EDGE_MODE_COPY)) {
+    if (UNLIKELY(owner == NULL || !cap_slot_is_plain(given, relaying->from) ||
+                 given->edge.facet != CAP_FACET_ALL || given->edge.mode != EDGE_MODE_COPY)) {
         return false;
     }
-    endpoint = CONTAINER_OF(owner->edge.object, struct endpoint, owner);
+    endpoint = endpoint_of_owner(owner->object);
     relaying->relay.promised.endpoint = endpoint;
     relaying->relay.promised.edge = &relaying->edge;
-    relaying->epoch = owner->edge.epoch;
+    relaying->epoch = owner->epoch;
     hold_edge_repeat(&given->edge, &relaying->edge);
     return LIKELY(endpoint_of_client(given->edge.object) == endpoint &&
                   spinlock_try(&endpoint->lock));
