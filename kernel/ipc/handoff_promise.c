@@ -53,14 +53,12 @@
  */
 #include "kernel/ipc/handoff_promise.h"
 
+#include "kernel/dispatch/quick_call.h"
 #include "kernel/ipc/handoff_inside.h"
 
-/* The first word of a usual entry: opcode, method, no transfers, message_bytes a multiple of 8
- * below 32 KiB; of a CALL perhaps SQE_PROMISED. */
-#define FIRST_FIXED   UINT64_C(0xffff8007ff00ffff)
-#define FIRST_USUAL   ((uint64_t)OPCODE_CALL)
-#define FIRST_PROMISE (FIRST_USUAL | (uint64_t)SQE_PROMISED << 8)
-/* That of a FINISH which releases. */
+/* The first word of a promised CALL, of its bits in HANDOFF_FIXED. */
+#define CALL_PROMISED (CALL_USUAL | (uint64_t)SQE_PROMISED << 8)
+/* That of a FINISH which releases, whole. */
 #define FINISH_RELEASE ((uint64_t)OPCODE_FINISH | (uint64_t)SQE_RELEASE << 8)
 
 enum {
@@ -69,15 +67,12 @@ enum {
 
 /* ---- a CALL of a kernel object --------------------------------------------------------------- */
 
-/* The answers that the methods of object_type.quick and object_type.repeats give: Cap'n Proto's
- * pointers to a structure without data and pointers (encoding, "Structs": the offset of a
- * zero-sized one is -1), to one of a single pointer, and to capability 0. */
-#define ANSWER_EMPTY UINT64_C(0x00000000fffffffc)
-#define ANSWER_ONE   UINT64_C(0x0001000000000000)
-#define ANSWER_CAP   UINT64_C(0x0000000000000003)
+/* The answer that the methods of object_type.repeats give, as those of object_type.quick give
+ * QUICK_ANSWER: Cap'n Proto's pointers to a structure of a single pointer, and to capability 0. */
+#define ANSWER_ONE UINT64_C(0x0001000000000000)
+#define ANSWER_CAP UINT64_C(0x0000000000000003)
 
 enum {
-    ANSWER_EMPTY_BYTES = 8,
     ANSWER_ONE_BYTES = 16,
 };
 
@@ -152,7 +147,7 @@ static bool object_call(struct thread *thread, const struct cap_slot *slot,
         (uint64_t *)(void *)(thread->arena_page[call->buffers.result / LIMIT_PAGE_BYTES] +
                              call->buffers.result % LIMIT_PAGE_BYTES);
     struct cqe cqe = {.user_data = quick_word(call->shared, offsetof(struct sqe, user_data)),
-                      .result = ANSWER_EMPTY_BYTES};
+                      .result = QUICK_ANSWER_BYTES};
     struct answer *answer = NULL;
     struct cap_id id = {0};
 
@@ -172,7 +167,7 @@ static bool object_call(struct thread *thread, const struct cap_slot *slot,
         cqe.result = ANSWER_ONE_BYTES;
         cqe.flags = 1U << CQE_CAPS_SHIFT;
     } else {
-        place[0] = ANSWER_EMPTY;
+        place[0] = QUICK_ANSWER;
     }
     if (answer != NULL) {
         answer_at_once(&thread->answers, answer, id.raw != 0, id);
@@ -476,7 +471,7 @@ static uint32_t promise_run(struct thread *thread, uint32_t limit, bool *waits)
         const uint8_t *shared = ring_peek(ring, head + done);
         uint64_t first = quick_word(shared, 0);
 
-        if (posted == 0 && (first & FIRST_FIXED) == FIRST_PROMISE) {
+        if (posted == 0 && (first & HANDOFF_FIXED) == CALL_PROMISED) {
             step = promise_one(thread, shared, first, done == 0);
             if (UNLIKELY(step != RUN_DONE)) {
                 break;
@@ -546,7 +541,7 @@ enum quick handoff_promise(struct cpu *cpu, struct thread *thread, uint32_t left
         next = NULL; /* not behind these */
     }
     keeping.server = NULL;
-    if ((first & FIRST_FIXED) == FIRST_USUAL) {
+    if ((first & HANDOFF_FIXED) == CALL_USUAL) {
         keeping.waits = next != NULL && left > 1 ? thread : NULL;
         if (!keeping_read(thread, shared, first, &keeping) ||
             keeping_submission(cpu, thread, &keeping) != QUICK_DONE) {

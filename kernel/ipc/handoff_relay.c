@@ -15,10 +15,9 @@
 #include "kernel/ipc/handoff_inside.h"
 #include "kernel/ipc/handoff_promise.h"
 
-/* The first word of such an entry but for its message_bytes, a multiple of 8 below 32 KiB: no
- * exception, one transfer. */
-#define RELAY_FIXED UINT64_C(0xffff8007ffffffff)
-#define RELAY_USUAL (HANDOFF_PASSING | OPCODE_RETURN_RECV)
+/* The first word of such an entry: as of any RETURN_RECV, but no exception, and one transfer. */
+#define RELAY_FIXED (RETURN_FIXED | (uint64_t)SQE_EXCEPTION << 8)
+#define RELAY_USUAL (RETURN_USUAL | HANDOFF_PASSING)
 
 /* What the entry says, and what it is about. */
 struct relaying {
