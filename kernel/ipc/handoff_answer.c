@@ -24,19 +24,11 @@ struct answering {
 static inline bool descriptor_read(const struct thread *thread, struct answering *answering)
 {
     const uint8_t *descriptor = descriptor_at(thread, &answering->buffers);
-    uint64_t rest;
 
-    if (descriptor == NULL) {
-        return false;
-    }
-    answering->passed.from.raw = quick_word(descriptor, offsetof(struct transfer, cap));
-    rest = quick_word(descriptor, offsetof(struct transfer, mode));
-    answering->path = (struct answer_path){.step = {rest >> 16 & UINT8_MAX}};
-    return (rest & ~UINT64_C(0xff0000)) == TRANSFER_COPY;
+    answering->path = (struct answer_path){.step = {0}};
+    return descriptor != NULL &&
+           descriptor_copies(descriptor, &answering->passed.from, &answering->path.step[0]);
 }
-_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8 &&
-                   offsetof(struct transfer, path) == 10,
-               "a descriptor is two words, the second of which begins with mode, flags and path");
 
 /* What the entry says of the thread's own table: the endpoint, pinned, and what it passes, with
  * references. False: something is not usual, and nothing is pinned. */

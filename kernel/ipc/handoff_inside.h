@@ -408,6 +408,21 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
     return LIKELY(call != NULL && bytes <= call->result_bytes) ? call : NULL;
 }
 
+/* Reads the descriptor of an answer: what it passes, and the step of a path of one at most. False:
+ * it is no plain copy, or has a longer path. */
+static ALWAYS_INLINE bool descriptor_copies(const uint8_t *descriptor, struct cap_id *from,
+                                            uint8_t *step)
+{
+    uint64_t rest = quick_word(descriptor, offsetof(struct transfer, mode));
+
+    from->raw = quick_word(descriptor, offsetof(struct transfer, cap));
+    *step = (uint8_t)(rest >> 16);
+    return (rest & ~UINT64_C(0xff0000)) == TRANSFER_COPY;
+}
+_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8 &&
+                   offsetof(struct transfer, path) == 10,
+               "the second word of a descriptor begins with mode, flags and path");
+
 /* The flags of the completion of a call whose answer is the entry that begins with `first`. */
 static ALWAYS_INLINE uint32_t answer_flags(uint64_t first)
 {

@@ -40,8 +40,6 @@ static ALWAYS_INLINE bool relay_read(const struct thread *thread, const uint8_t 
     uint64_t first = quick_word(shared, 0);
     uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes)); /* no answer's id */
     uint64_t bytes = first >> 32;
-    const uint8_t *descriptor;
-    uint64_t rest;
     uint32_t at;
 
     if (UNLIKELY((first & RELAY_FIXED) != RELAY_USUAL ||
@@ -57,18 +55,13 @@ static ALWAYS_INLINE bool relay_read(const struct thread *thread, const uint8_t 
     if (UNLIKELY(at % LIMIT_PAGE_BYTES > LIMIT_PAGE_BYTES - sizeof(struct transfer))) {
         return false;
     }
-    descriptor = arena_at(thread, at);
+    relaying->path = (struct answer_path){.step = {0}};
     relaying->relay.message_bytes = (uint32_t)bytes;
     relaying->result_bytes = (uint32_t)room;
     relaying->user_data = quick_word(shared, offsetof(struct sqe, user_data));
-    relaying->from.raw = quick_word(descriptor, offsetof(struct transfer, cap));
-    rest = quick_word(descriptor, offsetof(struct transfer, mode));
-    relaying->path = (struct answer_path){.step = {rest >> 16 & UINT8_MAX}};
-    return LIKELY((rest & ~UINT64_C(0xff0000)) == TRANSFER_COPY);
+    return LIKELY(
+        descriptor_copies(arena_at(thread, at), &relaying->from, &relaying->path.step[0]));
 }
-_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8 &&
-                   offsetof(struct transfer, path) == 10,
-               "a descriptor is two words, the second of which begins with mode, flags and path");
 
 /* The edges that the entry names, of the endpoint by `cap`, which is locked if it is free, and of
  * what is passed, a client's of the same endpoint; false: something is not usual. The server's
