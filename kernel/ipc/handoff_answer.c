@@ -166,8 +166,8 @@ static inline bool kept_answer(struct cpu *cpu, const struct answering *answerin
     uint32_t id = call->answer;
     struct cqe cqe = {.user_data = call->user_data,
                       .result = (int32_t)answering->buffers.message_bytes,
-                      .flags = ((answering->first >> 8 & SQE_EXCEPTION) != 0 ? CQE_EXCEPTION : 0U) |
-                               (uint32_t)answering->passes << CQE_CAPS_SHIFT};
+                      .flags = answer_flags(answering->first) | (uint32_t)answering->passes
+                                                                    << CQE_CAPS_SHIFT};
     struct answer *answer;
     bool sends;
 
@@ -237,8 +237,8 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
     }
     spinlock_lock(&client->ring_lock);
     ring_post_result(&client->ring, call->user_data, (int32_t)bytes,
-                     ((answering->first >> 8 & SQE_EXCEPTION) != 0 ? CQE_EXCEPTION : 0U) |
-                         (uint32_t)answering->passes << CQE_CAPS_SHIFT);
+                     answer_flags(answering->first) | (uint32_t)answering->passes
+                                                          << CQE_CAPS_SHIFT);
     call_release(client, call);
     straight = wait_end(cpu, client, waits, false);
     if (UNLIKELY(!straight && thread_lends_to(client, thread))) {
