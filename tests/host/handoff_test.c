@@ -141,6 +141,28 @@ static void test_descriptors(void **state)
     }
 }
 
+/* What the descriptor of an answer may say. */
+static void test_passed(void **state)
+{
+    const struct transfer usual = {.cap = {77}, .mode = TRANSFER_COPY, .path = {.step = {3}}};
+    struct transfer transfer = usual;
+    struct cap_id from;
+    uint8_t step;
+
+    (void)state;
+    assert_true(descriptor_copies((const uint8_t *)&transfer, &from, &step));
+    assert_int_equal(from.raw, 77);
+    assert_int_equal(step, 3);
+    transfer.mode = TRANSFER_MOVE;
+    assert_false(descriptor_copies((const uint8_t *)&transfer, &from, &step));
+    for (size_t i = offsetof(struct transfer, mode) + 1; i < sizeof(transfer); i++) {
+        transfer = usual;
+        ((uint8_t *)&transfer)[i] ^= 0x80;
+        assert_int_equal(descriptor_copies((const uint8_t *)&transfer, &from, &step),
+                         i == offsetof(struct transfer, path)); /* any first step */
+    }
+}
+
 static struct sqe entry_make(enum opcode opcode)
 {
     client.arena_address = 0x10000;
@@ -196,6 +218,37 @@ static void test_calls(void **state)
     assert_null(call_find(&endpoint, &client, token, 64)); /* another thread took it */
     assert_null(call_find(&endpoint, &server, token, 72));
     assert_null(call_find(&endpoint, &server, token + (UINT64_C(1) << 32), 64));
+}
+
+/* What is unusual about a call in flight is so for every answer; that its answer is kept, for those
+ * alone that ask for it. */
+static void test_calls_in_flight(void **state)
+{
+    static struct grant_node grant;
+    static struct endpoint_record watch;
+    const uint64_t token = endpoint_fly(&endpoint.queues, &call.endpoint_record);
+    struct endpoint_token *slot = &endpoint.queues.token[call.endpoint_record.token_slot];
+
+    (void)state;
+    assert_ptr_equal(call_taken(&endpoint, &server, token, true), &call);
+    slot->watch = &watch;
+    assert_null(call_taken(&endpoint, &server, token, true));
+    slot->watch = NULL;
+    call.grant = &grant;
+    assert_null(call_taken(&endpoint, &server, token, true));
+    call.grant = NULL;
+    call.taken_grant = &grant;
+    assert_null(call_taken(&endpoint, &server, token, true));
+    call.taken_grant = NULL;
+    call.posts_nothing = 1; /* a fault's */
+    assert_null(call_taken(&endpoint, &server, token, true));
+    call.posts_nothing = 0;
+    call.answer = 5;
+    assert_null(call_find(&endpoint, &server, token, 64));
+    assert_null(call_taken(&endpoint, &server, token, false));
+    assert_ptr_equal(call_taken(&endpoint, &server, token, true), &call);
+    assert_null(call_taken(&endpoint, &client, token, true)); /* another thread took it */
+    assert_null(call_taken(&endpoint, &server, token + LIMIT_TOKEN_SLOTS, true));
 }
 
 /* Which edge is an endpoint's owner's, as RETURN_RECV asks. */
@@ -364,8 +417,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_descriptors, setup),
+        cmocka_unit_test_setup(test_passed, setup),
         cmocka_unit_test_setup(test_entries, setup),
         cmocka_unit_test_setup(test_calls, setup),
+        cmocka_unit_test_setup(test_calls_in_flight, setup),
         cmocka_unit_test_setup(test_owners, setup),
         cmocka_unit_test_setup(test_receives, setup),
         cmocka_unit_test_setup(test_wait_begins, setup),
