@@ -265,6 +265,44 @@ static void what_the_kernel_makes_comes_from_nobody(void **state)
     assert_int_equal(found->from_pid, 0);
 }
 
+/* What is in a slot of the window when its edge has left, and in one that a revoke has emptied,
+ * says of which interface it was. */
+static void what_has_left_is_not_counted(void **state)
+{
+    struct hold_edge edge = edge_make(NULL);
+    struct cap_id id;
+    uint32_t cursor = 0;
+    bool found;
+
+    (void)state;
+    assert_int_equal(cap_table_insert_at(&table, 3, &edge, NULL, &id), TRANSPORT_OK);
+    (void)insert(&node);
+    assert_int_equal(cap_table_count(&table, 7), 2);
+    drop(id);
+    assert_int_equal(cap_table_count(&table, 7), 1);
+    assert_true(grant_revoke(&node));
+    while (cap_table_bury_next(&table, &cursor, UINT32_MAX, &node, &edge, &found)) {
+    }
+    assert_int_equal(cap_table_count(&table, 7), 0);
+}
+
+static void an_id_is_a_name_with_all_its_bits(void **state)
+{
+    struct cap_id id = insert(NULL);
+    const struct hold_edge *found;
+
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        struct cap_id other = {id.raw ^ UINT64_C(1) << bit};
+
+        assert_int_not_equal(cap_table_lookup(&table, other, &found), TRANSPORT_OK);
+        assert_false(cap_slot_is_plain(cap_table_slot(&table, id), other));
+        assert_int_equal(cap_table_token(&table, cap_id_slot(id), 7 ^ UINT64_C(1) << bit, &other),
+                         TRANSPORT_WRONG_INTERFACE);
+    }
+    assert_int_equal(cap_table_lookup(&table, id, &found), TRANSPORT_OK);
+}
+
 static void half_a_page_leaves_nothing_behind(void **state)
 {
     struct slot_pages pages = {.left = 1};
@@ -295,6 +333,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_buried_edge_names_no_delegation, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listed_edge_says_where_it_came_from, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_kernel_makes_comes_from_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_left_is_not_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_id_is_a_name_with_all_its_bits, setup, teardown),
         cmocka_unit_test_setup_teardown(half_a_page_leaves_nothing_behind, setup, teardown),
     };
 

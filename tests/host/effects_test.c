@@ -66,6 +66,23 @@ static void a_full_ring_is_repaired(void **state)
     assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
 }
 
+/* The short ways look at entries before they take them. */
+static void the_entries_of_a_small_ring_come_again(void **state)
+{
+    struct ring_sizes sizes = {.sq_entries = LIMIT_SQ_ENTRIES_MIN,
+                               .cq_entries = LIMIT_CQ_ENTRIES_MIN};
+
+    (void)state;
+    memset(&shared, 0, sizeof(shared));
+    assert_true(ring_sizes_settle(&sizes));
+    ring_init(&ring, &sizes,
+              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+    for (uint32_t i = 0; i < 3 * LIMIT_SQ_ENTRIES_MIN; i++) {
+        assert_ptr_equal(ring_peek(&ring, i), &sq()[i % LIMIT_SQ_ENTRIES_MIN]);
+        assert_ptr_equal(ring_post_place(&ring, i), &cq()[i % LIMIT_CQ_ENTRIES_MIN]);
+    }
+}
+
 /* Invariant 3 of core/ring.c. */
 static void of_a_corrupt_ring_no_index_is_believed(void **state)
 {
@@ -161,6 +178,28 @@ static void an_answer_without_a_capability_holds_none(void **state)
     assert_int_equal(answer->held, 0);
     assert_int_equal(answer_finish_release(&table, id_make(3, 1), &released), TRANSPORT_OK);
     assert_int_equal(released.count, 0);
+}
+
+static void every_error_breaks_an_answer(void **state)
+{
+    (void)state;
+    for (int32_t result = -1; result > -64; result--) {
+        struct cqe completion = {.result = result};
+
+        table_make(LIMIT_ANSWERS);
+        assert_true(answer_decide(&table, opened(id_make(3, 1)), &completion));
+        assert_int_equal(answers[3].state, ANSWER_BROKEN);
+    }
+}
+
+static void messages_are_of_whole_words(void **state)
+{
+    (void)state;
+    for (uint32_t bytes = 1; bytes <= 64; bytes++) {
+        struct endpoint_limits limits = {.message_bytes = bytes, .queue_length = 1};
+
+        assert_int_equal(endpoint_limits_valid(&limits), bytes % 8 == 0);
+    }
 }
 
 static void an_endpoint_may_ask_for_as_many_capabilities_as_there_may_be(void **state)
@@ -341,6 +380,23 @@ static void who_is_woken_is_nobodys_first(void **state)
     assert_true(waiter[1].first);
     assert_ptr_equal(park_take(&bucket, key), &waiter[1]);
     assert_false(waiter[1].first);
+}
+
+/* True is said to whoever set the mark, whatever else the node is. */
+static void who_revokes_first_is_told(void **state)
+{
+    struct grant_tree tree;
+    struct grant_node node;
+
+    (void)state;
+    grant_tree_init(&tree);
+    assert_int_equal(grant_delegate(&tree, NULL, &node), TRANSPORT_OK);
+    grant_splice(&node);
+    assert_true(grant_revoke(&node));
+    assert_false(grant_walk(&node));
+    assert_int_equal(tree.epoch, 2);
+    assert_false(grant_revoke(&node));
+    assert_int_equal(tree.epoch, 2);
 }
 
 static void an_empty_queue_has_nobody_whatever_was_in_its_memory(void **state)
@@ -607,12 +663,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_are_acceptable_as_far_as_completions_have_places),
         cmocka_unit_test(a_full_ring_is_repaired),
+        cmocka_unit_test(the_entries_of_a_small_ring_come_again),
         cmocka_unit_test(of_a_corrupt_ring_no_index_is_believed),
         cmocka_unit_test(a_completion_counts_when_it_is_shown),
         cmocka_unit_test(nobody_is_shown_more_than_was_posted),
         cmocka_unit_test(a_malformed_entry_is_told_with_reason_and_limit),
         cmocka_unit_test(an_answer_behind_the_table_is_not_kept),
         cmocka_unit_test(an_answer_without_a_capability_holds_none),
+        cmocka_unit_test(every_error_breaks_an_answer),
+        cmocka_unit_test(messages_are_of_whole_words),
         cmocka_unit_test(an_endpoint_may_ask_for_as_many_capabilities_as_there_may_be),
         cmocka_unit_test(whatever_an_endpoint_has_left_is_found),
         cmocka_unit_test(items_begin_empty_whatever_was_in_their_memory),
@@ -621,6 +680,7 @@ int main(void)
         cmocka_unit_test(of_an_emptied_copy_nothing_is_dropped),
         cmocka_unit_test(a_revoke_stops_where_its_steps_end),
         cmocka_unit_test(who_is_woken_is_nobodys_first),
+        cmocka_unit_test(who_revokes_first_is_told),
         cmocka_unit_test(an_empty_queue_has_nobody_whatever_was_in_its_memory),
         cmocka_unit_test(without_a_budget_nothing_is_owed),
         cmocka_unit_test(work_begun_again_is_counted_again),

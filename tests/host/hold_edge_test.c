@@ -118,6 +118,10 @@ static void what_is_given_keeps_its_delegation(void **state)
     expected.grantable = 0;
     assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_OK);
     assert_edge(&to, &expected);
+    for (unsigned bit = 0; bit < 64; bit++) { /* a badge is one with all its bits */
+        gift.badge = from.badge ^ UINT64_C(1) << bit;
+        assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_ERROR_BADGE);
+    }
 }
 
 static void what_the_kernel_tells_is_revoked_with_what_it_was_named_by(void **state)

@@ -2,6 +2,7 @@
 /* core/manifest: what it accepts, every refusal with its place, and the order of the checks. */
 #include "support.h"
 
+#include "core/elf.h"
 #include "core/sched_context.h"
 #include "manifest_fixture.h"
 
@@ -19,7 +20,7 @@ static void accepts_and_reads_back(void **state)
     struct fixture *fixture = fixture_make();
     struct manifest_service service;
     struct manifest_export exported;
-    struct manifest_grant grant;
+    struct manifest_grant grant = {.source = 0};
     struct manifest_binary binary;
     struct manifest_kernel kernel;
     size_t length;
@@ -58,11 +59,15 @@ static void accepts_and_reads_back(void **state)
     assert_false(grant.from_kernel);
     assert_int_equal(grant.service, 1);
     assert_int_equal(grant.service_export, 0);
+    assert_int_equal(grant.source, MANIFEST_SOURCE_COUNT);
     assert_int_equal(grant.badge, 7);
     assert_int_equal(grant.facet, 2);
     manifest_grant_get(&manifest, &service, 1, &grant);
     assert_true(grant.from_kernel);
     assert_int_equal(grant.source, MANIFEST_SOURCE_CONSOLE);
+    assert_int_equal(grant.service, MANIFEST_NO_INDEX);
+    assert_int_equal(grant.service_export, MANIFEST_NO_INDEX);
+    assert_int_equal(grant.export_name.length, 0);
     assert_int_equal(manifest_service_find(&manifest, (struct capn_text){"client", 6}), 2);
     assert_int_equal(manifest_service_find(&manifest, (struct capn_text){"clien", 5}),
                      MANIFEST_NO_INDEX);
@@ -475,6 +480,7 @@ static void refuses_bad_pointers(void **state)
     memset(bytes + 8 + 16, 0xfd, 4); /* the root's first pointer: a list far beyond the end */
     assert_int_equal(manifest_open(bytes, length, &manifest), MANIFEST_ERROR_MESSAGE);
     assert_int_equal(manifest.refusal.step_count, 1);
+    assert_non_null(manifest.refusal.detail);
     free(bytes);
     free(fixture);
 }
@@ -574,16 +580,19 @@ static void tells_what_it_found_and_the_limit(void **state)
         {bad_name, 4, LIMIT_NAME_BYTES},
         {kernel_unknown, 6, 0},
     };
+    struct refusal_case script = {.spoil = binary_script};
+    char path[128];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(told); i++) {
         struct refusal_case beyond = {.spoil = told[i].spoil};
-        char path[128];
 
         assert_int_not_equal(open_spoiled(&beyond, NULL, path, sizeof(path)), MANIFEST_OK);
         assert_true(manifest.refusal.found == told[i].found);
         assert_true(manifest.refusal.limit == told[i].limit);
     }
+    assert_int_not_equal(open_spoiled(&script, NULL, path, sizeof(path)), MANIFEST_OK);
+    assert_string_equal(manifest.refusal.detail, elf_error_text(ELF_ERROR_TRUNCATED_HEADER));
 }
 
 static void get_too_far(void *argument)
@@ -617,6 +626,8 @@ static void path_text_is_cut_and_counted(void **state)
     assert_int_equal(manifest_path_text(&refusal, path, sizeof(path)),
                      strlen("services[12].grants[0].facet"));
     assert_string_equal(path, "services[12");
+    assert_int_equal(manifest_path_text(&refusal, path, 1), strlen("services[12].grants[0].facet"));
+    assert_string_equal(path, "");
     refusal.step_count = 0;
     assert_int_equal(manifest_path_text(&refusal, path, sizeof(path)), 8);
     assert_string_equal(path, "manifest");
