@@ -24,22 +24,29 @@ struct buffers {
     uint8_t method;
 };
 
-/* Reads the buffers of the shared entry, whose first word is `first`; false: they are not in the
- * arena, or an answer is kept. */
-static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_t *shared,
-                                       uint64_t first, struct buffers *buffers)
+/* Finds the buffers of the shared entry, whose first word is `first` and which has `room` for a
+ * result; false: they are not in the arena. */
+static ALWAYS_INLINE bool buffers_find(const struct thread *thread, const uint8_t *shared,
+                                       uint64_t first, uint64_t room, struct buffers *buffers)
 {
-    uint64_t room =
-        quick_word(shared, offsetof(struct sqe, result_bytes)); /* and the answer's id */
-
     buffers->message_bytes = (uint32_t)(first >> 32);
     buffers->result_bytes = (uint32_t)room;
     buffers->method = (uint8_t)(first >> 16);
-    return quick_word(shared, offsetof(struct sqe, spare)) == 0 &&
-           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
+    return thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
                                buffers->message_bytes, &buffers->message) &&
            thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)), room,
                                &buffers->result);
+}
+
+/* Reads those of a usual entry; false: they are not in the arena, or an answer is kept, whose id
+ * stands above its room. */
+static ALWAYS_INLINE bool buffers_read(const struct thread *thread, const uint8_t *shared,
+                                       uint64_t first, struct buffers *buffers)
+{
+    uint64_t room = quick_word(shared, offsetof(struct sqe, result_bytes));
+
+    return buffers_find(thread, shared, first, room, buffers) &&
+           quick_word(shared, offsetof(struct sqe, spare)) == 0;
 }
 
 /* Where the one descriptor behind the message lies, two words; NULL: across pages, or in no usual

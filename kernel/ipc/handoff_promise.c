@@ -81,7 +81,6 @@ struct chained {
     const uint8_t *shared;
     struct buffers buffers;
     uint64_t interface_id;
-    uint16_t method;
     uint32_t answer; /* id under which it is kept; 0: it is not */
 };
 
@@ -92,14 +91,8 @@ static inline bool chained_read(const struct thread *thread, const uint8_t *shar
 {
     call->shared = shared;
     call->interface_id = quick_word(shared, offsetof(struct sqe, interface_id));
-    call->method = first >> 16 & UINT8_MAX;
     call->answer = (uint32_t)(room >> 32);
-    call->buffers.message_bytes = (uint32_t)(first >> 32);
-    call->buffers.result_bytes = (uint32_t)room;
-    return thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
-                               call->buffers.message_bytes, &call->buffers.message) &&
-           thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)),
-                               call->buffers.result_bytes, &call->buffers.result);
+    return buffers_find(thread, shared, first, (uint32_t)room, &call->buffers);
 }
 
 /* Whether `slot` holds an edge of a kernel object whose method is as usual and may be carried out
@@ -109,7 +102,8 @@ static inline bool object_is_usual(const struct cap_slot *slot, const struct cha
     const struct hold_edge *edge = &slot->edge;
     const struct object_type *type = ((const struct object *)edge->object)->type;
 
-    return call->method < 64 && ((type->quick | type->repeats) >> call->method & 1) != 0 &&
+    return call->buffers.method < 64 &&
+           ((type->quick | type->repeats) >> call->buffers.method & 1) != 0 &&
            edge->interface_id == call->interface_id && edge->facet == CAP_FACET_ALL &&
            edge->grant == NULL && call->buffers.message_bytes <= LIMIT_CALL_BYTES &&
            call->buffers.result_bytes >= LIMIT_ANSWER_ROOM && call->buffers.result % 8 == 0 &&
@@ -156,7 +150,7 @@ static bool object_call(struct thread *thread, const struct cap_slot *slot,
          answer_open(&thread->answers, call->answer, &answer) != TRANSPORT_OK)) {
         return false;
     }
-    if ((type->repeats >> call->method & 1) != 0) {
+    if ((type->repeats >> call->buffers.method & 1) != 0) {
         id = object_repeat(thread->process, slot, place);
         if (UNLIKELY(id.raw == 0)) {
             if (answer != NULL) {
@@ -234,7 +228,7 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread, struct ke
     call->epoch = keeping->epoch;
     call->badge = keeping->badge;
     call->interface_id = keeping->call.interface_id;
-    call->method = keeping->call.method;
+    call->method = keeping->call.buffers.method;
     call->message_offset = keeping->call.buffers.message;
     call->message_bytes = keeping->call.buffers.message_bytes;
     call->result_offset = keeping->call.buffers.result;
@@ -373,16 +367,11 @@ static ALWAYS_INLINE bool finish_one(struct thread *thread, const uint8_t *share
 static ALWAYS_INLINE bool promise_wait(struct thread *thread, const uint8_t *shared, uint64_t first,
                                        uint64_t room, struct answer *answer, struct promise promise)
 {
-    uint32_t message_bytes = (uint32_t)(first >> 32);
     struct operation *operation;
     struct answer *own;
-    uint32_t message;
-    uint32_t result;
+    struct buffers buffers;
 
-    if (UNLIKELY(!thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, message)),
-                                      message_bytes, &message) ||
-                 !thread_arena_offset(thread, quick_word(shared, offsetof(struct sqe, result)),
-                                      (uint32_t)room, &result) ||
+    if (UNLIKELY(!buffers_find(thread, shared, first, (uint32_t)room, &buffers) ||
                  thread->operations_free == NULL ||
                  !(thread->calls_used < thread->calls_held || operation_calls_draw(thread)) ||
                  (room >> 32 != 0 &&
@@ -395,11 +384,11 @@ static ALWAYS_INLINE bool promise_wait(struct thread *thread, const uint8_t *sha
     operation->user_data = quick_word(shared, offsetof(struct sqe, user_data));
     operation->answer = (uint32_t)(room >> 32);
     operation->interface_id = quick_word(shared, offsetof(struct sqe, interface_id));
-    operation->method = first >> 16 & UINT8_MAX;
-    operation->message_offset = message;
-    operation->message_bytes = message_bytes;
-    operation->result_offset = result;
-    operation->result_bytes = (uint32_t)room;
+    operation->method = buffers.method;
+    operation->message_offset = buffers.message;
+    operation->message_bytes = buffers.message_bytes;
+    operation->result_offset = buffers.result;
+    operation->result_bytes = buffers.result_bytes;
     answer_wait_for(&thread->answers, answer, promise.path, &operation->promised);
     return true;
 }

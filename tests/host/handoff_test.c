@@ -173,6 +173,39 @@ static struct sqe entry_make(enum opcode opcode)
                         .result_bytes = 512};
 }
 
+/* Where an entry's buffers are, and which answer is kept, by CALLs and RETURN_RECVs alike. */
+static void test_buffers(void **state)
+{
+    const struct sqe usual = entry_make(OPCODE_CALL);
+    const uint64_t end = client.arena_address + client.plan.ring.arena_bytes;
+    const uint8_t *shared;
+    struct buffers buffers;
+    struct sqe entry = usual;
+
+    (void)state;
+    shared = (const uint8_t *)&entry;
+    assert_true(buffers_read(&client, shared, quick_word(shared, 0), &buffers));
+    assert_int_equal(buffers.message, 0);
+    assert_int_equal(buffers.message_bytes, 8);
+    assert_int_equal(buffers.result, 0x100);
+    assert_int_equal(buffers.result_bytes, 512);
+    entry.message = end - 4;
+    assert_false(buffers_read(&client, shared, quick_word(shared, 0), &buffers));
+    assert_false(buffers_find(&client, shared, quick_word(shared, 0), 512, &buffers));
+    entry = usual;
+    entry.result = end - 504;
+    assert_false(buffers_read(&client, shared, quick_word(shared, 0), &buffers));
+    assert_false(buffers_find(&client, shared, quick_word(shared, 0), 512, &buffers));
+    entry = usual;
+    entry.answer = 1;
+    assert_false(buffers_read(&client, shared, quick_word(shared, 0), &buffers));
+    assert_true(buffers_find(&client, shared, quick_word(shared, 0), 512, &buffers));
+    entry = usual;
+    ((uint8_t *)&entry)[offsetof(struct sqe, spare)] = 1;
+    assert_false(buffers_read(&client, shared, quick_word(shared, 0), &buffers));
+    assert_false(call_read(&client, shared, &buffers));
+}
+
 static void test_entries(void **state)
 {
     struct buffers buffers;
@@ -418,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_descriptors, setup),
         cmocka_unit_test_setup(test_passed, setup),
+        cmocka_unit_test_setup(test_buffers, setup),
         cmocka_unit_test_setup(test_entries, setup),
         cmocka_unit_test_setup(test_calls, setup),
         cmocka_unit_test_setup(test_calls_in_flight, setup),
