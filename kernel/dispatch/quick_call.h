@@ -13,6 +13,15 @@
 
 _Static_assert(LIMIT_CALL_BYTES < 0x8000, "HANDOFF_FIXED leaves the bits of message_bytes");
 
+/* Whether a CALL through `edge` as `interface_id` is of one of `methods`, which its object's type
+ * calls quick, or repeating. */
+static ALWAYS_INLINE bool quick_method_is(const struct hold_edge *edge, uint64_t interface_id,
+                                          unsigned method, uint64_t methods)
+{
+    return method < 64 && (methods >> method & 1) != 0 && edge->interface_id == interface_id &&
+           edge->facet == CAP_FACET_ALL;
+}
+
 /* Reads the shared CALL `entry` of `edge`: whether it is usual and its method quick, and where its
  * answer goes. The process's lock is held. */
 static ALWAYS_INLINE bool quick_call_read(const struct thread *thread, const uint8_t *entry,
@@ -27,9 +36,8 @@ static ALWAYS_INLINE bool quick_call_read(const struct thread *thread, const uin
     if ((first & HANDOFF_FIXED) != OPCODE_CALL || first >> 32 > LIMIT_CALL_BYTES ||
         room < LIMIT_ANSWER_ROOM || room > LIMIT_ARENA_BYTES ||
         quick_word(entry, offsetof(struct sqe, spare)) != 0 ||
-        edge->interface_id != quick_word(entry, offsetof(struct sqe, interface_id)) ||
-        edge->facet != CAP_FACET_ALL || method >= 64 ||
-        (((const struct object *)edge->object)->type->quick >> method & 1) == 0 ||
+        !quick_method_is(edge, quick_word(entry, offsetof(struct sqe, interface_id)), method,
+                         ((const struct object *)edge->object)->type->quick) ||
         !thread_arena_offset(thread, quick_word(entry, offsetof(struct sqe, message)), first >> 32,
                              &message) ||
         !thread_arena_offset(thread, quick_word(entry, offsetof(struct sqe, result)), room,

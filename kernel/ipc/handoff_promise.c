@@ -102,9 +102,8 @@ static inline bool object_is_usual(const struct cap_slot *slot, const struct cha
     const struct hold_edge *edge = &slot->edge;
     const struct object_type *type = ((const struct object *)edge->object)->type;
 
-    return call->buffers.method < 64 &&
-           ((type->quick | type->repeats) >> call->buffers.method & 1) != 0 &&
-           edge->interface_id == call->interface_id && edge->facet == CAP_FACET_ALL &&
+    return quick_method_is(edge, call->interface_id, call->buffers.method,
+                           type->quick | type->repeats) &&
            edge->grant == NULL && call->buffers.message_bytes <= LIMIT_CALL_BYTES &&
            call->buffers.result_bytes >= LIMIT_ANSWER_ROOM && call->buffers.result % 8 == 0 &&
            call->buffers.result % LIMIT_PAGE_BYTES <=

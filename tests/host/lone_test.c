@@ -204,11 +204,29 @@ static void answers_to_links(void **state)
     assert_int_equal(thread.ring.sq_head, 0);
 }
 
+/* Which methods of an edge are carried out at once. */
+static void methods_at_once(void **state)
+{
+    const uint64_t methods = UINT64_C(1) << 63 | 2;
+    volatile unsigned beyond = 64 + 1; /* what a mask can name */
+    struct hold_edge edge = {.interface_id = 7, .facet = CAP_FACET_ALL};
+
+    (void)state;
+    assert_true(quick_method_is(&edge, 7, 1, methods));
+    assert_true(quick_method_is(&edge, 7, 63, methods));
+    assert_false(quick_method_is(&edge, 7, 0, methods));
+    assert_false(quick_method_is(&edge, 7, beyond, methods));
+    assert_false(quick_method_is(&edge, 8, 1, methods));
+    edge.facet &= ~UINT64_C(1); /* narrower, though not by this method */
+    assert_false(quick_method_is(&edge, 7, 1, methods));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_of_endpoints),
         cmocka_unit_test(refused_calls),
+        cmocka_unit_test(methods_at_once),
         cmocka_unit_test(answers_to_links),
     };
 
