@@ -281,8 +281,6 @@ struct endpoint_session *endpoint_session_closed(const struct endpoint_queues *q
     return node == NULL ? NULL : CONTAINER_OF(node, struct endpoint_session, closed_node);
 }
 
-/* ---- direct switch --------------------------------------------------------------------------- */
-
 /* ---- check ----------------------------------------------------------------------------------- */
 
 /* Invariant 1 for one list; its length in *count. */
