@@ -217,9 +217,6 @@ MUST_USE bool manifest_name_is_valid(struct capn_text name);
 
 MUST_USE bool manifest_text_equal(struct capn_text a, struct capn_text b);
 
-/* Whether `narrow` allows no method that `wide` does not. */
-MUST_USE bool manifest_facet_within(uint64_t narrow, uint64_t wide);
-
 /* Whether the holder of an edge of mode `held` may hand out one of mode `given`. */
 MUST_USE bool manifest_transfer_within(enum authority_transfer_mode given,
                                        enum authority_transfer_mode held);

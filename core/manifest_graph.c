@@ -4,7 +4,10 @@
  * accessors may be used.
  */
 #include "core/assert.h"
+#include "core/hold_edge.h"
 #include "core/manifest_check.h"
+
+_Static_assert(MANIFEST_FACET_ALL == CAP_FACET_ALL, "facets of grants are those of edges");
 
 /* ---- 7: binaries, sources, exports ----------------------------------------------------------- */
 
@@ -27,7 +30,7 @@ static bool held_check(struct manifest *m, const struct manifest_grant *grant)
         return manifest_refuse_name(m, "source", MANIFEST_ERROR_NOT_HELD, grant->source_name);
     }
     manifest_grant_get(m, &init, index, &held);
-    if (!manifest_facet_within(grant->facet, held.facet)) {
+    if (!facet_is_within(grant->facet, held.facet)) {
         return refuse_numbers(m, "facet", MANIFEST_ERROR_FACET, grant->facet, held.facet);
     }
     return manifest_transfer_within(grant->transfer, held.transfer) ||
@@ -49,7 +52,7 @@ static bool kernel_grant_check(struct manifest *m, uint32_t service,
         return refuse_numbers(m, "interface", MANIFEST_ERROR_INTERFACE, grant->interface_id,
                               interface_id);
     }
-    if (grant->facet != MANIFEST_FACET_ALL && !manifest_facet_within(grant->facet, methods)) {
+    if (grant->facet != MANIFEST_FACET_ALL && !facet_is_within(grant->facet, methods)) {
         return refuse_numbers(m, "facet", MANIFEST_ERROR_FACET, grant->facet, methods);
     }
     if (grant->badge != 0) {
@@ -82,7 +85,7 @@ static bool service_grant_check(struct manifest *m, uint32_t service,
         return refuse_numbers(m, "interface", MANIFEST_ERROR_INTERFACE, grant->interface_id,
                               exported.interface_id);
     }
-    return manifest_facet_within(grant->facet, exported.facet) ||
+    return facet_is_within(grant->facet, exported.facet) ||
            refuse_numbers(m, "facet", MANIFEST_ERROR_FACET, grant->facet, exported.facet);
 }
 

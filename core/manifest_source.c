@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel objects that a manifest may grant, and the small rules about names, facets, modes. */
+/* The kernel objects that a manifest may grant, and the small rules about names and modes. */
 #include "core/assert.h"
 #include "core/manifest.h"
 #include "core/string.h"
@@ -80,11 +80,6 @@ bool manifest_name_is_valid(struct capn_text name)
 bool manifest_text_equal(struct capn_text a, struct capn_text b)
 {
     return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
-bool manifest_facet_within(uint64_t narrow, uint64_t wide)
-{
-    return wide == MANIFEST_FACET_ALL || (narrow != MANIFEST_FACET_ALL && (narrow & ~wide) == 0);
 }
 
 bool manifest_transfer_within(enum authority_transfer_mode given, enum authority_transfer_mode held)

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "core/hold_edge.h"
 #include "core/manifest.h"
 
 static inline bool property_grant(struct manifest *m, const struct manifest_service *holder,
@@ -33,7 +34,7 @@ static inline bool property_grant(struct manifest *m, const struct manifest_serv
         return manifest_text_equal(other.name, grant->source_name) &&
                manifest_text_equal(exported.name, grant->export_name) &&
                exported.interface_id == grant->interface_id &&
-               manifest_facet_within(grant->facet, exported.facet);
+               facet_is_within(grant->facet, exported.facet);
     }
     if (grant->source >= MANIFEST_SOURCE_COUNT || grant->badge != 0 ||
         grant->interface_id != manifest_source_interface(grant->source)) {
@@ -46,7 +47,7 @@ static inline bool property_grant(struct manifest *m, const struct manifest_serv
     for (uint32_t i = 0; i < other.grant_count; i++) {
         manifest_grant_get(m, &other, i, &held);
         init_may_give = init_may_give || (held.from_kernel && held.source == grant->source &&
-                                          manifest_facet_within(grant->facet, held.facet) &&
+                                          facet_is_within(grant->facet, held.facet) &&
                                           manifest_transfer_within(grant->transfer, held.transfer));
     }
     return init_may_give;
