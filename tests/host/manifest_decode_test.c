@@ -546,6 +546,19 @@ SPOIL(period_without_budget, server->scheduling.period_ns = UINT64_MAX)
 SPOIL(arguments_most, memset(long_argument, 'x', sizeof(long_argument) - 1);
       server->argument[0] = long_argument)
 
+SPOIL(budget_and_worse_behind, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      server->scheduling.period_ns = SCHED_BUDGET_MIN_NS; client->quotas.slots = 0)
+
+static void what_is_within_ends_no_check(void **state)
+{
+    struct refusal_case behind = {.spoil = budget_and_worse_behind};
+    char path[128];
+
+    (void)state;
+    assert_int_equal(open_spoiled(&behind, NULL, path, sizeof(path)), MANIFEST_ERROR_RANGE);
+    assert_string_equal(path, "services[2].quotas.slots");
+}
+
 static void accepts_what_is_just_within(void **state)
 {
     static void (*const reach[])(struct fixture * fixture) = {
@@ -668,6 +681,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_pointers),
         cmocka_unit_test(survives_changed_bytes),
         cmocka_unit_test(accepts_the_largest),
+        cmocka_unit_test(what_is_within_ends_no_check),
         cmocka_unit_test(accepts_what_is_just_within),
         cmocka_unit_test(tells_what_it_found_and_the_limit),
         cmocka_unit_test(asserts_on_bad_index),
