@@ -549,6 +549,8 @@ SPOIL(arguments_most, memset(long_argument, 'x', sizeof(long_argument) - 1);
 SPOIL(budget_and_worse_behind, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
       server->scheduling.period_ns = SCHED_BUDGET_MIN_NS; client->quotas.slots = 0)
 
+SPOIL(capset_most, fill_capset(server, LIMIT_CAPSET_ENTRIES - 1))
+
 static void what_is_within_ends_no_check(void **state)
 {
     struct refusal_case behind = {.spoil = budget_and_worse_behind};
@@ -557,6 +559,8 @@ static void what_is_within_ends_no_check(void **state)
     (void)state;
     assert_int_equal(open_spoiled(&behind, NULL, path, sizeof(path)), MANIFEST_ERROR_RANGE);
     assert_string_equal(path, "services[2].quotas.slots");
+    behind.spoil = capset_most; /* as many as fit the page, more than a spawn passes */
+    assert_int_equal(open_spoiled(&behind, NULL, path, sizeof(path)), MANIFEST_ERROR_GRANTS);
 }
 
 static void accepts_what_is_just_within(void **state)
