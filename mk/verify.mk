@@ -84,7 +84,7 @@ capnp-bench: ## time the Cap'n Proto runtime against the C++ library, as ratios
 # ---- mutants: each refusal taken away, one at a time ----------------------------------------------
 
 MUTANT_SAMPLE ?= 72
-.PHONY: mutate mutate-sample
+.PHONY: mutate mutate-sample mutate-steps
 mutate: ## take each refusal of core/ and of the dispatch checks away in turn; a test must notice
 	$(call setup,build test)
 	$(Q)$(MAKE) host-tests
@@ -94,3 +94,8 @@ mutate-sample: ## the same for MUTANT_SAMPLE refusals and those that are new; pa
 	$(call setup,build test)
 	$(Q)$(MAKE) host-tests
 	@$(PYTHON) tools/mutate.py --sample $(MUTANT_SAMPLE) $(result)
+
+mutate-steps: ## leave out what core/ does and refuses nothing by, step by step; a test must notice
+	$(call setup,build test)
+	$(Q)$(MAKE) host-tests
+	@$(PYTHON) tools/mutate.py --steps

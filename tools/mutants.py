@@ -46,6 +46,9 @@ SAYS_NO = re.compile(r"\w*refuse\w*\(")  # false by itself: it counts as false a
 GOES_ON = re.compile(r"== (?:TRANSPORT|STATUS|ELF|MANIFEST|BOOT|ACPI|CAPN)_OK\b")
 FUNCTION = re.compile(r"^((?:[A-Za-z_][^;{}()=]*?)\b)([a-z_0-9]+)\([^;{}]*\)\n\{", re.M)
 WRAPPER = re.compile(r"(?:LIKELY|UNLIKELY)?\(")
+# What stands before and behind what a mutant of this kind changes.
+QUESTIONS = {"never": ("((", ") && !mutant_is(NUMBER))"), "granted": ("((", ") || mutant_is(NUMBER))"),
+             "skip": ("if (!mutant_is(NUMBER)) { ", " }")}  # tools/mutant_steps.py
 CHOOSER = os.path.join("core", "mutant_chosen.c")
 HEADER = """/* SPDX-License-Identifier: MIT */
 /* Which mutant is alive (MUTANT), and which were asked for (MUTANT_SEEN, a file). */
@@ -309,6 +312,9 @@ class Finder:
             position = match.end() - 1
             if not self.ternary(*match.span(2)) and "{" not in match.group(2):
                 self.boolean(*match.span(2), match.group(1) is not None)
+        return self.named()
+
+    def named(self):
         names = {}
         for key in sorted(self.found, key=lambda key: (key[0], -key[1], key[2])):
             mutant = self.found[key]
@@ -345,10 +351,11 @@ def all_mutants():
 def instrument(source, mutants):
     """The source with every mutant's question in it. Spans nest, the outer ones open first."""
     opens, closes = {}, {}
-    for mutant in sorted(mutants, key=lambda mutant: (mutant.span[0], -mutant.span[1], mutant.kind)):
-        question = ") || mutant_is(%d))" if mutant.kind == "granted" else ") && !mutant_is(%d))"
-        opens.setdefault(mutant.span[0], []).append("((")
-        closes.setdefault(mutant.span[1], []).insert(0, question % mutant.number)
+    for mutant in sorted(mutants, key=lambda mutant: (mutant.span[0], -mutant.span[1],
+                                                      mutant.kind != "skip", mutant.kind)):
+        before, behind = QUESTIONS.get(mutant.kind, QUESTIONS["never"])
+        opens.setdefault(mutant.span[0], []).append(before.replace("NUMBER", str(mutant.number)))
+        closes.setdefault(mutant.span[1], []).insert(0, behind.replace("NUMBER", str(mutant.number)))
     out = []
     for position, character in enumerate(source):
         out += closes.get(position, []) + opens.get(position, [])

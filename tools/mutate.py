@@ -4,6 +4,7 @@
 
   mutate.py [--only TEXT] [--list] [--score FILE] [--result FILE]       all, or those named so
   mutate.py --sample N [--result FILE]                                  N of them, by the tree
+  mutate.py --steps [--only TEXT] [--list]                              what refuses nothing, instead
 
 tools/mutants.py says what a mutant is. All mutants of a source are compiled into it at once, in a
 copy of the tree, so the tests are built once; the environment's MUTANT chooses one at run time.
@@ -16,6 +17,9 @@ line `FILE FUNCTION KIND CONDITION # reason`; a line there that fits no survivor
 A whole run writes tests/mutants/killed.txt (for each mutant, the test that sees it) and
 tests/mutants/score.txt. A sample takes the mutants that are in neither list, which are new, and N
 others, of each source in turn, chosen by the digest of all sources.
+
+--steps asks about the steps of tools/mutant_steps.py. Those that may go stand in
+tests/mutants/steps.txt, a line as in equivalent.txt, and are not asked; nothing else is written.
 """
 import argparse
 import concurrent.futures
@@ -32,6 +36,7 @@ import sys
 import tempfile
 import threading
 
+import mutant_steps
 import mutants
 import suite
 
@@ -39,6 +44,7 @@ FOLDER = os.path.join("tests", "mutants")
 EQUIVALENT = os.path.join(FOLDER, "equivalent.txt")
 KILLED = os.path.join(FOLDER, "killed.txt")
 SCORE = os.path.join(FOLDER, "score.txt")
+STEPS = os.path.join(FOLDER, "steps.txt")
 TREE = os.path.join("out", "mutants")
 TESTS = os.path.join("out", "host", "tests")
 # The simulator is two tests more: what needs two CPUs at a bad moment, or memory that is used up; and
@@ -224,13 +230,13 @@ def lines_of(path):
         return [line.strip() for line in file if line.strip() and not line.startswith("#")]
 
 
-def equivalents():
+def equivalents(path=EQUIVALENT):
     """{name: reason}"""
     reasons = {}
-    for line in lines_of(EQUIVALENT):
+    for line in lines_of(path):
         name, _, reason = line.partition(" # ")
         if not reason:
-            sys.exit("mutate: %s: a line without a reason: %s" % (EQUIVALENT, line))
+            sys.exit("mutate: %s: a line without a reason: %s" % (path, line))
         reasons[name.strip()] = reason
     return reasons
 
@@ -291,6 +297,11 @@ def sampled(everything, count, known):
     return new + chosen
 
 
+def tests_of(tree):
+    return sorted(name[:-2] for name in os.listdir(os.path.join(tree, "tests", "host"))
+                  if name.endswith("_test.c"))
+
+
 # ---- the run -------------------------------------------------------------------------------------
 
 def say(text):
@@ -302,7 +313,7 @@ def say_survivor(mutant, known):
     if mutant.name() in known:
         print("            %s saw it once" % known[mutant.name()])
     else:
-        print("            no test sees that this refusal is gone: write one")
+        print("            no test sees that this is gone: write one")
     sys.stdout.flush()
 
 
@@ -337,15 +348,41 @@ def targets_of(chosen, known, everything_too):
     return sorted({HUNT if name in SIM else os.path.join(TESTS, name) for name in names})
 
 
+def steps_judge(options):
+    """Asks about every step that is not listed."""
+    everything = mutant_steps.all_steps()
+    names = {step.name() for step in everything}
+    same = equivalents(STEPS)
+    chosen = [step for step in everything if options.only in step.name() and step.name() not in same]
+    if options.list:
+        for step in chosen:
+            print("%s:%d %s" % (step.path, step.line, step.name()))
+        return 0
+    tree = tree_make("steps", everything, ["host-tests", HUNT])
+    say("%d steps; built" % len(chosen))
+    tests = tests_learn(tree, tests_of(tree) + sorted(SIM), options.jobs)
+    killed, survivors = judge_all(chosen, tests, {}, {}, options.jobs)
+    say("judged")
+    stale = sorted(set(same) - names)
+    for name in stale:
+        print("  STALE  %s: there is no such step: %s" % (STEPS, name))
+    print("steps: %d of %d seen, %d listed, %d survive" %
+          (len(killed), len(chosen), len(same), len(survivors)))
+    return 1 if survivors or stale else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int)
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--steps", action="store_true")
     parser.add_argument("--result")
     parser.add_argument("--score", help="leaves the score in this file")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    if options.steps:
+        return steps_judge(options)
     everything = mutants.all_mutants()
     same, known = equivalents(), killers()
     chosen = [mutant for mutant in everything if options.only in mutant.name()]
@@ -362,8 +399,7 @@ def main():
         tree_make("whole", everything, targets)
     names = [os.path.basename(target) for target in targets if target != HUNT]
     if "host-tests" in names:
-        names = sorted(name[:-2] for name in os.listdir(os.path.join(tree, "tests", "host"))
-                       if name.endswith("_test.c"))
+        names = tests_of(tree)
     names += sorted(SIM) if HUNT in targets else []
     say("%d mutants; built" % len(chosen))
     tests = tests_learn(tree, names, options.jobs)

@@ -9,6 +9,7 @@ import unittest
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
 sys.path.insert(0, TOOLS)
 
+import mutant_steps  # noqa: E402
 import mutants  # noqa: E402
 import mutate  # noqa: E402
 
@@ -119,6 +120,67 @@ class Mutants(unittest.TestCase):
         for function in ("cap_table_lookup never", "grant_walk never", "user_range_make never",
                          "sqe_wire_validation_error never", "hold_edge_permits never"):
             self.assertTrue(any(" %s " % function in name for name in names), function)
+
+
+STEPS = """
+static void table_add(struct table *table, unsigned slot)
+{
+    unsigned place = slot + 1;
+    unsigned only;
+
+    ASSERT(slot > 0 ? table->used < 8 : true);
+    only = place * 2;
+    if (table->page == NULL && slot != 3) {
+        return;
+    }
+    table->slot[place] = slot < 4 ? slot : only;
+    for (unsigned i = 0; i < place; i++) {
+        table->used++;
+        if (slot >= 8) {
+            return TRANSPORT_LIMIT;
+        }
+    }
+    switch (slot) {
+    case 1:
+        (void)table_free(table, slot);
+        break;
+    }
+}
+"""
+
+
+class Steps(unittest.TestCase):
+    def test_steps_are_found(self):
+        """No refusal, declaration, assertion or endless loop, and not the only value of a local."""
+        self.assertEqual([(step.kind, step.condition) for step in mutant_steps.find("x.c", STEPS)], [
+            ("never", "table->page == NULL && slot != 3"),
+            ("granted", "table->page == NULL && slot != 3"),
+            ("granted", "table->page == NULL"),
+            ("granted", "slot != 3"),
+            ("skip", "table->slot[place] = slot < 4 ? slot : only;"),
+            ("never", "slot < 4"),
+            ("granted", "slot < 4"),
+            ("never", "i < place"),
+            ("skip", "table->used++;"),
+            ("granted", "slot >= 8"),
+            ("skip", "(void)table_free(table, slot);"),
+        ])
+
+    def test_a_step_is_left_out_where_it_stands(self):
+        source = "static int sum(int a)\n{\n    int all = 1;\n\n    all += a > 2 ? a : 0;\n" \
+                 "    all++;\n    return all;\n}\n"
+        steps = mutant_steps.find("x.c", source)
+        mutants.number_all(steps)
+        text = mutants.instrument(source, steps)
+        for step in steps:
+            self.assertIn("mutant_is(%d)" % step.number, text)
+        self.assertIn("{ all++; }\n    return all;", text)
+
+    def test_what_may_go_exists_and_has_reasons(self):
+        names = {step.name() for step in mutant_steps.all_steps()}
+        for name, reason in mutate.equivalents(mutate.STEPS).items():
+            self.assertIn(name, names, mutate.STEPS)
+            self.assertGreater(len(reason), 20, name)
 
 
 class Lists(unittest.TestCase):
