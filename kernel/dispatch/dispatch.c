@@ -297,7 +297,7 @@ NOINLINE int64_t dispatch_link(struct cpu *cpu, struct thread *thread)
     if (LIKELY(ring_is_single(ring))) {
         cpu->effects = 0;
         if (UNLIKELY(!handoff_relay(cpu, thread, ring_peek(ring, ring->sq_head)))) {
-            thread->links = false;
+            atomic_store_relaxed_u32(&thread->links, 0);
         } else if (LIKELY(!sched_should_yield(cpu) && !process_is_dying(thread->process))) {
             count = ring_completions(ring); /* 0: the user claims to have read it */
             if (LIKELY(count != 0)) {

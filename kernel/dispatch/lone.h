@@ -25,7 +25,9 @@ static inline int64_t lone_leave(void)
 /* The same of any one submission, which may answer a link of a chain. */
 static inline int64_t lone_pass(struct thread *thread)
 {
-    return UNLIKELY(thread->links) ? dispatch_link(arch_cpu_this(), thread) : lone_leave();
+    return UNLIKELY(atomic_load_relaxed_u32(&thread->links) != 0)
+               ? dispatch_link(arch_cpu_this(), thread)
+               : lone_leave();
 }
 
 /* cap_enter(1, TIMEOUT_NONE) of the current thread, whose ring is alone (ring_is_alone). No lock is

@@ -323,13 +323,13 @@ static NOINLINE enum quick answer_linked(struct cpu *cpu, struct thread *thread,
     if (LIKELY(handoff_relay(cpu, thread, ring_peek(&thread->ring, thread->ring.sq_head)))) {
         return QUICK_DONE;
     }
-    thread->links = false;
+    atomic_store_relaxed_u32(&thread->links, 0);
     return answer_pinned(cpu, thread, left, next);
 }
 
 enum quick handoff_answer(struct cpu *cpu, struct thread *thread, uint32_t left,
                           struct thread **next)
 {
-    return thread->links ? answer_linked(cpu, thread, left, next)
-                         : answer_pinned(cpu, thread, left, next);
+    return atomic_load_relaxed_u32(&thread->links) != 0 ? answer_linked(cpu, thread, left, next)
+                                                        : answer_pinned(cpu, thread, left, next);
 }

@@ -238,7 +238,7 @@ static enum quick keeping_call(struct cpu *cpu, struct thread *thread, struct ke
         call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
         endpoint_remove_receiver(&endpoint->queues, record);
         server = operation_of(record)->owner;
-        server->links = true;
+        atomic_store_relaxed_u32(&server->links, 1);
         call_deliver(server, operation_of(record)->result_offset, call);
         if (call_given(cpu, endpoint, call, operation_of(record), keeping->waits)) {
             keeping->server = server;

@@ -181,7 +181,7 @@ static ALWAYS_INLINE void relay_deliver(const struct relaying *relaying, struct 
     uint64_t told = relaying->user_data;
     uint32_t offset = relaying->result;
 
-    thread->links = next->answer != 0;
+    atomic_store_relaxed_u32(&thread->links, next->answer != 0);
     next->token = endpoint_fly(queues, &next->endpoint_record);
     next->taken_epoch = relaying->epoch;
     next->receiver = thread;

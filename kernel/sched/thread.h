@@ -69,7 +69,8 @@ struct thread {
     struct job *reclaimed;         /* started after that; NULL: nobody waits for it */
     struct unmap unmap;
     struct offence_meter offences; /* home CPU */
-    bool links; /* the answer that it gives next is perhaps one link of a chain; a guess */
+    uint32_t links; /* atomic: 1: the answer that it gives next is perhaps one link of a chain; a
+                       guess, of its clients on any CPU */
     struct job answers_job; /* sends promised calls on: kernel/ipc/answers.c */
 
     struct spinlock ring_lock;
