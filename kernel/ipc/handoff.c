@@ -235,9 +235,10 @@ static ALWAYS_INLINE enum quick call_one(struct cpu *cpu, struct thread *thread,
     }
     receive = operation_of(record);
     call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
-    (void)endpoint_take_receiver(&endpoint->queues);
+    endpoint_remove_receiver(&endpoint->queues, record);
     server = receive->owner;
-    if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL, passed))) {
+    if (LIKELY(call_give(cpu, endpoint, call, receive, waits ? thread : NULL, passed) &&
+               lend(cpu, thread, server))) {
         *next = server;
         return QUICK_SWITCH;
     }
@@ -362,10 +363,6 @@ static NOINLINE enum quick call_passing(struct cpu *cpu, struct thread *thread,
     }
     spinlock_lock(&calling.endpoint->lock);
     quick = call_one(cpu, thread, shared, &calling, &buffers, next, &passed);
-    if (quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
-        *next = NULL;
-        quick = QUICK_WAIT;
-    }
     spinlock_unlock(&calling.endpoint->lock);
     if (quick == QUICK_NONE) {
         object_unref(passed.edge.object);
@@ -406,10 +403,6 @@ static NOINLINE enum quick call_pinned(struct cpu *cpu, struct thread *thread,
     }
     spinlock_lock(&calling.endpoint->lock);
     quick = call_one(cpu, thread, shared, &calling, &buffers, next, NULL);
-    if (quick == QUICK_SWITCH && !lend(cpu, thread, *next)) {
-        *next = NULL;
-        quick = QUICK_WAIT;
-    }
     spinlock_unlock(&calling.endpoint->lock);
     if (UNLIKELY(quick == QUICK_NONE)) {
         object_unref(calling.target);

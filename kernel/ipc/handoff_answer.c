@@ -198,11 +198,10 @@ static inline void promised_send(struct cpu *cpu, const struct promised *promise
 {
     struct endpoint_queues *queues = &promised->endpoint->queues;
     struct operation *call = promised->operation;
-    struct operation *receive = operation_of(endpoint_next_receiver(queues));
+    struct operation *receive = operation_of(endpoint_take_receiver(queues));
 
     cpu->effects += call->message_bytes;
     call->token = endpoint_fly(queues, &call->endpoint_record);
-    (void)endpoint_take_receiver(queues);
     (void)call_give(cpu, promised->endpoint, call, receive, NULL, NULL);
 }
 

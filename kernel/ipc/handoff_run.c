@@ -308,6 +308,9 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
     }
     spinlock_unlock(&thread->ring_lock);
     straight = receives_complete(run->cpu, met, last, waits);
+    if (straight != NULL && !lend(run->cpu, thread, straight)) {
+        straight = NULL;
+    }
     run_count(run, done, effects);
     run_end(run, straight, waits);
 }
@@ -346,10 +349,6 @@ void handoff_run_calls(struct run *run)
         if (run->references != 0) {
             object_ref_more(run->calling->target, run->references);
             run->references = 0;
-        }
-        if (run->quick == QUICK_SWITCH && !lend(run->cpu, thread, *run->next)) {
-            *run->next = NULL;
-            run->quick = QUICK_WAIT;
         }
         spinlock_unlock(&endpoint->lock);
         run->over = run->over || (run->slots != 0 && !run_reserve(run));
