@@ -80,8 +80,7 @@ static ALWAYS_INLINE struct operation *call_take(struct thread *thread, uint32_t
     struct operation *call = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    if (LIKELY(thread->slots_over >= slots &&
-               (thread->calls_used < thread->calls_held || operation_calls_draw(thread)))) {
+    if (LIKELY(thread->slots_over >= slots && operation_may_call(thread))) {
         call = operation_pop(thread, OPERATION_CALL, true);
     }
     if (LIKELY(call != NULL)) {

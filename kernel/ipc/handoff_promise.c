@@ -195,7 +195,7 @@ static struct operation *keeping_take(struct thread *thread, const struct keepin
 
     spinlock_lock(&thread->ring_lock);
     if (LIKELY(thread->slots_over >= slots && thread->operations_free != NULL &&
-               (thread->calls_used < thread->calls_held || operation_calls_draw(thread)) &&
+               operation_may_call(thread) &&
                answer_open(&thread->answers, keeping->call.answer, &answer) == TRANSPORT_OK)) {
         call = operation_pop_free(thread, OPERATION_CALL, true);
         thread->slots_over -= slots;
@@ -371,8 +371,7 @@ static ALWAYS_INLINE bool promise_wait(struct thread *thread, const uint8_t *sha
     struct buffers buffers;
 
     if (UNLIKELY(!buffers_find(thread, shared, first, (uint32_t)room, &buffers) ||
-                 thread->operations_free == NULL ||
-                 !(thread->calls_used < thread->calls_held || operation_calls_draw(thread)) ||
+                 thread->operations_free == NULL || !operation_may_call(thread) ||
                  (room >> 32 != 0 &&
                   answer_open(&thread->answers, (uint32_t)(room >> 32), &own) != TRANSPORT_OK))) {
         return false;

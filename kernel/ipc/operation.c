@@ -30,9 +30,8 @@ bool operation_calls_draw(struct thread *thread)
 {
     uint32_t held = thread->calls_held;
 
-    if (thread->calls_used == held) {
-        calls_draw(thread, held == 0 ? 1 : held < CALLS_DRAWN ? CALLS_DRAWN : held);
-    }
+    ASSERT(thread->calls_used == held);
+    calls_draw(thread, held == 0 ? 1 : held < CALLS_DRAWN ? CALLS_DRAWN : held);
     return thread->calls_used < thread->calls_held;
 }
 
@@ -120,7 +119,7 @@ struct operation *operation_take(struct thread *thread, enum operation_kind kind
 
     spinlock_lock(&thread->ring_lock);
     if (kind == OPERATION_RECEIVE ? operation_may_receive(thread)
-                                  : !counted || operation_calls_draw(thread)) {
+                                  : !counted || operation_may_call(thread)) {
         operation = operation_pop(thread, kind, counted);
     }
     if (operation != NULL) {

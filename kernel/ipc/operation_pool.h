@@ -54,8 +54,15 @@ static inline struct operation *operation_pop(struct thread *thread, enum operat
                                                      : operation_pop_free(thread, kind, counted);
 }
 
-/* Whether there is room for one more call, drawn from the process's ledger if need be. */
+/* Draws from the process's ledger, where all that is drawn is used; whether there is room for one
+ * more call now. */
 MUST_USE bool operation_calls_draw(struct thread *thread);
+
+/* Whether there is room for one more call, drawn if need be. */
+MUST_USE static inline bool operation_may_call(struct thread *thread)
+{
+    return thread->calls_used < thread->calls_held || operation_calls_draw(thread);
+}
 
 /* Gives back all that is drawn but for one call: none is left. */
 void operation_calls_rest(struct thread *thread);
