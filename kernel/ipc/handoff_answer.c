@@ -73,17 +73,11 @@ static inline struct operation *answering_find(const struct thread *server,
 static inline struct operation *
 receive_take(struct thread *thread, const struct answering *answering, bool last, bool *waits)
 {
-    uint32_t slots = answering->endpoint->queues.limits.capabilities;
     struct operation *receive = NULL;
 
     spinlock_lock(&thread->ring_lock);
-    if (LIKELY(thread->slots_over >= slots && operation_may_receive(thread))) {
-        receive = operation_pop(thread, OPERATION_RECEIVE, false);
-    }
-    if (LIKELY(receive != NULL)) {
-        receive->slots = slots;
-        thread->slots_over -= slots;
-        list_remove(&answering->call->received_node);
+    if (LIKELY(receive_fits(thread, answering->endpoint))) {
+        receive = receive_begin(thread, answering->endpoint, answering->call);
         *waits = last && wait_begin(thread);
     }
     spinlock_unlock(&thread->ring_lock);

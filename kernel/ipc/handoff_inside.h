@@ -452,6 +452,19 @@ static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct
                   operation_may_receive(thread) && thread->operations_free != NULL);
 }
 
+/* The operation of the receive that comes with the answer to `call`, which is the thread's no more.
+ * receive_fits. Its ring is locked. */
+static ALWAYS_INLINE struct operation *
+receive_begin(struct thread *thread, const struct endpoint *endpoint, struct operation *call)
+{
+    struct operation *receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
+
+    receive->slots = endpoint->queues.limits.capabilities;
+    thread->slots_over -= receive->slots;
+    list_remove(&call->received_node);
+    return receive;
+}
+
 /* Reads a RETURN_RECV; false: it is not usual. */
 static ALWAYS_INLINE bool return_read(const struct thread *thread, const uint8_t *shared,
                                       struct returning *returning)

@@ -112,9 +112,7 @@ static ALWAYS_INLINE bool relay_receives(const struct relaying *relaying,
     const struct thread *thread = relaying->thread;
 
     return LIKELY(relaying->result_bytes >= endpoint->receive_bytes && queues->call_count == 0 &&
-                  endpoint_only_calls(queues) && thread->operations_free != NULL &&
-                  thread->slots_over >= queues->limits.capabilities &&
-                  operation_may_receive(thread) &&
+                  endpoint_only_calls(queues) && receive_fits(thread, endpoint) &&
                   (receive == NULL || (receive->owner == thread && receive->grant == NULL)));
 }
 

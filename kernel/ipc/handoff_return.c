@@ -51,10 +51,7 @@ receive_take(struct thread *thread, const struct endpoint *endpoint, struct oper
 
     spinlock_lock(&thread->ring_lock);
     if (LIKELY(receive_fits(thread, endpoint) && wait_begin(thread))) {
-        receive = operation_pop_free(thread, OPERATION_RECEIVE, false);
-        receive->slots = endpoint->queues.limits.capabilities;
-        thread->slots_over -= receive->slots;
-        list_remove(&call->received_node);
+        receive = receive_begin(thread, endpoint, call);
     }
     spinlock_unlock(&thread->ring_lock);
     return receive;

@@ -567,7 +567,6 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
     const struct cap_id cap = run->cap;
     const struct thread *waits = NULL;
     struct thread *straight = NULL;
-    uint32_t slots = queues->limits.capabilities;
     uint32_t room = quick_room(run->cpu);
     uint32_t effects = 0;
     uint32_t places = LIMIT_ENDPOINT_RECEIVERS - queues->receiver_count;
@@ -576,18 +575,16 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
 
     spinlock_lock(&thread->ring_lock);
     head = ring->sq_head;
-    done = operation_receives_left(thread);
-    places = places < done ? places : done;
     places = endpoint_has_closed(queues) ? 0 : places;
     run->over = places == 0;
     end = answered + (most < places ? most : places);
     while (last != end && effects < room) {
         const uint8_t *shared = ring_peek(ring, head);
-        struct operation *receive = thread->operations_free;
         struct returning returning;
+        struct operation *receive;
         struct operation *call;
 
-        if (UNLIKELY(receive == NULL || thread->slots_over < slots ||
+        if (UNLIKELY(!receive_fits(thread, endpoint) ||
                      !run_find(thread, endpoint, cap, shared, &returning))) {
             run->over = true;
             break;
@@ -598,15 +595,12 @@ static NOINLINE void run_await(struct run *run, uint32_t most)
         last++;
         head++;
         effects += QUICK_ENTRY + returning.buffers.message_bytes;
-        (void)operation_pop_free(thread, OPERATION_RECEIVE, false);
-        thread->slots_over -= slots;
-        receive->slots = slots;
+        receive = receive_begin(thread, endpoint, call);
         receive->user_data = quick_word(shared, offsetof(struct sqe, user_data));
         receive->endpoint = endpoint;
         receive->target = &endpoint->object;
         receive->result_offset = returning.buffers.result;
         receive->result_bytes = returning.buffers.result_bytes;
-        list_remove(&call->received_node);
         endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
         endpoint_push_receiver(queues, &receive->endpoint_record);
         run_answer(thread, &returning);

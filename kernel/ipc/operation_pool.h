@@ -82,13 +82,7 @@ static inline void operation_calls_over(struct thread *thread, uint32_t count)
 void operation_calls_draw_for(struct thread *thread, uint32_t left);
 void operation_calls_give(struct thread *thread);
 
-/* How many RECEIVEs more leave room in the completion queue for what they are received for. */
-static inline uint32_t operation_receives_left(const struct thread *thread)
-{
-    return thread->ring.cq_entries / 2 - thread->receives;
-}
-
-/* Whether there is one. */
+/* Whether one RECEIVE more leaves room in the completion queue for what they are received for. */
 static inline bool operation_may_receive(const struct thread *thread)
 {
     return thread->receives < thread->ring.cq_entries / 2;
