@@ -149,6 +149,15 @@ static inline bool promised_find(const struct cpu *cpu, struct thread *client,
            operation_of(record)->grant == NULL && endpoint_can_meet(&endpoint->queues);
 }
 
+/* What the call completes with. */
+static inline struct given answering_gives(const struct answering *answering)
+{
+    struct given given = given_by(answering->first);
+
+    given.flags |= (uint32_t)answering->passes << CQE_CAPS_SHIFT;
+    return given;
+}
+
 /* The kept answer of the call comes, with `cap` if one came beside it: the call completes, or waits
  * with its completion for what was promised from it. What may be sent at once is `promised` (true).
  * Endpoint lock held. */
@@ -158,10 +167,8 @@ static inline bool kept_answer(struct cpu *cpu, const struct answering *answerin
     struct operation *call = answering->call;
     struct thread *client = call->owner;
     uint32_t id = call->answer;
-    struct cqe cqe = {.user_data = call->user_data,
-                      .result = (int32_t)answering->buffers.message_bytes,
-                      .flags = answer_flags(answering->first) | (uint32_t)answering->passes
-                                                                    << CQE_CAPS_SHIFT};
+    struct given given = answering_gives(answering);
+    struct cqe cqe = {.user_data = call->user_data, .result = given.bytes, .flags = given.flags};
     struct answer *answer;
     bool sends;
 
@@ -209,7 +216,6 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
     uint32_t bytes = answering->buffers.message_bytes;
     struct cap_id cap = {0};
     struct promised promised;
-    bool straight;
 
     ring_accept(&thread->ring, thread->ring.sq_head + 1);
     cpu->effects += bytes;
@@ -228,17 +234,7 @@ static inline bool answer_give(struct cpu *cpu, struct thread *thread,
         }
         return false;
     }
-    spinlock_lock(&client->ring_lock);
-    ring_post_result(&client->ring, call->user_data, (int32_t)bytes,
-                     answer_flags(answering->first) | (uint32_t)answering->passes
-                                                          << CQE_CAPS_SHIFT);
-    call_release(client, call);
-    straight = wait_end(cpu, client, waits, false);
-    if (UNLIKELY(!straight && thread_lends_to(client, thread))) {
-        sched_lent_for(client, thread); /* it waits for something else as well */
-    }
-    spinlock_unlock(&client->ring_lock);
-    return straight;
+    return call_complete(cpu, thread, call, answering_gives(answering), waits);
 }
 
 /* The endpoint is locked and pinned. */

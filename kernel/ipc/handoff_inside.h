@@ -430,10 +430,37 @@ _Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) 
                    offsetof(struct transfer, path) == 10,
                "the second word of a descriptor begins with mode, flags and path");
 
-/* The flags of the completion of a call whose answer is the entry that begins with `first`. */
-static ALWAYS_INLINE uint32_t answer_flags(uint64_t first)
+/* What a call completes with. */
+struct given {
+    int32_t bytes;
+    uint32_t flags;
+};
+
+/* The same, by the entry that begins with `first`, which carries no capability. */
+static ALWAYS_INLINE struct given given_by(uint64_t first)
 {
-    return (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0;
+    return (struct given){.bytes = (int32_t)(first >> 32),
+                          .flags = (first >> 8 & SQE_EXCEPTION) != 0 ? (uint32_t)CQE_EXCEPTION : 0};
+}
+
+/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
+ * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
+static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
+                                        struct operation *call, struct given given,
+                                        const struct thread *waits)
+{
+    struct thread *client = call->owner;
+    bool straight;
+
+    spinlock_lock(&client->ring_lock);
+    ring_post_result(&client->ring, call->user_data, given.bytes, given.flags);
+    call_release(client, call);
+    straight = wait_end(cpu, client, waits, false);
+    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
+        sched_lent_for(client, server); /* it waits for something else as well */
+    }
+    spinlock_unlock(&client->ring_lock);
+    return straight;
 }
 
 /* What a RETURN_RECV that is found usual is about. */

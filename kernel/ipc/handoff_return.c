@@ -13,26 +13,6 @@ COLD void handoff_closed(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
-/* The answer of `call`, taken out of the endpoint, is there, and it holds nothing any more: it
- * completes. wait_end's result. `server` is the current thread. Endpoint lock held. */
-static ALWAYS_INLINE bool call_complete(struct cpu *cpu, const struct thread *server,
-                                        struct operation *call, uint64_t first,
-                                        const struct thread *waits)
-{
-    struct thread *client = call->owner;
-    bool straight;
-
-    spinlock_lock(&client->ring_lock);
-    ring_post_result(&client->ring, call->user_data, (int32_t)(first >> 32), answer_flags(first));
-    call_release(client, call);
-    straight = wait_end(cpu, client, waits, false);
-    if (UNLIKELY(!straight && thread_lends_to(client, server))) {
-        sched_lent_for(client, server); /* it waits for something else as well */
-    }
-    spinlock_unlock(&client->ring_lock);
-    return straight;
-}
-
 /* The endpoint whose owner's edge `cap` is; NULL: the edge is not usual. The process is locked. */
 static ALWAYS_INLINE struct endpoint *owned_endpoint(const struct process *process,
                                                      struct cap_id cap)
@@ -84,7 +64,7 @@ static ALWAYS_INLINE void return_give(struct cpu *cpu, const uint8_t *shared,
     message_copy(client, call->result_offset, thread, returning->buffers.message,
                  returning->buffers.message_bytes);
     endpoint_land(queues, &call->endpoint_record, call->endpoint_record.token_slot);
-    straight = call_complete(cpu, thread, call, returning->first, thread);
+    straight = call_complete(cpu, thread, call, given_by(returning->first), thread);
     if (session && UNLIKELY(object_put(target))) {
         session_over(endpoint, CONTAINER_OF(target, struct session, object));
         handoff_closed(endpoint);

@@ -435,8 +435,9 @@ static ALWAYS_INLINE struct thread *calls_complete(struct cpu *cpu, const struct
         spinlock_lock(&client->ring_lock);
         posting = posting_begin(&client->ring);
         do {
-            posting_add(&posting, call->user_data, (int32_t)(answered->first >> 32),
-                        answer_flags(answered->first));
+            struct given given = given_by(answered->first);
+
+            posting_add(&posting, call->user_data, given.bytes, given.flags);
             operation_clear(client, call, OPERATION_CALL);
             answered++;
         } while (answered != end && (call = answered->call)->owner == client);
