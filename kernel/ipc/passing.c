@@ -95,14 +95,13 @@ uint32_t passing_commit(const struct passing *passing, const struct transfer_bun
                         struct received_cap *records, struct transfer_drops *drops)
 {
     const struct transfer_ends ends = {&passing->from->table, &passing->to->table};
-    struct provenance origin = {.from_pid = passing->from->pid & UINT64_C(0xffffffffff),
-                                .method = passing->method,
+    struct provenance origin = {.method = passing->method,
                                 .origin = passing->origin,
                                 .detail = passing->interface_id,
                                 .at_ns = arch_clock_ns()};
     uint32_t filled;
 
-    memcpy(origin.from_name, passing->from->name, LIMIT_NAME_BYTES);
+    provenance_from(&origin, passing->from->pid, passing->from->name);
     pair_lock(passing->from, passing->to);
     filled = transfer_commit(&ends, bundle, &origin, records, drops);
     pair_unlock(passing->from, passing->to);
