@@ -9,6 +9,7 @@ one joins by itself:
   return CONDITION ? ERROR : value;         also as what is assigned
   return CONDITION;                         of a function that returns bool
   fits = CONDITION && CONDITION;            what a later line decides by
+  return QUICK_NONE; return lone_leave();   a short way that leaves it to the long one refuses too
 
 A mutant takes one away. Its KIND is
   never    the whole condition counts as false
@@ -32,9 +33,10 @@ SOURCES = ("core/*.c", "core/*.h", "kernel/dispatch/*.c", "kernel/dispatch/*.h",
 NUMBERS = 1 << 20
 
 ERROR = (r"(?:TRANSPORT_(?!OK\b)\w+|STATUS_(?!OK\b)\w+|\w*ERROR_(?!NONE\b)\w+|MANIFEST_NO_INDEX|CAPN_(?!OK\b)"
-         r"[A-Z_]+|RING_TAKE_(?!ENTRY\b)\w+|DRAIN_CORRUPT|NO_FRAME|EXCEPTION_REASON_\w+|UINT(?:32|64)_MAX|"
+         r"[A-Z_]+|RING_TAKE_(?!ENTRY\b)\w+|DRAIN_CORRUPT|QUICK_NONE|NO_FRAME|EXCEPTION_REASON_\w+|"
+         r"UINT(?:32|64)_MAX|"
          r"ANSWER_TARGET_(?:BROKEN|UNKNOWN|NO_PATH)|ENDPOINT_SESSION_(?!OK\b)\w+|ENDPOINT_DELIVERS_(?:NOTHING|"
-         r"CLOSED)|NULL|false|\w*(?<!_)refuse\w*\s*\([^;]*\))")
+         r"CLOSED)|NULL|false|\w*(?<!_)refuse\w*\s*\([^;]*\)|(?:quick|alone|lone)_leave\([^;]*\))")
 REFUSAL = re.compile(
     r"\breturn\s+(?:\(\w+[^()]*\))?(?:%s|error|status|broken)\s*;|"
     r"\breturn\s+[^;]*\b\w*refuse\w*\s*\(|"

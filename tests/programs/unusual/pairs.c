@@ -28,7 +28,7 @@ struct pair {
     struct sqe wait;
 };
 
-static uint32_t *word; /* two of them, on the stack of waits_differ */
+static uint32_t *word; /* two of them and a third behind, on the stack of waits_differ */
 
 static struct pair pair_usual(void)
 {
@@ -73,14 +73,33 @@ static struct rt_operation pair_left(struct bench *bench, const struct pair *pai
     return operation[2];
 }
 
-/* The UNPARK is refused, the PARK waits until it is taken back. */
-static void wake_refused(struct bench *bench, const struct pair *pair)
+/* The UNPARK ends with `woken`, the PARK waits until it is taken back. */
+static void wait_cancelled(struct bench *bench, const struct pair *pair, int32_t woken)
 {
-    struct rt_operation left = pair_left(bench, pair, TRANSPORT_BAD_FIELD);
+    struct rt_operation left = pair_left(bench, pair, woken);
 
     CHECK_EQUAL(bench->check, rt_cancel(bench->ring, left), TRANSPORT_OK);
     CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, left).result,
                 TRANSPORT_CANCELLED);
+}
+
+static void wake_refused(struct bench *bench, const struct pair *pair)
+{
+    wait_cancelled(bench, pair, TRANSPORT_BAD_FIELD);
+}
+
+/* A lone UNPARK, behind which the ring still has the PARK of a pair that is over. */
+static void the_pair_is_over(struct bench *bench)
+{
+    const struct sqe nothing = {.opcode = OPCODE_NOP};
+    struct pair pair = pair_usual();
+
+    wait_cancelled(bench, &pair, TRANSPORT_OK);
+    for (uint32_t behind = 3; behind < bench->ring->header->sq_entries; behind++) {
+        CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &nothing).result, 0);
+    }
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &pair.wake).result, 0);
+    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &nothing).result, 0);
 }
 
 static void pairs_differ_in_form(struct bench *bench)
@@ -112,7 +131,11 @@ static void pairs_differ_in_form(struct bench *bench)
     PAIRED(bench, &pair, OK, BAD_FIELD);
     pair = pair_usual();
     pair.wait.address += 2;
-    PAIRED(bench, &pair, OK, BAD_BUFFER);
+    PAIRED(bench, &pair, OK, BAD_BUFFER); /* half of two words, which are what is expected */
+    pair = pair_usual();
+    pair.wake.address += 2;
+    wait_cancelled(bench, &pair, TRANSPORT_BAD_BUFFER);
+    pair = pair_usual();
     pair.wait.address = UINT64_C(0x123456789000); /* nothing is there */
     PAIRED(bench, &pair, OK, BAD_BUFFER);
     pair.wait.address = LIMIT_USER_MAX;
@@ -297,13 +320,14 @@ static void session_ends_first(struct bench *bench)
 
 void waits_differ(struct bench *bench)
 {
-    uint32_t words[2] = {0};
+    uint32_t words[3] = {0};
 
     word = words;
     calls_itself(bench, 2);
     calls_itself(bench, 3);
     session_ends_first(bench);
     pairs_differ_in_form(bench);
+    the_pair_is_over(bench);
     pairs_differ_in_objects(bench);
     pair_makes_a_page(bench);
     word = NULL;
