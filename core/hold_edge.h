@@ -63,8 +63,8 @@ static inline void hold_edge_copy(const struct hold_edge *from, struct hold_edge
     to->flags = 0;
 }
 
-/* The edge by which an object answers with itself: that of hold_edge_copy without the right to pass
- * it on. */
+/* The edge of hold_edge_copy without the right to pass it on; by it an object answers with itself.
+ */
 static inline void hold_edge_repeat(const struct hold_edge *from, struct hold_edge *to)
 {
     *to = (struct hold_edge){.object = from->object,
@@ -98,6 +98,19 @@ struct edge_passing {
 MUST_USE enum transport_error hold_edge_pass(const struct hold_edge *from,
                                              const struct edge_passing *passing,
                                              struct hold_edge *to);
+
+/*
+ * hold_edge_pass of most edges that travel: as a copy that its holder keeps, with the facet it has,
+ * never to be passed on. False: NOT_GRANTABLE, and nothing is written.
+ */
+MUST_USE static inline bool hold_edge_pass_copy(const struct hold_edge *from, struct hold_edge *to)
+{
+    if (UNLIKELY(from->mode != EDGE_MODE_COPY)) {
+        return false;
+    }
+    hold_edge_repeat(from, to);
+    return true;
+}
 
 /* What the giver of an edge asks that another process shall begin with. */
 struct edge_gift {

@@ -310,12 +310,11 @@ _Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) 
 
 bool handoff_passed(struct process *process, struct passed *passed)
 {
-    static const struct edge_passing copy = {.facet = CAP_FACET_ALL};
     const struct hold_edge *edge;
 
     if (cap_table_lookup(&process->table, passed->from, &edge) != TRANSPORT_OK ||
         edge->facet != CAP_FACET_ALL || edge->grant != NULL ||
-        hold_edge_pass(edge, &copy, &passed->edge) != TRANSPORT_OK) {
+        !hold_edge_pass_copy(edge, &passed->edge)) {
         return false;
     }
     object_ref(edge->object);

@@ -74,14 +74,14 @@ static ALWAYS_INLINE bool relay_edges(const struct cap_table *table, struct cap_
     struct endpoint *endpoint;
 
     if (UNLIKELY(owner == NULL || !cap_slot_is_plain(given, relaying->from) ||
-                 given->edge.facet != CAP_FACET_ALL || given->edge.mode != EDGE_MODE_COPY)) {
+                 given->edge.facet != CAP_FACET_ALL ||
+                 !hold_edge_pass_copy(&given->edge, &relaying->edge))) {
         return false;
     }
     endpoint = endpoint_of_owner(owner->object);
     relaying->relay.promised.endpoint = endpoint;
     relaying->relay.promised.edge = &relaying->edge;
     relaying->epoch = owner->epoch;
-    hold_edge_repeat(&given->edge, &relaying->edge);
     return LIKELY(endpoint_of_client(given->edge.object) == endpoint &&
                   spinlock_try(&endpoint->lock));
 }

@@ -186,6 +186,31 @@ static void test_passing(void **state)
     }
 }
 
+/* The short form says what the long one does, of every mode, with the right to grant and without.
+ */
+static void test_passing_a_copy(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 6; bits++) {
+        int object;
+        struct hold_edge from = {.object = &object,
+                                 .interface_id = 5,
+                                 .facet = 6,
+                                 .badge = 7,
+                                 .epoch = 8,
+                                 .mode = (uint8_t)(bits % 3),
+                                 .grantable = bits / 3 % 2,
+                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct edge_passing passing = {.facet = from.facet};
+        struct hold_edge expected = {.badge = 99};
+        struct hold_edge to = expected;
+        bool passes = hold_edge_pass(&from, &passing, &expected) == TRANSPORT_OK;
+
+        assert_int_equal(hold_edge_pass_copy(&from, &to), passes);
+        assert_memory_equal(&to, &expected, sizeof(to));
+    }
+}
+
 /* A descriptor goes one hop: it arrives in a window without the right to grant or not at all. */
 static void test_passing_into_a_window(void **state)
 {
@@ -369,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_nodes_go_with_the_last_reference),
         cmocka_unit_test(test_mistakes_are_caught),
         cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_passing_a_copy),
         cmocka_unit_test(test_passing_into_a_window),
         cmocka_unit_test(test_giving),
         cmocka_unit_test(test_giving_no_more),
