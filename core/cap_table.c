@@ -121,6 +121,11 @@ enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count)
     if (count > table->quota - table->used - table->reserved) {
         return TRANSPORT_LIMIT;
     }
+    /*@ loop invariant place: table->paged <= LIMIT_TABLE_SLOTS &&
+          \at(table->paged, Pre) <= table->paged;
+        loop assigns table->paged;
+        loop variant LIMIT_TABLE_SLOTS - table->paged;
+     */
     while (table->free_count + (table->paged - table->fresh) < table->reserved + count) {
         if (table->paged == LIMIT_TABLE_SLOTS) {
             return TRANSPORT_LIMIT;

@@ -8,7 +8,9 @@
  * cbmc: core/cap_table.c
  * options: -I verify/shim
  * prove: prove_parts prove_relink prove_behind prove_linked prove_make prove_place
+ *     prove_resolve prove_window
  * quick: prove_parts prove_relink prove_behind prove_linked prove_make prove_place
+ *     prove_resolve prove_window
  * twin: prove_parts | core/cap_slot.h
  *     | return entry->name >> CAP_SLOT_BITS;
  *     | return entry->name >> (CAP_SLOT_BITS - 1);
@@ -24,6 +26,12 @@
  * twin: prove_make | abi/capid.h
  *     | (slot & CAP_SLOT_MAX)};
  *     | slot << 1};
+ * twin: prove_resolve | core/cap_table.h
+ *     | slot->name == id.raw && id.raw >> CAP_SLOT_BITS
+ *     | slot->name >= id.raw && id.raw >> CAP_SLOT_BITS
+ * twin: prove_window | core/cap_slot.h
+ *     | table->window_free[slot / 64] &= ~bit;
+ *     | table->window_free[slot / 64] = 0;
  * twin: prove_place | core/cap_slot.h
  *     | return &table->page[slot / CAP_TABLE_PAGE_SLOTS][slot % CAP_TABLE_PAGE_SLOTS];
  *     | return &table->page[slot / CAP_TABLE_PAGE_SLOTS][0];
@@ -38,6 +46,8 @@ void prove_behind(void);
 void prove_linked(void);
 void prove_make(void);
 void prove_place(void);
+void prove_resolve(void);
+void prove_window(void);
 
 static uint64_t link_of(uint64_t name)
 {
@@ -125,4 +135,44 @@ void prove_place(void)
     table.page[other / CAP_TABLE_PAGE_SLOTS] = pages[other / CAP_TABLE_PAGE_SLOTS];
     __CPROVER_assert(slot_at(&table, slot) == &pages[0][0] + slot, "its own place");
     __CPROVER_assert(slot_at(&table, slot) != slot_at(&table, other), "and no other's");
+}
+
+/* An id resolves to the slot of its number, if that is there and bears this very name, and to
+ * nothing else. */
+void prove_resolve(void)
+{
+    static struct cap_slot page[CAP_TABLE_PAGE_SLOTS];
+    static struct cap_table table;
+    struct cap_id id = {nondet_u64()};
+    uint64_t slot = link_of(id.raw);
+    bool here = slot < LIMIT_TABLE_SLOTS && nondet_bool();
+
+    page[slot % CAP_TABLE_PAGE_SLOTS].name = nondet_u64();
+    if (here) {
+        table.page[slot / CAP_TABLE_PAGE_SLOTS] = page;
+        here = page[slot % CAP_TABLE_PAGE_SLOTS].name == id.raw && generation_of(id.raw) != 0;
+    }
+    __CPROVER_assert(cap_id_slot(id) == slot, "the slot of its number");
+    __CPROVER_assert(cap_table_resolve(&table, id) ==
+                         (here ? &page[slot % CAP_TABLE_PAGE_SLOTS] : NULL),
+                     "by its name alone");
+}
+
+/* A bit of the window is set, or cleared, and no other is. */
+void prove_window(void)
+{
+    struct cap_table table;
+    uint32_t slot = nondet_u32();
+    uint32_t other = nondet_u32();
+    bool is_free = nondet_bool();
+    bool before;
+
+    for (uint32_t word = 0; word < ARRAY_COUNT(table.window_free); word++) {
+        table.window_free[word] = nondet_u64();
+    }
+    __CPROVER_assume(slot < CAP_TABLE_WINDOW && other < CAP_TABLE_WINDOW);
+    before = window_is_free(&table, other);
+    window_set(&table, slot, is_free);
+    __CPROVER_assert(window_is_free(&table, other) == (other == slot ? is_free : before),
+                     "this one and no other");
 }
