@@ -21,6 +21,7 @@
 enum {
     BINARY_OWN = 1,
     COPIES = 70, /* more than a page of slots holds */
+    BADGE_OTHERS = 100,
     MESSAGE_BYTES = 64,
     BYTES = 3 * LIMIT_PAGE_BYTES,
 };
@@ -40,6 +41,8 @@ struct things {
     struct rt_delegated delegated;
     struct cap_id copy[COPIES];
     unsigned copies;
+    struct cap_id minted[COPIES];
+    unsigned mints;
 };
 
 typedef int32_t (*step_function)(struct things *things);
@@ -218,6 +221,23 @@ static int32_t copies_step(struct things *things)
     return status;
 }
 
+/* The same by calls: it is a call for whose answer the next page is wanted. */
+static int32_t mints_step(struct things *things)
+{
+    struct endpoint_session session = {.interface_id = NULL_OBJECT_INTERFACE_ID,
+                                       .facet = MANIFEST_FACET_ALL,
+                                       .mode = AUTHORITY_TRANSFER_MODE_COPY};
+    int32_t status = TRANSPORT_OK;
+
+    while (things->mints < COPIES && status == TRANSPORT_OK) {
+        session.badge = BADGE_OTHERS + things->mints;
+        status = endpoint_client_mint(things->check->rt, things->owner, &session,
+                                      &things->minted[things->mints]);
+        things->mints += status == TRANSPORT_OK;
+    }
+    return status;
+}
+
 static int32_t delegate_step(struct things *things)
 {
     return rt_delegate(&things->check->rt->ring, things->client, RT_FACET_SAME, &things->delegated,
@@ -355,6 +375,9 @@ static void things_end(struct things *things)
     CHECK_EQUAL(check, rt_release(ring, things->delegated.handle), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->client), TRANSPORT_OK);
     CHECK_EQUAL(check, rt_release(ring, things->owner.cap), TRANSPORT_OK);
+    while (things->mints > 0) {
+        CHECK_EQUAL(check, rt_release(ring, things->minted[--things->mints]), TRANSPORT_OK);
+    }
     while (things->copies > 0) {
         CHECK_EQUAL(check, rt_release(ring, things->copy[--things->copies]), TRANSPORT_OK);
     }
@@ -362,11 +385,11 @@ static void things_end(struct things *things)
 
 int main(struct rt *rt)
 {
-    static const step_function steps[] = {endpoint_step, mint_step,     round_step,   promise_step,
-                                          watch_step,    token_step,    copies_step,  delegate_step,
-                                          revoke_step,   allocate_step, map_step,     park_step,
-                                          part_step,     slice_step,    run_step,     unmap_step,
-                                          thread_step,   spawn_step,    transfer_step};
+    static const step_function steps[] = {endpoint_step, mint_step,   round_step,    promise_step,
+                                          watch_step,    token_step,  copies_step,   mints_step,
+                                          delegate_step, revoke_step, allocate_step, map_step,
+                                          park_step,     part_step,   slice_step,    run_step,
+                                          unmap_step,    thread_step, spawn_step,    transfer_step};
     struct check check = {.rt = rt};
     struct things things = {.check = &check};
 
