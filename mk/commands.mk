@@ -69,7 +69,7 @@ iso-file: $(ISO)
 # What `make test` runs, in this order; each is a target here, and each can be run alone. Those in
 # the last line boot the default system.
 SUITES ?= fmt-check edges-check claims-check pins-check manifests-check generated-code-check rt-check test-tools test-host \
-    test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) $(SUITES_SIM) mutate-sample prove-quick prove-wp reproducible-check test-boot \
+    test-sanitize clang-check capnp-conformance $(SUITES_FUZZ) $(SUITES_SIM) mutate-sample prove-quick prove-wp-quick reproducible-check test-boot \
     $(if $(filter %/default.bin,$(SYSTEMS)),debug-check run-check readme-check demos-check bench-exact)
 
 .PHONY: test test-host test-boot test-core test-sanitize

@@ -7,7 +7,7 @@
 
 # Contracts of verify/wp/ are for Frama-C's WP (tools/prove_wp.py).
 
-.PHONY: prove prove-quick prove-wp
+.PHONY: prove prove-quick prove-wp prove-wp-quick
 prove: ## prove the harnesses of verify/ with CBMC and refute their twins (TEST=name for one)
 	$(call setup,build)
 	@$(PYTHON) tools/prove.py $(result) $(TEST)
@@ -19,6 +19,10 @@ prove-quick: ## the proofs that take seconds, as make test runs them
 prove-wp: ## prove the contracts of verify/wp/, which have no bound, with Frama-C (TEST=name for one)
 	$(call setup,build prove)
 	@$(PYTHON) tools/prove_wp.py $(result) $(TEST)
+
+prove-wp-quick: ## the same without the twins, as make test runs it
+	$(call setup,build prove)
+	@$(PYTHON) tools/prove_wp.py --quick $(result) $(TEST)
 
 # ---- the Cap'n Proto runtime against the C++ library, ratios of time -----------------------------
 #
