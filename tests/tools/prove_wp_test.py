@@ -111,6 +111,13 @@ class ProveWp(unittest.TestCase):
             file.write("int b;\n")
         self.assertEqual(prove_wp.refutation(self.contracts(TWIN), 0)[:2], (False, 0))
 
+    def test_every_function_is_in_one_part(self):
+        contracts = self.contracts(TWIN)
+        contracts.functions = ["f%d" % i for i in range(2 * prove_wp.PART + 1)]
+        groups = prove_wp.parts(contracts)
+        self.assertEqual(sum(groups, []), contracts.functions)
+        self.assertEqual([len(group) for group in groups], [prove_wp.PART, prove_wp.PART, 1])
+
     def test_figures_of_a_file(self):
         self.assertEqual(prove_wp.row(self.contracts(TWIN), 12, [(1.2, 70), (2.4, 60)]),
                          "| `h` | 12 | 1 | 4 | 70 |")
