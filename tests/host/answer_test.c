@@ -446,6 +446,7 @@ static void test_at_once(void **state)
 {
     struct answer *answer = opened(id_make(3, 1));
     struct answer *empty = opened(id_make(4, 1));
+    struct answer_released released;
     struct cap_id cap = {.raw = 0};
 
     (void)state;
@@ -456,6 +457,9 @@ static void test_at_once(void **state)
     assert_int_equal(cap.raw, 7);
     assert_int_equal(target_of(id_make(3, 1), 1, 1, &cap), ANSWER_TARGET_NO_PATH);
     assert_int_equal(target_of(id_make(4, 1), 1, 0, &cap), ANSWER_TARGET_NO_PATH);
+    assert_int_equal(empty->held, 0);
+    assert_int_equal(answer_finish_release(&table, id_make(4, 1), &released), TRANSPORT_OK);
+    assert_int_equal(released.count, 0);
     assert_true(test_asserts(answer_again, answer));
     wait_for((uint32_t)opened(id_make(5, 1))->id, 1, &calls[0]);
     assert_true(test_asserts(answer_again, answer_opened(&table, id_make(5, 1))));
@@ -504,6 +508,29 @@ static void test_check(void **state)
     assert_int_equal(answer_check(&table), 1);
 }
 
+static void test_an_answer_behind_the_table_is_not_kept(void **state)
+{
+    struct cap_id cap;
+
+    (void)state;
+    (void)opened(id_make(7, 1));
+    table.memory.answer_count = 7; /* what lies behind a smaller table looks like one of its own */
+    assert_int_equal(target_of(id_make(7, 1), 1, 0, &cap), ANSWER_TARGET_UNKNOWN);
+    assert_int_equal(answer_finish(&table, id_make(7, 1)), TRANSPORT_BAD_ANSWER);
+}
+
+static void test_every_error_breaks_an_answer(void **state)
+{
+    (void)state;
+    for (int32_t result = -1; result > -64; result--) {
+        struct cqe completion = {.result = result};
+
+        table_make(LIMIT_ANSWERS);
+        assert_true(answer_decide(&table, opened(id_make(3, 1)), &completion));
+        assert_int_equal(answers[3].state, ANSWER_BROKEN);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +549,8 @@ int main(void)
         cmocka_unit_test_setup(test_sole_finished, setup),
         cmocka_unit_test_setup(test_at_once, setup),
         cmocka_unit_test_setup(test_check, setup),
+        cmocka_unit_test_setup(test_an_answer_behind_the_table_is_not_kept, setup),
+        cmocka_unit_test_setup(test_every_error_breaks_an_answer, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

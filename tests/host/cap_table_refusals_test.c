@@ -205,6 +205,22 @@ static void a_walk_looks_at_no_more_slots_than_it_was_told(void **state)
     assert_ptr_equal(edge.object, &object);
 }
 
+/* Pages that are not there are one step each, so that the cursor is further than the steps. */
+static void a_revoke_stops_where_its_steps_end(void **state)
+{
+    uint32_t steps = CAP_TABLE_WINDOW / CAP_TABLE_PAGE_SLOTS + 2;
+    struct hold_edge edge;
+    uint32_t cursor = 0;
+    bool found = true;
+
+    (void)state;
+    (void)insert(NULL);
+    (void)insert(&node);
+    assert_true(cap_table_bury_next(&table, &cursor, steps, &node, &edge, &found));
+    assert_false(found);
+    assert_int_equal(cursor, CAP_TABLE_WINDOW + 1);
+}
+
 static void a_buried_edge_names_no_delegation(void **state)
 {
     struct cap_id id = insert(&node);
@@ -330,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_moves_is_told_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_walk_looks_at_no_more_slots_than_it_was_told, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_revoke_stops_where_its_steps_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_buried_edge_names_no_delegation, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listed_edge_says_where_it_came_from, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_kernel_makes_comes_from_nobody, setup, teardown),

@@ -39,13 +39,17 @@ static void test_limits_valid(void **state)
     assert_int_equal(endpoint_answer_slots(&limits, 4096), 4);
     limits.capabilities = 0;
     assert_true(endpoint_limits_valid(&limits));
+    limits.capabilities = LIMIT_ENDPOINT_CAPABILITIES;
+    assert_true(endpoint_limits_valid(&limits));
     limits.capabilities = LIMIT_ENDPOINT_CAPABILITIES + 1;
     assert_false(endpoint_limits_valid(&limits));
     limits = plain;
     limits.message_bytes = 0;
     assert_false(endpoint_limits_valid(&limits));
-    limits.message_bytes = 4097;
-    assert_false(endpoint_limits_valid(&limits));
+    for (uint32_t more = 0; more <= 64; more++) {
+        limits.message_bytes = 4096 + more;
+        assert_int_equal(endpoint_limits_valid(&limits), more % 8 == 0); /* whole words */
+    }
     limits.message_bytes = LIMIT_MESSAGE_BYTES;
     assert_true(endpoint_limits_valid(&limits));
     limits.message_bytes = LIMIT_MESSAGE_BYTES + 8;
@@ -53,6 +57,8 @@ static void test_limits_valid(void **state)
     limits = plain;
     limits.queue_length = 0;
     assert_false(endpoint_limits_valid(&limits));
+    limits.queue_length = LIMIT_ENDPOINT_QUEUE;
+    assert_true(endpoint_limits_valid(&limits));
     limits.queue_length = LIMIT_ENDPOINT_QUEUE + 1;
     assert_false(endpoint_limits_valid(&limits));
 }
@@ -391,6 +397,22 @@ static void test_rotate(void **state)
     assert_null(endpoint_next_receiver(&queues));
 }
 
+static void test_whatever_is_left_is_found(void **state)
+{
+    (void)state;
+    assert_null(endpoint_any(&queues));
+    (void)in_flight(&records[0], &records[1]);
+    assert_ptr_equal(endpoint_any(&queues), &records[0]);
+    assert_true(endpoint_add_receiver(&queues, &records[2]));
+    assert_ptr_equal(endpoint_any(&queues), &records[2]);
+    assert_true(endpoint_add_call(&queues, &records[3]));
+    assert_ptr_equal(endpoint_any(&queues), &records[3]);
+    for (unsigned left = 3; left > 0; left--) {
+        assert_null(endpoint_remove(&queues, endpoint_any(&queues)));
+    }
+    assert_null(endpoint_any(&queues));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup(test_meeting_at_once, setup),
         cmocka_unit_test_setup(test_exchange, setup),
         cmocka_unit_test_setup(test_rotate, setup),
+        cmocka_unit_test_setup(test_whatever_is_left_is_found, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

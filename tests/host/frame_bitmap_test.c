@@ -231,6 +231,7 @@ static void bad_arguments_are_refused_and_change_nothing(void **state)
     (void)state;
 
     assert_int_equal(frame_bitmap_words_needed(0), 0);
+    assert_int_not_equal(frame_bitmap_words_needed(FRAME_BITMAP_FRAMES_MAX), 0);
     assert_int_equal(frame_bitmap_words_needed(FRAME_BITMAP_FRAMES_MAX + 1), 0);
     assert_int_equal(frame_bitmap_words_needed(64), 1);
     assert_int_equal(frame_bitmap_words_needed(65), 3);
@@ -336,6 +337,36 @@ static void check_finds_damage(void **state)
     assert_int_equal(frame_bitmap_check(&pair.bitmap), 0);
 }
 
+static void a_bitmap_writes_the_words_that_it_needs(void **state)
+{
+    struct frame_bitmap bitmap;
+    uint64_t words[8];
+    uint64_t needed = frame_bitmap_words_needed(130);
+
+    (void)state;
+    assert_in_range(needed, 3, ARRAY_COUNT(words) - 1);
+    memset(words, 0, sizeof(words));
+    assert_int_equal(frame_bitmap_init(&bitmap, words, ARRAY_COUNT(words), 130), STATUS_OK);
+    assert_true(words[needed - 1] != 0);
+    assert_true(words[needed] == 0);
+}
+
+static void no_frames_are_added_or_taken(void **state)
+{
+    struct frame_bitmap bitmap;
+    uint64_t words[4];
+
+    (void)state;
+    assert_int_equal(frame_bitmap_init(&bitmap, words, ARRAY_COUNT(words), 100), STATUS_OK);
+    for (uint64_t first = 0; first <= 100; first++) {
+        assert_int_equal(frame_bitmap_add_free_range(&bitmap, first, 0), STATUS_OK);
+        assert_int_equal(frame_bitmap_mark_used(&bitmap, first, 0), STATUS_OK);
+        assert_int_equal(frame_bitmap_free_contiguous(&bitmap, first, 0), STATUS_OK);
+    }
+    assert_int_equal(bitmap.free_count, 0);
+    assert_int_equal(frame_bitmap_check(&bitmap), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +377,8 @@ int main(void)
         cmocka_unit_test(bounded_search_resumes),
         cmocka_unit_test(large_memory_is_found_through_the_summaries),
         cmocka_unit_test(check_finds_damage),
+        cmocka_unit_test(a_bitmap_writes_the_words_that_it_needs),
+        cmocka_unit_test(no_frames_are_added_or_taken),
     };
 
     return cmocka_run_group_tests_name("frame_bitmap", tests, NULL, NULL);

@@ -54,6 +54,21 @@ static void test_revoke_at_every_depth(void **state)
     }
 }
 
+/* True is said to whoever set the mark, whatever else the node is. */
+static void test_who_revokes_first_is_told(void **state)
+{
+    struct grant_node node;
+
+    (void)state;
+    chain(&node, 1);
+    grant_splice(&node);
+    assert_true(grant_revoke(&node));
+    assert_false(grant_walk(&node));
+    assert_int_equal(tree.epoch, 2);
+    assert_false(grant_revoke(&node));
+    assert_int_equal(tree.epoch, 2);
+}
+
 static void test_one_more_is_refused(void **state)
 {
     struct grant_node node[GRANT_DEPTH_MAX];
@@ -388,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_revoke_at_every_depth),
+        cmocka_unit_test(test_who_revokes_first_is_told),
         cmocka_unit_test(test_one_more_is_refused),
         cmocka_unit_test(test_splice),
         cmocka_unit_test(test_siblings_are_revoked_apart),

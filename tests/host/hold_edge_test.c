@@ -3,10 +3,12 @@
  * What is made of an edge, field by field: each field of the source has a value of its own, and
  * what comes out is compared whole. The delegation and the epoch at which it was last alive go
  * along with everything, or a revocation would miss what was made.
+ * And the step that tells where an edge came from, likewise.
  */
 #include "tests/host/support.h"
 
 #include "core/hold_edge.h"
+#include "core/provenance.h"
 
 static int object;
 static struct grant_tree tree;
@@ -164,6 +166,31 @@ static void every_method_has_its_bit(void **state)
     }
 }
 
+static void a_step_names_the_process_it_came_from(void **state)
+{
+    static const char name[LIMIT_NAME_BYTES] = "giver";
+    struct provenance step = {.method = 7, .origin = EDGE_ORIGIN_RESULT};
+    struct provenance copy;
+    uint64_t largest = (UINT64_C(1) << 40) - 1;
+
+    (void)state;
+    provenance_from(&step, largest, name);
+    assert_true(step.from_pid == largest);
+    assert_memory_equal(step.from_name, name, sizeof(name));
+    assert_int_equal(step.method, 7);
+    assert_int_equal(step.origin, EDGE_ORIGIN_RESULT);
+    step.detail = 9;
+    step.at_ns = 11;
+    memset(&copy, 0, sizeof(copy));
+    provenance_copy(&copy, &step, (struct cap_id){13});
+    assert_true(copy.from_pid == largest);
+    assert_memory_equal(copy.from_name, name, sizeof(name));
+    assert_int_equal(copy.method, 7);
+    assert_int_equal(copy.origin, EDGE_ORIGIN_RESULT);
+    assert_int_equal(copy.detail, 9);
+    assert_true(copy.from_cap.raw == 13 && copy.at_ns == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_given_keeps_its_delegation, setup),
         cmocka_unit_test_setup(what_the_kernel_tells_is_revoked_with_what_it_was_named_by, setup),
         cmocka_unit_test(every_method_has_its_bit),
+        cmocka_unit_test(a_step_names_the_process_it_came_from),
     };
 
     return cmocka_run_group_tests_name("hold edge", tests, NULL, NULL);

@@ -525,6 +525,39 @@ static void test_own_mistakes_assert(void **state)
     assert_true(test_asserts(close_the_root, NULL));
 }
 
+static void test_a_ledger_out_of_the_tree_has_no_parent(void **state)
+{
+    struct ledger_amounts total = {.amount = {10, 10}};
+    struct ledger root;
+    struct ledger child;
+
+    (void)state;
+    ledger_init_root(&root, &total);
+    ledger_init_child(&child, &root);
+    ledger_close(&child);
+    assert_false(ledger_close_step(&child));
+    ledger_detach(&child);
+    assert_null(child.parent);
+    assert_true(list_is_empty(&root.children));
+}
+
+static void test_the_most_that_was_used_is_not_forgotten(void **state)
+{
+    struct ledger_amounts total = {.amount = {10, 10}};
+    struct ledger root;
+
+    (void)state;
+    ledger_init_root(&root, &total);
+    assert_int_equal(ledger_charge(&root, 0, 5, NULL), STATUS_OK);
+    ledger_release(&root, 0, 5);
+    assert_int_equal(ledger_charge(&root, 0, 2, NULL), STATUS_OK);
+    assert_int_equal(root.line[0].peak, 5);
+    assert_int_equal(ledger_charge_most(&root, 0, 1), 1);
+    assert_int_equal(root.line[0].peak, 5);
+    assert_int_equal(ledger_charge_most(&root, 0, 6), 6);
+    assert_int_equal(root.line[0].peak, 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +569,8 @@ int main(void)
         cmocka_unit_test(test_extreme_limits),
         cmocka_unit_test(test_check_notices),
         cmocka_unit_test(test_own_mistakes_assert),
+        cmocka_unit_test(test_a_ledger_out_of_the_tree_has_no_parent),
+        cmocka_unit_test(test_the_most_that_was_used_is_not_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

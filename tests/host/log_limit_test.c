@@ -81,12 +81,27 @@ static void no_line_is_lost_from_the_count(void **state)
     assert_int_equal(log_limit_check(&limit), 1);
 }
 
+static void lines_left_out_are_counted_to_the_end(void **state)
+{
+    struct log_limit limit;
+    uint64_t suppressed;
+
+    (void)state;
+    log_limit_init(&limit, 10, 1);
+    assert_true(log_limit_admit(&limit, 1, &suppressed));
+    limit.suppressed = UINT64_MAX;
+    assert_false(log_limit_admit(&limit, 2, &suppressed));
+    assert_true(log_limit_admit(&limit, 12, &suppressed));
+    assert_true(suppressed == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_admits_so_many),
         cmocka_unit_test(nothing_is_admitted_of_nothing),
         cmocka_unit_test(no_line_is_lost_from_the_count),
+        cmocka_unit_test(lines_left_out_are_counted_to_the_end),
     };
 
     return cmocka_run_group_tests_name("log_limit", tests, NULL, NULL);

@@ -86,6 +86,19 @@ static void test_check(void **state)
     assert_int_equal(offence_check(&meter), 3);
 }
 
+static void test_who_offends_without_end_stays_throttled(void **state)
+{
+    struct offence_meter meter;
+
+    (void)state;
+    offence_init(&meter);
+    assert_false(offence_note(&meter, 1).throttled);
+    meter.total = UINT64_C(1) << 40;
+    meter.in_window = UINT32_MAX;
+    assert_true(offence_note(&meter, 2).throttled);
+    assert_int_equal(offence_check(&meter), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +106,7 @@ int main(void)
         cmocka_unit_test(test_window_ends),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_who_offends_without_end_stays_throttled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,21 @@ static void test_check_sees_what_is_broken(void **state)
     assert_int_equal(park_check(bucket_of(key), index), 0);
 }
 
+static void test_who_is_woken_is_nobodys_first(void **state)
+{
+    const struct park_key key = {.space = 1, .address = 64};
+    struct park_bucket *bucket = bucket_of(key);
+
+    (void)state;
+    park_add(bucket, &waiters[0], key);
+    park_add(bucket, &waiters[1], key);
+    assert_ptr_equal(park_take(bucket, key), &waiters[0]);
+    assert_false(waiters[0].first);
+    assert_true(waiters[1].first);
+    assert_ptr_equal(park_take(bucket, key), &waiters[1]);
+    assert_false(waiters[1].first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_buckets_are_used),
         cmocka_unit_test_setup(test_check_sees_a_waiter_in_the_wrong_bucket, setup),
         cmocka_unit_test_setup(test_check_sees_what_is_broken, setup),
+        cmocka_unit_test_setup(test_who_is_woken_is_nobodys_first, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

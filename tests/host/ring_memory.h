@@ -26,15 +26,18 @@ static struct cqe *cq(void)
     return (struct cqe *)(void *)(shared.bytes + RING_CQ_OFFSET);
 }
 
-/* Both sides as when a thread is made. */
-static void ring_start(void)
+/* Both sides as when a thread is made that asks for `sizes`. */
+static void ring_start_sized(struct ring_sizes sizes)
 {
-    struct ring_sizes sizes = {.sq_entries = 0};
-
     memset(&shared, 0, sizeof(shared));
     assert_true(ring_sizes_settle(&sizes));
     ring_init(&ring, &sizes,
               (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+}
+
+static void ring_start(void)
+{
+    ring_start_sized((struct ring_sizes){.sq_entries = 0});
 }
 
 #endif

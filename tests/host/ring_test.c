@@ -287,17 +287,13 @@ static void test_sizes(void **state)
 /* The smallest ring: full at its own sizes, and it wraps. */
 static void test_smallest(void **state)
 {
-    struct ring_sizes sizes = {.sq_entries = LIMIT_SQ_ENTRIES_MIN,
-                               .cq_entries = LIMIT_CQ_ENTRIES_MIN,
-                               .arena_bytes = LIMIT_PAGE_BYTES};
     struct sqe sqe;
     uint32_t tail = 0;
 
     (void)state;
-    memset(&shared, 0, sizeof(shared));
-    assert_true(ring_sizes_settle(&sizes));
-    ring_init(&ring, &sizes,
-              (struct ring_memory){.header = &shared.header, .sq = sq(), .cq = cq()});
+    ring_start_sized((struct ring_sizes){.sq_entries = LIMIT_SQ_ENTRIES_MIN,
+                                         .cq_entries = LIMIT_CQ_ENTRIES_MIN,
+                                         .arena_bytes = LIMIT_PAGE_BYTES});
     assert_int_equal(shared.header.arena_bytes, LIMIT_PAGE_BYTES);
     for (unsigned i = 0; i < 100; i++) {
         sq()[tail % LIMIT_SQ_ENTRIES_MIN] = (struct sqe){.user_data = i};
@@ -319,6 +315,101 @@ static void test_smallest(void **state)
     assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
 }
 
+static void test_entries_are_acceptable_as_far_as_completions_have_places(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    assert_int_equal(ring_acceptable(&ring), 0);
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES);
+    assert_int_equal(ring_acceptable(&ring), LIMIT_SQ_ENTRIES);
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES + 1); /* more than the queue has */
+    assert_int_equal(ring_acceptable(&ring), 0);
+    ring_publish(&shared.header.sq_tail, 0);
+    for (uint32_t i = 0; i < LIMIT_CQ_ENTRIES - 1; i++) {
+        submit(i);
+        assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    }
+    ring_publish(&shared.header.sq_tail, LIMIT_CQ_ENTRIES + 2);
+    assert_int_equal(ring_acceptable(&ring), 1);
+    ring_fail_closed(&ring);
+    assert_int_equal(ring_acceptable(&ring), 0);
+}
+
+static void test_a_full_ring_is_repaired(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES + 1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_CORRUPT);
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES);
+    ring_publish(&shared.header.corrupt, 0);
+    assert_true(ring_repair(&ring));
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+}
+
+/* The short ways look at entries before they take them. */
+static void test_the_entries_of_a_small_ring_come_again(void **state)
+{
+    (void)state;
+    ring_start_sized((struct ring_sizes){.sq_entries = LIMIT_SQ_ENTRIES_MIN,
+                                         .cq_entries = LIMIT_CQ_ENTRIES_MIN});
+    for (uint32_t i = 0; i < 3 * LIMIT_SQ_ENTRIES_MIN; i++) {
+        assert_ptr_equal(ring_peek(&ring, i), &sq()[i % LIMIT_SQ_ENTRIES_MIN]);
+        assert_ptr_equal(ring_post_place(&ring, i), &cq()[i % LIMIT_CQ_ENTRIES_MIN]);
+    }
+}
+
+/* One entry is submitted, taken and completed. */
+static void complete_one(void)
+{
+    struct sqe sqe;
+
+    submit(1);
+    assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    complete(1);
+}
+
+/* Invariant 3 of core/ring.c. */
+static void test_of_a_corrupt_ring_no_index_is_believed(void **state)
+{
+    (void)state;
+    complete_one();
+    assert_int_equal(ring_completions(&ring), 1);
+    ring_fail_closed(&ring);
+    ring_publish(&shared.header.cq_head, 1);
+    assert_int_equal(ring_completions(&ring), 1);
+    assert_int_equal(ring.cq_head, 0);
+}
+
+static void test_a_completion_counts_when_it_is_shown(void **state)
+{
+    struct sqe sqe;
+
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        submit(i);
+        assert_int_equal(ring_take(&ring, &sqe), RING_TAKE_ENTRY);
+    }
+    complete(0);
+    atomic_store_relaxed_u32(&ring.cq_tail, 2); /* another CPU is between its two stores */
+    assert_int_equal(ring_completions(&ring), 1);
+    ring_posted(&ring, 2);
+    assert_int_equal(ring_completions(&ring), 2);
+}
+
+/* The index that shows completions lies in the user's pages too. */
+static void test_nobody_is_shown_more_than_was_posted(void **state)
+{
+    (void)state;
+    complete_one();
+    ring_publish(&shared.header.cq_tail, 7);
+    assert_int_equal(ring_completions(&ring), 1);
+    ring_publish(&shared.header.cq_tail, 0);
+    assert_int_equal(ring_completions(&ring), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +424,13 @@ int main(void)
         cmocka_unit_test_setup(test_tick, setup),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_smallest),
+        cmocka_unit_test_setup(test_entries_are_acceptable_as_far_as_completions_have_places,
+                               setup),
+        cmocka_unit_test_setup(test_a_full_ring_is_repaired, setup),
+        cmocka_unit_test(test_the_entries_of_a_small_ring_come_again),
+        cmocka_unit_test_setup(test_of_a_corrupt_ring_no_index_is_believed, setup),
+        cmocka_unit_test_setup(test_a_completion_counts_when_it_is_shown, setup),
+        cmocka_unit_test_setup(test_nobody_is_shown_more_than_was_posted, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,17 @@ static void check_finds_damage(void **state)
     assert_int_equal(run_queue_check(&queue), 0);
 }
 
+static void an_empty_queue_has_nobody_whatever_was_in_its_memory(void **state)
+{
+    (void)state;
+    memset(&queue, 0xff, sizeof(queue));
+    reset();
+    assert_int_equal(run_queue_check(&queue), 0);
+    assert_int_equal(queue.count, 0);
+    run_queue_push_back(&queue, &nodes[0], RUN_PRIORITIES - 1);
+    assert_ptr_equal(run_queue_pop(&queue), &nodes[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +185,7 @@ int main(void)
         cmocka_unit_test(equals_take_turns),
         cmocka_unit_test(misuse_asserts),
         cmocka_unit_test(check_finds_damage),
+        cmocka_unit_test(an_empty_queue_has_nobody_whatever_was_in_its_memory),
     };
 
     return cmocka_run_group_tests_name("run_queue", tests, NULL, NULL);

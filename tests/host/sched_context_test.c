@@ -62,8 +62,10 @@ static void test_other_terms(void **state)
     assert_int_equal(context.used_ns, 32);
     /* Without a limit nothing is owed; with one again the first budget is full. */
     sched_context_charge(&context, 50);
+    assert_int_equal(context.debt_ns, 7);
     assert_ptr_equal(sched_limited(&context), &context);
     sched_context_change(&context, 0, 0, 110);
+    assert_int_equal(context.debt_ns, 0);
     assert_true(sched_context_left(&context) == SCHED_UNLIMITED);
     assert_null(sched_limited(&context));
     sched_context_change(&context, 40, 80, 1000);
@@ -98,6 +100,7 @@ static void test_unlimited(void **state)
     (void)state;
     sched_context_init(&context, 0, 0, 5);
     sched_context_charge(&context, 1000);
+    assert_int_equal(context.debt_ns, 0);
     sched_context_renew(&context, 5000);
     assert_true(sched_context_left(&context) == SCHED_UNLIMITED);
     assert_true(sched_context_renew_at(&context) == SCHED_UNLIMITED);

@@ -321,6 +321,23 @@ static void check_finds_damage(void **state)
     free(page);
 }
 
+static void a_page_that_was_taken_back_has_no_objects(void **state)
+{
+    static _Alignas(SLAB_PAGE_SIZE_MIN) uint8_t page[SLAB_PAGE_SIZE_MIN];
+    const struct slab_config config = {
+        .object_size = 64, .object_align = 8, .page_size = SLAB_PAGE_SIZE_MIN};
+    void *object = NULL;
+
+    (void)state;
+    assert_int_equal(slab_init(&cache, &config), STATUS_OK);
+    assert_int_equal(slab_add_page(&cache, page), STATUS_OK);
+    assert_int_equal(slab_alloc(&cache, &object), STATUS_OK);
+    assert_int_equal(slab_free(&cache, object), STATUS_OK);
+    assert_int_equal(slab_free(&cache, object), STATUS_NOT_ALLOCATED);
+    assert_ptr_equal(slab_take_empty_page(&cache), page);
+    assert_int_equal(slab_free(&cache, object), STATUS_INVALID_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +350,7 @@ int main(void)
         cmocka_unit_test(places_beyond_the_bitmap_are_no_objects),
         cmocka_unit_test(a_write_after_free_is_seen),
         cmocka_unit_test(check_finds_damage),
+        cmocka_unit_test(a_page_that_was_taken_back_has_no_objects),
     };
 
     return cmocka_run_group_tests_name("slab", tests, NULL, NULL);

@@ -13,6 +13,7 @@ static void every_status_has_a_text(void **state)
     (void)state;
     for (int status = 0; status < STATUS_COUNT; status++) {
         assert_true(strlen(status_text((enum status)status)) > 3);
+        assert_string_not_equal(status_text((enum status)status), "unknown status");
         for (int other = 0; other < status; other++) {
             assert_string_not_equal(status_text((enum status)status),
                                     status_text((enum status)other));
@@ -145,6 +146,7 @@ static bool (*volatile matches)(const char *, size_t, const char *) = string_mat
 
 static void strings_stop_where_they_must(void **state)
 {
+    static const char with_nul[] = {'a', 'b', 0, 0};
     char *open = malloc(3);
     char to[4];
     (void)state;
@@ -162,6 +164,9 @@ static void strings_stop_where_they_must(void **state)
     assert_false(matches(open, 3, "ab"));
     assert_false(matches(open, 2, "abc"));
     assert_true(matches(open, 0, ""));
+    assert_true(matches(with_nul, 2, with_nul));
+    assert_false(matches(with_nul, 1, with_nul));
+    assert_false(matches(with_nul, 3, with_nul)); /* what stands behind a NUL counts as well */
     assert_true(string_copy(to, sizeof(to), open, 3));
     assert_string_equal(to, "abc");
     assert_false(string_copy(to, 3, open, 3));
@@ -210,6 +215,8 @@ static void lists_keep_their_order(void **state)
     assert_ptr_equal(list_last(&list), &items[2].node);
     list_remove(&items[1].node);
     assert_false(list_node_is_linked(&items[1].node));
+    assert_null(items[1].node.next);
+    assert_null(items[1].node.previous);
     expect_list(&list, (int[]){0, 4, 2}, 3);
     assert_ptr_equal(list_pop_front(&list), &items[0].node);
     expect_list(&list, (int[]){4, 2}, 2);

@@ -253,6 +253,24 @@ static void test_taken_without_doubt(void **state)
     }
 }
 
+static void test_a_malformed_entry_is_told_with_reason_and_limit(void **state)
+{
+    struct sqe sqe = {.opcode = OPCODE_COUNT};
+    struct refusal refusal;
+
+    (void)state;
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_BAD_OPCODE);
+    assert_int_equal(refusal.reason, -TRANSPORT_BAD_OPCODE);
+    assert_int_equal(refusal.argument, ARGUMENT_OPCODE);
+    assert_int_equal(refusal.amount, OPCODE_COUNT);
+    sqe = (struct sqe){.opcode = OPCODE_CALL, .cap = {1}, .transfers = LIMIT_TRANSFERS + 1};
+    assert_int_equal(sqe_wire_validation_error(&sqe, &refusal), TRANSPORT_TOO_LARGE);
+    assert_int_equal(refusal.reason, -TRANSPORT_TOO_LARGE);
+    assert_int_equal(refusal.argument, ARGUMENT_TRANSFERS);
+    assert_int_equal(refusal.amount, LIMIT_TRANSFERS + 1);
+    assert_int_equal(refusal.limit, LIMIT_TRANSFERS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_promises),
         cmocka_unit_test(test_placement),
         cmocka_unit_test(test_taken_without_doubt),
+        cmocka_unit_test(test_a_malformed_entry_is_told_with_reason_and_limit),
     };
 
     return cmocka_run_group_tests_name("wire check", tests, NULL, NULL);

@@ -5,6 +5,10 @@
  */
 #include "tests/host/transfer_fixture.h"
 
+enum {
+    FEW = 3, /* items of a case's own */
+};
+
 static void test_copy(void **state)
 {
     struct transfer descriptor = {.cap = put(0, 2, EDGE_MODE_COPY, NULL), .mode = TRANSFER_COPY};
@@ -393,6 +397,78 @@ static void test_pool(void **state)
     assert_int_equal(pool.free_count, ITEMS);
 }
 
+static void test_items_begin_empty_whatever_was_in_their_memory(void **state)
+{
+    struct transfer_item item[FEW];
+    struct transfer_pool small;
+    struct transfer_bundle bundle;
+    struct grant_node above = {.depth = 1};
+    struct transfer_search search = {.item = item, .count = FEW};
+    struct hold_edge edge;
+
+    (void)state;
+    memset(item, 0xff, sizeof(item));
+    memset(&small, 0xff, sizeof(small));
+    transfer_pool_init(&small, item, FEW);
+    for (unsigned i = 0; i < FEW; i++) {
+        item[i].edge.grant = &above; /* of an edge that was here before */
+    }
+    assert_false(transfer_bury_next(&search, &above, &edge));
+    assert_int_equal(transfer_pool_take(&small, FEW, &bundle), TRANSPORT_OK);
+    assert_null(small.free);
+    assert_int_equal(small.free_count, 0);
+}
+
+static void test_a_bundle_is_as_long_as_it_says(void **state)
+{
+    struct transfer_item item[FEW + 1];
+    struct transfer_bundle bundle;
+    unsigned length = 0;
+
+    (void)state;
+    memset(item, 0, sizeof(item));
+    transfer_bundle_make(&bundle, item, FEW);
+    for (const struct transfer_item *it = bundle.first; it != NULL; it = it->next) {
+        assert_ptr_equal(it, &item[length]);
+        length++;
+    }
+    assert_int_equal(length, FEW);
+    assert_int_equal(bundle.count, FEW);
+    assert_null(item[FEW].next);
+}
+
+static void test_the_descriptor_that_moves_again_is_named(void **state)
+{
+    struct cap_id one = put(0, 1, EDGE_MODE_MOVE, NULL);
+    struct cap_id other = put(0, 2, EDGE_MODE_MOVE, NULL);
+    const struct transfer descriptor[FEW] = {{.cap = one, .mode = TRANSFER_MOVE},
+                                             {.cap = one, .mode = TRANSFER_MOVE},
+                                             {.cap = other, .mode = TRANSFER_MOVE}};
+    struct transfer_bundle bundle;
+    uint32_t refused = UINT32_MAX;
+
+    (void)state;
+    assert_int_equal(begin(0, descriptor, FEW, &bundle, &refused), TRANSPORT_STALE_CAP);
+    assert_int_equal(refused, 1);
+}
+
+/* A copy that a revoke has emptied has no references to drop. */
+static void test_of_an_emptied_copy_nothing_is_dropped(void **state)
+{
+    struct transfer_item item = {.next = NULL};
+    struct transfer_bundle bundle;
+    struct transfer_drops drops = {.count = 0};
+
+    (void)state;
+    transfer_bundle_make(&bundle, &item, 1);
+    transfer_cancel(&table[0], &bundle, &drops);
+    assert_int_equal(drops.count, 0);
+    item.edge.object = &things[0];
+    transfer_cancel(&table[0], &bundle, &drops);
+    assert_int_equal(drops.count, 1);
+    assert_null(item.edge.object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +484,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_check_names_the_invariant, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_items_begin_empty_whatever_was_in_their_memory, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_bundle_is_as_long_as_it_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_descriptor_that_moves_again_is_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_of_an_emptied_copy_nothing_is_dropped, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

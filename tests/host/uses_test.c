@@ -184,12 +184,58 @@ static void test_random(void **state)
     }
 }
 
+/* A piece of work lies in memory that was one before, and a revocation has counted that. */
+static void test_work_begun_again_is_counted_again(void **state)
+{
+    struct uses list;
+    struct use use;
+    struct uses_sweep sweep = {.waits = false};
+    struct use *awaited = NULL;
+    uint32_t found = 0;
+
+    (void)state;
+    grants_make();
+    uses_init(&list);
+    memset(&use, 0xff, sizeof(use));
+    list_node_init(&use.node);
+    for (unsigned time = 1; time < 4; time++) {
+        uses_add(&list, &use, &node[0]);
+        assert_int_equal(uses_sweep(&list, &sweep, &node[0], &found, &awaited), USES_WAITS);
+        assert_ptr_equal(awaited, &use);
+        assert_int_equal(found, time);
+        uses_remove(&use);
+        assert_int_equal(uses_sweep(&list, &sweep, &node[0], &found, &awaited), USES_OVER);
+        assert_true(list_is_empty(&list.nodes));
+    }
+}
+
+/* The second pass waits at the first piece: only the first counts those behind it. */
+static void test_a_sweep_used_again_counts_before_it_waits(void **state)
+{
+    struct uses list;
+    struct use use[2] = {{.found = false}, {.found = false}};
+    struct uses_sweep sweep = {.waits = false};
+    struct use *awaited = NULL;
+    uint32_t found = 0;
+
+    (void)state;
+    grants_make();
+    uses_init(&list);
+    assert_int_equal(uses_sweep(&list, &sweep, &node[0], &found, &awaited), USES_OVER);
+    uses_add(&list, &use[0], &node[0]);
+    uses_add(&list, &use[1], &node[0]);
+    assert_int_equal(uses_sweep(&list, &sweep, &node[0], &found, &awaited), USES_WAITS);
+    assert_int_equal(found, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_are_bounded),
         cmocka_unit_test(test_waits_for_its_own),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_work_begun_again_is_counted_again),
+        cmocka_unit_test(test_a_sweep_used_again_counts_before_it_waits),
     };
 
     return cmocka_run_group_tests_name("uses", tests, NULL, NULL);
