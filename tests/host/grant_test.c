@@ -168,17 +168,27 @@ static void test_mistakes_are_caught(void **state)
     assert_int_equal(grant_check(&node[1]), 3);
 }
 
+/* Of `bits` modulo 6: an edge of each mode, with the right to grant and without. */
+static struct hold_edge edge_of(unsigned bits)
+{
+    static int object;
+
+    return (struct hold_edge){.object = &object,
+                              .interface_id = 5,
+                              .facet = 6,
+                              .badge = 7,
+                              .epoch = 8,
+                              .mode = (uint8_t)(bits % 3),
+                              .grantable = bits / 3 % 2,
+                              .flags = EDGE_CLOSE_ON_SPAWN};
+}
+
 /* Every mode, leaving or not, with the right kept or not: what the receiver gets. */
 static void test_passing(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < 24; bits++) {
-        int object;
-        struct hold_edge from = {.object = &object,
-                                 .facet = 6,
-                                 .mode = (uint8_t)(bits % 3),
-                                 .grantable = bits / 3 % 2,
-                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct hold_edge from = edge_of(bits);
         struct edge_passing passing = {
             .facet = 2, .leaving = bits / 6 % 2 != 0, .keep_grant = bits / 12 % 2 != 0};
         bool allowed =
@@ -207,15 +217,7 @@ static void test_passing_a_copy(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < 6; bits++) {
-        int object;
-        struct hold_edge from = {.object = &object,
-                                 .interface_id = 5,
-                                 .facet = 6,
-                                 .badge = 7,
-                                 .epoch = 8,
-                                 .mode = (uint8_t)(bits % 3),
-                                 .grantable = bits / 3 % 2,
-                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct hold_edge from = edge_of(bits);
         struct edge_passing passing = {.facet = from.facet};
         struct hold_edge expected = {.badge = 99};
         struct hold_edge to = expected;
@@ -260,15 +262,7 @@ static void test_giving(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < 96; bits++) {
-        int object;
-        struct hold_edge from = {.object = &object,
-                                 .interface_id = 5,
-                                 .facet = 6,
-                                 .badge = 7,
-                                 .epoch = 8,
-                                 .mode = (uint8_t)(bits % 3),
-                                 .grantable = bits / 3 % 2,
-                                 .flags = EDGE_CLOSE_ON_SPAWN};
+        struct hold_edge from = edge_of(bits);
         struct edge_gift gift = {.mode = (uint8_t)(bits / 6 % 4), .descriptor = bits / 24 % 2 != 0};
         struct hold_edge to = {.badge = 99};
         enum gift_error expected;
@@ -280,7 +274,7 @@ static void test_giving(void **state)
             assert_int_equal(to.badge, 99);
             continue;
         }
-        assert_ptr_equal(to.object, &object);
+        assert_ptr_equal(to.object, from.object);
         assert_int_equal(to.interface_id, 5);
         assert_int_equal(to.facet, 6);
         assert_int_equal(to.badge, 7);

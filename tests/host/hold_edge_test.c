@@ -28,6 +28,18 @@ static struct hold_edge edge_full(void)
                               .flags = EDGE_CLOSE_ON_SPAWN};
 }
 
+/* The same edge passed on: no flags, one hop, of the methods `facet`. */
+static struct hold_edge edge_passed(uint64_t facet)
+{
+    struct hold_edge edge = edge_full();
+
+    edge.facet = facet;
+    edge.mode = EDGE_MODE_NONE;
+    edge.grantable = 0;
+    edge.flags = 0;
+    return edge;
+}
+
 static void assert_edge(const struct hold_edge *edge, const struct hold_edge *expected)
 {
     assert_ptr_equal(edge->object, expected->object);
@@ -69,14 +81,11 @@ static void a_copy_is_the_same_but_for_its_flags(void **state)
 static void what_answers_with_itself_is_not_passed_on_and_is_revoked_with_it(void **state)
 {
     struct hold_edge from = edge_full();
-    struct hold_edge expected = edge_full();
+    struct hold_edge expected = edge_passed(from.facet);
     struct hold_edge to;
 
     (void)state;
     memset(&to, 0xff, sizeof(to));
-    expected.flags = 0;
-    expected.mode = EDGE_MODE_NONE;
-    expected.grantable = 0;
     hold_edge_repeat(&from, &to);
     assert_edge(&to, &expected);
     to.epoch = 1;
@@ -88,15 +97,11 @@ static void what_answers_with_itself_is_not_passed_on_and_is_revoked_with_it(voi
 static void what_is_passed_on_keeps_its_delegation(void **state)
 {
     struct hold_edge from = edge_full();
-    struct hold_edge expected = edge_full();
+    struct hold_edge expected = edge_passed(4);
     struct edge_passing passing = {.facet = 4};
     struct hold_edge to;
 
     (void)state;
-    expected.flags = 0;
-    expected.facet = 4;
-    expected.mode = EDGE_MODE_NONE;
-    expected.grantable = 0;
     assert_int_equal(hold_edge_pass(&from, &passing, &to), TRANSPORT_OK);
     assert_edge(&to, &expected);
     passing.keep_grant = true;
@@ -109,15 +114,12 @@ static void what_is_passed_on_keeps_its_delegation(void **state)
 static void what_is_given_keeps_its_delegation(void **state)
 {
     struct hold_edge from = edge_full();
-    struct hold_edge expected = edge_full();
+    struct hold_edge expected = edge_passed(4);
     struct edge_gift gift = {.facet = 4, .narrows = true, .mode = EDGE_MODE_MOVE};
     struct hold_edge to;
 
     (void)state;
-    expected.flags = 0;
-    expected.facet = 4;
     expected.mode = EDGE_MODE_MOVE;
-    expected.grantable = 0;
     assert_int_equal(hold_edge_give(&from, &gift, &to), GIFT_OK);
     assert_edge(&to, &expected);
     for (unsigned bit = 0; bit < 64; bit++) { /* a badge is one with all its bits */
@@ -130,15 +132,11 @@ static void what_the_kernel_tells_is_revoked_with_what_it_was_named_by(void **st
 {
     static const struct edge_method owner = {5, 1};
     struct hold_edge from = edge_full();
-    struct hold_edge expected = edge_full();
+    struct hold_edge expected = edge_passed(4);
     struct edge_telling telling = {.told = {5, 2}};
     struct hold_edge to;
 
     (void)state;
-    expected.flags = 0;
-    expected.facet = 4;
-    expected.mode = EDGE_MODE_NONE;
-    expected.grantable = 0;
     assert_int_equal(hold_edge_tell(&from, &telling, &to), TRANSPORT_OK);
     assert_edge(&to, &expected);
     telling.owner = &owner;
