@@ -7,14 +7,18 @@
 #   tools/test_fresh.sh [COMMAND]...      default: the commands of the README's first sh block
 #
 # Package sources are read from this machine's apt at run time. Needs root and debootstrap; takes
-# minutes; KEEP=1 leaves the root in place.
+# minutes; KEEP=1 leaves the root in place. Ended by a signal, it ends what it started and takes the
+# root away as well; its mounts and the processes in the root are in namespaces of their own, which
+# go even if it is killed.
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-say() { echo "fresh: $*" >&2; }
+exec 3>&2 # for what a trap says while a command is redirected
+say() { echo "fresh: $*" >&3; }
 die() { say "$*"; exit 1; }
 
 [ "$(id -u)" = 0 ] || die "only root can make another root: sudo make test-fresh"
+[ -n "${FRESH_UNSHARED:-}" ] || FRESH_UNSHARED=yes exec unshare --mount bash "$0" "$@"
 
 readme_commands() {
     awk '/^```/ { inside = !inside && $0 == "```sh"; if (seen && !inside) exit; next }
@@ -35,8 +39,12 @@ mirror=$(echo "$sources" | awk -v s="$suite" '$2 == s && $3 == "main" { print $1
 
 work=$(mktemp -d /var/tmp/capos-fresh.XXXXXX)
 root=$work/root
+child=
 finish() {
-    umount -l "$root/proc" "$root/dev" 2>/dev/null || :
+    trap '' HUP INT TERM
+    [ -z "$child" ] || kill -KILL -- "-$child" "$child" 2>/dev/null || :
+    awk -v under="$root/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
+        xargs -r umount -l || :
     if [ -n "${KEEP:-}" ]; then
         say "the root is in $root"
     else
@@ -44,9 +52,22 @@ finish() {
     fi
 }
 trap finish EXIT
+for signal in HUP INT TERM; do
+    trap "say 'ended by SIG$signal'; exit $((128 + $(kill -l $signal)))" "$signal"
+done
+
+# A command in a process group of its own, for which a signal is waited as well.
+run() {
+    local status=0
+    setsid "$@" </dev/null &
+    child=$!
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
 
 say "making a bare $suite root with git and make"
-debootstrap --variant=minbase --include=git,make "$suite" "$root" "$mirror" >"$work/log" 2>&1 ||
+run debootstrap --variant=minbase --include=git,make "$suite" "$root" "$mirror" >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log" >&2; die "debootstrap failed"; }
 
 # The same sources, proxy and name service as this machine has; none of it is written anywhere else.
@@ -59,7 +80,6 @@ for scheme in http https; do
 done
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || :
 
-mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --make-rslave "$root/dev"
 
@@ -75,5 +95,7 @@ echo "$commands" >"$root/root/commands"
 
 say "following the README with an empty environment"
 started=$(date +%s)
-chroot "$root" /usr/bin/env -i /bin/sh /root/follow || die "failed after $(($(date +%s) - started)) s"
+run unshare --pid --fork --kill-child --mount-proc="$root/proc" \
+    chroot "$root" /usr/bin/env -i /bin/sh /root/follow ||
+    die "failed after $(($(date +%s) - started)) s"
 say "passed after $(($(date +%s) - started)) s"
