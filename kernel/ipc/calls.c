@@ -21,6 +21,14 @@ static enum transport_error refuse_amount(struct refusal *refusal, enum transpor
     return refuse(refusal, error, argument, numbers.limit);
 }
 
+/* Of what the submission says there, with no limit to it. */
+static enum transport_error refuse_field(struct refusal *refusal, enum transport_error error,
+                                         enum refusal_argument argument, uint64_t amount)
+{
+    refusal->amount = amount;
+    return refuse(refusal, error, argument, 0);
+}
+
 static enum transport_error operation_begin(struct thread *thread, enum operation_kind kind,
                                             const struct sqe *sqe, struct operation **begun,
                                             struct refusal *refusal)
@@ -41,15 +49,16 @@ static void operation_use(struct operation *operation, struct endpoint *endpoint
     grant_ref(edge->grant);
 }
 
-/* Why an operation cannot be published now; OK: it may. Lock held. */
+/* Why the operation of `sqe` cannot be published now; OK: it may. Lock held. */
 static enum transport_error publish_error(const struct endpoint *endpoint,
-                                          struct operation *operation, struct refusal *refusal)
+                                          struct operation *operation, const struct sqe *sqe,
+                                          struct refusal *refusal)
 {
     if (endpoint->closed) {
-        return refuse(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, 0);
+        return refuse_field(refusal, TRANSPORT_PEER_GONE, ARGUMENT_CAP, sqe->cap.raw);
     }
     if (!operation_is_alive(operation)) {
-        return refuse(refusal, TRANSPORT_REVOKED, ARGUMENT_CAP, 0);
+        return refuse_field(refusal, TRANSPORT_REVOKED, ARGUMENT_CAP, sqe->cap.raw);
     }
     return TRANSPORT_OK;
 }
@@ -91,12 +100,12 @@ static enum transport_error call_error(const struct thread *thread,
     }
     if (!thread_arena_offset(thread, sqe->message, sqe->message_bytes + descriptors,
                              &buffers->message)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
+        return refuse_field(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, sqe->message);
     }
     buffers->result = 0;
     if (sqe->result_bytes != 0 &&
         !thread_arena_offset(thread, sqe->result, sqe->result_bytes, &buffers->result)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, 0);
+        return refuse_field(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, sqe->result);
     }
     return TRANSPORT_OK;
 }
@@ -156,7 +165,7 @@ enum transport_error endpoint_call(struct thread *thread, const struct hold_edge
     }
     operation_use(call, endpoint, edge->object, edge);
     settle_lock(endpoint, &settling);
-    error = publish_error(endpoint, call, refusal);
+    error = publish_error(endpoint, call, sqe, refusal);
     if (error == TRANSPORT_OK && !endpoint_add_call(&endpoint->queues, &call->endpoint_record)) {
         error =
             refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, endpoint->queues.limits.queue_length);
@@ -185,7 +194,7 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
                              (struct refusal){.limit = room, .amount = sqe->result_bytes});
     }
     if (!thread_arena_offset(thread, sqe->result, sqe->result_bytes, &result) || result % 8 != 0) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, 0);
+        return refuse_field(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_RESULT, sqe->result);
     }
     error = operation_begin(thread, OPERATION_RECEIVE, sqe, &receive, refusal);
     if (error != TRANSPORT_OK) {
@@ -202,7 +211,7 @@ enum transport_error endpoint_receive(struct thread *thread, const struct hold_e
     }
     operation_use(receive, endpoint, &endpoint->object, edge);
     settle_lock(endpoint, &settling);
-    error = publish_error(endpoint, receive, refusal);
+    error = publish_error(endpoint, receive, sqe, refusal);
     if (error == TRANSPORT_OK &&
         !endpoint_add_receiver(&endpoint->queues, &receive->endpoint_record)) {
         error = refuse(refusal, TRANSPORT_LIMIT, ARGUMENT_CAP, LIMIT_ENDPOINT_RECEIVERS);
@@ -233,7 +242,7 @@ static enum transport_error answer_error(struct operation *call, const struct an
     uint32_t bytes = answering->sqe->message_bytes + caps * (uint32_t)sizeof(struct received_cap);
 
     if (!operation_is_alive(call)) {
-        return refuse(refusal, TRANSPORT_REVOKED, ARGUMENT_TOKEN, 0);
+        return refuse_field(refusal, TRANSPORT_REVOKED, ARGUMENT_TOKEN, answering->sqe->token);
     }
     if (caps > call->slots) {
         return refuse_amount(refusal, TRANSPORT_NO_ROOM, ARGUMENT_TRANSFERS,
@@ -313,7 +322,7 @@ static enum transport_error answer_begin(struct answering *answering, uint32_t c
     }
     if (!thread_arena_offset(answering->server, sqe->message, sqe->message_bytes + descriptors,
                              &answering->message)) {
-        return refuse(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, 0);
+        return refuse_field(refusal, TRANSPORT_BAD_BUFFER, ARGUMENT_MESSAGE, sqe->message);
     }
     transfer_bundle_make(&answering->bundle, answering->item, sqe->transfers);
     return sqe->transfers == 0
@@ -342,8 +351,7 @@ enum transport_error endpoint_return(struct thread *thread, const struct hold_ed
     if (error == TRANSPORT_OK) {
         error = answer_give(endpoint, &end, &answering, &settling, refusal);
     } else {
-        refusal->amount = sqe->token;
-        error = refuse(refusal, error, ARGUMENT_TOKEN, 0);
+        error = refuse_field(refusal, error, ARGUMENT_TOKEN, sqe->token);
         if (answering.bundle.count != 0) {
             passing_cancel(thread->process, &answering.bundle, &settling.drops);
         }
@@ -367,7 +375,7 @@ enum transport_error endpoint_watch_call(struct thread *thread, const struct hol
     }
     operation_use(watch, endpoint, &endpoint->object, edge);
     settle_lock(endpoint, &settling);
-    error = publish_error(endpoint, watch, refusal);
+    error = publish_error(endpoint, watch, sqe, refusal);
     if (error == TRANSPORT_OK) {
         error = endpoint_watch(&endpoint->queues, sqe->token, &watch->endpoint_record);
         if (error == TRANSPORT_CANCELLED) {

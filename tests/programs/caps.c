@@ -50,9 +50,8 @@ static int32_t duplicate(struct check *check, struct cap_id cap, struct cap_id *
 static void refused_at(struct check *check, const struct sqe *entry, int32_t error,
                        enum refusal_argument argument, unsigned line)
 {
-    struct cqe completion = {.result = INT32_MIN};
+    struct cqe completion = check_done(check, &check->rt->ring, entry);
 
-    CHECK_EQUAL(check, rt_ring_do(&check->rt->ring, entry, &completion), TRANSPORT_OK);
     if (completion.result != error || completion.refusal.argument != argument) {
         (void)rt_print(check->rt, "caps: line %u: %s, argument %u, expected %s, %u\n", line,
                        rt_status_name(completion.result), completion.refusal.argument,

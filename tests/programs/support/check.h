@@ -33,7 +33,11 @@ struct rt_operation check_submit(struct check *check, struct rt_ring *ring,
 struct cqe check_completion(struct check *check, struct rt_ring *ring,
                             struct rt_operation operation);
 
-/* The same of one entry: submits it and waits for what it completes with. */
+/* What every refusal of `entry` owes: it names an argument, unless the error is about none, and
+ * says what the entry has there, or what it met instead. */
+void check_refusal(struct check *check, const struct sqe *entry, const struct cqe *completion);
+
+/* The same of one entry: submits it and waits for what it completes with; check_refusal. */
 struct cqe check_done(struct check *check, struct rt_ring *ring, const struct sqe *entry);
 
 /* The capability that the program was started with under `name`. */
