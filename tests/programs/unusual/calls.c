@@ -63,12 +63,12 @@ static void methods_differ(struct bench *bench)
     entry = usual(bench);
     for (unsigned method = 33; method < UINT8_MAX; method += 31) {
         entry.method = (uint8_t)method; /* 64 among them, whose bit is that of 0 in a word */
-        EXCEPTED(bench, &entry);
+        EXCEPTED(bench, &entry, UNKNOWN_METHOD, 0, method);
     }
     entry.method = 64 + NULL_OBJECT_METHOD_NOTHING;
-    EXCEPTED(bench, &entry);
+    EXCEPTED(bench, &entry, UNKNOWN_METHOD, 0, entry.method);
     entry.method = NULL_OBJECT_METHOD_ECHO; /* without its argument */
-    EXCEPTED(bench, &entry);
+    EXCEPTED(bench, &entry, MISSING_ARGUMENT, 0, 0);
     CHECK_EQUAL(bench->check, rt_duplicate(bench->ring, &narrow, &narrow.cap, NULL), 0);
     entry = usual(bench);
     entry.cap = narrow.cap;
@@ -197,7 +197,7 @@ static void scratch_short(struct bench *bench)
     entry.message_bytes = LIMIT_CALL_BYTES;
     refused_at(bench, &entry, TRANSPORT_LIMIT, ARGUMENT_LEDGER + LEDGER_SCRATCH_BYTES, __LINE__);
     entry.message_bytes = 8;
-    EXCEPTED(bench, &entry); /* without its argument, but carried out */
+    EXCEPTED(bench, &entry, MISSING_ARGUMENT, 0, 0); /* carried out */
 }
 
 /* An answer longer than the room for it is not written, not even in part. */

@@ -53,10 +53,10 @@ static void later_needs_the_arena(struct bench *bench, struct process_handle pro
     struct sqe entry = wait_entry(bench, process);
 
     entry.result = address_of(own);
-    EXCEPTED(bench, &entry);
+    EXCEPTED(bench, &entry, LIMIT_EXCEEDED, ROOM, 0);
     entry = wait_entry(bench, process);
     entry.result_bytes = LIMIT_ANSWER_ROOM;
-    EXCEPTED(bench, &entry);
+    EXCEPTED(bench, &entry, LIMIT_EXCEEDED, ROOM, LIMIT_ANSWER_ROOM);
 }
 
 /* With every operation in use, what needs one is refused, and what needs none goes on. */
@@ -85,7 +85,7 @@ static void operations_used_up(struct bench *bench, struct process_handle proces
     }
     entry = wait_entry(bench, process);
     cqe = check_done(bench->check, bench->ring, &entry);
-    CHECK(bench->check, cqe.result > 0 && (cqe.flags & CQE_EXCEPTION) != 0);
+    EXCEPTION(bench, &entry, &cqe, LIMIT_EXCEEDED, LIMIT_OPERATIONS, LIMIT_OPERATIONS);
     entry = usual(bench);
     entry.flags = SQE_PROMISED;
     entry.promise = (struct promise){.answer = open.raw, .path = {.step = {1}}};
@@ -194,7 +194,7 @@ void slots_used_up(struct bench *bench)
     refused_at(bench, &duplicate, TRANSPORT_LIMIT, ARGUMENT_LEDGER + LEDGER_SLOTS, __LINE__);
     refused_at(bench, &delegate, TRANSPORT_LIMIT, ARGUMENT_LEDGER + LEDGER_SLOTS, __LINE__);
     echo.method = NULL_OBJECT_METHOD_ECHO;
-    EXCEPTED(bench, &echo); /* without its argument, but carried out */
+    EXCEPTED(bench, &echo, MISSING_ARGUMENT, 0, 0); /* carried out */
     duplicate.flags = SQE_WINDOW;
     refused_at(bench, &duplicate, TRANSPORT_LIMIT, ARGUMENT_NONE, __LINE__);
     CHECK_EQUAL(bench->check, rt_release(bench->ring, copy[0]), 0);

@@ -49,15 +49,48 @@ void refused_at(struct bench *bench, const struct sqe *entry, int32_t error, uns
     (void)check_numbers(bench->check, second.refusal.argument, argument, line);
 }
 
-void excepted_at(struct bench *bench, const struct sqe *entry, unsigned line)
+void exception_at(struct bench *bench, const struct sqe *entry, const struct cqe *completion,
+                  struct excepted expected, unsigned line)
+{
+    struct check *check = bench->check;
+    struct capn_segment segment = {.bytes = (const uint8_t *)(uintptr_t)entry->result,
+                                   .words = (uint64_t)completion->result / CAPN_WORD_BYTES};
+    struct cap_exception_reader exception;
+    struct capn_reader reader;
+    bool ledger = expected.reason == EXCEPTION_REASON_QUOTA_EXCEEDED;
+
+    if (!check_note(check, completion->result > 0 && (completion->flags & CQE_EXCEPTION) != 0,
+                    "an exception", line)) {
+        return;
+    }
+    capn_reader_init(&reader, &segment, 1, CAPN_LIMITS_DEFAULT);
+    exception = cap_exception_read(capn_reader_root(&reader));
+    (void)check_numbers(check, cap_exception_get_reason(exception), expected.reason, line);
+    (void)check_numbers(check, (int64_t)cap_exception_get_limit(exception), (int64_t)expected.limit,
+                        line);
+    (void)check_numbers(check, (int64_t)cap_exception_get_amount(exception),
+                        (int64_t)expected.amount, line);
+    (void)check_numbers(check, cap_exception_get_method(exception), entry->method, line);
+    (void)check_numbers(check, (int64_t)cap_exception_get_interface_id(exception),
+                        (int64_t)entry->interface_id, line);
+    (void)check_numbers(check, cap_exception_get_argument_index(exception), UINT16_MAX, line);
+    (void)check_note(check, (cap_exception_get_limit_name(exception).length != 0) == ledger,
+                     "a ledger's name", line);
+    (void)check_note(check,
+                     (cap_exception_get_detail(exception).length != 0) ==
+                         (expected.reason == EXCEPTION_REASON_MALFORMED_MESSAGE),
+                     "the rule that the message breaks", line);
+}
+
+void excepted_at(struct bench *bench, const struct sqe *entry, struct excepted expected,
+                 unsigned line)
 {
     struct cqe alone;
     struct cqe second = behind(bench, entry, &alone);
 
-    (void)check_note(bench->check, alone.result > 0 && (alone.flags & CQE_EXCEPTION) != 0,
-                     "an exception", line);
-    (void)check_note(bench->check, second.result > 0 && (second.flags & CQE_EXCEPTION) != 0,
-                     "an exception in a batch", line);
+    (void)check_numbers(bench->check, alone.result, second.result, line);
+    (void)check_numbers(bench->check, alone.flags, second.flags, line);
+    exception_at(bench, entry, &second, expected, line);
 }
 
 struct endpoint_owner endpoint_made(struct bench *bench)

@@ -4,6 +4,7 @@
 #define TESTS_PROGRAMS_UNUSUAL_H
 
 #include "schema/generated/endpoint.capnp.h"
+#include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"
 #include "tests/programs/support/check.h"
 #include "user/lib/endpoint.h"
@@ -38,9 +39,26 @@ void refused_at(struct bench *bench, const struct sqe *entry, int32_t error, uns
 #define REFUSED(bench, entry, error, argument)                                                     \
     refused_at((bench), (entry), TRANSPORT_##error, ARGUMENT_##argument, __LINE__)
 
-/* `entry` ends with an exception of the callee, both times. */
-void excepted_at(struct bench *bench, const struct sqe *entry, unsigned line);
-#define EXCEPTED(bench, entry) excepted_at((bench), (entry), __LINE__)
+/* What an exception says beside which call it is about. */
+struct excepted {
+    uint16_t reason;
+    uint64_t limit;
+    uint64_t amount;
+};
+
+/* The completion is such an exception, of the call `entry`. */
+void exception_at(struct bench *bench, const struct sqe *entry, const struct cqe *completion,
+                  struct excepted expected, unsigned line);
+#define EXCEPTION(bench, entry, completion, reason, limit, amount)                                 \
+    exception_at((bench), (entry), (completion),                                                   \
+                 (struct excepted){EXCEPTION_REASON_##reason, (limit), (amount)}, __LINE__)
+
+/* `entry` ends with such an exception of the callee, both times. */
+void excepted_at(struct bench *bench, const struct sqe *entry, struct excepted expected,
+                 unsigned line);
+#define EXCEPTED(bench, entry, reason, limit, amount)                                              \
+    excepted_at((bench), (entry), (struct excepted){EXCEPTION_REASON_##reason, (limit), (amount)}, \
+                __LINE__)
 
 /* An endpoint for one short call with one capability at a time. */
 struct endpoint_owner endpoint_made(struct bench *bench);
