@@ -103,6 +103,45 @@ static void queue_full(struct check *check)
     CHECK_EQUAL(check, rt_nop(ring), 0);
 }
 
+/* CANCEL of a number that two submissions have, of which one is over: it takes back the other. */
+static void cancel_finds_who_waits(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    struct ring_header *header = ring->header;
+    uint32_t word[2] = {0};
+
+    for (unsigned over = 0; over < 2; over++) {
+        const struct sqe entry[] = {
+            {.opcode = OPCODE_PARK, .user_data = 7, .timeout_ns = TIMEOUT_NONE},
+            {.opcode = OPCODE_PARK, .user_data = 7, .timeout_ns = TIMEOUT_NONE},
+            {.opcode = OPCODE_UNPARK, .user_data = 8, .value = 1},
+            {.opcode = OPCODE_CANCEL, .user_data = 9, .token = 7},
+        };
+        const struct cqe expected[] = {{.user_data = 7, .result = 0},
+                                       {.user_data = 8, .result = 1},
+                                       {.user_data = 7, .result = TRANSPORT_CANCELLED},
+                                       {.user_data = 9, .result = 0}};
+
+        for (unsigned i = 0; i < ARRAY_COUNT(entry); i++) { /* by hand: the client's are unique */
+            struct sqe *place = &ring->submissions[ring->tail++ % LIMIT_SQ_ENTRIES];
+
+            *place = entry[i];
+            if (place->opcode != OPCODE_CANCEL) {
+                place->address = (uintptr_t)&word[place->opcode == OPCODE_PARK ? i : over];
+            }
+        }
+        ring_publish(&header->sq_tail, ring->tail);
+        CHECK_EQUAL(check, rt_syscall_cap_enter(0, 0), ARRAY_COUNT(expected));
+        for (unsigned i = 0; i < ARRAY_COUNT(expected); i++) {
+            const struct cqe *found = &ring->completions[ring->head++ % LIMIT_CQ_ENTRIES];
+
+            CHECK_EQUAL(check, found->user_data, expected[i].user_data);
+            CHECK_EQUAL(check, found->result, expected[i].result);
+        }
+        ring_publish(&header->cq_head, ring->head);
+    }
+}
+
 static void opcodes_reserved(struct check *check)
 {
     for (unsigned opcode = OPCODE_FORWARD; opcode <= UINT8_MAX; opcode++) {
@@ -408,6 +447,7 @@ int main(struct rt *rt)
     } else {
         nop_batches(&check);
         queue_full(&check);
+        cancel_finds_who_waits(&check);
         nop_batches(&check);
     }
     return check_end(&check);
