@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps: what core/ does that refuses nothing, and how a source is written without it.
+"""Steps: what core/ and kernel/dispatch/ do that refuses nothing, and how a source is written
+without it.
 
 tools/mutants.py takes refusals away. This takes the rest of what a function does, one piece at a
 time, and each mutant again is a question in the same compiled source. Its KIND is
@@ -9,8 +10,8 @@ time, and each mutant again is a question in the same compiled source. Its KIND 
   granted  the condition, or one operand, counts as true
 
 Left out are declarations, `break` and `continue`, loops that would never end, assertions, the
-functions of x_check(), and the only assignment of a local that has no other value: without it the
-compiler may take any.
+functions of x_check(), and the only assignment of a local that has no other value and the call that
+ends a function with a value: without them the compiler may take any.
 """
 import glob
 import os
@@ -20,7 +21,9 @@ import mutants
 import suite
 from mutants import matching, split, top_level, trimmed
 
-SOURCES = ("core/*.c", "core/*.h")
+# Those asked about when nobody says which, and those when they are named.
+CORE = ("core/*.c", "core/*.h")
+NAMED = ("kernel/dispatch/*.c", "kernel/dispatch/*.h")
 # Printing, which decides nothing.
 LEFT_OUT = ("core/format.c",)
 
@@ -115,8 +118,13 @@ class StepFinder(mutants.Finder):
                 end = self.expression_end(start)
                 statement = text[start:end]
                 if text[end] == ";" and DOES.search(statement) and \
-                        not self.is_only_value(statement, begin, stop):
+                        not self.is_only_value(statement, begin, stop) and \
+                        not self.never_returns(end, stop):
                     self.skip(start, end + 1)
+
+    def never_returns(self, end, stop):
+        """The statement that ends here is the last of a function with a value."""
+        return not self.text[end + 1:stop - 1].strip() and "void" not in self.inside(end)[1]
 
     def brackets_open(self, begin, position):
         return text_depth(self.text, begin, position) != 0
@@ -157,13 +165,22 @@ def find(path, source):
     return StepFinder(path, source).find()
 
 
-def all_steps():
+def steps_of(patterns):
     steps = []
-    for pattern in SOURCES:
+    for pattern in patterns:
         for path in sorted(glob.glob(os.path.join(suite.ROOT, pattern))):
             name = os.path.relpath(path, suite.ROOT)
             if name not in LEFT_OUT:
                 with open(path) as file:
                     steps += find(name, file.read())
+    return steps
+
+
+def all_steps():
+    steps = steps_of(CORE + NAMED)
     mutants.number_all(steps)
     return steps
+
+
+def is_of_core(step):
+    return step.path.startswith("core/")

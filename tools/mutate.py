@@ -4,7 +4,7 @@
 
   mutate.py [--only TEXT] [--list] [--score FILE] [--result FILE]       all, or those named so
   mutate.py --sample N [--result FILE]                                  N of them, by the tree
-  mutate.py --steps [--only TEXT] [--list]                              what refuses nothing, instead
+  mutate.py --steps [--only TEXT] [--list]        what refuses nothing, instead: of core/, or named so
 
 tools/mutants.py says what a mutant is. All mutants of a source are compiled into it at once, in a
 copy of the tree, so the tests are built once; the environment's MUTANT chooses one at run time.
@@ -348,17 +348,30 @@ def targets_of(chosen, known, everything_too):
     return sorted({HUNT if name in SIM else os.path.join(TESTS, name) for name in names})
 
 
+def steps_named(everything, only):
+    """Those named so; without a name those of core/."""
+    return [step for step in everything
+            if (only in step.name() if only else mutant_steps.is_of_core(step))]
+
+
+def steps_beside(everything, named):
+    """All of their folders, which are built together."""
+    folders = {os.path.dirname(step.path) for step in named}
+    return [step for step in everything if os.path.dirname(step.path) in folders]
+
+
 def steps_judge(options):
-    """Asks about every step that is not listed."""
+    """Asks about every step of core/ that is not listed, or about those named so."""
     everything = mutant_steps.all_steps()
     names = {step.name() for step in everything}
     same = equivalents(STEPS)
-    chosen = [step for step in everything if options.only in step.name() and step.name() not in same]
+    named = steps_named(everything, options.only)
+    chosen = [step for step in named if step.name() not in same]
     if options.list:
         for step in chosen:
             print("%s:%d %s" % (step.path, step.line, step.name()))
         return 0
-    tree = tree_make("steps", everything, ["host-tests", HUNT])
+    tree = tree_make("steps", steps_beside(everything, named), ["host-tests", HUNT])
     say("%d steps; built" % len(chosen))
     tests = tests_learn(tree, tests_of(tree) + sorted(SIM), options.jobs)
     killed, survivors = judge_all(chosen, tests, {}, {}, options.jobs)
@@ -367,7 +380,7 @@ def steps_judge(options):
     for name in stale:
         print("  STALE  %s: there is no such step: %s" % (STEPS, name))
     print("steps: %d of %d seen, %d listed, %d survive" %
-          (len(killed), len(chosen), len(same), len(survivors)))
+          (len(killed), len(chosen), len(named) - len(chosen), len(survivors)))
     return 1 if survivors or stale else 0
 
 

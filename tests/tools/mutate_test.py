@@ -176,6 +176,17 @@ class Steps(unittest.TestCase):
             self.assertIn("mutant_is(%d)" % step.number, text)
         self.assertIn("{ all++; }\n    return all;", text)
 
+    def test_who_names_nothing_asks_about_core(self):
+        everything = mutant_steps.all_steps()
+        named = mutate.steps_named(everything, "")
+        self.assertEqual({step.path.split("/")[0] for step in named}, {"core"})
+        dispatch = mutate.steps_named(everything, "kernel/dispatch/")
+        self.assertEqual(len(named) + len(dispatch), len(everything))
+        names = [step.name() for step in dispatch]
+        self.assertIn("kernel/dispatch/table_ops.c refuse skip refusal->amount = amount;", names)
+        self.assertEqual({step.path for step in mutate.steps_beside(everything, dispatch[:1])},
+                         {step.path for step in dispatch})
+
     def test_what_may_go_exists_and_has_reasons(self):
         names = {step.name() for step in mutant_steps.all_steps()}
         for name, reason in mutate.equivalents(mutate.STEPS).items():
