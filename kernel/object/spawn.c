@@ -2,8 +2,8 @@
 /*
  * Spawning.
  *
- * A plan holds everything that was checked: the image's segments, the child's edges with their
- * references, the argument message. The job then builds in bounded steps:
+ * A plan holds everything that was checked: the image's segments (spawn_image.c), the child's edges
+ * with their references, the argument message. The job then builds in bounded steps:
  *
  *   SPACE -> SEGMENTS -> DESCRIPTORS -> CAPSET -> THREAD -> BUILD -> COMMIT
  *
@@ -32,24 +32,16 @@
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/account.h"
-#include "kernel/mem/frames.h"
 #include "kernel/mem/kmem.h"
-#include "kernel/object/boot_package.h"
 #include "kernel/object/facet.h"
 #include "kernel/object/grants.h"
 #include "kernel/object/inherit.h"
-#include "kernel/object/memory_object.h"
+#include "kernel/object/spawn_image.h"
 #include "kernel/sched/layout.h"
 #include "kernel/work_check.h"
 #include "abi/capset.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/process.capnp.h"
-
-enum {
-    SPAWN_STEP_PAGES = 4,      /* each is zeroed, copied, mapped: about 2,000 instructions */
-    SPAWN_TLS_MAX = 16 * 1024, /* static TLS lies at the top of the stack */
-    SPAWN_IMAGE_MAX = 64 * 1024 * 1024,
-};
 
 static struct kmem_cache spawn_cache;
 static struct spinlock spawns_lock = SPINLOCK_INIT(LOCK_RANK_GRANT);
@@ -109,68 +101,6 @@ static enum status plan_process(const struct spawn_plan *plan, struct spawn *spa
     return status;
 }
 
-static const struct elf_limits image_limits = {
-    .user_min = LIMIT_USER_MIN, .user_max = LAYOUT_IMAGE_END, .memory_max = SPAWN_IMAGE_MAX};
-
-/* Reads what the program asks to be mapped. STATUS_CORRUPT: *why says it in words. */
-static enum status program_read(struct spawn *spawn, const struct arch_program *program,
-                                const char **why)
-{
-    enum elf_error error = arch_program_parse(program, &image_limits, &spawn->image);
-
-    *why = elf_error_text(error);
-    if (error == ELF_OK && spawn->image.tls.memory_size > SPAWN_TLS_MAX) {
-        *why = "the static thread-local storage is larger than a stack has room for";
-        error = ELF_ERROR_BAD_TLS;
-    }
-    return error == ELF_OK ? STATUS_OK : STATUS_CORRUPT;
-}
-
-/* The same of a memory object, whose pages lie anywhere and may change: of a copy of its first
- * page, which has to hold the headers. */
-static enum status file_read(struct spawn *spawn, const char **why)
-{
-    struct arch_program program = {.have = LIMIT_PAGE_BYTES,
-                                   .length = memory_edge_bytes(&spawn->file)};
-    enum status status;
-    paddr_t frame;
-
-    if (frame_alloc(&frame) != STATUS_OK) {
-        return STATUS_NO_MEMORY;
-    }
-    program.bytes = arch_frame_pointer(frame);
-    status = memory_edge_read(&spawn->file, 0, arch_frame_pointer(frame), LIMIT_PAGE_BYTES);
-    if (status == STATUS_OK && !elf_headers_within(program.bytes, program.have)) {
-        *why = "the program headers lie outside the first page";
-        status = STATUS_CORRUPT;
-    } else if (status == STATUS_OK) {
-        status = program_read(spawn, &program, why);
-    }
-    frame_free(frame);
-    return status;
-}
-
-/* The program of a plan. */
-static enum status plan_program(const struct spawn_plan *plan, struct spawn *spawn,
-                                const char **why)
-{
-    struct manifest_binary binary;
-
-    if (plan->file != NULL) {
-        spawn->file = *plan->file;
-        return file_read(spawn, why);
-    }
-    if (!boot_package_binary(plan->binary, &binary)) {
-        return STATUS_NOT_FOUND;
-    }
-    spawn->bytes = binary.data.bytes;
-    return program_read(spawn,
-                        &(struct arch_program){.bytes = binary.data.bytes,
-                                               .have = binary.data.length,
-                                               .length = binary.data.length},
-                        why);
-}
-
 enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
                          struct spawn_refusal *refusal)
 {
@@ -181,7 +111,7 @@ enum status spawn_create(const struct spawn_plan *plan, struct spawn **created,
         return STATUS_NO_MEMORY;
     }
     refusal->image = NULL;
-    status = plan_program(plan, spawn, &refusal->image);
+    status = spawn_image_plan(plan, spawn, &refusal->image);
     if (status == STATUS_OK) {
         status = plan_process(plan, spawn, refusal);
     }
@@ -289,79 +219,6 @@ void spawn_discard(struct spawn *spawn)
     }
     process_abandon(process, EXIT_KIND_KILLED);
     object_unref(&process->object);
-}
-
-/* Whether the file's object may be read in this step. */
-static bool file_is_alive(struct spawn *spawn)
-{
-    bool alive;
-
-    spinlock_lock(&spawn->process->lock);
-    alive = spawn->file.object != NULL && hold_edge_is_alive(&spawn->file);
-    spinlock_unlock(&spawn->process->lock);
-    return alive;
-}
-
-/* Copies the part of the segment that page `page` shows. STATUS_REVOKED: the object it comes from
- * is out of reach; STATUS_NO_MEMORY. */
-static enum status segment_copy(struct spawn *spawn, const struct elf_segment *segment,
-                                vaddr_t page, paddr_t frame)
-{
-    uint64_t file_end = segment->address + segment->file_size;
-    uint64_t start = page > segment->address ? page : segment->address;
-    uint64_t end = page + LIMIT_PAGE_BYTES < file_end ? page + LIMIT_PAGE_BYTES : file_end;
-    uint8_t *target = arch_frame_pointer(frame);
-
-    uint64_t offset = segment->file_offset + (start - segment->address);
-
-    if (start >= end) {
-        return STATUS_OK;
-    }
-    if (spawn->bytes != NULL) {
-        memcpy(target + (start - page), spawn->bytes + offset, end - start);
-        return STATUS_OK;
-    }
-    if (!file_is_alive(spawn)) {
-        return STATUS_REVOKED;
-    }
-    return memory_edge_read(&spawn->file, offset, target + (start - page), end - start);
-}
-
-/* Maps the next pages of the image; *done: that was the last. */
-static enum status step_segments(struct spawn *spawn, bool *done)
-{
-    for (unsigned i = 0; i < SPAWN_STEP_PAGES; i++) {
-        const struct elf_segment *segment;
-        unsigned flags = 0;
-        paddr_t frame;
-        vaddr_t page;
-        enum status status;
-
-        *done = spawn->segment == spawn->image.segment_count;
-        if (*done) {
-            return STATUS_OK;
-        }
-        segment = &spawn->image.segment[spawn->segment];
-        page =
-            (segment->address & ~(uint64_t)(LIMIT_PAGE_BYTES - 1)) + spawn->page * LIMIT_PAGE_BYTES;
-        flags |= (segment->flags & ELF_WRITE) != 0 ? ARCH_PAGE_WRITE : 0;
-        flags |= (segment->flags & ELF_EXECUTE) != 0 ? ARCH_PAGE_EXECUTE : 0;
-        status = vspace_map_new(&spawn->process->vspace, page, flags, &frame);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        status = segment_copy(spawn, segment, page, frame);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        spawn->page++;
-        if (page + LIMIT_PAGE_BYTES >= segment->address + segment->memory_size) {
-            spawn->segment++;
-            spawn->page = 0;
-        }
-    }
-    *done = false;
-    return STATUS_OK;
 }
 
 /* Where the child's edge `index` comes from: the spawner, or the manifest for init. */
@@ -632,7 +489,7 @@ static enum status spawn_phase_step(struct spawn *spawn, bool *done)
         spawn->process->vspace_made = status == STATUS_OK;
         return status;
     case SPAWN_SEGMENTS:
-        return step_segments(spawn, done);
+        return spawn_image_step(spawn, done);
     case SPAWN_DESCRIPTORS:
         return descriptors_inherit_step(spawn, done);
     case SPAWN_CAPSET:
