@@ -122,10 +122,24 @@ static enum transport_error scratch_begin(struct cpu *cpu, struct call *call, co
     }
     status = scratch_take(&cpu->call_scratch, LIMIT_CALL_BYTES, sqe->message_bytes);
     ASSERT(status == STATUS_OK);
-    /* What the builder hands out it clears itself: a small answer need not be cleared twice. */
+    /* What the builder hands out it clears itself: a small answer need not be cleared twice, and
+     * counts as written however short it is. */
     status = scratch_take(&cpu->result_scratch, LIMIT_ANSWER_BYTES, LIMIT_ANSWER_ROOM);
     ASSERT(status == STATUS_OK);
     return TRANSPORT_OK;
+}
+
+/* The answer took so much of the CPU's scratch, perhaps in an attempt before. */
+static void result_note(struct call *call, uint32_t bytes)
+{
+    if (bytes > call->result_written) {
+        call->result_written = bytes;
+    }
+}
+
+static uint32_t result_bytes(const struct call *call)
+{
+    return (uint32_t)capn_builder_words(&call->request.results) * CAPN_WORD_BYTES;
 }
 
 static void scratch_end(struct cpu *cpu, struct call *call, const struct sqe *sqe)
@@ -245,7 +259,7 @@ static void result_caps_remove(struct call *call, const uint8_t *records)
 static enum transport_error call_answer(struct cpu *cpu, struct call *call, const struct sqe *sqe,
                                         bool exception, struct refusal *refusal)
 {
-    uint32_t message = (uint32_t)capn_builder_words(&call->request.results) * CAPN_WORD_BYTES;
+    uint32_t message = result_bytes(call);
     uint32_t records = call->result_caps * (uint32_t)sizeof(struct received_cap);
     uint32_t total = round_up_8(message) + records;
     struct cqe cqe = {.user_data = sqe->user_data,
@@ -253,7 +267,7 @@ static enum transport_error call_answer(struct cpu *cpu, struct call *call, cons
                       .flags = (exception ? CQE_EXCEPTION : 0) | (uint32_t)call->result_caps
                                                                      << CQE_CAPS_SHIFT};
 
-    call->result_written = total;
+    result_note(call, total);
     if (total > call->result_room) {
         refusal->limit = call->result_room;
         result_caps_drop(call);
@@ -317,6 +331,9 @@ static enum transport_error call_finish(struct cpu *cpu, struct call *call, cons
     enum transport_error error = TRANSPORT_OK;
     unsigned used = 0; /* of the slots reserved */
 
+    if (exception) { /* what was built first may be longer */
+        result_note(call, result_bytes(call));
+    }
     if (exception && outcome != CAPN_DISPATCH_LATER) {
         struct capn_refuse_reason reason = outcome_reason(&call->request, outcome);
 
@@ -392,8 +409,11 @@ enum transport_error call_kernel_object(struct cpu *cpu, struct thread *caller,
                                         const struct sqe *sqe, const struct hold_edge *edge,
                                         struct refusal *refusal)
 {
-    struct call call = {
-        .caller = caller, .edge = edge, .user_data = sqe->user_data, .answer = sqe->answer};
+    struct call call = {.caller = caller,
+                        .edge = edge,
+                        .user_data = sqe->user_data,
+                        .answer = sqe->answer,
+                        .result_written = LIMIT_ANSWER_ROOM}; /* so much is not cleared */
     enum transport_error error;
     uint32_t capacity;
 

@@ -24,7 +24,7 @@ struct call {
     struct transfer transfer[LIMIT_TRANSFERS];
     uint64_t scratch_charged; /* of the caller's LEDGER_SCRATCH_BYTES */
     bool scratch_short;       /* the quota gave less than the answer might need */
-    uint32_t result_written;  /* bytes of the CPU's result scratch that were used */
+    uint32_t result_written;  /* bytes of the CPU's result scratch that were used, at most */
     uint32_t result_room;     /* bytes at the caller's buffer */
     uint32_t result_offset;   /* of that buffer in the caller's arena */
     bool result_in_arena;
