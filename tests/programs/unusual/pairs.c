@@ -88,18 +88,46 @@ static void wake_refused(struct bench *bench, const struct pair *pair)
     wait_cancelled(bench, pair, TRANSPORT_BAD_FIELD);
 }
 
-/* A lone UNPARK, behind which the ring still has the PARK of a pair that is over. */
-static void the_pair_is_over(struct bench *bench)
+/* A lone UNPARK, behind which the ring still has the PARK of a pair that is over, in a thread that
+ * waits for its completion, or for that of an earlier PARK as well. */
+static void the_pair_is_over(struct bench *bench, uint32_t enough)
 {
     const struct sqe nothing = {.opcode = OPCODE_NOP};
     struct pair pair = pair_usual();
+    struct sqe later = pair.wait;
+    struct rt_operation wake;
+    struct rt_operation wait = {.id = 0};
 
     wait_cancelled(bench, &pair, TRANSPORT_OK);
-    for (uint32_t behind = 3; behind < bench->ring->header->sq_entries; behind++) {
+    for (uint32_t behind = 2 + enough; behind < bench->ring->header->sq_entries; behind++) {
         CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &nothing).result, 0);
     }
-    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &pair.wake).result, 0);
+    if (enough == 2) {
+        later.timeout_ns = UNUSUAL_IDLE_NS / 1000;
+        wait = check_submit(bench->check, bench->ring, &later);
+        CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
+    }
+    wake = check_submit(bench->check, bench->ring, &pair.wake);
+    CHECK(bench->check, rt_syscall_cap_enter(enough, TIMEOUT_NONE) >= enough);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, wake).result, 0);
+    if (enough == 2) {
+        CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, wait).result,
+                    TRANSPORT_TIMEOUT);
+    }
     CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &nothing).result, 0);
+}
+
+/* A time limit beyond the end of time is none. */
+static void waits_nearly_for_ever(struct bench *bench)
+{
+    struct sqe later = pair_usual().wait;
+    struct rt_operation wait;
+
+    later.timeout_ns = UNUSUAL_IDLE_NS / 1000;
+    wait = check_submit(bench->check, bench->ring, &later);
+    CHECK_EQUAL(bench->check, rt_syscall_cap_enter(1, TIMEOUT_NONE - 1), 1);
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, wait).result,
+                TRANSPORT_TIMEOUT);
 }
 
 static void pairs_differ_in_form(struct bench *bench)
@@ -327,7 +355,9 @@ void waits_differ(struct bench *bench)
     calls_itself(bench, 3);
     session_ends_first(bench);
     pairs_differ_in_form(bench);
-    the_pair_is_over(bench);
+    the_pair_is_over(bench, 1);
+    the_pair_is_over(bench, 2);
+    waits_nearly_for_ever(bench);
     pairs_differ_in_objects(bench);
     pair_makes_a_page(bench);
     word = NULL;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cap_enter of one thread, a stretch at a time: how many submissions one takes, by what each counts
+ * as; and how a thread waits, or does not.
+ */
+#include "tests/host/host_cpu.h"
+
+#include "kernel/dispatch/dispatch.h"
+#include "kernel/sched/process.h"
+#include "tests/host/ring_memory.h"
+#include "tests/host/slot_pages.h"
+
+enum {
+    MEMORY_BYTES = 4 * 1024 * 1024,
+};
+
+static struct process process;
+static struct thread thread;
+static struct cpu *cpu;
+
+/* Another CPU kills the process at the last moment: the thread has looked and is about to wait. */
+static bool killed;
+
+void __real_sched_thread_wait(struct thread *waiting);
+void __wrap_sched_thread_wait(struct thread *waiting);
+
+void __wrap_sched_thread_wait(struct thread *waiting)
+{
+    process.state = killed ? PROCESS_DYING : PROCESS_ALIVE;
+    __real_sched_thread_wait(waiting);
+}
+
+/* ---- a machine ---------------------------------------------------------------------------------
+ */
+
+static int machine_make(void **state)
+{
+    (void)state;
+    cpu = host_cpu_alone(MEMORY_BYTES);
+    machine.console = 2; /* where the report of offences goes */
+    memcpy(process.name, "enters", sizeof("enters"));
+    spinlock_init(&process.lock, LOCK_RANK_PROCESS, 1);
+    cap_table_init(&process.table, 8, slot_memory(NULL));
+    spinlock_init(&thread.ring_lock, LOCK_RANK_RING, 0);
+    thread.process = &process;
+    thread.task.kind = TASK_THREAD;
+    thread.task.cpu = cpu;
+    return 0;
+}
+
+/* An empty ring, and nobody in the queue of the CPU that the thread runs on. */
+static int case_begin(void **state)
+{
+    (void)state;
+    ring_start();
+    thread.ring = ring;
+    thread.entering = thread.waiting = thread.interrupted = thread.timed_out = false;
+    thread.wait_for = 0;
+    thread.deadline_ns = TIMEOUT_NONE;
+    offence_init(&thread.offences);
+    process.state = PROCESS_ALIVE;
+    run_queue_init(&cpu->run_queue);
+    cpu->current = &thread;
+    cpu->reschedule = false;
+    return 0;
+}
+
+/* The system call is over with `result`. */
+static void over_with(int64_t result)
+{
+    assert_true(dispatch_continue(cpu, &thread));
+    assert_true((int64_t)thread.context.result == result);
+    assert_false(thread.entering);
+    assert_false(thread.waiting);
+}
+
+/* ---- stretches ---------------------------------------------------------------------------------
+ */
+
+/* A full queue of the same entry: the thread gives way after so many. */
+static void a_stretch_ends(void **state)
+{
+    static const struct cap_id never = {UINT64_C(1) << CAP_SLOT_BITS | 300};
+    const struct {
+        struct sqe sqe;
+        uint32_t taken;
+    } rows[] = {
+        /* By themselves; a CALL that is refused at once is one of the short ways. */
+        {{.opcode = OPCODE_NOP}, 21},
+        {{.opcode = OPCODE_CALL, .cap = never}, 21},
+        /* By the bytes of the message, by each descriptor, by the bytes of the answer. */
+        {{.opcode = OPCODE_RETURN, .cap = never, .message_bytes = 16 * 1024}, 2},
+        {{.opcode = OPCODE_RETURN, .cap = never, .transfers = 2}, 12},
+        {{.opcode = OPCODE_RECV, .cap = never, .result_bytes = 8 * 1024}, 4},
+        {{.opcode = OPCODE_RECV, .cap = never, .result_bytes = UINT32_MAX}, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        (void)case_begin(NULL);
+        for (unsigned n = 0; n < LIMIT_SQ_ENTRIES; n++) {
+            sq()[n] = rows[i].sqe;
+        }
+        ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES);
+        assert_false(dispatch_continue(cpu, &thread));
+        assert_int_equal(thread.ring.sq_head, rows[i].taken);
+        assert_true(thread.entering);
+        assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+        while (!dispatch_continue(cpu, &thread)) { /* and goes on when it is picked again */
+            assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+        }
+        assert_int_equal(thread.ring.sq_head, LIMIT_SQ_ENTRIES);
+        assert_int_equal(thread.context.result, LIMIT_SQ_ENTRIES);
+        assert_false(thread.entering);
+    }
+}
+
+/* Who goes on with malformed entries gives way after each. */
+static void a_stretch_ends_with_an_offence(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < LIMIT_SQ_ENTRIES; n++) {
+        sq()[n] = (struct sqe){.opcode = OPCODE_NOP, .spare = 1};
+    }
+    ring_publish(&shared.header.sq_tail, OFFENCE_FREE + 2);
+    while (thread.ring.sq_head < OFFENCE_FREE) {
+        assert_false(dispatch_continue(cpu, &thread));
+        assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+    }
+    for (unsigned n = thread.ring.sq_head; n < OFFENCE_FREE + 2; n++) {
+        assert_int_equal(thread.ring.sq_head, n);
+        assert_false(dispatch_continue(cpu, &thread));
+        assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+    }
+    over_with(OFFENCE_FREE + 2);
+}
+
+static void a_tick_takes_a_few(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < LIMIT_SQ_ENTRIES; n++) {
+        sq()[n] = (struct sqe){.opcode = OPCODE_NOP};
+    }
+    ring_publish(&shared.header.sq_tail, LIMIT_SQ_ENTRIES);
+    dispatch_tick(cpu, &thread);
+    assert_int_equal(thread.ring.sq_head, 8);
+}
+
+/* ---- the wait ----------------------------------------------------------------------------------
+ */
+
+static void who_waits_is_woken_by_the_last_it_waits_for(void **state)
+{
+    (void)state;
+    thread.ring.sq_head = thread.ring.cq_tail = thread.ring.cq_head = 5;
+    ring_publish(&shared.header.sq_tail, 5);
+    ring_publish(&shared.header.cq_tail, 5);
+    ring_publish(&shared.header.cq_head, 5);
+    thread.wait_for = 3;
+    thread.wait_until = 99;
+    assert_false(dispatch_continue(cpu, &thread));
+    assert_true(thread.waiting);
+    assert_true(thread.entering);
+    assert_int_equal(thread.wait_until, 8);
+    assert_null(run_queue_pop(&cpu->run_queue));
+}
+
+/* Who was interrupted, or has had its time, does not wait: an interruption counts once. */
+static void who_was_interrupted_does_not_wait(void **state)
+{
+    (void)state;
+    thread.wait_for = 1;
+    thread.interrupted = true;
+    over_with(0);
+    assert_false(thread.interrupted);
+    thread.timed_out = true;
+    thread.interrupted = true;
+    over_with(0);
+    assert_true(thread.interrupted); /* not used up */
+}
+
+/* Whoever kills looks for threads that wait before this one does: it does not. */
+static void who_is_killed_does_not_wait(void **state)
+{
+    (void)state;
+    thread.wait_for = 1;
+    killed = true;
+    assert_false(dispatch_continue(cpu, &thread));
+    killed = false;
+    assert_false(thread.waiting);
+    assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+}
+
+/* An impossible index is no number of completions, not even for who waits for none. */
+static void a_corrupt_ring_is_said(void **state)
+{
+    (void)state;
+    ring_publish(&shared.header.cq_head, 1);
+    over_with(TRANSPORT_RING_CORRUPT);
+    thread.wait_for = 1;
+    over_with(TRANSPORT_RING_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_stretch_ends, case_begin),
+        cmocka_unit_test_setup(a_stretch_ends_with_an_offence, case_begin),
+        cmocka_unit_test_setup(a_tick_takes_a_few, case_begin),
+        cmocka_unit_test_setup(who_waits_is_woken_by_the_last_it_waits_for, case_begin),
+        cmocka_unit_test_setup(who_was_interrupted_does_not_wait, case_begin),
+        cmocka_unit_test_setup(who_is_killed_does_not_wait, case_begin),
+        cmocka_unit_test_setup(a_corrupt_ring_is_said, case_begin),
+    };
+
+    return cmocka_run_group_tests_name("enter", tests, machine_make, NULL);
+}
