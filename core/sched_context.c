@@ -45,12 +45,10 @@
 
 #include "core/assert.h"
 
-#define TIME_MAX (UINT64_C(1) << 62)
-
 void sched_context_init(struct sched_context *context, uint64_t budget_ns, uint64_t period_ns,
                         uint64_t now_ns)
 {
-    ASSERT(budget_ns < TIME_MAX && (budget_ns == 0 || budget_ns <= period_ns));
+    ASSERT(budget_ns == 0 || (budget_ns <= period_ns && period_ns <= SCHED_PERIOD_MAX_NS));
     *context = (struct sched_context){.budget_ns = budget_ns,
                                       .period_ns = period_ns,
                                       .left_ns = budget_ns,

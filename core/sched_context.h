@@ -37,7 +37,7 @@ static inline bool sched_budget_is_valid(uint64_t budget_ns, uint64_t period_ns)
 }
 
 /* A budget of `budget_ns` in each `period_ns` from now on, the first one full. budget_ns 0: without
- * limit. budget_ns is at most period_ns, and below 2^62. */
+ * limit; else budget_ns is at most period_ns, and that at most SCHED_PERIOD_MAX_NS. */
 void sched_context_init(struct sched_context *context, uint64_t budget_ns, uint64_t period_ns,
                         uint64_t now_ns);
 

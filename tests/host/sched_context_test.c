@@ -108,6 +108,22 @@ static void test_unlimited(void **state)
     assert_int_equal(sched_context_check(&context), 0);
 }
 
+/* What a program may ask for is what a context takes, to the last nanosecond. */
+static void test_longest_budget(void **state)
+{
+    struct sched_context context;
+
+    (void)state;
+    assert_true(sched_budget_is_valid(SCHED_PERIOD_MAX_NS, SCHED_PERIOD_MAX_NS));
+    sched_context_init(&context, SCHED_PERIOD_MAX_NS, SCHED_PERIOD_MAX_NS, 1000);
+    assert_true(sched_context_left(&context) == SCHED_PERIOD_MAX_NS);
+    sched_context_charge(&context, 500);
+    sched_context_change(&context, SCHED_PERIOD_MAX_NS, SCHED_PERIOD_MAX_NS, 2000);
+    sched_context_renew(&context, SCHED_PERIOD_MAX_NS + 1000);
+    assert_true(sched_context_left(&context) == SCHED_PERIOD_MAX_NS);
+    assert_int_equal(sched_context_check(&context), 0);
+}
+
 static void shares_make(struct test_random *random)
 {
     memset(shares, 0, sizeof(shares));
@@ -239,9 +255,13 @@ static void test_chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_budget_and_period),          cmocka_unit_test(test_other_terms),
-        cmocka_unit_test(test_debt_takes_several_periods), cmocka_unit_test(test_unlimited),
-        cmocka_unit_test(test_no_time_from_nothing),       cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_budget_and_period),
+        cmocka_unit_test(test_other_terms),
+        cmocka_unit_test(test_debt_takes_several_periods),
+        cmocka_unit_test(test_unlimited),
+        cmocka_unit_test(test_longest_budget),
+        cmocka_unit_test(test_no_time_from_nothing),
+        cmocka_unit_test(test_chains),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
