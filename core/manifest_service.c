@@ -164,10 +164,16 @@ static bool grant_check(struct manifest *m, struct manifest_grant_list list, uin
     return true;
 }
 
+/* What endpoint_limits_valid says, with the field. */
 static bool export_sizes_check(struct manifest *m, struct manifest_export_reader from)
 {
-    return manifest_number_check(m, "messageBytes", manifest_export_get_message_bytes(from),
+    uint32_t bytes = manifest_export_get_message_bytes(from);
+
+    return manifest_number_check(m, "messageBytes", bytes,
                                  (struct manifest_range){8, LIMIT_MESSAGE_BYTES}) &&
+           (bytes % 8 == 0 ||
+            manifest_refuse_field(m, "messageBytes", MANIFEST_ERROR_WORDS,
+                                  (struct manifest_numbers){bytes, bytes - bytes % 8})) &&
            manifest_number_check(m, "capabilities", manifest_export_get_capabilities(from),
                                  (struct manifest_range){0, LIMIT_ENDPOINT_CAPABILITIES}) &&
            manifest_number_check(m, "queueLength", manifest_export_get_queue_length(from),

@@ -97,7 +97,7 @@ struct Export {
   name @0 :Text;        # 1 to 32 of [a-z0-9_-], unique in the system
   interfaceId @1 :UInt64;
   facet @2 :Authority.Facet; # the widest facet that may be granted
-  messageBytes @3 :UInt32 = 4096;
+  messageBytes @3 :UInt32 = 4096; # largest message, bytes, a multiple of 8
   capabilities @4 :UInt16 = 4;
   queueLength @5 :UInt32 = 64;
 }

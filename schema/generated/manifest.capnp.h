@@ -944,6 +944,7 @@ static inline struct authority_facet_builder manifest_export_init_facet(struct m
     return authority_facet_init(manifest_export_place_facet(b));
 }
 
+/* largest message, bytes, a multiple of 8 */
 static inline uint32_t manifest_export_get_message_bytes(struct manifest_export_reader r)
 {
     return capn_get_u32(r.raw, 8, UINT32_C(4096));

@@ -82,11 +82,12 @@ static const char text[] =
     "RestartMode" "\0" /* 1786 */
     "1 to 32 of [a-z0-9_-], unique in the system\n" "\0" /* 1798 */
     "the widest facet that may be granted\n" "\0" /* 1843 */
-    "messageBytes" "\0" /* 1881 */
-    "capabilities" "\0" /* 1894 */
-    "queueLength" "\0" /* 1907 */
-    "One interface that a service offers through an endpoint of its own.\n" "\0" /* 1919 */
-    "Export" "\0" /* 1988 */;
+    "largest message, bytes, a multiple of 8\n" "\0" /* 1881 */
+    "messageBytes" "\0" /* 1922 */
+    "capabilities" "\0" /* 1935 */
+    "queueLength" "\0" /* 1948 */
+    "One interface that a service offers through an endpoint of its own.\n" "\0" /* 1960 */
+    "Export" "\0" /* 2029 */;
 
 static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 60, 1, 0, 65535, 8, 0}, /* manifest.capnp:Manifest.schemaVersion */
@@ -127,9 +128,9 @@ static const struct capn_meta_field fields[] = {
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 120, 1798, 0, 65535, 12, 0}, /* manifest.capnp:Export.name */
     {UINT64_C(0x0000000000000000), UINT64_C(0x0), NULL, 760, 0, 0, 65535, 9, 0}, /* manifest.capnp:Export.interfaceId */
     {UINT64_C(0xb5f6d2debfe06ee6), UINT64_C(0x0), NULL, 823, 1843, 1, 65535, 16, 0}, /* manifest.capnp:Export.facet */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x1000), NULL, 1881, 0, 2, 65535, 8, 0}, /* manifest.capnp:Export.messageBytes */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x4), NULL, 1894, 0, 6, 65535, 7, 0}, /* manifest.capnp:Export.capabilities */
-    {UINT64_C(0x0000000000000000), UINT64_C(0x40), NULL, 1907, 0, 4, 65535, 8, 0}, /* manifest.capnp:Export.queueLength */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x1000), NULL, 1922, 1881, 2, 65535, 8, 0}, /* manifest.capnp:Export.messageBytes */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x4), NULL, 1935, 0, 6, 65535, 7, 0}, /* manifest.capnp:Export.capabilities */
+    {UINT64_C(0x0000000000000000), UINT64_C(0x40), NULL, 1948, 0, 4, 65535, 8, 0}, /* manifest.capnp:Export.queueLength */
 };
 
 static const struct capn_meta_enumerant enumerants[] = {
@@ -149,7 +150,7 @@ static const struct capn_meta_node nodes[] = {
     {UINT64_C(0xbaf31063344b615b), 1599, 1576, 31, 2, 0, 0, 0, 0, {0, 2}, 1, false}, /* Binary */
     {UINT64_C(0xbc5655df59a5153f), 1617, 1201, 33, 2, 0, 0, 0, 0, {3, 4}, 1, true}, /* Grant.source.service */
     {UINT64_C(0xf86609c07d7ca85d), 1786, 0, 0, 4, 0, 0, 0, 0, {0, 0}, 2, false}, /* RestartMode */
-    {UINT64_C(0xf8a802b3f6e4185c), 1988, 1919, 35, 6, 0, 0, 0, 0, {3, 2}, 1, false}, /* Export */
+    {UINT64_C(0xf8a802b3f6e4185c), 2029, 1960, 35, 6, 0, 0, 0, 0, {3, 2}, 1, false}, /* Export */
 };
 
 static const struct capn_meta_file *const imports[] = {

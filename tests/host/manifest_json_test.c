@@ -160,6 +160,8 @@ static const struct json_case cases[] = {
      "$.services[1].exports[1].name", "used already", "\"greeter\"", NULL},
     {"\"interface\": \"Greeter\"}]", "\"interface\": \"Greeter\", \"messageBytes\": 1}]",
      "$.services[1].exports[0].messageBytes", "outside its range", "1", "the limit is 8"},
+    {"\"interface\": \"Greeter\"}]", "\"interface\": \"Greeter\", \"messageBytes\": 1001}]",
+     "$.services[1].exports[0].messageBytes", "not a multiple of 8", "1001", "1000 or 1008"},
     {"\"priority\": 9", "\"priority\": 32", "$.services[1].priority", "an integer from 0 to 31",
      "32", NULL},
     {"\"priority\": 9", "\"cpus\": []", "$.services[1].cpus", "1 to 64 entries", "0 entries", NULL},

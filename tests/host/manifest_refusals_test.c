@@ -117,6 +117,7 @@ SPOIL(export_interface, server->exported[0].interface_id = 0)
 SPOIL(export_facet, server->exported[0].facet.absent = true)
 SPOIL(export_message, server->exported[0].message_bytes = LIMIT_MESSAGE_BYTES + 1)
 SPOIL(export_message_low, server->exported[0].message_bytes = 7)
+SPOIL(export_message_uneven, server->exported[0].message_bytes = LIMIT_MESSAGE_BYTES - 4)
 SPOIL(export_capabilities, server->exported[0].capabilities = LIMIT_TRANSFERS + 1)
 SPOIL(export_queue, server->exported[0].queue_length = 0)
 SPOIL(no_quotas, server->quotas_absent = true)
@@ -204,6 +205,7 @@ static const struct refusal_case cases[] = {
     {export_facet, MANIFEST_ERROR_MISSING, "services[1].exports[0].facet"},
     {export_message, MANIFEST_ERROR_RANGE, "services[1].exports[0].messageBytes"},
     {export_message_low, MANIFEST_ERROR_RANGE, "services[1].exports[0].messageBytes"},
+    {export_message_uneven, MANIFEST_ERROR_WORDS, "services[1].exports[0].messageBytes"},
     {export_capabilities, MANIFEST_ERROR_RANGE, "services[1].exports[0].capabilities"},
     {export_queue, MANIFEST_ERROR_RANGE, "services[1].exports[0].queueLength"},
     {export_twice_here, MANIFEST_ERROR_DUPLICATE, "services[1].exports[1].name"},
@@ -319,7 +321,7 @@ static void every_error_has_a_case(void **state)
 /* The version is found wrong whatever else is wrong, the fields of one service in their order. */
 static void checks_keep_their_order(void **state)
 {
-    static const unsigned stages[] = {0, 2, 5, 13, 22, 41, 51};
+    static const unsigned stages[] = {0, 2, 5, 13, 22, 42, 52};
     char path[128];
 
     (void)state;
@@ -423,6 +425,7 @@ static void tells_what_it_found_and_the_limit(void **state)
         {facet_ones, MANIFEST_FACET_ALL, MANIFEST_FACET_ALL - 1},
         {bad_name, 4, LIMIT_NAME_BYTES},
         {kernel_unknown, 6, 0},
+        {export_message_uneven, LIMIT_MESSAGE_BYTES - 4, LIMIT_MESSAGE_BYTES - 8},
     };
     struct refusal_case script = {.spoil = binary_script};
     char path[128];

@@ -186,6 +186,8 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
     case MANIFEST_ERROR_TOO_LARGE:
     case MANIFEST_ERROR_TOO_MANY:
         return pool_format(pool, "the limit is %" PRIu64, refusal->limit);
+    case MANIFEST_ERROR_WORDS:
+        return pool_format(pool, "%" PRIu64 " or %" PRIu64, refusal->limit, refusal->limit + 8);
     case MANIFEST_ERROR_DUPLICATE:
         return "another name";
     case MANIFEST_ERROR_BADGE:
