@@ -263,34 +263,20 @@ struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed 
     return cap;
 }
 
-void handoff_record(struct thread *thread, uint32_t offset, const struct received_cap *record)
-{
-    uint32_t within = offset % LIMIT_PAGE_BYTES;
-
-    if (LIKELY(within <= LIMIT_PAGE_BYTES - sizeof(*record))) {
-        memcpy(thread->arena_page[offset / LIMIT_PAGE_BYTES] + within, record, sizeof(*record));
-    } else {
-        thread_arena_write(thread, offset, record, sizeof(*record));
-    }
-}
-
 void handoff_pass(const struct operation *call, struct operation *receive,
                   const struct passed *passed)
 {
-    struct received_cap record = {.interface_id = passed->edge.interface_id,
-                                  .facet = passed->edge.facet,
-                                  .badge = passed->edge.badge};
     const struct arrival arrival = {.call = call,
                                     .from = call->owner->process,
                                     .to = receive->owner->process,
                                     .slots = &receive->slots,
                                     .origin = EDGE_ORIGIN_TRANSFER};
+    struct cap_id cap = handoff_arrive(&arrival, passed);
 
-    record.cap = handoff_arrive(&arrival, passed);
-    handoff_record(receive->owner,
-                   receive->result_offset + (uint32_t)sizeof(struct endpoint_message) +
-                       call->message_bytes,
-                   &record);
+    record_write(receive->owner,
+                 receive->result_offset + (uint32_t)sizeof(struct endpoint_message) +
+                     call->message_bytes,
+                 &passed->edge, cap);
 }
 
 /* The one descriptor, behind the message; false: it is no plain copy, or lies across pages. */

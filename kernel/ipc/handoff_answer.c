@@ -110,13 +110,11 @@ static inline struct cap_id answer_pass(const struct thread *server,
                                     .to = call->owner->process,
                                     .slots = &call->slots,
                                     .origin = EDGE_ORIGIN_RESULT};
-    struct received_cap record = {.interface_id = answering->passed.edge.interface_id,
-                                  .facet = answering->passed.edge.facet,
-                                  .badge = answering->passed.edge.badge};
+    struct cap_id cap = handoff_arrive(&arrival, &answering->passed);
 
-    record.cap = handoff_arrive(&arrival, &answering->passed);
-    handoff_record(call->owner, call->result_offset + answering->buffers.message_bytes, &record);
-    return record.cap;
+    record_write(call->owner, call->result_offset + answering->buffers.message_bytes,
+                 &answering->passed.edge, cap);
+    return cap;
 }
 
 /* Whether what waits for `answer`, which is decided now, may be sent here: one call, by a thread of

@@ -282,10 +282,7 @@ struct arrival {
 /* It arrives in the table of arrival->to; its id there. No process or ring lock is held. */
 struct cap_id handoff_arrive(const struct arrival *arrival, const struct passed *passed);
 
-/* Writes a record of what arrived to the arena. */
-void handoff_record(struct thread *thread, uint32_t offset, const struct received_cap *record);
-
-/* The same of an edge that got the id `cap`, in line. */
+/* Writes the record of an edge that arrived, and got the id `cap`, to the arena. */
 static ALWAYS_INLINE void record_write(struct thread *thread, uint32_t offset,
                                        const struct hold_edge *edge, struct cap_id cap)
 {
@@ -297,7 +294,7 @@ static ALWAYS_INLINE void record_write(struct thread *thread, uint32_t offset,
                                             .facet = edge->facet,
                                             .badge = edge->badge};
 
-        handoff_record(thread, offset, &record);
+        thread_arena_write(thread, offset, &record, sizeof(record));
         return;
     }
     place = arena_at(thread, offset); /* whole words, at any address */
