@@ -279,20 +279,16 @@ void handoff_pass(const struct operation *call, struct operation *receive,
                  &passed->edge, cap);
 }
 
-/* The one descriptor, behind the message; false: it is no plain copy, or lies across pages. */
+/* Reads the one descriptor, behind the message; false: it is no plain copy, has a path, which only
+ * an answer's may, or lies across pages. */
 static inline bool descriptor_read(const struct thread *thread, const struct buffers *buffers,
                                    struct cap_id *cap)
 {
     const uint8_t *descriptor = descriptor_at(thread, buffers);
+    uint8_t step;
 
-    if (descriptor == NULL) {
-        return false;
-    }
-    cap->raw = quick_word(descriptor, offsetof(struct transfer, cap));
-    return quick_word(descriptor, offsetof(struct transfer, mode)) == TRANSFER_COPY;
+    return descriptor != NULL && descriptor_copies(descriptor, cap, &step) && step == 0;
 }
-_Static_assert(sizeof(struct transfer) == 16 && offsetof(struct transfer, mode) == 8,
-               "a plain descriptor is two words, the second of which is its mode");
 
 bool handoff_passed(struct process *process, struct passed *passed)
 {

@@ -412,8 +412,8 @@ static ALWAYS_INLINE struct operation *call_find(const struct endpoint *endpoint
     return LIKELY(call != NULL && bytes <= call->result_bytes) ? call : NULL;
 }
 
-/* Reads the descriptor of an answer: what it passes, and the step of a path of one at most. False:
- * it is no plain copy, or has a longer path. */
+/* Reads a descriptor: what it passes, and the step of a path of one at most. False: it is no plain
+ * copy, or has a longer path. */
 static ALWAYS_INLINE bool descriptor_copies(const uint8_t *descriptor, struct cap_id *from,
                                             uint8_t *step)
 {
