@@ -469,7 +469,8 @@ struct returning {
     struct buffers buffers;
 };
 
-/* Whether the thread has over what a receive needs. Its ring is locked. */
+/* Whether the thread, the current one, has over what a receive needs. Other CPUs only give it back:
+ * who does not take it now need not lock the thread's ring. */
 static ALWAYS_INLINE bool receive_fits(const struct thread *thread, const struct endpoint *endpoint)
 {
     return LIKELY(thread->slots_over >= endpoint->queues.limits.capabilities &&

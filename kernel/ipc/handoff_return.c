@@ -19,7 +19,7 @@ static ALWAYS_INLINE struct endpoint *owned_endpoint(const struct process *proce
 {
     const struct hold_edge *edge = owner_edge(&process->table, cap);
 
-    return LIKELY(edge != NULL) ? CONTAINER_OF(edge->object, struct endpoint, owner) : NULL;
+    return LIKELY(edge != NULL) ? endpoint_of_owner(edge->object) : NULL;
 }
 
 /* The receive of a RETURN_RECV that begins its thread's wait; its call is the server's no more.
