@@ -12,7 +12,6 @@
 
 #include <stdarg.h>
 
-#include "abi/atomic.h"
 #include "core/format.h"
 #include "core/log_limit.h"
 #include "kernel/cpu.h"

@@ -23,7 +23,6 @@
  */
 #include "kernel/dispatch/quick.h"
 
-#include "core/assert.h"
 #include "kernel/dispatch/quick_call.h"
 #include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/quick_table.h"

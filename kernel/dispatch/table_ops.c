@@ -10,7 +10,6 @@
  * the smaller pid first, and the source is looked up again then.
  */
 #include "kernel/dispatch/submission.h"
-#include "kernel/object/grants.h"
 #include "kernel/work_check.h"
 #include "schema/generated/process.capnp.h"
 

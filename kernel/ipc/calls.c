@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The submissions on endpoints: CALL, RECV, RETURN, WATCH. Theory in endpoint.c. */
-#include "core/assert.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/delivery.h"
-#include "kernel/object/grants.h"
 
 static enum transport_error refuse(struct refusal *refusal, enum transport_error error,
                                    enum refusal_argument argument, uint32_t limit)

@@ -8,7 +8,6 @@
  * operations, and it is the one that cancels them, so an operation that ended meanwhile is free and
  * not another.
  */
-#include "core/assert.h"
 #include "kernel/ipc/answers.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/park.h"

@@ -35,7 +35,6 @@
 #include "core/string.h"
 #include "kernel/fault.h"
 #include "kernel/ipc/delivery.h"
-#include "kernel/object/grants.h"
 #include "schema/generated/endpoint.capnp.h"
 
 #define FAULT_DESK_OFFSET ((uint32_t)ARENA_PAGES_MAX * LIMIT_PAGE_BYTES)

@@ -49,7 +49,6 @@
  * run queue, to lend; given back. What can fail: nothing here.
  */
 #include "kernel/ipc/handoff_inside.h"
-#include "kernel/ipc/handoff_promise.h"
 
 /* A usual CALL with one transfer. */
 #define CALL_PASSING (CALL_USUAL | HANDOFF_PASSING)

@@ -25,7 +25,6 @@
  */
 #include "kernel/ipc/park.h"
 
-#include "core/assert.h"
 #include "kernel/ipc/operation.h"
 #include "kernel/mem/user_access.h"
 #include "kernel/object/object.h"

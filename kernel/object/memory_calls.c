@@ -8,7 +8,6 @@
 #include "core/slice.h"
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
-#include "kernel/mem/frames.h"
 #include "kernel/object/memory_object.h"
 #include "schema/generated/exception.capnp.h"
 

@@ -7,7 +7,6 @@
 #include "kernel/object/memory_change.h"
 
 #include "core/assert.h"
-#include "kernel/dispatch/call.h"
 #include "kernel/sched/process.h"
 #include "schema/generated/exception.capnp.h"
 

@@ -41,7 +41,6 @@
  */
 #include "kernel/object/memory_space.h"
 
-#include "core/assert.h"
 #include "core/checked.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/memory_change.h"

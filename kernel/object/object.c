@@ -2,8 +2,6 @@
 /* Reference counts of kernel objects and their edges. */
 #include "kernel/object/object.h"
 
-#include "abi/atomic.h"
-#include "core/assert.h"
 #include "kernel/object/grants.h"
 
 void object_init(struct object *object, const struct object_type *type)

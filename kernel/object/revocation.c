@@ -36,7 +36,6 @@
  * Locks: in TABLES the process's, a stretch at a time. What can fail: the caller's operations,
  * before the mark.
  */
-#include "core/assert.h"
 #include "core/string.h"
 #include "kernel/object/grants.h"
 #include "kernel/object/spawn.h"

@@ -28,7 +28,6 @@
  */
 #include "kernel/object/spawn.h"
 
-#include "core/assert.h"
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/mem/account.h"

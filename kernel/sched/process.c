@@ -24,7 +24,6 @@
 #include "core/string.h"
 #include "kernel/dispatch/call.h"
 #include "kernel/ipc/endpoint.h"
-#include "kernel/log.h"
 #include "kernel/mem/account.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/object/process_handle.h"

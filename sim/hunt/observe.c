@@ -15,7 +15,6 @@
 #include "kernel/dispatch/lone.h"
 #include "kernel/dispatch/quick.h"
 #include "kernel/ipc/fault_call.h"
-#include "kernel/ipc/handoff.h"
 #include "kernel/ipc/handoff_promise.h"
 #include "kernel/mem/kmem.h"
 #include "kernel/sched/process.h"

@@ -5,7 +5,6 @@
  * done with a buffer in its midst (or none), and the pattern is looked at again. An opcode that is
  * not in the table below fails the program.
  */
-#include "abi/atomic.h"
 #include "core/string.h"
 #include "schema/generated/endpoint.capnp.h"
 #include "schema/generated/memory.capnp.h"

@@ -7,7 +7,6 @@
  * Needs "null", "process-spawner", "endpoint-factory", "thread-spawner", "frame-allocator",
  * "virtual-memory".
  */
-#include "abi/atomic.h"
 #include "core/string.h"
 #include "schema/generated/exception.capnp.h"
 #include "schema/generated/null.capnp.h"

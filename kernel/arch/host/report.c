@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports, and what has no meaning on the host. */
 #include "kernel/arch/host/machine.h"
-#include "kernel/log.h"
 
 void arch_registers_print(const struct arch_context *context,
                           void (*print)(const char *format, ...))

@@ -8,7 +8,6 @@
  * A machine whose firmware hands over in x2APIC mode is refused at boot (boot.c), because that mode
  * cannot be left without a reset of the APIC.
  */
-#include "core/assert.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/kernel_map.h"
 #include "kernel/arch/x86_64/registers.h"

@@ -21,6 +21,7 @@
 #include "core/string.h"
 #include "kernel/arch/x86_64/cpu_features.h"
 #include "kernel/arch/x86_64/fpu.h"
+#include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/registers.h"
 
 enum {

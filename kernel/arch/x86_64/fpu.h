@@ -5,7 +5,6 @@
 
 #include "abi/compiler.h"
 #include "kernel/arch/x86_64/cpu_features.h"
-#include "kernel/arch/x86_64/layout.h"
 
 enum fpu_way {
     FPU_FXSAVE,

@@ -26,7 +26,6 @@
 #include "core/bits.h"
 #include "core/boot_info.h"
 #include "core/string.h"
-#include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu_features.h"
 #include "kernel/arch/x86_64/cpu_tables.h"
 #include "kernel/arch/x86_64/kernel_map.h"

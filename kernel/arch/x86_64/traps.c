@@ -17,11 +17,11 @@
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu_features.h"
-#include "kernel/arch/x86_64/cpu_tables.h"
 #include "kernel/arch/x86_64/instruction.h"
 #include "kernel/arch/x86_64/registers.h"
 #include "kernel/arch/x86_64/timer.h"
 #include "kernel/arch/x86_64/traps.h"
+#include "kernel/cpu.h"
 #include "kernel/log.h"
 
 enum {
