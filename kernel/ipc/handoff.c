@@ -7,11 +7,12 @@
  *   server: RETURN_RECV --> the client's call completes --> the CPU goes to the client
  *
  * Usual means: no capabilities, no answer kept, no delegation on the edges, both buffers in the
- * arenas, and the server's next call, if one waits, as usual itself. What differs in the first two
- * alone has a short way of its own (handoff_promise.c); whatever else differs leaves
- * everything as it was, and the long way (calls.c, delivery.c) looks at the entry afresh and has
- * the words for a refusal. So the short way does what the long way would, in the same order and
- * under the same locks, and refuses nothing.
+ * arenas, and the server's next call, if one waits, as usual itself. One capability beside a call
+ * goes this way too (call_passing); one beside an answer, and answers that are kept, have a short
+ * way of their own (handoff_promise.c). Whatever else differs leaves everything as it was, and the
+ * long way (calls.c, delivery.c) looks at the entry afresh and has the words for a refusal. So the
+ * short way does what the long way would, in the same order and under the same locks, and refuses
+ * nothing.
  *
  * The wait. The last submission before a wait without a time limit begins that wait itself, in the
  * section of the ring's lock in which it takes its operation: who completes the operation, on
