@@ -12,7 +12,8 @@
 4. README.md's first block ```text is what `make run` prints without a terminal. Numbers may differ,
    and so may the order (the CPUs print as they come); a line `...` stands for lines left out. The
    second is what `make test` ends with, which tools/run_suites.py compares.
-5. The table of docs/programs.md names every program of tests/programs/, and scenes that are there.
+5. README.md names every command that `make help` lists.
+6. The table of docs/programs.md names every program of tests/programs/, and scenes that are there.
 """
 import argparse
 import glob
@@ -68,6 +69,10 @@ def page_problems(path, known, names):
               if not (os.path.exists(name) or os.path.exists(os.path.join(os.path.dirname(path), name))
                       or name in names)]
     return [path + ": " + problem for problem in found]
+
+
+def unnamed_commands(text, known):
+    return ["does not tell of `make %s`" % name for name in sorted(known - commands(text))]
 
 
 def tree_names():
@@ -159,6 +164,7 @@ def main():
     problems = []
     if summary_lines(text) > SUMMARY_LINES:
         problems.append("says what capOS is in more than %d lines" % SUMMARY_LINES)
+    problems += unnamed_commands(text, known)
     tests = 1
     if not options.without_run:
         tests += 1

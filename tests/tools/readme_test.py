@@ -31,6 +31,10 @@ class Readme(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(check_readme.commands(TEXT), {"run", "test", "debug"})
 
+    def test_every_command_is_named(self):
+        self.assertEqual(check_readme.unnamed_commands(TEXT, {"run", "test", "debug"}), [])
+        self.assertEqual(check_readme.unnamed_commands(TEXT, {"run", "tes"}), ["does not tell of `make tes`"])
+
     def test_paths(self):
         self.assertEqual(check_readme.paths(TEXT), {"docs/a.md", "core/"})
 
