@@ -8,6 +8,7 @@
 
 #include "abi/ledgers.h"
 #include "kernel/dispatch/call.h"
+#include "kernel/ipc/answers.h"
 #include "schema/generated/exception.capnp.h"
 #include "tests/host/ring_memory.h"
 #include "tests/host/slot_pages.h"
@@ -158,14 +159,13 @@ static enum transport_error call(const struct sqe *sqe)
     return error;
 }
 
-/* The exception that the call completed with. */
-static struct cap_exception_reader exception(const struct sqe *sqe)
+/* The exception that a call completed with. */
+static struct cap_exception_reader exception_read(const struct sqe *sqe)
 {
     static struct capn_segment segment;
     static struct capn_reader reader;
     struct cap_exception_reader found;
 
-    assert_int_equal(call(sqe), TRANSPORT_OK);
     assert_int_equal(completion.user_data, 21);
     assert_int_equal(completion.flags, CQE_EXCEPTION);
     assert_in_range(completion.result, 8, LIMIT_ANSWER_ROOM);
@@ -175,6 +175,12 @@ static struct cap_exception_reader exception(const struct sqe *sqe)
     assert_int_equal(cap_exception_get_interface_id(found), INTERFACE);
     assert_int_equal(cap_exception_get_method(found), sqe->method);
     return found;
+}
+
+static struct cap_exception_reader exception(const struct sqe *sqe)
+{
+    assert_int_equal(call(sqe), TRANSPORT_OK);
+    return exception_read(sqe);
 }
 
 /* ---- what is refused before the object is asked ------------------------------------------------
@@ -364,14 +370,18 @@ static void an_answer_fits_or_gives_nothing(void **state)
 /* ---- an answer that comes later
  * ------------------------------------------------------------------ */
 
+static struct operation operation;
+static struct answer answer[1];
+static struct answer_result result[LIMIT_ANSWER_CAPS];
+
 static void who_answers_later_has_where(void **state)
 {
-    static struct operation operation;
     struct sqe sqe = usual();
     struct cap_exception_reader found;
 
     (void)state;
     method.defers = true;
+    sqe.method = 2;
     thread.account = process.account; /* without an outstanding call */
     found = exception(&sqe);          /* nor the room for any answer */
     assert_int_equal(cap_exception_get_reason(found), EXCEPTION_REASON_LIMIT_EXCEEDED);
@@ -393,18 +403,83 @@ static void who_answers_later_has_where(void **state)
     thread.operations_free = &operation;
     operation.owner = &thread;
     cpu->effects = 0;
-    sqe.answer = 3;
+    sqe.answer = UINT32_C(1) << ANSWER_SLOT_BITS;
+    answer_table_init(
+        &thread.answers,
+        (struct answer_memory){.answers = answer, .results = result, .answer_count = 1});
+    assert_int_equal(answers_open(&thread, sqe.answer), TRANSPORT_OK);
     assert_int_equal(call(&sqe), TRANSPORT_OK);
     assert_ptr_equal(deferred, &operation);
     assert_int_equal(operation.kind, OPERATION_WAIT);
     assert_int_equal(operation.user_data, 21);
-    assert_int_equal(operation.answer, 3);
+    assert_int_equal(operation.answer, sqe.answer);
     assert_int_equal(operation.interface_id, INTERFACE);
-    assert_int_equal(operation.method, 0);
+    assert_int_equal(operation.method, 2);
     assert_int_equal(operation.result_offset, LIMIT_PAGE_BYTES);
     assert_int_equal(operation.result_bytes, sqe.result_bytes);
     assert_true(cpu->effects != 0); /* it ends the turn of who asks for many */
-    operation_release(deferred);
+}
+
+/* The answer to that: its message, its capability, and where a call may be promised from. */
+static void what_came_later_is_whole(void **state)
+{
+    const struct hold_edge edge = {.object = &gift, .facet = 6, .interface_id = 7, .badge = 8};
+    const struct promise promise = {.answer = operation.answer, .path = {.step = {1}}};
+    struct deferred_answer later;
+    struct received_cap record;
+    struct cap_id cap = {0};
+
+    (void)state;
+    memset(&later, 0x5a, sizeof(later));
+    deferred_begin(&later);
+    (void)capn_init_struct(capn_builder_root(&later.results),
+                           (struct capn_size){.data_words = 1, .pointers = 1});
+    assert_int_equal(cap_table_reserve(&process.table, 1), TRANSPORT_OK);
+    object_ref(&gift);
+    later.cap = edge;
+    later.path = (struct capn_path){.length = 1};
+    deferred_complete(&operation, &later);
+    completion = *(const struct cqe *)(const void *)cq();
+    assert_int_equal(completion.user_data, 21);
+    assert_int_equal(completion.result, 3 * CAPN_WORD_BYTES);
+    assert_int_equal(completion.flags, UINT32_C(1) << CQE_CAPS_SHIFT);
+    memcpy(&record, page[1] + completion.result, sizeof(record));
+    assert_int_equal(record.facet, 6);
+    assert_int_equal(record.interface_id, 7);
+    assert_int_equal(record.badge, 8);
+    assert_int_equal(answers_target(&thread, &promise, NULL, &cap), ANSWER_TARGET_CAP);
+    assert_true(cap_id_equal(cap, record.cap));
+    assert_int_equal(process.table.reserved, 0);
+    assert_int_equal(cap_table_remove(&process.table, cap, &(struct hold_edge){0}), TRANSPORT_OK);
+    object_put_more(&gift, 1);
+    assert_int_equal(operation.kind, OPERATION_FREE);
+}
+
+/* An exception is of the call that was made, whatever was built before. */
+static void what_is_refused_later_is_said(void **state)
+{
+    struct sqe sqe = usual();
+    struct deferred_answer later;
+    struct cap_exception_reader found;
+
+    (void)state;
+    method.defers = true;
+    sqe.method = 3;
+    sqe.result_bytes = sizeof(later.bytes);
+    assert_int_equal(call(&sqe), TRANSPORT_OK);
+    deferred_begin(&later);
+    (void)capn_init_struct(capn_builder_root(&later.results), (struct capn_size){.data_words = 9});
+    deferred_refuse(
+        &later, &operation,
+        (struct capn_refuse_reason){
+            .reason = EXCEPTION_REASON_NOT_FOUND, .argument = 1, .limit = 2, .amount = 3});
+    deferred_complete(&operation, &later);
+    completion = *(const struct cqe *)(const void *)cq();
+    found = exception_read(&sqe);
+    assert_int_equal(cap_exception_get_reason(found), EXCEPTION_REASON_NOT_FOUND);
+    assert_int_equal(cap_exception_get_argument_index(found), 1);
+    assert_int_equal(cap_exception_get_limit(found), 2);
+    assert_int_equal(cap_exception_get_amount(found), 3);
 }
 
 /* ---- scratch ------------------------------------------------------------------------------------
@@ -485,6 +560,8 @@ int main(void)
         cmocka_unit_test_setup(who_is_refused_gets_nothing, case_begin),
         cmocka_unit_test_setup(an_answer_fits_or_gives_nothing, case_begin),
         cmocka_unit_test_setup(who_answers_later_has_where, case_begin),
+        cmocka_unit_test_setup(what_came_later_is_whole, case_begin),
+        cmocka_unit_test_setup(what_is_refused_later_is_said, case_begin),
         cmocka_unit_test_setup(scratch_is_charged_while_it_lasts, case_begin),
         cmocka_unit_test_setup(scratch_is_refused_by_name, case_begin),
     };

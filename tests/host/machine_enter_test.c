@@ -6,7 +6,8 @@
 #include "tests/host/host_cpu.h"
 
 #include "kernel/dispatch/dispatch.h"
-#include "kernel/sched/process.h"
+#include "kernel/dispatch/submission.h"
+#include "kernel/ipc/answers.h"
 #include "tests/host/ring_memory.h"
 #include "tests/host/slot_pages.h"
 
@@ -146,6 +147,47 @@ static void a_tick_takes_a_few(void **state)
     assert_int_equal(thread.ring.sq_head, 8);
 }
 
+/* Keeps an answer with so many capabilities and gives it up with them: what that counts as. */
+static uint32_t finish_counts(unsigned caps)
+{
+    static const struct object_type type;
+    static struct object object;
+    static struct answer answer[1];
+    static struct answer_result result[LIMIT_ANSWER_CAPS];
+    const struct hold_edge edge = {.object = &object, .facet = CAP_FACET_ALL};
+    const struct sqe finish = {
+        .opcode = OPCODE_FINISH, .flags = SQE_RELEASE, .answer = UINT32_C(1) << ANSWER_SLOT_BITS};
+    struct refusal refusal;
+
+    (void)case_begin(NULL);
+    object_init(&object, &type);
+    answer_table_init(
+        &thread.answers,
+        (struct answer_memory){.answers = answer, .results = result, .answer_count = 1});
+    thread.ring.sq_head = 2;
+    assert_int_equal(answers_open(&thread, finish.answer), TRANSPORT_OK);
+    for (unsigned i = 0; i < caps; i++) {
+        struct cap_id cap;
+
+        object_ref(&object);
+        assert_int_equal(cap_table_insert(&process.table, &edge, NULL, &cap), TRANSPORT_OK);
+        answers_add(&thread, finish.answer, (struct answer_path){.step = {(uint8_t)(i + 1)}}, cap);
+    }
+    answers_complete(&thread, finish.answer, &(struct cqe){.result = 8});
+    cpu->effects = 0;
+    assert_int_equal(submission_finish(cpu, &thread, &finish, &refusal), TRANSPORT_OK);
+    assert_int_equal(object.references, 1);
+    return cpu->effects;
+}
+
+static void what_is_given_up_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(finish_counts(0), 0);
+    assert_int_equal(finish_counts(1), 512);
+    assert_int_equal(finish_counts(LIMIT_ANSWER_CAPS), LIMIT_ANSWER_CAPS * 512);
+}
+
 /* ---- the wait ----------------------------------------------------------------------------------
  */
 
@@ -206,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_stretch_ends, case_begin),
         cmocka_unit_test_setup(a_stretch_ends_with_an_offence, case_begin),
+        cmocka_unit_test_setup(what_is_given_up_counts, case_begin),
         cmocka_unit_test_setup(a_tick_takes_a_few, case_begin),
         cmocka_unit_test_setup(who_waits_is_woken_by_the_last_it_waits_for, case_begin),
         cmocka_unit_test_setup(who_was_interrupted_does_not_wait, case_begin),
