@@ -5,6 +5,7 @@
  */
 #include "tests/host/host_cpu.h"
 
+#include "abi/syscall.h"
 #include "kernel/dispatch/dispatch.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/ipc/answers.h"
@@ -29,6 +30,17 @@ void __wrap_sched_thread_wait(struct thread *waiting)
 {
     process.state = killed ? PROCESS_DYING : PROCESS_ALIVE;
     __real_sched_thread_wait(waiting);
+}
+
+/* The thread leaves the CPU from within its system call. */
+static jmp_buf left;
+
+NORETURN void __wrap_cpu_run(struct cpu *leaves);
+
+void __wrap_cpu_run(struct cpu *leaves)
+{
+    assert_ptr_equal(leaves, cpu);
+    longjmp(left, 1);
 }
 
 /* ---- a machine ---------------------------------------------------------------------------------
@@ -75,13 +87,15 @@ static void over_with(int64_t result)
     assert_false(thread.waiting);
 }
 
+/* An id that was never one: refused by all ways. */
+static const struct cap_id never = {UINT64_C(1) << CAP_SLOT_BITS | 300};
+
 /* ---- stretches ---------------------------------------------------------------------------------
  */
 
 /* A full queue of the same entry: the thread gives way after so many. */
 static void a_stretch_ends(void **state)
 {
-    static const struct cap_id never = {UINT64_C(1) << CAP_SLOT_BITS | 300};
     const struct {
         struct sqe sqe;
         uint32_t taken;
@@ -188,6 +202,80 @@ static void what_is_given_up_counts(void **state)
     assert_int_equal(finish_counts(LIMIT_ANSWER_CAPS), LIMIT_ANSWER_CAPS * 512);
 }
 
+/* ---- the system call
+ * ----------------------------------------------------------------------------- */
+
+/* cap_enter without a time limit; LEFT: the thread left the CPU in it. */
+#define LEFT INT64_MIN
+static int64_t enter(uint64_t min_complete)
+{
+    if (setjmp(left) != 0) {
+        return LEFT;
+    }
+    return kernel_syscall(min_complete, TIMEOUT_NONE, cpu, SYSCALL_CAP_ENTER);
+}
+
+/* So many completions lie unread. */
+static void unread(uint32_t count)
+{
+    thread.ring.sq_head = thread.ring.cq_tail = count;
+    ring_publish(&shared.header.sq_tail, count);
+    ring_publish(&shared.header.cq_tail, count);
+}
+
+/* `count` entries like `sqe`, behind those accepted. */
+static void submit(const struct sqe *sqe, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        sq()[thread.ring.sq_head + i] = *sqe;
+    }
+    ring_publish(&shared.header.sq_tail, thread.ring.sq_head + count);
+}
+
+/* One that goes a short way, and one that does not. */
+static const struct sqe entries[] = {
+    {.opcode = OPCODE_CALL, .cap = {UINT64_C(1) << CAP_SLOT_BITS | 300}}, {.opcode = OPCODE_NOP}};
+
+/* Who has as many completions as it waits for has its submissions carried out all the same. */
+static void what_is_submitted_is_carried_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(entries); i++) {
+        for (uint32_t count = 0; count < 4; count++) {
+            for (uint32_t before = 0; before < 4; before++) {
+                (void)case_begin(NULL);
+                unread(before);
+                submit(&entries[i], count);
+                assert_int_equal(enter(before + count < 3 ? before + count : 3), before + count);
+                assert_int_equal(thread.ring.sq_head, before + count);
+            }
+        }
+    }
+}
+
+/* A thread whose process ends, or that something more urgent waits for, does not go back to its
+ * program; what it submitted is carried out. */
+static void who_has_to_go_goes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(entries); i++) {
+        for (uint32_t before = 0; before < 2; before++) {
+            for (unsigned dies = 0; dies < 2; dies++) {
+                (void)case_begin(NULL);
+                unread(before);
+                submit(&entries[i], 1);
+                cpu->reschedule = dies == 0;
+                process.state = dies == 0 ? PROCESS_ALIVE : PROCESS_DYING;
+                assert_true(enter(1) == LEFT);
+                assert_int_equal(thread.ring.sq_head, before + 1);
+                assert_int_equal(thread.ring.cq_tail, before + 1);
+                assert_int_equal(thread.entering, dies == 0);
+                assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+            }
+        }
+    }
+}
+
 /* ---- the wait ----------------------------------------------------------------------------------
  */
 
@@ -250,6 +338,8 @@ int main(void)
         cmocka_unit_test_setup(a_stretch_ends_with_an_offence, case_begin),
         cmocka_unit_test_setup(what_is_given_up_counts, case_begin),
         cmocka_unit_test_setup(a_tick_takes_a_few, case_begin),
+        cmocka_unit_test_setup(what_is_submitted_is_carried_out, case_begin),
+        cmocka_unit_test_setup(who_has_to_go_goes, case_begin),
         cmocka_unit_test_setup(who_waits_is_woken_by_the_last_it_waits_for, case_begin),
         cmocka_unit_test_setup(who_was_interrupted_does_not_wait, case_begin),
         cmocka_unit_test_setup(who_is_killed_does_not_wait, case_begin),
