@@ -42,7 +42,9 @@ root=$work/root
 child=
 finish() {
     trap '' HUP INT TERM
-    [ -z "$child" ] || kill -KILL -- "-$child" "$child" 2>/dev/null || :
+    if [ -n "$child" ]; then
+        { kill -KILL -- "-$child" "$child" || :; wait "$child" || :; } 2>/dev/null
+    fi
     awk -v under="$root/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
         xargs -r umount -l || :
     if [ -n "${KEEP:-}" ]; then
