@@ -43,6 +43,29 @@ void __wrap_cpu_run(struct cpu *leaves)
     longjmp(left, 1);
 }
 
+/* An answer to a link of a chain, where the thread has one: whether it is a usual one, and how
+ * often it was asked. */
+static struct {
+    bool usual;
+    bool read; /* the program says that it has read what came */
+    unsigned asked;
+} relay;
+
+bool __wrap_handoff_relay(struct cpu *at, struct thread *server, const uint8_t *entry);
+
+bool __wrap_handoff_relay(struct cpu *at, struct thread *server, const uint8_t *entry)
+{
+    assert_int_equal(at->effects, 0);
+    assert_ptr_equal(entry, ring_peek(&server->ring, server->ring.sq_head));
+    relay.asked++;
+    if (relay.usual) {
+        ring_accept(&server->ring, server->ring.sq_head + 1);
+        ring_posted(&server->ring, server->ring.cq_tail + 1);
+        ring_publish(&shared.header.cq_head, relay.read ? server->ring.cq_tail : 0);
+    }
+    return relay.usual;
+}
+
 /* ---- a machine ---------------------------------------------------------------------------------
  */
 
@@ -72,6 +95,8 @@ static int case_begin(void **state)
     thread.deadline_ns = TIMEOUT_NONE;
     offence_init(&thread.offences);
     process.state = PROCESS_ALIVE;
+    thread.links = 0;
+    memset(&relay, 0, sizeof(relay));
     run_queue_init(&cpu->run_queue);
     cpu->current = &thread;
     cpu->reschedule = false;
@@ -276,6 +301,61 @@ static void who_has_to_go_goes(void **state)
     }
 }
 
+/* One entry of a thread that was given a link is looked at as the answer to that; if it is not, or
+ * is not alone, all goes the usual ways. */
+static void a_link_is_answered_by_one_entry(void **state)
+{
+    const struct sqe nothing = {.opcode = OPCODE_NOP};
+
+    (void)state;
+    for (uint32_t count = 0; count < 3; count++) {
+        for (uint32_t before = count == 0 ? 1 : 0; before < 3; before++) {
+            for (unsigned usual = 0; usual < 2; usual++) {
+                (void)case_begin(NULL);
+                unread(before);
+                submit(&nothing, count);
+                thread.links = 1;
+                cpu->effects = 77;
+                relay.usual = usual != 0;
+                assert_int_equal(enter(1), before + count);
+                assert_int_equal(thread.ring.sq_head, before + count);
+                assert_int_equal(relay.asked, count == 1);
+                assert_int_equal(thread.links, count == 1 && usual == 0 ? 0 : 1);
+            }
+        }
+    }
+}
+
+static void who_answered_a_link_goes_on(void **state)
+{
+    const struct sqe nothing = {.opcode = OPCODE_NOP};
+
+    (void)state;
+    for (unsigned why = 0; why < 3; why++) {
+        (void)case_begin(NULL);
+        submit(&nothing, 1);
+        thread.links = 1;
+        relay.usual = true;
+        relay.read = why == 2;
+        cpu->reschedule = why == 0;
+        process.state = why == 1 ? PROCESS_DYING : PROCESS_ALIVE;
+        assert_true(enter(1) == LEFT);
+        assert_int_equal(thread.waiting, why == 2);
+        assert_ptr_equal(run_queue_pop(&cpu->run_queue), why == 2 ? NULL : &thread.task.node);
+    }
+}
+
+/* The arguments of another system call say nothing of a ring. */
+static void another_call_is_refused(void **state)
+{
+    (void)state;
+    submit(&(struct sqe){.opcode = OPCODE_NOP}, 1);
+    assert_int_equal(kernel_syscall(1, TIMEOUT_NONE, cpu, SYSCALL_EXIT), TRANSPORT_BAD_ARGUMENT);
+    assert_int_equal(kernel_syscall(1, TIMEOUT_NONE, cpu, 99), TRANSPORT_NO_SYSCALL);
+    assert_int_equal(kernel_syscall(1, 0, cpu, 99), TRANSPORT_NO_SYSCALL);
+    assert_int_equal(thread.ring.sq_head, 0);
+}
+
 /* ---- the wait ----------------------------------------------------------------------------------
  */
 
@@ -340,6 +420,9 @@ int main(void)
         cmocka_unit_test_setup(a_tick_takes_a_few, case_begin),
         cmocka_unit_test_setup(what_is_submitted_is_carried_out, case_begin),
         cmocka_unit_test_setup(who_has_to_go_goes, case_begin),
+        cmocka_unit_test_setup(a_link_is_answered_by_one_entry, case_begin),
+        cmocka_unit_test_setup(who_answered_a_link_goes_on, case_begin),
+        cmocka_unit_test_setup(another_call_is_refused, case_begin),
         cmocka_unit_test_setup(who_waits_is_woken_by_the_last_it_waits_for, case_begin),
         cmocka_unit_test_setup(who_was_interrupted_does_not_wait, case_begin),
         cmocka_unit_test_setup(who_is_killed_does_not_wait, case_begin),

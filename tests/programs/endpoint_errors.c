@@ -82,7 +82,7 @@ static struct sqe entry_of(const struct bench *bench, enum opcode opcode)
     if (opcode == OPCODE_CALL) {
         entry.cap = bench->client;
         entry.interface_id = GREETER_INTERFACE_ID;
-        entry.method = GREETER_METHOD_GREET;
+        entry.method = GREETER_METHOD_FINISH;
         entry.result = address_of(bench->answer.bytes);
         entry.result_bytes = 8;
     }
@@ -140,7 +140,7 @@ static void edges(struct bench *bench)
 {
     const uint64_t mint = UINT64_C(1) << ENDPOINT_METHOD_MINT;
     struct cap_id owner = narrowed(bench, bench->owner.cap, mint);
-    struct cap_id client = narrowed(bench, bench->client, GREETER_FACET_FINISH);
+    struct cap_id client = narrowed(bench, bench->client, GREETER_FACET_GREET);
 
     for (unsigned i = 0; i < ARRAY_COUNT(opcodes); i++) {
         bool calls = opcodes[i] == OPCODE_CALL;

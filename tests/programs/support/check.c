@@ -110,7 +110,8 @@ static bool tells_what_it_met(const struct sqe *entry, int32_t error, const stru
                (error != TRANSPORT_LIMIT || (refusal->limit | refusal->amount) != 0);
     case ARGUMENT_CAP: /* the transfer mode; of a promised call, what the answer held */
         return error == TRANSPORT_NOT_GRANTABLE || (entry->flags & SQE_PROMISED) != 0 ||
-               (error == TRANSPORT_LIMIT && refusal->limit != 0);
+               (error == TRANSPORT_LIMIT && refusal->limit != 0 &&
+                (refusal->amount == 0 || refusal->amount == refusal->limit + 1));
     case ARGUMENT_TARGET: /* the pid */
         return error == TRANSPORT_PEER_GONE && refusal->amount != 0;
     case ARGUMENT_TRANSFERS: /* which of them, or the sizes */
