@@ -146,12 +146,34 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count)
 
 /* ---- inserting ------------------------------------------------------------------------------ */
 
+/* Makes room for one more edge above the window (room_is_there), with another page if need be. */
+static enum transport_error room_make(struct cap_table *table)
+{
+    enum transport_error error;
+
+    if (LIKELY(room_is_there(table))) {
+        return TRANSPORT_OK;
+    }
+    error = cap_table_reserve(table, 1);
+    if (error == TRANSPORT_OK) {
+        table->reserved--;
+    }
+    return error;
+}
+
+/* Puts `edge` into the slot that is next above the window; there is one. */
+static struct cap_id slot_insert(struct cap_table *table, const struct hold_edge *edge,
+                                 const struct provenance *origin)
+{
+    return slot_fill(table, free_take(table), edge, origin);
+}
+
 struct cap_id cap_table_insert_reserved(struct cap_table *table, const struct hold_edge *edge,
                                         const struct provenance *origin)
 {
     ASSERT(table->reserved > 0);
     table->reserved--;
-    return slot_fill(table, free_take(table), edge, origin);
+    return slot_insert(table, edge, origin);
 }
 
 struct cap_id cap_table_insert_over(struct cap_table *table, const struct hold_edge *edge,
@@ -162,21 +184,18 @@ struct cap_id cap_table_insert_over(struct cap_table *table, const struct hold_e
         table->reserved--;
         --*reserved;
     }
-    return slot_fill(table, free_take(table), edge, origin);
+    return slot_insert(table, edge, origin);
 }
 
 enum transport_error cap_table_insert(struct cap_table *table, const struct hold_edge *edge,
                                       const struct provenance *origin, struct cap_id *id)
 {
-    if (UNLIKELY(!room_is_there(table))) {
-        enum transport_error error = cap_table_reserve(table, 1);
+    enum transport_error error = room_make(table);
 
-        if (error != TRANSPORT_OK) {
-            return error;
-        }
-        table->reserved--;
+    if (error != TRANSPORT_OK) {
+        return error;
     }
-    *id = slot_fill(table, free_take(table), edge, origin);
+    *id = slot_insert(table, edge, origin);
     return TRANSPORT_OK;
 }
 
