@@ -47,17 +47,20 @@ PART = 4
 GOAL_STEPS = 20_000_000
 TWIN_GOAL_STEPS = 1_000_000
 GOAL_S = 300
-# What Why3 would write of the Z3 that is there, but for the options.
+# What Why3 would write of the Z3 that is there, but for the options. What one does not prove, the other
+# is asked for: of the eager one an instance that follows from many others costs no more than another.
 PATTERNS = os.path.join("out", "verify", "why3-patterns.conf")
-PATTERNS_TEXT = """[main]
+PATTERNS_HEAD = """[main]
 magic = 14
 memlimit = 1000
-
+"""
+PATTERNS_PROVER = """
 [prover]
 name = "Z3"
 version = "%(version)s"
+alternative = "%(name)s"
 driver = "z3_471"
-shortcut = "z3"
+shortcut = "%(name)s"
 editor = ""
 in_place = false
 interactive = false
@@ -66,6 +69,7 @@ command_steps = "%(z3)s rlimit=%%S %%f"
 """
 Z3 = ("z3 -smt2 -st sat.random_seed=42 nlsat.randomize=false smt.random_seed=42 smt.mbqi=false "
       "auto_config=false smt.arith.solver=2")
+PROVERS = {"patterns": Z3, "eager": Z3 + " smt.qi.eager_threshold=100"}
 GOALS = re.compile(r"Proved goals:\s+(\d+) / (\d+)")
 FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)")
 
@@ -103,12 +107,14 @@ class Contracts:
 
 def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
     """(how many goals were proved, of how many, what was not, seconds and MB); `named`: of these."""
-    config = PATTERNS if "patterns" in contracts.solver else CONFIG
+    config, provers = CONFIG, ["z3"]
+    if "patterns" in contracts.solver:
+        config, provers = PATTERNS, list(PROVERS)
     command = ["env", "WHY3CONFIG=" + config, "timeout", str(TIMEOUT_S), "frama-c",
                "-c11", "-machdep", "gcc_x86_64",
                # -iquote, because Frama-C puts -I. first.
                "-cpp-extra-args=-iquote verify/shim -iquote %s -iquote ." % folder,
-               "-wp", "-wp-rte", "-wp-model", *contracts.model, "-wp-prover", "z3",
+               "-wp", "-wp-rte", "-wp-model", *contracts.model, "-wp-prover", ",".join(provers),
                "-wp-timeout", str(GOAL_S), "-wp-steps", str(steps), "-wp-par", "1",
                "-wp-fct", ",".join(functions)]
     if named:
@@ -128,7 +134,10 @@ def configure():
     version = subprocess.run(["z3", "--version"], check=True, text=True, stdout=subprocess.PIPE)
     os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
     with open(PATTERNS, "w") as file:
-        file.write(PATTERNS_TEXT % {"version": version.stdout.split()[2], "z3": Z3})
+        file.write(PATTERNS_HEAD)
+        for name, z3 in PROVERS.items():
+            file.write(PATTERNS_PROVER % {"version": version.stdout.split()[2], "name": name,
+                                          "z3": z3})
     subprocess.run(["why3", "config", "detect"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, env=dict(os.environ, WHY3CONFIG=CONFIG))
 
