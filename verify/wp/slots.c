@@ -6,8 +6,9 @@
  * Taking the oldest slot off the free list (free_pop), putting one behind the last (free_push), and
  * what is made of the two keep the whole list, as verify/wp/slots.h says what it is.
  *
- * Inserting (slot_fill into what free_take took): the slot written is the one taken, it has the
- * edge, its name is its number with its generation, or 1 when it is fresh; `used` is one more.
+ * Inserting (slot_insert: slot_fill into what free_take took): the slot written is the one taken,
+ * it has the edge, its name is its number with its generation, or 1 when it is fresh; `used` is one
+ * more.
  * Releasing (slot_free, slot_leave, slot_vacate): the slot's edge is gone, its generation one more,
  * so that no id that was ever given out for it is its name; or there is none more, and it is
  * retired and not free. `used` is one less, free_count or `retired` one more. Every other slot
@@ -20,8 +21,8 @@
  *
  * wp: core/cap_table.c core/cap_slot.h verify/wp/slots.h
  * solver: patterns split
- * prove: free_pop free_push free_take slot_name_in slot_name slot_fill slot_free slot_leave
- *     slot_vacate slot_is_held slot_is_used slot_set_previous slot_previous
+ * prove: free_pop free_push free_take slot_name_in slot_name slot_fill slot_insert slot_free
+ *     slot_leave slot_vacate slot_is_held slot_is_used slot_set_previous slot_previous
  * twin: free_pop | core/cap_slot.h
  *     | table->free_tail = LINK_END;
  *     | ;
@@ -37,6 +38,9 @@
  * twin: slot_fill | core/cap_slot.h
  *     | entry->edge = *edge;
  *     | entry->edge.object = edge->object;
+ * twin: slot_insert | core/cap_table.c
+ *     | return slot_fill(table, free_take(table), edge, origin);
+ *     | return slot_fill(table, table->fresh++, edge, origin);
  * twin: slot_free | core/cap_slot.h
  *     | if (UNLIKELY(next == 0)) {
  *     | if (false) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is said of a table's slots, for verify/wp/slots.c, which proves it of each step,
- * verify/wp/remove.c and verify/wp/tally.c.
+ * verify/wp/whole.c and verify/wp/tally.c.
  *
  * Each slot has its place, at(), the same for ever; those above the window whose page is not there
  * yet have the one that they will have, and only what lies below `paged` is looked at.
@@ -225,6 +225,9 @@ static inline struct cap_id cap_id_make(uint32_t slot, uint64_t generation);
 
     predicate kept{A, B}(struct cap_table *t, integer slot) =
       \forall integer s; there(t, s) && s != slot ==> kept_slot{A, B}(t, s);
+
+    logic integer next_slot{L}(struct cap_table *t) =
+      t->free_head == LINK_END ? t->fresh : t->free_head;
  */
 
 /* ---- how many slots are in each state */
@@ -533,5 +536,39 @@ static inline void slot_set_origin(struct cap_table *table, uint32_t slot,
 static inline struct cap_id slot_fill(struct cap_table *table, uint32_t slot,
                                       const struct hold_edge *edge,
                                       const struct provenance *origin);
+
+/*@ requires apart(table) && recorded(table) && list(table, base, -1, -1);
+    requires \valid_read(edge) && edge->object != \null && beside(table, edge);
+    requires origin == \null || \valid_read(origin);
+    requires table->used < LIMIT_TABLE_SLOTS;
+    requires table->free_head == LINK_END ==> table->fresh < table->paged &&
+      at(table, table->fresh)->name == 0 && at(table, table->fresh)->edge.object == \null;
+    assigns table->used, table->free_head, table->free_tail, table->free_count, table->fresh,
+      *at(table, next_slot(table)), *cold(table, next_slot(table)),
+      at(table, table->free_head == LINK_END ? table->fresh :
+        link(at(table, table->free_head)->name) == LINK_END ? table->free_head :
+        link(at(table, table->free_head)->name))->edge.interface_id;
+    ensures used: table->used == \old(table->used) + 1;
+    ensures place: link(\result.raw) == \old(next_slot(table));
+    ensures slot: CAP_TABLE_WINDOW <= link(\result.raw) < table->fresh <= table->paged;
+    ensures id: \result.raw == at(table, link(\result.raw))->name;
+    ensures generation: \let n = \result.raw; generation(n) ==
+      (\at(generation(at(table, link(n))->name), Pre) == 0 ? 1 :
+        \at(generation(at(table, link(n))->name), Pre));
+    ensures oldest: \old(table->free_head) != LINK_END ==>
+      table->fresh == \old(table->fresh) && table->free_count == \old(table->free_count) - 1 &&
+      (\let n = \result.raw; free_name(link(n), \at(at(table, link(n))->name, Pre))) &&
+      (\let n = \result.raw; \at(at(table, link(n))->edge.object, Pre) == \null);
+    ensures next: \old(table->free_head) == LINK_END ==>
+      table->fresh == \old(table->fresh) + 1 && table->free_count == \old(table->free_count);
+    ensures edge: same_edge{Pre, Post}(edge, &at(table, link(\result.raw))->edge);
+    ensures list_oldest: \old(table->free_head) != LINK_END ==> list(table, base + 1, -1, -1);
+    ensures list_next: \old(table->free_head) == LINK_END ==> list(table, base, -1, -1);
+    ensures window: window_gets{Pre, Post}(table, -1);
+    ensures kept: kept{Pre, Post}(table, link(\result.raw));
+    ensures only: only{Pre, Post}(table, link(\result.raw));
+ */
+static struct cap_id slot_insert(struct cap_table *table, const struct hold_edge *edge,
+                                 const struct provenance *origin);
 
 #endif

@@ -6,7 +6,7 @@
  * wrap. A reservation is refused for its quota, when no slot is left or when there is no page, and
  * nothing is reserved then; pages that came before stay. A slot that gets its name keeps its
  * generation, or begins with 1, and counts as used once. The free list and what is written into
- * slots: verify/wp/slots.c; an insertion and a removal as a whole: verify/wp/insert.c.
+ * slots: verify/wp/slots.c; an insertion and a removal as a whole: verify/wp/whole.c.
  *
  * What is taken for granted here: page_ensure, which calls the table's owner for memory, writes
  * the two places for that page and nothing else.
@@ -14,7 +14,7 @@
  * wp: core/cap_table.c core/cap_table.h core/cap_slot.h verify/wp/table.h
  * inline: slot_link,slot_generation,cap_id_make,slot_is_held,slot_is_used,slot_name_in
  * prove: cap_table_set_quota cap_table_unreserve cap_table_reserve page_add room_is_there
- *     slot_name
+ *     room_make slot_name
  * twin: cap_table_set_quota | core/cap_table.c
  *     | if (quota < table->used + table->reserved) {
  *     | if (quota < table->used) {
@@ -33,6 +33,9 @@
  * twin: room_is_there | core/cap_slot.h
  *     | table->free_count + (table->paged - table->fresh) > table->reserved
  *     | table->free_count + (table->paged - table->fresh) >= table->reserved
+ * twin: room_make | core/cap_table.c
+ *     | if (LIKELY(room_is_there(table))) {
+ *     | if (table->used + table->reserved < table->quota) {
  * twin: slot_name | core/cap_slot.h
  *     | slot_name_in(table, slot, entry, generation == 0 ? 1 : generation)
  *     | slot_name_in(table, slot, entry, 1)

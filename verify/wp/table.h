@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is said of a table's counts, for verify/wp/table.c, which proves it, and verify/wp/insert.c.
+ * What is said of a table's counts, for verify/wp/table.c, which proves it, and verify/wp/whole.c.
  */
 #ifndef VERIFY_WP_TABLE_H
 #define VERIFY_WP_TABLE_H
@@ -33,5 +33,16 @@ static inline bool room_is_there(const struct cap_table *table);
       \old(table->reserved) + (\result == TRANSPORT_OK ? count : 0);
  */
 enum transport_error cap_table_reserve(struct cap_table *table, uint32_t count);
+
+/*@ requires \valid(table) && counts(table);
+    assigns table->reserved, table->paged;
+    ensures counts: counts(table) && table->paged >= \old(table->paged);
+    ensures answer: \result == TRANSPORT_OK || \result == TRANSPORT_LIMIT ||
+      \result == TRANSPORT_NO_MEMORY;
+    ensures reserved: table->reserved == \old(table->reserved);
+    ensures room: \result == TRANSPORT_OK ==> table->used + table->reserved < table->quota &&
+      table->reserved < table->free_count + (table->paged - table->fresh);
+ */
+static enum transport_error room_make(struct cap_table *table);
 
 #endif

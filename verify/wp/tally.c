@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How many slots of a table are in one state, by induction over the slots: each function here is a
- * lemma, its contract the statement, its loop the induction. verify/wp/remove.c takes them as
+ * lemma, its contract the statement, its loop the induction. verify/wp/whole.c takes them as
  * axioms.
  *
  * wp: verify/wp/slots.h

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Removing an edge from a table, cap_table_remove as a whole, without bounds: any table that holds
- * its invariants, any id.
+ * Putting an edge into a table and taking one out, cap_table_insert and cap_table_remove as a
+ * whole, without bounds: any table that holds its invariants, any edge, any id.
  *
- * Of an id that resolves: its edge is handed over as it was; the id does not resolve any more and
- * is spent, as is every id that was spent before: its slot has a later generation, or is retired.
- * Every other id resolves just as before, and the slot it names has the same edge. Of any other id:
- * it is refused, and no slot and no count has changed. What holds of the table before holds
- * afterwards, of the invariants in core/cap_table.c: 1, the free list (verify/wp/slots.h) and its
- * count; 2; 3; 4, that each count is the number of slots in that state, as verify/wp/tally.c counts
- * them; 5; and
- * 7. Of 6 it is that no edge changes.
+ * Of an insertion that succeeds: the id resolves, to a slot that has the edge; it did not resolve
+ * before and was never spent, so it names no edge that was there. One that is refused changes no
+ * slot and no count, but for pages of slots that stay. Of an id that is removed: its edge is handed
+ * over as it was; the id does not resolve any more and is spent: its slot has a later generation,
+ * or is retired. Of an id that does not resolve: it is refused, and no slot and no count has
+ * changed. By both, every id that was spent is spent; every other id resolves just as before, and
+ * the slot that it names has the same edge.
  *
- * What is taken for granted here: what verify/wp/slots.c and verify/wp/tally.c prove, and of
- * cap_table_resolve and cap_id_slot what verify/slot_word.c proves of every id; that each slot has
- * a place of its own, apart from the table; that cap_table_id_error changes nothing. What is handed
- * in by address lies apart from the table, as WP's model `ref` has it.
+ * What holds of the table before holds afterwards, of the invariants in core/cap_table.c: 1, the
+ * free list (verify/wp/slots.h) and its count; 2; 3; 4, that each count is the number of slots in
+ * that state, as verify/wp/tally.c counts them; 5; and 7. Of 6 it is that no edge changes.
+ *
+ * What is taken for granted here: what verify/wp/slots.c, verify/wp/table.c and verify/wp/tally.c
+ * prove, and of cap_table_resolve and cap_id_slot what verify/slot_word.c proves of every id; that
+ * each slot has a place of its own, apart from the table, and that a slot's page is zero when it
+ * comes; that cap_table_id_error changes nothing. What is handed in by address lies apart from the
+ * table, as WP's model `ref` has it.
  *
  * wp: core/cap_table.c core/cap_table.h core/cap_slot.h verify/wp/slots.h
  * model: Typed+ref
  * solver: patterns split
- * prove: cap_table_remove
+ * prove: cap_table_insert cap_table_remove
+ * twin: cap_table_insert:counts | core/cap_table.c
+ *     | enum transport_error error = room_make(table);
+ *     | enum transport_error error = TRANSPORT_OK;
+ * twin: cap_table_insert:named | core/cap_table.c
+ *     | *id = slot_insert(table, edge, origin);
+ *     | slot_insert(table, edge, origin);
  * twin: cap_table_remove:found | core/cap_table.c
  *     | struct cap_slot *entry = cap_table_resolve(table, id);
  *     | struct cap_slot *entry = cap_table_slot(table, id);
@@ -93,6 +103,44 @@ static inline uint32_t cap_id_slot(struct cap_id id);
     ensures \result == TRANSPORT_BAD_CAP || \result == TRANSPORT_STALE_CAP;
  */
 enum transport_error cap_table_id_error(const struct cap_table *table, struct cap_id id);
+
+/*@ requires apart(table) && recorded(table) && holds(table) && list(table, base, -1, -1);
+    requires \valid_read(edge) && edge->object != \null && beside(table, edge);
+    requires origin == \null || \valid_read(origin);
+    assigns table->reserved, table->paged, table->used, table->free_head, table->free_tail,
+      table->free_count, table->fresh, *at(table, next_slot(table)), *cold(table, next_slot(table)),
+      *id,
+      at(table, table->free_head == LINK_END ? table->fresh :
+        link(at(table, table->free_head)->name) == LINK_END ? table->free_head :
+        link(at(table, table->free_head)->name))->edge.interface_id;
+    ensures answer: \result == TRANSPORT_OK || \result == TRANSPORT_LIMIT ||
+      \result == TRANSPORT_NO_MEMORY;
+    ensures counts: counts(table);
+    ensures tallied: tallied(table);
+    ensures slots: slots_hold(table);
+    ensures list_oldest: \result == TRANSPORT_OK && \old(table->free_head) != LINK_END ==>
+      list(table, base + 1, -1, -1);
+    ensures list: \result != TRANSPORT_OK || \old(table->free_head) == LINK_END ==>
+      list(table, base, -1, -1);
+    ensures named: \result == TRANSPORT_OK ==>
+      link(id->raw) == \old(next_slot(table)) && resolves(table, id->raw);
+    ensures never: \result == TRANSPORT_OK ==> \let n = id->raw;
+      !\at(resolves(table, n), Pre) && !\at(spent(table, n), Pre);
+    ensures edge: \result == TRANSPORT_OK ==>
+      same_edge{Pre, Post}(edge, &at(table, link(id->raw))->edge);
+    ensures others: \result == TRANSPORT_OK ==> kept{Pre, Post}(table, \old(next_slot(table)));
+    ensures no_more: \result == TRANSPORT_OK ==> \forall integer n; n != id->raw ==>
+      resolves(table, n) ==> \old(resolves(table, n));
+    ensures no_less: \result == TRANSPORT_OK ==> \forall integer n; n != id->raw ==>
+      \old(resolves(table, n)) ==> resolves(table, n);
+    ensures spent: \forall integer n; \old(spent(table, n)) ==> spent(table, n);
+    ensures used: \result == TRANSPORT_OK ==> table->used == \old(table->used) + 1 &&
+      table->reserved == \old(table->reserved);
+    ensures refused: \result != TRANSPORT_OK ==> same_counts{Pre, Post}(table);
+    ensures refused_slots: \result != TRANSPORT_OK ==> kept{Pre, Post}(table, -1);
+ */
+enum transport_error cap_table_insert(struct cap_table *table, const struct hold_edge *edge,
+                                      const struct provenance *origin, struct cap_id *id);
 
 /*@ requires apart(table) && holds(table) && list(table, base, -1, -1);
     assigns table->used, table->buried, table->retired, table->window_free[0 .. 3],
