@@ -265,7 +265,7 @@ bool handoff_relay(struct cpu *cpu, struct thread *thread, const uint8_t *shared
     endpoint = relaying.relay.promised.endpoint;
     receive = endpoint->queues.receiver_count == 0
                   ? NULL
-                  : operation_of(endpoint_next_receiver(&endpoint->queues));
+                  : operation_of(endpoint_oldest_receiver(&endpoint->queues));
     call = relay_call_find(cpu, quick_word(shared, offsetof(struct sqe, token)), &relaying);
     if (UNLIKELY(call == NULL || !relay_receives(&relaying, receive))) {
         spinlock_unlock(&process->lock);
