@@ -25,9 +25,10 @@
  *       service that starts earlier, has the interface, holds the facet and, for kernel objects, is
  *       held by init in a mode that lets it be passed on. init is granted kernel objects only.
  *       Each export's name is new in the whole system.
- *    8. The services' quotas together are within init's; the CPU share is a cap, so each by itself.
- *    9. Every binary is used.
- *   10. sourceHash has 32 bytes.
+ *    8. Init, if it starts anybody, has no budget, and no service is more urgent than init.
+ *    9. The services' quotas together are within init's; the CPU share is a cap, so each by itself.
+ *   10. Every binary is used.
+ *   11. sourceHash has 32 bytes.
  *
  * What can fail: only the above, each with the place and the numbers. Nothing is allocated. Work is
  * bounded by the counts in manifest.h, never by what the message claims: a list is counted before
@@ -36,7 +37,7 @@
  * Locks: none. A struct manifest belongs to one thread.
  *
  * Files: this one has the order and steps 1 to 4, manifest_service.c steps 5 and 6,
- * manifest_graph.c steps 7 to 9, manifest_check.c what they share, manifest_read.c the accessors.
+ * manifest_graph.c steps 7 to 10, manifest_check.c what they share, manifest_read.c the accessors.
  */
 #include "core/assert.h"
 #include "core/elf.h"
@@ -190,7 +191,7 @@ static bool binaries_check(struct manifest *m)
     return true;
 }
 
-/* ---- 5 to 10 --------------------------------------------------------------------------------- */
+/* ---- 5 to 11 --------------------------------------------------------------------------------- */
 
 static bool services_check(struct manifest *m)
 {
@@ -240,8 +241,8 @@ static bool contents_check(struct manifest *m)
     struct capn_text name;
 
     return manifest_name_check(m, "name", manifest_at_name(m->root), &name) && kernel_check(m) &&
-           binaries_check(m) && services_check(m) && manifest_quota_sums_check(m) &&
-           manifest_binaries_used_check(m) && source_hash_check(m);
+           binaries_check(m) && services_check(m) && manifest_urgencies_check(m) &&
+           manifest_quota_sums_check(m) && manifest_binaries_used_check(m) && source_hash_check(m);
 }
 
 enum manifest_error manifest_open(const uint8_t *bytes, uint64_t length, struct manifest *manifest)

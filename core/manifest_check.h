@@ -55,9 +55,10 @@ MUST_USE bool manifest_name_check(struct manifest *m, const char *field, struct 
 MUST_USE bool manifest_list_check(struct manifest *m, const char *field, struct capn_pointer at,
                                   struct manifest_range range, const struct capn_list *list);
 
-/* Step 5 and 6 of manifest.c for one service; step 7 for one; steps 8 and 9. */
+/* Step 5 and 6 of manifest.c for one service; step 7 for one; steps 8, 9 and 10. */
 MUST_USE bool manifest_service_check(struct manifest *m, uint32_t index);
 MUST_USE bool manifest_relations_check(struct manifest *m, uint32_t index);
+MUST_USE bool manifest_urgencies_check(struct manifest *m);
 MUST_USE bool manifest_quota_sums_check(struct manifest *m);
 MUST_USE bool manifest_binaries_used_check(struct manifest *m);
 

@@ -148,7 +148,35 @@ bool manifest_relations_check(struct manifest *m, uint32_t index)
     return true;
 }
 
-/* ---- 8: quotas ------------------------------------------------------------------------------- */
+/* ---- 8: what init may start ------------------------------------------------------------------ */
+
+/* The rules by which the spawner would refuse init. */
+bool manifest_urgencies_check(struct manifest *m)
+{
+    struct manifest_service init;
+
+    manifest_service_get(m, MANIFEST_INIT_INDEX, &init);
+    if (m->service_count > 1 && init.scheduling.budget_ns != 0) {
+        manifest_enter(m, "services", MANIFEST_INIT_INDEX);
+        manifest_enter(m, "scheduling", MANIFEST_NO_INDEX);
+        return refuse_numbers(m, "budgetNs", MANIFEST_ERROR_INIT_BUDGET, init.scheduling.budget_ns,
+                              0);
+    }
+    for (uint32_t i = MANIFEST_INIT_INDEX + 1; i < m->service_count; i++) {
+        struct manifest_service service;
+
+        manifest_service_get(m, i, &service);
+        if (service.scheduling.priority > init.scheduling.priority) {
+            manifest_enter(m, "services", i);
+            manifest_enter(m, "scheduling", MANIFEST_NO_INDEX);
+            return refuse_numbers(m, "priority", MANIFEST_ERROR_PRIORITY,
+                                  service.scheduling.priority, init.scheduling.priority);
+        }
+    }
+    return true;
+}
+
+/* ---- 9: quotas ------------------------------------------------------------------------------- */
 
 enum { QUOTA_LINES = 9 };
 
@@ -210,7 +238,7 @@ bool manifest_quota_sums_check(struct manifest *m)
     return true;
 }
 
-/* ---- 9: binaries ----------------------------------------------------------------------------- */
+/* ---- 10: binaries ---------------------------------------------------------------------------- */
 
 bool manifest_binaries_used_check(struct manifest *m)
 {

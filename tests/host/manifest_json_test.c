@@ -42,7 +42,7 @@ static const char *judge(struct model *model, const char *json)
 static const char base[] =
     "{\"schemaVersion\": 1, \"name\": \"base\", \"kernel\": {\"logLevel\": 3},"
     " \"binaries\": [{\"name\": \"init\"}, {\"name\": \"server\"}, {\"name\": \"client\"}],"
-    " \"init\": {\"name\": \"init\", \"binary\": \"init\", \"grants\": ["
+    " \"init\": {\"name\": \"init\", \"priority\": 10, \"binary\": \"init\", \"grants\": ["
     "  {\"name\": \"console\", \"source\": \"kernel:console\", \"interface\": \"Console\","
     "   \"facet\": \"all\", \"transfer\": \"copy\"},"
     "  {\"name\": \"null\", \"source\": \"kernel:null\", \"interface\": \"NullObject\","
@@ -164,6 +164,10 @@ static const struct json_case cases[] = {
      "$.services[1].exports[0].messageBytes", "not a multiple of 8", "1001", "1000 or 1008"},
     {"\"priority\": 9", "\"priority\": 32", "$.services[1].priority", "an integer from 0 to 31",
      "32", NULL},
+    {"\"priority\": 9", "\"priority\": 11", "$.services[1].priority", "init starts the service",
+     "11", "the limit is 10"},
+    {"\"priority\": 10", "\"budgetNs\": 100000, \"periodNs\": 100000", "$.init.budgetNs",
+     "none can be started on a budget", "100000", "leave init's budget out"},
     {"\"priority\": 9", "\"cpus\": []", "$.services[1].cpus", "1 to 64 entries", "0 entries", NULL},
     {"\"priority\": 9", "\"cpus\": [64]", "$.services[1].cpus[0]", "an integer from 0 to 63", "64",
      NULL},
@@ -438,7 +442,8 @@ static char *graph_json(const struct graph *graph, struct test_random *random)
     }
     add(&text, "{\"schemaVersion\": 1, \"kernel\": {}, \"binaries\": [{\"name\": \"b\"}], ");
     add(&text,
-        "\"init\": {\"name\": \"init\", \"binary\": \"b\", \"grants\": []}, \"services\": [");
+        "\"init\": {\"name\": \"init\", \"binary\": \"b\", \"priority\": 31, \"grants\": []}, "
+        "\"services\": [");
     for (unsigned i = 0; i < graph->services; i++) {
         add(&text, "%s", i == 0 ? "" : ", ");
         service_json(&text, graph, order[i]);

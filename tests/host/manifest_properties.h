@@ -138,6 +138,10 @@ static inline unsigned manifest_properties(struct manifest *m)
                 return 5;
             }
         }
+        if (i != 0 && (service.scheduling.priority > init.scheduling.priority ||
+                       init.scheduling.budget_ns != 0)) {
+            return 7;
+        }
         frames += i == 0 ? 0 : service.quotas.frames;
     }
     return frames > init.quotas.frames ? 6 : 0;

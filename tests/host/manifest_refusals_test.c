@@ -161,6 +161,9 @@ SPOIL(service_facet, client->grant[0].facet.methods = 4)
 SPOIL(service_facet_all, client->grant[0].facet.tag = 0)
 SPOIL(export_twice, client->exported[0] = server->exported[0]; client->export_count = 1;
       client->grant[0].name = "other")
+SPOIL(init_budget, init->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      init->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
+SPOIL(priority_above, client->scheduling.priority = init->scheduling.priority + 1)
 SPOIL(quota_frames, init->quotas.frames = 127)
 SPOIL(quota_nodes, init->quotas.grant_nodes = 15)
 SPOIL(quota_cpu, init->quotas.cpu_permille = 499)
@@ -257,6 +260,8 @@ static const struct refusal_case cases[] = {
     {kernel_not_copied, MANIFEST_ERROR_TRANSFER, "services[2].grants[1].transfer"},
     {kernel_transfer, MANIFEST_ERROR_TRANSFER, "services[2].grants[1].transfer"},
     {export_twice, MANIFEST_ERROR_DUPLICATE, "services[2].exports[0].name"},
+    {init_budget, MANIFEST_ERROR_INIT_BUDGET, "services[0].scheduling.budgetNs"},
+    {priority_above, MANIFEST_ERROR_PRIORITY, "services[2].scheduling.priority"},
     {quota_cpu, MANIFEST_ERROR_QUOTA, "services[1].quotas.cpuPermille"},
     {quota_frames, MANIFEST_ERROR_QUOTA, "services[2].quotas.frames"},
     {quota_nodes, MANIFEST_ERROR_QUOTA, "services[2].quotas.grantNodes"},
@@ -370,6 +375,9 @@ SPOIL(budget_least, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
       server->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
 SPOIL(budget_most, server->scheduling.budget_ns = SCHED_PERIOD_MAX_NS;
       server->scheduling.period_ns = SCHED_PERIOD_MAX_NS)
+SPOIL(sole_budget, fixture->service_count = 1; fixture->binary_count = 1;
+      init->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
+      init->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
 SPOIL(period_without_budget, server->scheduling.period_ns = UINT64_MAX)
 SPOIL(arguments_most, memset(long_argument, 'x', sizeof(long_argument) - 1);
       server->argument[0] = long_argument)
@@ -394,10 +402,9 @@ static void what_is_within_ends_no_check(void **state)
 static void accepts_what_is_just_within(void **state)
 {
     static void (*const reach[])(struct fixture * fixture) = {
-        timer_least,          timer_most,   log_least,      cpus_most,
-        message_least,        message_most, queue_most,     first_has_for_all,
-        all_is_given,         budget_least, arguments_most, budget_most,
-        period_without_budget};
+        timer_least, timer_most,           log_least,    cpus_most,    message_least,  message_most,
+        queue_most,  first_has_for_all,    all_is_given, budget_least, arguments_most, budget_most,
+        sole_budget, period_without_budget};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(reach); i++) {

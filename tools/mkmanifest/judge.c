@@ -180,6 +180,7 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
     case MANIFEST_ERROR_UNUSED_BINARY:
         return "take it out, or name it as the binary of a service";
     case MANIFEST_ERROR_RANGE:
+    case MANIFEST_ERROR_PRIORITY:
     case MANIFEST_ERROR_QUOTA:
     case MANIFEST_ERROR_CAPSET:
     case MANIFEST_ERROR_GRANTS:
@@ -190,6 +191,8 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
         return pool_format(pool, "%" PRIu64 " or %" PRIu64, refusal->limit, refusal->limit + 8);
     case MANIFEST_ERROR_DUPLICATE:
         return "another name";
+    case MANIFEST_ERROR_INIT_BUDGET:
+        return "leave init's budget out";
     case MANIFEST_ERROR_BADGE:
         return "leave the badge out";
     case MANIFEST_ERROR_INIT_SOURCE:
