@@ -19,7 +19,7 @@ import re
 
 import mutants
 import suite
-from mutants import matching, split, top_level, trimmed
+from mutants import matching, top_level, trimmed
 
 # Those asked about when nobody says which, and those when they are named.
 CORE = ("core/*.c", "core/*.h")
@@ -56,8 +56,7 @@ class StepFinder(mutants.Finder):
     def loop(self, start, end):
         """Not always true: that hangs, or runs into nothing."""
         start, end = trimmed(self.text, start, end)
-        self.condition(start, end, True)
-        self.condition(start, end, False)
+        self.both(start, end)
         self.found.pop((start, end, "granted"), None)
 
     def conditions(self):
@@ -127,7 +126,7 @@ class StepFinder(mutants.Finder):
         return not self.text[end + 1:stop - 1].strip() and "void" not in self.inside(end)[1]
 
     def brackets_open(self, begin, position):
-        return text_depth(self.text, begin, position) != 0
+        return self.text.count("(", begin, position) != self.text.count(")", begin, position)
 
     def is_only_value(self, statement, begin, stop):
         match = re.match(r"(\w+) = ", statement)
@@ -153,11 +152,6 @@ class StepFinder(mutants.Finder):
         self.statements()
         self.found = {key: step for key, step in self.found.items() if key not in refusals}
         return self.named()
-
-
-def text_depth(text, begin, position):
-    """Round brackets that are open there."""
-    return text.count("(", begin, position) - text.count(")", begin, position)
 
 
 def find(path, source):
