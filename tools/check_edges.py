@@ -99,10 +99,6 @@ def layer_of(path):
     return best[1] if best else None
 
 
-def layer_named(name):
-    return next(layer for layer in LAYERS if layer.name == name)
-
-
 def source_files(root):
     tops = sorted({layer_prefix.split("/")[0] for layer in LAYERS for layer_prefix in layer.prefixes})
     for top in tops:
