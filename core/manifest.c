@@ -24,6 +24,7 @@
  *    7. For each service in order: its binary exists; each grant's source exists, belongs to a
  *       service that starts earlier, has the interface, holds the facet and, for kernel objects, is
  *       held by init in a mode that lets it be passed on. init is granted kernel objects only.
+ *       No two grants of one export have one badge, but those without.
  *       Each export's name is new in the whole system.
  *    8. Init, if it starts anybody, has no budget, and no service is more urgent than init.
  *    9. The services' quotas together are within init's; the CPU share is a cap, so each by itself.

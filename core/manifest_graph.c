@@ -89,6 +89,28 @@ static bool service_grant_check(struct manifest *m, uint32_t service,
            refuse_numbers(m, "facet", MANIFEST_ERROR_FACET, grant->facet, exported.facet);
 }
 
+/* Whether no grant before that at `index` of the service has its badge at the same export: a badge
+ * is one session's, which is made once. */
+static bool badge_is_new(struct manifest *m, const struct manifest_service *service, uint32_t index,
+                         const struct manifest_grant *grant)
+{
+    for (uint32_t i = 0; grant->badge != 0 && i <= service->index; i++) {
+        struct manifest_service other;
+
+        manifest_service_get(m, i, &other);
+        for (uint32_t j = 0; j < (i < service->index ? other.grant_count : index); j++) {
+            struct manifest_grant before;
+
+            manifest_grant_get(m, &other, j, &before);
+            if (before.badge == grant->badge && before.service == grant->service &&
+                before.service_export == grant->service_export) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Whether no service before `service` exports this name. */
 static bool export_is_new(struct manifest *m, uint32_t service, struct capn_text name)
 {
@@ -138,6 +160,9 @@ bool manifest_relations_check(struct manifest *m, uint32_t index)
         if (!(grant.from_kernel ? kernel_grant_check(m, index, &grant)
                                 : service_grant_check(m, index, &grant))) {
             return false;
+        }
+        if (!badge_is_new(m, &service, i, &grant)) {
+            return refuse_numbers(m, "badge", MANIFEST_ERROR_SHARED_BADGE, grant.badge, 0);
         }
         manifest_leave(m);
     }

@@ -134,6 +134,10 @@ static const struct json_case cases[] = {
      "\"everything\"", NULL},
     {"\"badge\": 7", "\"badge\": 0.5", "$.services[0].grants[0].badge", "an integer from 0", "0.5",
      NULL},
+    {"\"facet\": [\"greet\"], \"badge\": 7},",
+     "\"facet\": [\"greet\"], \"badge\": 7}, {\"name\": \"again\", \"source\": \"server:greeter\", "
+     "\"interface\": \"Greeter\", \"facet\": [\"greet\"], \"badge\": 7},",
+     "$.services[0].grants[1].badge", "has this badge", "7", "another badge"},
     {"\"badge\": 7", "\"transfer\": \"coppy\"", "$.services[0].grants[0].transfer",
      "not one of those allowed", "\"coppy\"", "\"copy\""},
     {"\"facet\": [\"write\"]", "\"facet\": [\"write\"], \"badge\": 1",

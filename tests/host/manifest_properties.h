@@ -53,6 +53,29 @@ static inline bool property_grant(struct manifest *m, const struct manifest_serv
     return init_may_give;
 }
 
+/* Whether no other grant has the badge of this one at its export. */
+static inline bool property_badge(struct manifest *m, const struct manifest_service *holder,
+                                  uint32_t index)
+{
+    struct manifest_service service;
+    struct manifest_grant other;
+    struct manifest_grant grant;
+
+    manifest_grant_get(m, holder, index, &grant);
+    for (uint32_t i = 0; i < m->service_count; i++) {
+        manifest_service_get(m, i, &service);
+        for (uint32_t j = 0; j < service.grant_count; j++) {
+            manifest_grant_get(m, &service, j, &other);
+            if ((i != holder->index || j != index) && grant.badge != 0 &&
+                other.badge == grant.badge && other.service == grant.service &&
+                other.service_export == grant.service_export) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Whether a name of this service's CapSet stands there once. */
 static inline bool property_capset(struct manifest *m, const struct manifest_service *service)
 {
@@ -126,7 +149,7 @@ static inline unsigned manifest_properties(struct manifest *m)
             struct manifest_grant grant;
 
             manifest_grant_get(m, &service, j, &grant);
-            if (!property_grant(m, &service, &grant)) {
+            if (!property_grant(m, &service, &grant) || !property_badge(m, &service, j)) {
                 return 4;
             }
         }

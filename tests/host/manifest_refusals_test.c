@@ -161,6 +161,9 @@ SPOIL(service_facet, client->grant[0].facet.methods = 4)
 SPOIL(service_facet_all, client->grant[0].facet.tag = 0)
 SPOIL(export_twice, client->exported[0] = server->exported[0]; client->export_count = 1;
       client->grant[0].name = "other")
+SPOIL(badge_twice, client->grant[1] = client->grant[0]; client->grant[1].name = "again")
+SPOIL(badge_elsewhere, fixture->service[3] = *client; fixture->service[3].name = "again";
+      fixture->service_count = 4)
 SPOIL(init_budget, init->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
       init->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
 SPOIL(priority_above, client->scheduling.priority = init->scheduling.priority + 1)
@@ -259,7 +262,9 @@ static const struct refusal_case cases[] = {
     {kernel_wider, MANIFEST_ERROR_FACET, "services[2].grants[1].facet"},
     {kernel_not_copied, MANIFEST_ERROR_TRANSFER, "services[2].grants[1].transfer"},
     {kernel_transfer, MANIFEST_ERROR_TRANSFER, "services[2].grants[1].transfer"},
+    {badge_twice, MANIFEST_ERROR_SHARED_BADGE, "services[2].grants[1].badge"},
     {export_twice, MANIFEST_ERROR_DUPLICATE, "services[2].exports[0].name"},
+    {badge_elsewhere, MANIFEST_ERROR_SHARED_BADGE, "services[3].grants[0].badge"},
     {init_budget, MANIFEST_ERROR_INIT_BUDGET, "services[0].scheduling.budgetNs"},
     {priority_above, MANIFEST_ERROR_PRIORITY, "services[2].scheduling.priority"},
     {quota_cpu, MANIFEST_ERROR_QUOTA, "services[1].quotas.cpuPermille"},
@@ -375,6 +380,14 @@ SPOIL(budget_least, server->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
       server->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
 SPOIL(budget_most, server->scheduling.budget_ns = SCHED_PERIOD_MAX_NS;
       server->scheduling.period_ns = SCHED_PERIOD_MAX_NS)
+SPOIL(no_badges, badge_twice(fixture); client->grant[0].badge = client->grant[1].badge = 0)
+SPOIL(two_badges, badge_twice(fixture); client->grant[1].badge++)
+SPOIL(badge_of_others, client->exported[0] = server->exported[0];
+      client->exported[0].name = "other"; client->export_count = 1; badge_elsewhere(fixture);
+      fixture->service[3].export_count = 0; fixture->service[3].grant[0].source = "client";
+      fixture->service[3].grant[0].export_name = "other")
+SPOIL(badge_of_two, server->exported[1] = server->exported[0]; server->exported[1].name = "other";
+      server->export_count = 2; badge_twice(fixture); client->grant[1].export_name = "other")
 SPOIL(sole_budget, fixture->service_count = 1; fixture->binary_count = 1;
       init->scheduling.budget_ns = SCHED_BUDGET_MIN_NS;
       init->scheduling.period_ns = SCHED_BUDGET_MIN_NS)
@@ -401,10 +414,16 @@ static void what_is_within_ends_no_check(void **state)
 
 static void accepts_what_is_just_within(void **state)
 {
-    static void (*const reach[])(struct fixture * fixture) = {
-        timer_least, timer_most,           log_least,    cpus_most,    message_least,  message_most,
-        queue_most,  first_has_for_all,    all_is_given, budget_least, arguments_most, budget_most,
-        sole_budget, period_without_budget};
+    static void (*const reach[])(struct fixture *
+                                 fixture) = {timer_least,     timer_most,
+                                             log_least,       cpus_most,
+                                             message_least,   message_most,
+                                             queue_most,      first_has_for_all,
+                                             all_is_given,    budget_least,
+                                             arguments_most,  budget_most,
+                                             sole_budget,     period_without_budget,
+                                             no_badges,       two_badges,
+                                             badge_of_others, badge_of_two};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(reach); i++) {

@@ -191,6 +191,8 @@ static const char *suggestion_text(struct model *model, const struct manifest_re
         return pool_format(pool, "%" PRIu64 " or %" PRIu64, refusal->limit, refusal->limit + 8);
     case MANIFEST_ERROR_DUPLICATE:
         return "another name";
+    case MANIFEST_ERROR_SHARED_BADGE:
+        return "another badge";
     case MANIFEST_ERROR_INIT_BUDGET:
         return "leave init's budget out";
     case MANIFEST_ERROR_BADGE:
