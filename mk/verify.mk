@@ -99,7 +99,7 @@ mutate-sample: ## the same for MUTANT_SAMPLE refusals and those that are new; pa
 	$(Q)$(MAKE) host-tests
 	@$(PYTHON) tools/mutate.py --sample $(MUTANT_SAMPLE) $(result)
 
-mutate-steps: ## leave out what core/ (or STEPS=kernel/dispatch) does beside refusing; a test must notice
+mutate-steps: ## leave out what core/ (or ONLY=kernel/dispatch) does beside refusing; a test must notice
 	$(call setup,build test)
 	$(Q)$(MAKE) host-tests
-	@$(PYTHON) tools/mutate.py --steps $(if $(STEPS),--only $(STEPS))
+	@$(PYTHON) tools/mutate.py --steps $(if $(ONLY),--only $(ONLY))

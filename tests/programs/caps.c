@@ -487,8 +487,15 @@ static uint32_t listed(struct check *check, uint32_t *revoked_count)
     return count;
 }
 
-/* The steps through which the caller came to hold `cap`: the first's origin, and how many. */
-static uint32_t why(struct check *check, struct cap_id cap, uint16_t *origin)
+/* The last step by which the caller came to hold an edge. */
+struct step {
+    uint16_t origin;
+    uint64_t from_pid;
+    uint64_t at_ns;
+};
+
+/* The steps through which the caller came to hold `cap`: the last, and how many. */
+static uint32_t why(struct check *check, struct cap_id cap, struct step *last)
 {
     struct capability_manager_why_params_builder params;
     struct capability_manager_why_results_reader results;
@@ -504,8 +511,12 @@ static uint32_t why(struct check *check, struct cap_id cap, uint16_t *origin)
     steps = capability_manager_why_results_get_steps(results);
     count = steps.raw.count;
     if (CHECK(check, count > 0)) {
-        *origin = (uint16_t)capability_provenance_step_get_origin(
-            capability_provenance_step_list_get(steps, 0));
+        struct capability_provenance_step_reader step =
+            capability_provenance_step_list_get(steps, 0);
+
+        last->origin = (uint16_t)capability_provenance_step_get_origin(step);
+        last->from_pid = capability_provenance_step_get_from_pid(step);
+        last->at_ns = capability_provenance_step_get_at_ns(step);
         CHECK(check, capability_manager_why_results_get_complete(results));
     }
     CHECK_EQUAL(check, client_close(&client), TRANSPORT_OK);
@@ -538,6 +549,41 @@ static uint64_t ledger_used(struct check *check, const char *name)
     return used;
 }
 
+/* Whichever way a DUP goes, its edge says what it was made of, by whom and when: alone, two at
+ * once, and with a flag. */
+static void duplicates_are_explained(struct check *check)
+{
+    struct rt_ring *ring = &check->rt->ring;
+    const struct sqe usual = {
+        .opcode = OPCODE_DUP, .cap = held(check, "null", 0), .facet = RT_FACET_SAME};
+    struct sqe flagged = usual;
+    struct cap_id copy[5];
+    struct step last = {.at_ns = 0};
+    struct rt_operation two[2];
+
+    flagged.flags = SQE_WINDOW;
+    CHECK(check, why(check, usual.cap, &last) > 0);
+    copy[0] = check_done(check, ring, &flagged).cap[0];
+    copy[1] = check_done(check, ring, &usual).cap[0];
+    for (unsigned i = 0; i < 2; i++) {
+        two[i] = check_submit(check, ring, &usual);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        copy[2 + i] = check_completion(check, ring, two[i]).cap[0];
+    }
+    copy[4] = check_done(check, ring, &flagged).cap[0];
+    for (size_t i = 0; i < ARRAY_COUNT(copy); i++) {
+        struct step step = {.origin = UINT16_MAX};
+
+        CHECK_EQUAL(check, why(check, copy[i], &step), 3);
+        CHECK_EQUAL(check, step.origin, CAPABILITY_EDGE_ORIGIN_DUPLICATE);
+        CHECK_EQUAL(check, step.from_pid, check->rt->start->pid);
+        CHECK(check, step.at_ns > last.at_ns || (i > 1 && step.at_ns == last.at_ns));
+        last = step;
+        giving_release(check, copy[i]);
+    }
+}
+
 static void manager(struct check *check)
 {
     struct rt_ring *ring = &check->rt->ring;
@@ -545,7 +591,7 @@ static void manager(struct check *check)
     struct census now;
     struct rt_delegated made;
     uint32_t revoked_count;
-    uint16_t origin = UINT16_MAX;
+    struct step step = {.origin = UINT16_MAX};
     struct cap_id copy;
 
     CHECK_EQUAL(check, listed(check, &revoked_count), before.used);
@@ -554,10 +600,10 @@ static void manager(struct check *check)
                 TRANSPORT_OK);
     CHECK_EQUAL(check, duplicate(check, made.cap, &copy), TRANSPORT_OK);
     /* of the delegation, of the spawner's edge, of the manifest */
-    CHECK_EQUAL(check, why(check, copy, &origin), 4);
-    CHECK_EQUAL(check, origin, CAPABILITY_EDGE_ORIGIN_DUPLICATE);
-    CHECK_EQUAL(check, why(check, held(check, "null", 0), &origin), 2);
-    CHECK_EQUAL(check, origin, CAPABILITY_EDGE_ORIGIN_SPAWN);
+    CHECK_EQUAL(check, why(check, copy, &step), 4);
+    CHECK_EQUAL(check, step.origin, CAPABILITY_EDGE_ORIGIN_DUPLICATE);
+    CHECK_EQUAL(check, why(check, held(check, "null", 0), &step), 2);
+    CHECK_EQUAL(check, step.origin, CAPABILITY_EDGE_ORIGIN_SPAWN);
     now = census(check);
     CHECK_EQUAL(check, now.used, before.used + 3);
     CHECK_EQUAL(check, now.nodes, before.nodes + 1);
@@ -623,6 +669,7 @@ int main(struct rt *rt)
         revoke_cancelled(&check);
         chain(&check, 1);
         chain(&check, 3);
+        duplicates_are_explained(&check);
         manager(&check);
         transfers(&check);
         CHECK_EQUAL(&check, census(&check).used, used);

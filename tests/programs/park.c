@@ -6,7 +6,7 @@
  *   park-turns    two threads that hand a word to and fro: one lost wake-up and they stand still;
  *                 then one that wakes another, more urgent, and has what it waits for with that
  *   park-relay    the same, where each wakes the other and waits in one submission; words of the
- *                 process's own, then of a memory object
+ *                 process's own and of memory objects
  *   park-crowd    several threads at one word, woken some at a time
  *   park-exit     the process ends while a thread waits and a time limit runs
  *
@@ -354,32 +354,34 @@ static void pair_goes_on(struct check *check)
 
 /* ---- relay ----------------------------------------------------------------------------------- */
 
-/* Two sides that wake each other and wait, each in one submission. */
+/* The word of one of two sides that wake each other and wait, each in one submission. */
 struct relay {
-    uint32_t word[2]; /* atomic: side i has something to do */
+    uint32_t *word;    /* atomic: the side has something to do */
+    struct cap_id cap; /* the memory object that it lies in; raw 0: own memory */
+    uint64_t base;     /* where that is mapped */
 };
 
-static struct relay *relay;     /* on the first thread's stack, or in the memory object */
-static struct cap_id relay_cap; /* the memory object that `relay` begins; raw 0: own memory */
+static struct relay relay[2];
 
 /* Takes TURNS turns as side `mine`; how many went well. */
 static uint64_t relay_run(struct rt *rt, unsigned mine)
 {
-    uint64_t base = relay_cap.raw == 0 ? 0 : (uintptr_t)relay;
-    const struct rt_turn turn = {.wake_cap = relay_cap,
-                                 .wake = (uintptr_t)&relay->word[1 - mine] - base,
-                                 .wait_cap = relay_cap,
-                                 .wait = (uintptr_t)&relay->word[mine] - base};
+    const struct relay *own = &relay[mine];
+    const struct relay *other = &relay[1 - mine];
+    const struct rt_turn turn = {.wake_cap = other->cap,
+                                 .wake = (uintptr_t)other->word - other->base,
+                                 .wait_cap = own->cap,
+                                 .wait = (uintptr_t)own->word - own->base};
     uint64_t taken = 0;
 
     for (unsigned i = 0; i < TURNS; i++) {
         int32_t status = 0;
 
-        atomic_store_release_u32(&relay->word[mine], 0);
-        atomic_store_release_u32(&relay->word[1 - mine], 1);
+        atomic_store_release_u32(own->word, 0);
+        atomic_store_release_u32(other->word, 1);
         status = rt_wake_and_wait(&rt->ring, &turn);
         /* The other may have seen its word before it waited, and its wake-up comes now. */
-        while (status == 0 && atomic_load_acquire_u32(&relay->word[mine]) == 0) {
+        while (status == 0 && atomic_load_acquire_u32(own->word) == 0) {
             const struct sqe wait = {.opcode = OPCODE_PARK,
                                      .cap = turn.wait_cap,
                                      .address = turn.wait,
@@ -387,8 +389,8 @@ static uint64_t relay_run(struct rt *rt, unsigned mine)
 
             status = done(rt, &wait).result;
         }
-        taken += (status == 0 || status == TRANSPORT_CHANGED) &&
-                 atomic_load_acquire_u32(&relay->word[mine]) == 1;
+        taken +=
+            (status == 0 || status == TRANSPORT_CHANGED) && atomic_load_acquire_u32(own->word) == 1;
     }
     return taken;
 }
@@ -397,7 +399,7 @@ static uint64_t relay_run(struct rt *rt, unsigned mine)
 static int second_relay(struct rt *rt, void *argument)
 {
     (void)argument;
-    while (atomic_load_acquire_u32(&relay->word[1]) == 0) {
+    while (atomic_load_acquire_u32(relay[1].word) == 0) {
         rt_sleep(rt, POLL_NS);
     }
     turns = relay_run(rt, 1);
@@ -409,15 +411,14 @@ static int second_relay(struct rt *rt, void *argument)
 static void relay_both(struct check *check, struct rt_thread_start *begin)
 {
     atomic_store_release_u32(&woken, 0);
-    *relay = (struct relay){{0}};
+    *relay[0].word = *relay[1].word = 0;
     CHECK_EQUAL(check, thread_start(check->rt, begin), TRANSPORT_OK);
     CHECK_EQUAL(check, relay_run(check->rt, 0), TURNS);
-    atomic_store_release_u32(&relay->word[1], 1);
+    atomic_store_release_u32(relay[1].word, 1);
     while (atomic_load_acquire_u32(&woken) == 0) {
         struct sqe entry = {.opcode = OPCODE_UNPARK,
-                            .cap = relay_cap,
-                            .address = (uintptr_t)&relay->word[1] -
-                                       (relay_cap.raw == 0 ? 0 : (uintptr_t)relay),
+                            .cap = relay[1].cap,
+                            .address = (uintptr_t)relay[1].word - relay[1].base,
                             .value = 1};
 
         CHECK(check, done(check->rt, &entry).result >= 0);
@@ -426,27 +427,46 @@ static void relay_both(struct check *check, struct rt_thread_start *begin)
     CHECK_EQUAL(check, turns, TURNS);
 }
 
-static void relays(struct check *check)
+/* The first word of a new memory object. */
+static struct relay relay_object(struct check *check)
 {
-    static struct rt_thread_start begin[2] = {{.function = second_relay},
-                                              {.function = second_relay}};
-    struct relay private;
     struct memory_range range = {.bytes = LIMIT_PAGE_BYTES};
     struct frame_allocator allocator = {.cap = check_held(check, "frame-allocator")};
     struct virtual_memory memory = {.cap = check_held(check, "virtual-memory")};
     struct memory_object object;
 
-    relay = &private;
-    relay_both(check, &begin[0]);
     CHECK_EQUAL(check, memory_client_allocate(check->rt, allocator, LIMIT_PAGE_BYTES, &object),
                 TRANSPORT_OK);
     CHECK_EQUAL(check,
                 memory_client_map_object(check->rt, memory, (struct memory_part){.object = object},
                                          MEMORY_PROTECTION_READ_WRITE, &range),
                 TRANSPORT_OK);
-    relay = (struct relay *)(uintptr_t)range.address;
-    relay_cap = object.cap;
-    relay_both(check, &begin[1]);
+    return (struct relay){
+        .word = (uint32_t *)(uintptr_t)range.address, .cap = object.cap, .base = range.address};
+}
+
+/* Both words in own memory, both in one object, one in each, and in two objects; at the end an
+ * object lives as long as its edge and its mapping. */
+static void relays(struct check *check)
+{
+    static struct rt_thread_start begin[5] = {{.function = second_relay},
+                                              {.function = second_relay},
+                                              {.function = second_relay},
+                                              {.function = second_relay},
+                                              {.function = second_relay}};
+    uint32_t private[2];
+    const struct relay own[2] = {{.word = &private[0]}, {.word = &private[1]}};
+    const struct relay object = relay_object(check);
+    const struct relay other = relay_object(check);
+    const struct relay behind = {.word = object.word + 1, .cap = object.cap, .base = object.base};
+    const struct relay pairs[ARRAY_COUNT(begin)][2] = {
+        {own[0], own[1]}, {object, behind}, {own[0], object}, {object, own[1]}, {object, other}};
+
+    for (size_t i = 0; i < ARRAY_COUNT(begin); i++) {
+        relay[0] = pairs[i][0];
+        relay[1] = pairs[i][1];
+        relay_both(check, &begin[i]);
+    }
 }
 
 /* ---- crowd ----------------------------------------------------------------------------------- */

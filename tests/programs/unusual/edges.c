@@ -83,14 +83,20 @@ static void operations_used_up(struct bench *bench, struct process_handle proces
         operation[used++] = check_submit(bench->check, bench->ring, &entry);
         CHECK_EQUAL(bench->check, rt_ring_enter(bench->ring, 0, 0), TRANSPORT_OK);
     }
+    cqe = check_done(bench->check, bench->ring, &entry);
+    CHECK_EQUAL(bench->check, cqe.result, TRANSPORT_LIMIT);
+    CHECK_EQUAL(bench->check, cqe.refusal.argument, ARGUMENT_NONE);
+    CHECK_EQUAL(bench->check, cqe.refusal.limit, LIMIT_OPERATIONS);
     entry = wait_entry(bench, process);
     cqe = check_done(bench->check, bench->ring, &entry);
     EXCEPTION(bench, &entry, &cqe, LIMIT_EXCEEDED, LIMIT_OPERATIONS, LIMIT_OPERATIONS);
     entry = usual(bench);
     entry.flags = SQE_PROMISED;
     entry.promise = (struct promise){.answer = open.raw, .path = {.step = {1}}};
-    CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &entry).result,
-                TRANSPORT_LIMIT);
+    cqe = check_done(bench->check, bench->ring, &entry);
+    CHECK_EQUAL(bench->check, cqe.result, TRANSPORT_LIMIT);
+    CHECK_EQUAL(bench->check, cqe.refusal.argument, ARGUMENT_NONE);
+    CHECK_EQUAL(bench->check, cqe.refusal.limit, LIMIT_OPERATIONS);
     entry.promise.answer = kept.raw; /* decided: nothing has to wait */
     CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &entry).result,
                 TRANSPORT_BROKEN);

@@ -43,12 +43,15 @@ static void paired_at(struct bench *bench, const struct pair *pair, int32_t woke
 {
     struct rt_operation wake = check_submit(bench->check, bench->ring, &pair->wake);
     struct rt_operation wait = check_submit(bench->check, bench->ring, &pair->wait);
+    struct cqe completion;
 
     CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
-    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wake).result,
-                        woken, line);
-    (void)check_numbers(bench->check, check_completion(bench->check, bench->ring, wait).result,
-                        waited, line);
+    completion = check_completion(bench->check, bench->ring, wake);
+    (void)check_numbers(bench->check, completion.result, woken, line);
+    check_refusal(bench->check, &pair->wake, &completion);
+    completion = check_completion(bench->check, bench->ring, wait);
+    (void)check_numbers(bench->check, completion.result, waited, line);
+    check_refusal(bench->check, &pair->wait, &completion);
 }
 #define PAIRED(bench, pair, woken, waited)                                                         \
     paired_at((bench), (pair), TRANSPORT_##woken, TRANSPORT_##waited, __LINE__)
@@ -59,6 +62,7 @@ static struct rt_operation pair_left(struct bench *bench, const struct pair *pai
 {
     struct sqe later = pair_usual().wait;
     struct rt_operation operation[3];
+    struct cqe completion;
 
     later.timeout_ns = UNUSUAL_IDLE_NS / 1000;
     operation[0] = check_submit(bench->check, bench->ring, &later);
@@ -68,8 +72,9 @@ static struct rt_operation pair_left(struct bench *bench, const struct pair *pai
     CHECK(bench->check, rt_syscall_cap_enter(2, TIMEOUT_NONE) >= 2);
     CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[0]).result,
                 TRANSPORT_TIMEOUT);
-    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[1]).result,
-                woken);
+    completion = check_completion(bench->check, bench->ring, operation[1]);
+    CHECK_EQUAL(bench->check, completion.result, woken);
+    check_refusal(bench->check, &pair->wake, &completion);
     return operation[2];
 }
 
