@@ -24,7 +24,6 @@ static int machine_make(void **state)
 {
     (void)state;
     cpu = host_cpu_alone(MEMORY_BYTES);
-    machine.console = 2; /* where the report of offences goes */
     memcpy(process.name, "offender", sizeof("offender"));
     ring_start();
     thread.process = &process;
@@ -39,8 +38,12 @@ static void who_goes_on_offending_loses_its_turn(void **state)
     const struct sqe wrong = {.opcode = OPCODE_NOP, .spare = 1};
     const struct sqe good = {.opcode = OPCODE_NOP};
     const struct cqe *completion = (const struct cqe *)(const void *)cq();
+    FILE *console = tmpfile();
+    char line[128];
 
     (void)state;
+    assert_non_null(console);
+    machine.console = fileno(console);
     for (unsigned i = 0; i < OFFENCE_FREE + 8; i++) {
         thread.ring.sq_head++;
         assert_int_equal(submission_dispatch(cpu, &thread, &wrong, false), i < OFFENCE_FREE);
@@ -50,6 +53,11 @@ static void who_goes_on_offending_loses_its_turn(void **state)
     thread.ring.sq_head++;
     assert_true(submission_dispatch(cpu, &thread, &good, false));
     assert_int_equal(completion[OFFENCE_FREE + 8].result, 0);
+    rewind(console); /* the first is reported, those of the same second are not */
+    assert_non_null(fgets(line, sizeof(line), console));
+    assert_non_null(strstr(line, "offender: thread 0: 1 invalid submissions"));
+    assert_null(fgets(line, sizeof(line), console));
+    assert_int_equal(fclose(console), 0);
 }
 
 /* Message and descriptors, from every word of the first page on: over one page's end or two. */
