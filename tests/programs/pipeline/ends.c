@@ -147,32 +147,50 @@ void finish_releases(struct bench *bench)
     rt_buffer_free(bench->ring, result);
 }
 
-/* CANCEL of a call that waits for its promise, which breaks what is promised from it, waits at the
- * endpoint, or is in flight; of a RECV; and of what is over. */
+/* CANCEL of a call that waits for its promise, with so many capabilities: what is promised from its
+ * own answer breaks. */
+static struct rt_operation waiting_cancelled(struct bench *bench, struct rt_answer_id id,
+                                             uint8_t transfers)
+{
+    const struct transfer given = {.cap = bench->client, .mode = TRANSFER_COPY};
+    struct check *check = bench->check;
+    struct rt_answer_id kept = rt_answer_take(bench->ring);
+    struct sqe entry = promised(bench, id, kept);
+    struct rt_operation waiting;
+    struct rt_operation behind;
+    struct cqe completion;
+
+    memcpy(bench->buffer.bytes, &given, sizeof(given));
+    entry.message = (uint64_t)(uintptr_t)bench->buffer.bytes;
+    entry.message_bytes = 0;
+    entry.transfers = transfers;
+    waiting = check_submit(bench->check, bench->ring, &entry);
+    entry = promised(bench, kept, (struct rt_answer_id){.raw = 0});
+    behind = check_submit(bench->check, bench->ring, &entry);
+    CHECK_EQUAL(check, rt_cancel(bench->ring, waiting), TRANSPORT_OK);
+    completion = check_completion(check, bench->ring, behind);
+    CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
+    check_refusal(check, &entry, &completion);
+    CHECK_EQUAL(check, rt_finish(bench->ring, kept), TRANSPORT_OK);
+    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, waiting).result,
+                TRANSPORT_CANCELLED);
+    return waiting;
+}
+
+/* CANCEL of a call that waits for its promise, waits at the endpoint, or is in flight; of a RECV;
+ * and of what is over. */
 void cancels(struct bench *bench)
 {
     struct check *check = bench->check;
     struct rt_answer_id id = rt_answer_take(bench->ring);
-    struct rt_answer_id kept = rt_answer_take(bench->ring);
     struct sqe entry = greet(bench, id);
     struct rt_operation first = check_submit(bench->check, bench->ring, &entry);
     struct rt_operation second;
-    struct rt_operation third;
     struct rt_operation receive;
-    struct cqe completion;
     uint64_t token;
 
-    entry = promised(bench, id, kept);
-    second = check_submit(bench->check, bench->ring, &entry);
-    entry = promised(bench, kept, (struct rt_answer_id){.raw = 0});
-    third = check_submit(bench->check, bench->ring, &entry);
-    CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_OK);
-    completion = check_completion(check, bench->ring, third);
-    CHECK_EQUAL(check, completion.result, TRANSPORT_BROKEN);
-    check_refusal(check, &entry, &completion);
-    CHECK_EQUAL(check, rt_finish(bench->ring, kept), TRANSPORT_OK);
-    CHECK_EQUAL(check, check_completion(bench->check, bench->ring, second).result,
-                TRANSPORT_CANCELLED);
+    (void)waiting_cancelled(bench, id, 0);
+    second = waiting_cancelled(bench, id, 1);
     CHECK_EQUAL(check, rt_cancel(bench->ring, second), TRANSPORT_NOT_FOUND);
     CHECK_EQUAL(check, rt_cancel(bench->ring, first), TRANSPORT_OK);
     CHECK_EQUAL(check, check_completion(bench->check, bench->ring, first).result,
