@@ -23,8 +23,8 @@ HOST_TESTS_OF_plain := $(HOST_TEST_SOURCES)
 HOST_TEST_WRAP_machine_failures_test := -Wl,--wrap=frame_alloc,--wrap=frame_run_take,--wrap=kmem_alloc
 
 # The test that kills a process at the moment when its thread begins to wait, is told when one leaves
-# its CPU, and stands in for the answer to a link.
-HOST_TEST_WRAP_machine_enter_test := -Wl,--wrap=sched_thread_wait,--wrap=cpu_run,--wrap=handoff_relay
+# its CPU, and stands in for the answer to a link and for the program's memory.
+HOST_TEST_WRAP_machine_enter_test := -Wl,--wrap=sched_thread_wait,--wrap=cpu_run,--wrap=handoff_relay,--wrap=arch_copy_from_user
 
 # What its tests are linked with; the little that those with threads need, so that no more is built.
 HOST_TEST_LIBRARIES_plain := libtestsupport.a libtestschema.a libmkmanifest.a libkernel_host.a \

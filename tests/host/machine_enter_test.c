@@ -7,8 +7,12 @@
 
 #include "abi/syscall.h"
 #include "kernel/dispatch/dispatch.h"
+#include "kernel/dispatch/quick_park.h"
 #include "kernel/dispatch/submission.h"
 #include "kernel/ipc/answers.h"
+#include "kernel/ipc/park.h"
+#include "kernel/object/memory_object.h"
+#include "schema/generated/memory.capnp.h"
 #include "tests/host/ring_memory.h"
 #include "tests/host/slot_pages.h"
 
@@ -41,6 +45,19 @@ void __wrap_cpu_run(struct cpu *leaves)
 {
     assert_ptr_equal(leaves, cpu);
     longjmp(left, 1);
+}
+
+/* The word at an address of the program's own. */
+static uint32_t own_word;
+
+bool __wrap_arch_copy_from_user(void *to, vaddr_t from, size_t bytes);
+
+bool __wrap_arch_copy_from_user(void *to, vaddr_t from, size_t bytes)
+{
+    (void)from;
+    assert_int_equal(bytes, sizeof(own_word));
+    memcpy(to, &own_word, bytes);
+    return true;
 }
 
 /* An answer to a link of a chain, where the thread has one: whether it is a usual one, and how
@@ -280,7 +297,7 @@ static void what_is_submitted_is_carried_out(void **state)
 
 /* A thread whose process ends, or that something more urgent waits for, does not go back to its
  * program; what it submitted is carried out. */
-static void who_has_to_go_goes(void **state)
+static void who_has_togo_goes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(entries); i++) {
@@ -401,6 +418,64 @@ static void who_is_killed_does_not_wait(void **state)
     assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
 }
 
+/* UNPARK and PARK by the short way: the wait is at the word that was named, and keeps its object.
+ */
+static void a_turn_waits_where_it_says(void **state)
+{
+    static struct memory_object memory;
+    static struct operation operation;
+    const struct hold_edge edge = {
+        .object = &memory.object, .interface_id = MEMORY_OBJECT_INTERFACE_ID, .facet = UINT64_MAX};
+    const paddr_t frame[3] = {0x100000, 0x101000, 0x102000}; /* root, table, page */
+    struct cap_id cap;
+
+    (void)state;
+    park_init();
+    object_init(&memory.object, &memory_object_type);
+    memory.pages = 1;
+    memory.root = frame[0];
+    *(paddr_t *)arch_frame_pointer(frame[0]) = frame[1];
+    *(paddr_t *)arch_frame_pointer(frame[1]) = frame[2];
+    ((uint32_t *)arch_frame_pointer(frame[2]))[4] = 40;
+    own_word = 30;
+    assert_int_equal(cap_table_insert(&process.table, &edge, NULL, &cap), TRANSPORT_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        bool waits = i < 2;      /* at a word of the object */
+        bool wakes = i % 2 == 0; /* so */
+        struct thread *next;
+
+        (void)case_begin(NULL);
+        memset(&operation, 0, sizeof(operation));
+        operation.owner = &thread;
+        thread.operations_free = &operation;
+        thread.operations_used = 0;
+        thread.wait_for = 2;
+        sq()[0] = (struct sqe){
+            .opcode = OPCODE_UNPARK, .user_data = 1, .address = 8 + i * 64, .value = 1};
+        sq()[1] = (struct sqe){.opcode = OPCODE_PARK,
+                               .user_data = 2,
+                               .address = waits ? 16 : LIMIT_USER_MIN + i * 64,
+                               .value = waits ? 40 : 30,
+                               .timeout_ns = TIMEOUT_NONE};
+        sq()[0].cap.raw = wakes ? cap.raw : 0;
+        sq()[1].cap.raw = waits ? cap.raw : 0;
+        ring_publish(&shared.header.sq_tail, 2);
+        assert_int_equal(quick_wake_and_wait(cpu, &thread, &next), QUICK_WAIT);
+        assert_int_equal(thread.ring.sq_head, 2);
+        assert_int_equal(operation.kind, OPERATION_PARK);
+        assert_int_equal(operation.user_data, 2);
+        assert_ptr_equal(operation.park_object, waits ? &memory.object : NULL);
+        assert_int_equal(operation.park.key.space,
+                         waits ? (uint64_t)(uintptr_t)&memory.object : process.pid);
+        assert_int_equal(operation.park.key.address, sq()[1].address);
+        assert_int_equal(memory.object.references, waits ? 2 : 1);
+        assert_true(operation_cancel(&operation)); /* which is what the thread waits for */
+        assert_ptr_equal(run_queue_pop(&cpu->run_queue), &thread.task.node);
+        assert_int_equal(memory.object.references, 1);
+    }
+    assert_int_equal(cap_table_remove(&process.table, cap, &(struct hold_edge){0}), TRANSPORT_OK);
+}
+
 /* An impossible index is no number of completions, not even for who waits for none. */
 static void a_corrupt_ring_is_said(void **state)
 {
@@ -419,13 +494,14 @@ int main(void)
         cmocka_unit_test_setup(what_is_given_up_counts, case_begin),
         cmocka_unit_test_setup(a_tick_takes_a_few, case_begin),
         cmocka_unit_test_setup(what_is_submitted_is_carried_out, case_begin),
-        cmocka_unit_test_setup(who_has_to_go_goes, case_begin),
+        cmocka_unit_test_setup(who_has_togo_goes, case_begin),
         cmocka_unit_test_setup(a_link_is_answered_by_one_entry, case_begin),
         cmocka_unit_test_setup(who_answered_a_link_goes_on, case_begin),
         cmocka_unit_test_setup(another_call_is_refused, case_begin),
         cmocka_unit_test_setup(who_waits_is_woken_by_the_last_it_waits_for, case_begin),
         cmocka_unit_test_setup(who_was_interrupted_does_not_wait, case_begin),
         cmocka_unit_test_setup(who_is_killed_does_not_wait, case_begin),
+        cmocka_unit_test_setup(a_turn_waits_where_it_says, case_begin),
         cmocka_unit_test_setup(a_corrupt_ring_is_said, case_begin),
     };
 

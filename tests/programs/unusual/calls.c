@@ -193,6 +193,42 @@ static void the_rest_of_a_batch(struct bench *bench)
     CHECK_EQUAL(bench->check, rt_finish_release(bench->ring, id), TRANSPORT_OK);
 }
 
+/* Two calls that keep their answers, in a thread that waits for three; behind them the ring still
+ * has the third of a batch that is over, which is none of this one. */
+static void the_batch_is_over(struct bench *bench)
+{
+    const struct sqe nothing = {.opcode = OPCODE_NOP};
+    struct rt_answer_id id[3];
+    struct rt_operation operation[3];
+    struct sqe entry = usual(bench);
+    uint32_t entries = bench->ring->header->sq_entries;
+
+    entry.method = NULL_OBJECT_METHOD_NEXT;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 3 - round; i++) {
+            id[i] = rt_answer_take(bench->ring);
+            entry.answer = id[i].raw;
+            operation[i] = check_submit(bench->check, bench->ring, &entry);
+        }
+        CHECK_EQUAL(bench->check, rt_syscall_cap_enter(3, TIMEOUT_NONE), 3);
+        for (unsigned i = 0; i < 3 - round; i++) {
+            CHECK(bench->check,
+                  check_completion(bench->check, bench->ring, operation[i]).result > 0);
+            CHECK_EQUAL(bench->check, rt_finish_release(bench->ring, id[i]), TRANSPORT_OK);
+        }
+        if (round == 0) { /* 3 calls and 3 FINISHes are in the ring, the last NOP is unread */
+            for (uint32_t i = 6; i < entries - 1; i++) {
+                CHECK_EQUAL(bench->check, check_done(bench->check, bench->ring, &nothing).result,
+                            0);
+            }
+            operation[2] = check_submit(bench->check, bench->ring, &nothing);
+            CHECK_EQUAL(bench->check, rt_syscall_cap_enter(0, 0), 1);
+        }
+    }
+    CHECK_EQUAL(bench->check, check_completion(bench->check, bench->ring, operation[2]).result, 0);
+    CHECK_EQUAL(bench->check, bench->ring->strays, 0);
+}
+
 /* ---- descriptors, scratch, room -------------------------------------------------------------- */
 
 static void descriptors_refused(struct bench *bench)
@@ -262,6 +298,7 @@ void calls_differ(struct bench *bench)
     buffers_differ(bench);
     answer_kept(bench);
     the_rest_of_a_batch(bench);
+    the_batch_is_over(bench);
     descriptors_refused(bench);
     scratch_short(bench);
     answer_too_long(bench);
