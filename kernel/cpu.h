@@ -48,8 +48,7 @@ struct cpu {
     bool idle;
     uint32_t running_priority; /* atomic: of what runs here; 0 when idle (sched/urgency.h) */
 
-    /* timers_lock is run_lock too: of threads of this CPU and of their operations, which have the
-     * room for them */
+    /* Of threads of this CPU and of their operations, which have the room for them. */
     struct deadline_heap timers;
     bool reschedule; /* a more urgent task became ready here */
     uint64_t quantum_end_ns;

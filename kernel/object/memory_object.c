@@ -33,9 +33,9 @@
  * delegation, whatever its holder does with the region: what was taken back is pinned by nobody it
  * was taken from.
  *
- * Invariants (memory_check):
+ * Invariants (the simulator sums up 1 over all objects, sim/hunt/memory_look.c):
  *  1. frames is the root, the tables and the pages that exist; that many are used in the account,
- *     and the rest of what memory_frames_most says is reserved.
+ *     and the rest of what memory_object_frames_most says is reserved.
  *  2. mapping_count is the length of the list; each names this object.
  *
  * Locks: the object's (LOCK_RANK_MEMORY_OBJECT), around list and changes of frame tables, whose

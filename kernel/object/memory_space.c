@@ -26,7 +26,7 @@
  * UNDO takes out what APPLY had added. FINISH gives the regions back and answers last, so that
  * whoever hears the answer finds quota and frames as it says.
  *
- * Invariants (memory_space_check):
+ * Invariants (the simulator compares regions and tables, sim/hunt/memory_look.c):
  *  1. core/region's own.
  *  2. A region of an object that is committed and not revoked has a mapping in the object's list,
  *     of the same pages.

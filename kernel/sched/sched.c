@@ -16,7 +16,7 @@
  * between threads of one CPU and any CPU may end one, so whoever walks along them holds that CPU's
  * run_lock.
  *
- * Invariants (sched_check.c):
+ * Invariants (sched_check.c looks at all but 3 and 8):
  *  1. The run queue's own (core/run_queue).
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.

@@ -15,7 +15,7 @@
  * A record (kernel/object/thread_handle.c) outlives its thread: it forgets the thread when that
  * retires, and tells those who wait for its end when all that the thread had is back.
  *
- * Invariants (thread_check):
+ * Invariants (sched_thread_check asks half of 1, sim/hunt/look.c 3):
  *  1. A thread that waits is in no run queue; a timer is queued only while it waits.
  *  2. operations_used plus the free list is LIMIT_OPERATIONS.
  *  3. Completions reserved in the ring are at least the operations in use (each will post one).

@@ -5,7 +5,7 @@
  * through. An edge is alive if none of these was revoked; where the next edge goes it predicts from
  * a queue of slots that became free. Three tables and two objects; copies, moves that are committed
  * or cancelled, duplicates, delegations, revocations with and without the sweep, handles dropped,
- * memory that runs out. tiny_cap_table_test.c runs the same with tables of a few slots.
+ * memory that runs out. cap_table_tiny_test.c runs the same with tables of a few slots.
  */
 #include "tests/host/support.h"
 
