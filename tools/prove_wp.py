@@ -71,7 +71,8 @@ Z3 = ("z3 -smt2 -st sat.random_seed=42 nlsat.randomize=false smt.random_seed=42 
       "auto_config=false smt.arith.solver=2")
 PROVERS = {"patterns": Z3, "eager": Z3 + " smt.qi.eager_threshold=100"}
 GOALS = re.compile(r"Proved goals:\s+(\d+) / (\d+)")
-FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)")
+# Of one prover; of several that do not.
+FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)|\[Failed\] Goal (\S+)")
 
 
 def names():
@@ -127,7 +128,8 @@ def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
     found = GOALS.search(output)
     if status != 0 or not found:
         return 0, 0, output.splitlines()[-5:], taken
-    return int(found.group(1)), int(found.group(2)), FAILED.findall(output), taken
+    return (int(found.group(1)), int(found.group(2)),
+            [one or other for one, other in FAILED.findall(output)], taken)
 
 
 def configure():
