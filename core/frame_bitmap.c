@@ -24,8 +24,9 @@
  * 5. next is below frame_count.
  *
  * Every change goes through word_store(), which keeps 2. Errors are found before the first change.
- * The loops are annotated for verify/wp/frame_bitmap.c, which says what the names there mean and
- * proves, of any number of frames, that the invariants are kept and the operations do as they say.
+ * The loops are annotated for verify/wp/frame_bitmap.c and frame_init.c, which prove, of any number
+ * of frames, that the invariants hold at first and are kept and that the operations do as they say;
+ * verify/wp/frame_levels.h says what the names there mean.
  * Locks: none here; the kernel holds its frame lock around each call.
  */
 #include "core/frame_bitmap.h"
@@ -52,6 +53,12 @@ uint64_t frame_bitmap_words_needed(uint64_t frame_count)
     }
     words = words_for(frame_count);
     total = words;
+    /*@ loop invariant words: 1 <= words <= 1073741824;
+        loop invariant total: words <= total <= 2147483648 - words &&
+          total + above(words) == size(frame_count, 0) + above(size(frame_count, 0));
+        loop assigns words, total;
+        loop variant words;
+     */
     while (words > 1) {
         words = words_for(words);
         total += words;
@@ -64,7 +71,7 @@ enum status frame_bitmap_init(struct frame_bitmap *bitmap, uint64_t *words, uint
 {
     uint64_t needed = frame_bitmap_words_needed(frame_count);
     uint64_t bits = frame_count;
-    uint32_t level = 0;
+    uint32_t level;
 
     if (needed == 0) {
         return STATUS_INVALID_ARGUMENT;
@@ -72,18 +79,46 @@ enum status frame_bitmap_init(struct frame_bitmap *bitmap, uint64_t *words, uint
     if (word_count < needed) {
         return STATUS_TOO_LARGE;
     }
+    /*@ loop invariant place: i <= needed;
+        loop invariant full: \forall integer k; 0 <= k < i ==>
+          word_at(words, k) == 18446744073709551615;
+        loop invariant marked: range_marked(words, 0, 64 * i);
+        loop assigns i, words[0 .. needed - 1];
+        loop variant needed - i;
+     */
     for (uint64_t i = 0; i < needed; i++) {
         words[i] = WORD_FULL;
     }
     *bitmap = (struct frame_bitmap){.frame_count = frame_count};
-    do {
+    /*@ loop invariant level: level <= 6 && (level == 0 ==> bits == frame_count);
+        loop invariant bits: 1 <= bits && bits <= (level == 0 ? 68719476736 :
+          level == 1 ? 1073741824 : level == 2 ? 16777216 : level == 3 ? 262144 :
+          level == 4 ? 4096 : level == 5 ? 64 : 1);
+        loop invariant size: 0 < level ==> bits == size(frame_count, level - 1);
+        loop invariant begin:
+          words == (level == 0 ? \at(words, Pre) : \at(words, Pre) + start(frame_count, level));
+        loop invariant rest: needed == start(frame_count, level) +
+          (level == 0 ? size(frame_count, 0) + above(size(frame_count, 0)) : above(bits));
+        loop invariant first: 0 < level ==> bitmap->level[0] == \at(words, Pre);
+        loop invariant levels: \forall integer l; 0 <= l < level ==>
+          bitmap->level_words[l] == size(frame_count, l) &&
+          bitmap->level[l] == \at(words, Pre) + start(frame_count, l);
+        loop invariant sizes: \forall integer l; 0 <= l < level ==>
+          1 <= size(frame_count, l) <= 1073741824;
+        loop invariant thinner: \forall integer l, m; 0 <= l ==> m == l + 1 ==> m < level ==>
+          size(frame_count, l) <= 64 * size(frame_count, m) < size(frame_count, l) + 64;
+        loop invariant behind: \forall integer l, m; 0 <= l < m <= level ==>
+          start(frame_count, l) + size(frame_count, l) <= start(frame_count, m);
+        loop assigns level, bits, words, bitmap->level[0 .. 5], bitmap->level_words[0 .. 5];
+        loop variant 6 - level;
+     */
+    for (level = 0; level == 0 || bits > 1; level++) {
         ASSERT(level < FRAME_BITMAP_LEVELS_MAX);
         bits = words_for(bits);
         bitmap->level[level] = words;
         bitmap->level_words[level] = bits;
         words += bits;
-        level++;
-    } while (bits > 1);
+    }
     bitmap->level_count = level;
     return STATUS_OK;
 }

@@ -83,6 +83,7 @@
 #define CLEARS_AT_LEAST(words, n, first, end) \
     0 <= first <= end <= 64 * n ==> range_clear(words, first, end) ==> \
     end - first <= clears(words, n)
+#define WORD_OF_PART(words, first, i) word_at(words + first, i) == word_at(words, first + i)
 /* clang-format on */
 
 #endif

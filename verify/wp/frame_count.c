@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The number of clear bits of any number of words, by induction: each function here is a lemma, its
- * contract the statement, its loop the induction. verify/wp/frame_bitmap.c takes them as axioms.
+ * contract the statement, its loop the induction. verify/wp/frame_bitmap.c and
+ * verify/wp/frame_init.c take them as axioms.
  *
  * wp: verify/wp/frame_bitmap.h
  * model: Typed+ref
  * solver: patterns
- * prove: within of_word moved at_most begins at_least
+ * prove: within of_word moved at_most begins at_least part
  * twin: within | verify/wp/frame_bitmap.h
  *     | 0 <= clears(words, n) <= 64 * n
  *     | 0 <= clears(words, n) <= 63 * n
@@ -142,4 +143,11 @@ void at_least(const uint64_t *words, uint64_t n, uint64_t first, uint64_t end)
                         end >= 64 * i + 64 ? 64 : end - 64 * i);
         }
     }
+}
+
+/*@ assigns \nothing;
+    ensures WORD_OF_PART(words, first, i);
+ */
+void part(const uint64_t *words, uint64_t first, uint64_t i)
+{
 }
