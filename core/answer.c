@@ -35,7 +35,7 @@
  *  1. A FREE answer has id 0 and neither results, waiting calls nor work.
  *  2. Any other answer's id is not 0 and names its slot, with a generation that is not 0.
  *  3. Each call on an answer's waiting list names that answer; `waiting` counts them all, `used`
- * the answers that are not FREE.
+ *     the answers that are not FREE.
  *  4. A PENDING answer has no work. An answer without work that is decided has nothing waiting, and
  *     is not finished.
  *  5. The work queue has exactly the answers with work, each once.

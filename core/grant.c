@@ -26,8 +26,8 @@
  * a revoke between the source's check and the new edge would be forgotten.
  *
  * Invariants:
- *  1. A node's parent belongs to the same tree, and its depth is one less; without a parent it
- * is 1. No node is deeper than GRANT_DEPTH_MAX. Both are fixed, so a walk needs no lock: each node
+ *  1. A node's parent belongs to the same tree, and its depth is one less; without a parent that is
+ *     1. No node is deeper than GRANT_DEPTH_MAX. Both are fixed, so a walk needs no lock: each node
  *     holds a reference of its parent.
  *  2. references is not 0 while anybody can reach the node; `below` of a node counts those nodes
  *     whose ancestor it is, and is never above the tree's count of other nodes.

@@ -19,7 +19,7 @@
  *    5. Each service in order, field by field as the schema numbers them: name legal and new,
  *       binary, arguments, grants, exports (names legal, and new among the service's grants and
  *       exports), quotas, restart, scheduling. Fields that are absent (null) are refused, lists
- * too.
+ *       too.
  *    6. The CapSet of the service fits its page, and one spawn can pass what is in it.
  *    7. For each service in order: its binary exists; each grant's source exists, belongs to a
  *       service that starts earlier, has the interface, holds the facet and, for kernel objects, is

@@ -27,7 +27,7 @@
  * Invariants (park_check):
  *  1. Each first's ring is well linked.
  *  2. Every waiter in it has a key that falls there; those behind a first have its key, and a
- * search for the key of a first leads to it.
+ *     search for the key of a first leads to it.
  *  3. `first` is set for those in the bucket's tree, and for them alone.
  *
  * Locks: the caller's, one for each bucket. Nothing can fail.

@@ -5,7 +5,7 @@
  * Invariants:
  *  1. used_words <= the capacity of every segment; bytes past used_words are never written.
  *  2. Every word below used_words was zeroed or filled when it was taken: nothing of what the
- * memory held before gets into a message.
+ *     memory held before gets into a message.
  *  3. A pointer is written once, when its object is placed; each placed object has exactly one
  *     pointer, so that what is used is what the objects need (and landing pads).
  *  4. Once builder->error is set nothing is placed any more.

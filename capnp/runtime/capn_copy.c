@@ -9,8 +9,8 @@
  *  2. `words` is what the objects placed so far take in one segment; in canonical form that is the
  *     index at which the next object must lie.
  *  3. Every object was paid for from the reader's budget when it was read, so that the steps of a
- * walk are at most the words that it may traverse, and the copy is no larger than that and its
- * tags.
+ *     walk are at most the words that it may traverse, and the copy is no larger than that and its
+ *     tags.
  */
 #include "capn_internal.h"
 

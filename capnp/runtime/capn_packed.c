@@ -15,7 +15,7 @@
  *  1. output->used <= output->capacity, input->used <= input->length; both only grow.
  *  2. Only whole words are written; `have` < 8 bytes wait in `word` between calls.
  *  3. A step consumes input, produces output, or moves to a phase that will: the machine never
- * spins.
+ *     spins.
  */
 #include "capn_stream.h"
 

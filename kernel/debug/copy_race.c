@@ -8,7 +8,7 @@
  * 1. `copier`, `vspace` are written once, before `here`; `frame` once, before `unmapped`.
  * 2. While `unmapped` is set and `page` is not 0, the copier's CPU has kept interrupts off since
  *    before the tables changed: it cannot have answered the shootdown, so `frame` is in the hands
- * of the unmap or in quarantine.
+ *    of the unmap or in quarantine.
  *
  * Here a CPU waits for another with interrupts off, for two seconds at most. It holds no lock that
  * the other wants: neither side has taken the space's lock yet, or both have given it back.

@@ -24,8 +24,8 @@
  * Of each thread that was started and has not ended:
  *  5. It is current on its home CPU or on none.
  *  6. At most one of these is so: it is queued; it waits in cap_enter; it waits for its next
- * budget; it is stopped by a fault. At rest, when no CPU is in the middle of anything: exactly one,
- * or it is current.
+ *     budget; it is stopped by a fault. At rest, when no CPU is in the middle of anything: exactly
+ *     one, or it is current.
  *  7. Its own time and its loans hold (core/sched_context.c): no time comes from nothing.
  *  8. A thread that is queued or runs lends to nobody (task_begin).
  *  9. At rest: whom a thread lends to has taken a call of it that is not answered.

@@ -10,7 +10,8 @@
  *   client-faults   faults with a call under way that moves a capability
  *   client-leaves   exits at once
  *   client-drops    waits for the end of all others' sessions, then drops its edge with a call
- * under way: what ends its session is the answer, and nothing else happens afterwards
+ *                   under way: what ends its session is the answer, and nothing else happens
+ *                   afterwards
  */
 #include "core/string.h"
 #include "schema/generated/console.capnp.h"
