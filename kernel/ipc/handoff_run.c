@@ -220,6 +220,39 @@ static ALWAYS_INLINE struct thread *receives_complete(struct cpu *cpu, const str
     return straight;
 }
 
+/* The call that an entry began meets the oldest receiver: it is in flight, its message there, and
+ * the receive holds nothing any more. Endpoint and ring are locked. */
+static ALWAYS_INLINE void met_deliver(struct run *run, const struct calling *calling,
+                                      const struct met *met, const struct buffers *buffers)
+{
+    struct endpoint *endpoint = calling->endpoint;
+    struct operation *receive = met->receive;
+    struct operation *call = met->call;
+    struct message message;
+
+    call->token = endpoint_fly(&endpoint->queues, &call->endpoint_record);
+    endpoint_remove_receiver(&endpoint->queues, &receive->endpoint_record);
+    ASSERT_AGAIN(receive->target == &endpoint->object &&
+                 sizeof(struct endpoint_message) + buffers->message_bytes <= receive->result_bytes);
+    message = (struct message){
+        .from = run->thread,
+        .offset = buffers->message,
+        .bytes = buffers->message_bytes,
+        .head = {.token = call->token,
+                 .badge = calling->badge,
+                 .interface_id = calling->interface_id,
+                 .form = head_form(buffers->method, 0, buffers->message_bytes),
+                 .room = buffers->result_bytes},
+    };
+    if (LIKELY(calling->target == receive->target)) {
+        receive->target = NULL; /* its reference is the call's */
+    } else {
+        run->references++;
+        operation_let_go(endpoint, receive);
+    }
+    message_deliver(receive->owner, receive->result_offset, &message);
+}
+
 /* Receivers wait, and nobody before: up to `most` entries meet one each, under one lock of the
  * ring, then the receives complete. The endpoint is locked. */
 static NOINLINE void run_meet(struct run *run, uint32_t most)
@@ -253,7 +286,6 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
         const uint8_t *shared = ring_peek(ring, head);
         struct operation *receive = operation_of(endpoint_oldest_receiver(queues));
         struct buffers buffers;
-        struct message message;
         uint32_t slots;
 
         if (UNLIKELY(call == NULL || receive->grant != NULL || queues->in_flight == UINT32_MAX ||
@@ -274,29 +306,8 @@ static NOINLINE void run_meet(struct run *run, uint32_t most)
         head++;
         effects += QUICK_ENTRY + buffers.message_bytes;
         call_begin(call, &calling, shared, &buffers, slots);
-        call->token = endpoint_fly(queues, &call->endpoint_record);
-        endpoint_remove_receiver(queues, &receive->endpoint_record);
-        ASSERT_AGAIN(receive->target == &endpoint->object &&
-                     sizeof(struct endpoint_message) + buffers.message_bytes <=
-                         receive->result_bytes);
-        message = (struct message){
-            .from = thread,
-            .offset = buffers.message,
-            .bytes = buffers.message_bytes,
-            .head = {.token = call->token,
-                     .badge = calling.badge,
-                     .interface_id = calling.interface_id,
-                     .form = head_form(buffers.method, 0, buffers.message_bytes),
-                     .room = buffers.result_bytes},
-        };
-        if (LIKELY(calling.target == receive->target)) {
-            receive->target = NULL; /* its reference is the call's */
-        } else {
-            run->references++;
-            operation_let_go(endpoint, receive);
-        }
+        met_deliver(run, &calling, &last[-1], &buffers);
         call = operation_call_next(call);
-        message_deliver(receive->owner, receive->result_offset, &message);
     }
     done = (uint32_t)(last - met);
     if (LIKELY(done != 0)) {
