@@ -31,7 +31,8 @@ enum {
 struct note {
     int8_t message_block;
     int8_t result_block;
-    bool stamped; /* message and result are blocks of its own: contents can be believed */
+    bool own;     /* message and result are blocks of its own: nobody else writes there */
+    bool stamped; /* the message has its stamps, and is its own */
     uint8_t *result;
 };
 
@@ -153,14 +154,18 @@ uint64_t actor_submit(struct actor *actor, struct sqe *sqe, const struct model_i
     name = ++*actor->last_name;
     actor->under_way++;
     sqe->user_data = name;
-    notes[name] = (struct note){
-        (int8_t)message.block, (int8_t)result.block,
-        (sqe->message_bytes == 0 || (message.block >= 0 && sqe->message_bytes <= message.room)) &&
-            (sqe->result_bytes == 0 ||
-             (result.block >= 0 && sqe->result == (uintptr_t)result.bytes)),
-        result.bytes};
-    if (notes[name].stamped && sqe->message_bytes >= sizeof(name) &&
-        intent->ask == MODEL_ASK_NOTHING && sqe->message == (uintptr_t)message.bytes) {
+    notes[name] =
+        (struct note){.message_block = (int8_t)message.block,
+                      .result_block = (int8_t)result.block,
+                      .own = (sqe->message_bytes == 0 ||
+                              (message.block >= 0 && sqe->message_bytes <= message.room)) &&
+                             (sqe->result_bytes == 0 ||
+                              (result.block >= 0 && sqe->result == (uintptr_t)result.bytes)),
+                      .result = result.bytes};
+    notes[name].stamped = notes[name].own && sqe->message_bytes >= sizeof(name) &&
+                          intent->ask == MODEL_ASK_NOTHING &&
+                          sqe->message == (uintptr_t)message.bytes;
+    if (notes[name].stamped) {
         stamps_write(message.bytes, sqe->message_bytes, name);
     }
     model_intend(name, actor->pid, actor->thread, intent);
@@ -203,7 +208,7 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
                        (unsigned long long)cqe->user_data, submission->result, cqe->result);
     }
     if ((submission->delivered != 0 || submission->told_closed) && note->result != NULL &&
-        note->stamped) {
+        note->own) {
         struct endpoint_message head;
         const struct model_submission *call = model_submission(submission->delivered);
         uint64_t stamp = 0;
@@ -216,7 +221,7 @@ static void completion_read(struct actor *actor, const struct cqe *cqe)
         model_received(cqe->user_data, &head, stamp);
     }
     if (submission->sqe.opcode == OPCODE_CALL && submission->answered_by != 0 && cqe->result >= 0 &&
-        note->stamped && note->result != NULL) {
+        note->own && note->result != NULL) {
         uint64_t stamp = 0;
 
         if (notes[submission->answered_by].stamped) {
