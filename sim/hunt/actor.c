@@ -112,7 +112,7 @@ static void stamps_write(uint8_t *bytes, uint32_t length, uint64_t name)
     memcpy(bytes + length / 8 * 8 - sizeof(name), &name, sizeof(name));
 }
 
-/* The stamp of a message; UINT64_MAX: it has two. 0: it is too short for one. */
+/* The stamp of a message; UINT64_MAX: it has two, or none. 0: it is too short for one. */
 static uint64_t stamps_read(const uint8_t *bytes, uint32_t length)
 {
     uint64_t stamp = 0;
@@ -129,7 +129,7 @@ static uint64_t stamps_read(const uint8_t *bytes, uint32_t length)
         }
     }
     memcpy(&other, bytes + length / 8 * 8 - sizeof(other), sizeof(other));
-    return other == stamp ? stamp : UINT64_MAX;
+    return other == stamp && stamp != 0 ? stamp : UINT64_MAX;
 }
 
 uint64_t actor_name_take(void)
