@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cap_enter of one thread, a stretch at a time: how many submissions one takes, by what each counts
- * as; and how a thread waits, or does not.
+ * cap_enter of one thread, a stretch at a time: how many submissions one takes, and what each
+ * counts as; what the system call does before it goes back to the program, or does not; how the
+ * thread waits, and at which word. Other CPUs, the scheduler and the rest of a chain are this
+ * file's.
  */
 #include "tests/host/host_cpu.h"
 
