@@ -250,6 +250,7 @@ static void a_slot_is_there_before_the_method_runs(void **state)
     assert_int_equal(cap_exception_get_reason(exception(&sqe)), EXCEPTION_REASON_UNKNOWN_METHOD);
     cap_table_unreserve(&process.table, SLOTS);
 
+    cap_table_free(&process.table);
     cap_table_init(&process.table, SLOTS, slot_memory(&none));
     method.calls = 0;
     sqe.method = METHOD_GIVES;

@@ -50,6 +50,12 @@ static int case_begin(void **state)
     thread.ring = ring;
     thread.ring.sq_head = 8; /* so many may complete */
     for (unsigned i = 0; i < 2; i++) {
+        struct hold_edge edge;
+        uint32_t cursor = 0;
+
+        while (cap_table_remove_next(&to[i]->table, &cursor, &edge)) {
+        }
+        cap_table_free(&to[i]->table); /* of the case before */
         object_init(&to[i]->object, &process_type);
         to[i]->state = PROCESS_ALIVE;
         cap_table_init(&to[i]->table, SLOTS, slot_memory(NULL));
