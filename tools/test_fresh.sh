@@ -38,17 +38,21 @@ mirror=$(echo "$sources" | awk -v s="$suite" '$2 == s && $3 == "main" { print $1
 [ -n "$mirror" ] || die "apt on this machine knows no Debian source for $suite"
 
 work=$(mktemp -d /var/tmp/capos-fresh.XXXXXX)
+work=$(cd "$work" && pwd -P) # as the table of mounts names it
 root=$work/root
 child=
+mounted() { awk -v under="$root/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r; }
 finish() {
+    local left
     trap '' HUP INT TERM
     if [ -n "$child" ]; then
         { kill -KILL -- "-$child" "$child" || :; wait "$child" || :; } 2>/dev/null
     fi
-    awk -v under="$root/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
-        xargs -r umount -l || :
+    mounted | xargs -r umount -l || :
     if [ -n "${KEEP:-}" ]; then
         say "the root is in $root"
+    elif ! left=$(mounted) || [ -n "$left" ]; then # what is mounted there is this machine's
+        say "something is mounted in $root still, so it stays"
     else
         rm -rf --one-file-system "$work"
     fi

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The fresh root: ended by a signal, it leaves neither its folder nor a process behind."""
+"""The fresh root: ended by a signal, it leaves neither its folder nor a process behind;
+and what is mounted in it is never taken away with it."""
 import os
 import signal
 import subprocess
@@ -15,8 +16,12 @@ STAND_INS = {
     "unshare": 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"',
     "apt-get": '. /etc/os-release; echo "http://nowhere.invalid $VERSION_CODENAME main Debian"',
     "apt-config": ":",
-    "mktemp": 'mkdir "$STATE/work" && echo "$STATE/work"',
-    "mount": ":",
+    "mktemp": 'mkdir "$STATE/work" && ln -sfn . "$STATE/through" && echo "$STATE/through/work"',
+    # A table of mounts, which has the real name of what was mounted until that is taken out.
+    "mount": '[ "$1" != --rbind ] || echo "$2 $(realpath "$3") none" >>"$STATE/mounts"',
+    "umount": 'shift; for place; do [ -n "$STUCK" ] || sed -i "\\| $place |d" "$STATE/mounts"; done',
+    "awk": 'for last; do :; done; PATH=${PATH#*:}; [ "$last" = /proc/self/mounts ] || exec awk "$@"; '
+           'exec awk "$1" "$2" "$3" "$STATE/mounts"',
     "git": ":",
     "hang": 'trap "" HUP INT TERM; sleep 1000 & echo $$ $! >"$STATE/new"; '
             'mv "$STATE/new" "$STATE/hangs"; wait; wait',
@@ -60,13 +65,15 @@ class Fresh(unittest.TestCase):
             with open(path, "w") as file:
                 file.write("#!/bin/sh\n%s\n" % body)
             os.chmod(path, 0o755)
+        self.mounts = self.path("mounts")
+        open(self.mounts, "w").close()
 
-    def start(self, hangs):
+    def start(self, hangs, stuck=""):
         process = subprocess.Popen(
             ["bash", FRESH, "true"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, preexec_fn=signals_as_usual,
             env={"PATH": self.bin + ":/usr/sbin:/usr/bin:/sbin:/bin", "STATE": self.state,
-                 "HANGS": hangs})
+                 "HANGS": hangs, "STUCK": stuck})
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -79,7 +86,16 @@ class Fresh(unittest.TestCase):
         process = self.start("nowhere")
         self.assertIn("passed", process.communicate(timeout=PATIENCE_S)[1])
         self.assertEqual(process.returncode, 0)
+        self.nothing_is_left()
+
+    def nothing_is_left(self):
+        self.assertEqual(os.path.getsize(self.mounts), 0, "something is mounted still")
         self.assertFalse(os.path.exists(self.path("work")))
+
+    def test_what_is_mounted_still_stays(self):
+        said = self.start("nowhere", stuck="yes").communicate(timeout=PATIENCE_S)[1]
+        self.assertIn("it stays", said)
+        self.assertTrue(os.path.exists(self.path("work/root/dev")))
 
     def test_ended_by_a_signal(self):
         for hangs in ("debootstrap", "chroot"):
@@ -98,7 +114,7 @@ class Fresh(unittest.TestCase):
             said = process.communicate(timeout=PATIENCE_S)[1]
             self.assertEqual(process.returncode, 128 + number)
             self.assertIn("ended by " + number.name, said)
-            self.assertFalse(os.path.exists(self.path("work")))
+            self.nothing_is_left()
             for pid in left:
                 self.assertTrue(becomes(lambda: not is_running(pid)), "%d runs on" % pid)
         finally:
