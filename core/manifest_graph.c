@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Steps 7 to 9 of manifest.c: the services among each other. Every field was checked before, so the
- * accessors may be used.
+ * Steps 7 to 10 of manifest.c: the services among each other. Every field was checked before, so
+ * the accessors may be used.
  */
 #include "core/assert.h"
 #include "core/hold_edge.h"

@@ -268,7 +268,7 @@ enum kind {
     }
  */
 
-/* What verify/wp/tally.c proves and verify/wp/table.c uses. */
+/* What verify/wp/tally.c proves and verify/wp/whole.c uses. */
 /* clang-format off */
 #define TALLY_ONLY(A, B, t, s, k) \
     only{A, B}(t, s) ==> there(t, s) ==> \

@@ -18,8 +18,8 @@
  * What is taken for granted here: what verify/wp/slots.c, verify/wp/table.c and verify/wp/tally.c
  * prove, and of cap_table_resolve and cap_id_slot what verify/slot_word.c proves of every id; that
  * each slot has a place of its own, apart from the table, and that a slot's page is zero when it
- * comes; that cap_table_id_error changes nothing. What is handed in by address lies apart from the
- * table, as WP's model `ref` has it.
+ * comes; that cap_table_id_error changes nothing and says BAD_CAP or STALE_CAP. What is handed in
+ * by address lies apart from the table, as WP's model `ref` has it.
  *
  * wp: core/cap_table.c core/cap_table.h core/cap_slot.h verify/wp/slots.h
  * model: Typed+ref
