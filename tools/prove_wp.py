@@ -16,6 +16,7 @@ The first comment of a harness says what to do with it, as for tools/prove.py:
                             them: quicker, also with what is false, but not for recursive predicates;
                             split: each conjunct is a goal of its own
   prove: FUNCTION...        whose contracts are proved, and that nothing undefined happens in them
+  eager: FUNCTION...        which another way of Z3 proves than that of `patterns`
   twin: FUNCTION | FILE | TEXT | OTHER
                             with OTHER for TEXT in a copy of FILE the contract is no longer proved;
                             FUNCTION:NAME asks for what its contract or text names so alone, with
@@ -40,15 +41,15 @@ CONFIG = os.path.join("out", "verify", "why3.conf")
 TIMEOUT_S = 1800
 # A function is proved from the contracts of others, whoever proves those; a Frama-C makes the formulas
 # of its functions one after another.
-PART = 4
+PART = 2
 # For one goal, in steps of Z3, which are the same on any machine. Those that are true take half a
 # million at most, but for some of frame_bitmap, of which twins name the goal; a false one of other
 # twins is given up at twice that. The time only ends what hangs.
 GOAL_STEPS = 20_000_000
 TWIN_GOAL_STEPS = 1_000_000
 GOAL_S = 300
-# What Why3 would write of the Z3 that is there, but for the options. What one does not prove, the other
-# is asked for: of the eager one an instance that follows from many others costs no more than another.
+# What Why3 would write of the Z3 that is there, but for the options. To the eager one an instance that
+# follows from many others costs no more than another.
 PATTERNS = os.path.join("out", "verify", "why3-patterns.conf")
 PATTERNS_HEAD = """[main]
 magic = 14
@@ -71,8 +72,7 @@ Z3 = ("z3 -smt2 -st sat.random_seed=42 nlsat.randomize=false smt.random_seed=42 
       "auto_config=false smt.arith.solver=2")
 PROVERS = {"patterns": Z3, "eager": Z3 + " smt.qi.eager_threshold=100"}
 GOALS = re.compile(r"Proved goals:\s+(\d+) / (\d+)")
-# Of one prover; of several that do not.
-FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)|\[Failed\] Goal (\S+)")
+FAILED = re.compile(r"Goal (\S+) : (?:Failed|Timeout|Unknown|Stepout)")
 
 
 def names():
@@ -83,11 +83,11 @@ class Contracts:
     def __init__(self, name):
         self.path = os.path.join(FOLDER, name + ".c")
         self.name, self.sources, self.inline, self.functions, self.twins = name, [], [], [], []
-        self.model, self.solver = ["Typed"], []
+        self.model, self.solver, self.eager = ["Typed"], [], []
         with open(self.path) as file:
             comment = file.read().split("*/\n#", 1)[0]
         comment = comment.replace("\n *     | ", prove.BAR).replace("\n *     ", " ")
-        for key, value in re.findall(r"^ \* (wp|inline|model|solver|prove|twin): (.*)$", comment, re.M):
+        for key, value in re.findall(r"^ \* (wp|inline|model|solver|prove|eager|twin): (.*)$", comment, re.M):
             if key == "twin":
                 first, *rest = value.split(prove.BAR)
                 self.twins.append([part.strip() for part in first.split(" | ") + rest])
@@ -95,7 +95,9 @@ class Contracts:
                 self.model = value.split()
             else:
                 {"wp": self.sources, "solver": self.solver, "inline": self.inline,
-                 "prove": self.functions}[key].extend(value.split())
+                 "prove": self.functions, "eager": self.eager}[key].extend(value.split())
+        if not set(self.eager) <= set(self.functions) or self.eager and "patterns" not in self.solver:
+            raise ValueError("%s: eager: is for what is proved with patterns" % self.path)
         if not set(self.solver) <= {"patterns", "split"}:
             raise ValueError("%s: an unknown solver: %s" % (self.path, self.solver))
         if not self.sources or not self.functions or not self.twins:
@@ -108,14 +110,14 @@ class Contracts:
 
 def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
     """(how many goals were proved, of how many, what was not, seconds and MB); `named`: of these."""
-    config, provers = CONFIG, ["z3"]
+    config, prover = CONFIG, "z3"
     if "patterns" in contracts.solver:
-        config, provers = PATTERNS, list(PROVERS)
+        config, prover = PATTERNS, "eager" if set(functions) & set(contracts.eager) else "patterns"
     command = ["env", "WHY3CONFIG=" + config, "timeout", str(TIMEOUT_S), "frama-c",
                "-c11", "-machdep", "gcc_x86_64",
                # -iquote, because Frama-C puts -I. first.
                "-cpp-extra-args=-iquote verify/shim -iquote %s -iquote ." % folder,
-               "-wp", "-wp-rte", "-wp-model", *contracts.model, "-wp-prover", ",".join(provers),
+               "-wp", "-wp-rte", "-wp-model", *contracts.model, "-wp-prover", prover,
                "-wp-timeout", str(GOAL_S), "-wp-steps", str(steps), "-wp-par", "1",
                "-wp-fct", ",".join(functions)]
     if named:
@@ -128,8 +130,7 @@ def goals(contracts, functions, folder=".", steps=GOAL_STEPS, named=""):
     found = GOALS.search(output)
     if status != 0 or not found:
         return 0, 0, output.splitlines()[-5:], taken
-    return (int(found.group(1)), int(found.group(2)),
-            [one or other for one, other in FAILED.findall(output)], taken)
+    return int(found.group(1)), int(found.group(2)), FAILED.findall(output), taken
 
 
 def configure():
@@ -146,7 +147,8 @@ def configure():
 
 def parts(contracts):
     """The functions of a file in groups, which are proved side by side."""
-    return [contracts.functions[i:i + PART] for i in range(0, len(contracts.functions), PART)]
+    usual = [function for function in contracts.functions if function not in contracts.eager]
+    return [[one] for one in contracts.eager] + [usual[i:i + PART] for i in range(0, len(usual), PART)]
 
 
 def proof(contracts, functions):
@@ -193,13 +195,14 @@ def main():
     rows = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         work = []
-        for contracts in [Contracts(name) for name in options.names or names()]:
+        # From the last: those of the table take longest, and what is long is not begun at the end.
+        for contracts in reversed([Contracts(name) for name in options.names or names()]):
             work.append((contracts,
                          [pool.submit(proof, contracts, functions)
                           for functions in parts(contracts)] +
                          [pool.submit(refutation, contracts, number)
                           for number in range(len(contracts.twins)) if not options.quick]))
-        for contracts, jobs in work:
+        for contracts, jobs in reversed(work):
             for job in jobs:
                 good, _, text, taken = job.result()
                 passed, failed = passed + good, failed + (not good)

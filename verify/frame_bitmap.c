@@ -12,7 +12,7 @@
  * cbmc: core/frame_bitmap.c
  * options: -I verify/shim --unwind 5
  * prove: prove_init prove_alloc prove_free prove_alloc_free prove_contiguous
- * quick: prove_init prove_alloc
+ * quick: prove_init
  * twin: prove_init | core/frame_bitmap.c
  *     | words[i] = WORD_FULL;
  *     | words[i] = 0;

@@ -13,7 +13,7 @@
  * cbmc: core/ledger.c
  * options: -I verify/small --unwind 6
  * prove: prove_donate prove_close prove_step prove_settle prove_detach
- * quick: prove_donate
+ * quick: prove_settle prove_detach
  * twin: prove_donate | core/ledger.c
  *     | child->line[i].limit += amounts->amount[i];
  *     | child->line[i].limit = amounts->amount[i];

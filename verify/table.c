@@ -17,7 +17,7 @@
  * prove: prove_init prove_find prove_reserve prove_insert prove_repeat prove_insert_window
  *     prove_insert_at
  *     prove_remove prove_move_begin prove_move_end prove_check prove_bury prove_walk
- * quick: prove_init prove_find prove_insert prove_move_begin
+ * quick: prove_init prove_find prove_move_begin
  * twin: prove_init | core/cap_table.c
  *     | table->fresh = CAP_TABLE_WINDOW;
  *     | table->fresh = 0;

@@ -23,6 +23,7 @@
  * solver: patterns split
  * prove: free_pop free_push free_take slot_name_in slot_name slot_fill slot_insert slot_free
  *     slot_leave slot_vacate slot_is_held slot_is_used slot_set_previous slot_previous
+ * eager: slot_insert
  * twin: free_pop | core/cap_slot.h
  *     | table->free_tail = LINK_END;
  *     | ;
