@@ -41,6 +41,13 @@ class ProveWp(unittest.TestCase):
             file.write(HEAD % twins)
         return prove_wp.Contracts("h")
 
+    def proves_when_asked(self, option, goals):
+        """A Frama-C that proves so many with the option, and all of three without."""
+        with open("frama-c", "w") as file:
+            file.write("#!/bin/sh\ncase \"$*\" in *%s*) echo Proved goals: %s;;\n"
+                       "*) echo Proved goals: 3 / 3;; esac\n" % (option, goals))
+        os.chmod("frama-c", stat.S_IRWXU)
+
     def answer(self, text, status=0):
         with open("frama-c", "w") as file:
             file.write("#!/bin/sh\ncat <<'END'\n%s\nEND\nexit %d\n" % (text, status))
@@ -61,19 +68,13 @@ class ProveWp(unittest.TestCase):
         self.assertEqual(contracts.twins, [["one:result", "src/part.c", "a | b", "a"]])
 
     def test_asks_for_what_is_named(self):
-        with open("frama-c", "w") as file:
-            file.write("#!/bin/sh\ncase \"$*\" in *-wp-prop=result*) echo Proved goals: 1 / 2;;\n"
-                       "*) echo Proved goals: 3 / 3;; esac\n")
-        os.chmod("frama-c", stat.S_IRWXU)
+        self.proves_when_asked("-wp-prop=result", "1 / 2")
         contracts = self.contracts(TWIN)
         self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (3, 3))
         self.assertEqual(prove_wp.goals(contracts, ["one"], named="result")[:2], (1, 2))
 
     def test_splits_where_a_harness_wants_it(self):
-        with open("frama-c", "w") as file:
-            file.write("#!/bin/sh\ncase \"$*\" in *-wp-split*) echo Proved goals: 5 / 5;;\n"
-                       "*) echo Proved goals: 3 / 3;; esac\n")
-        os.chmod("frama-c", stat.S_IRWXU)
+        self.proves_when_asked("-wp-split", "5 / 5")
         self.assertEqual(prove_wp.goals(self.contracts(TWIN), ["one"])[:2], (3, 3))
         contracts = self.contracts(" * solver: patterns split\n" + TWIN)
         self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (5, 5))
@@ -98,10 +99,7 @@ class ProveWp(unittest.TestCase):
             (1, 2, ["typed_one_ensures"]))
 
     def test_asks_another_way_where_a_harness_wants_it(self):
-        with open("frama-c", "w") as file:
-            file.write("#!/bin/sh\ncase \"$*\" in *'-wp-prover eager '*) echo Proved goals: 5 / 5;;\n"
-                       "*) echo Proved goals: 3 / 3;; esac\n")
-        os.chmod("frama-c", stat.S_IRWXU)
+        self.proves_when_asked("'-wp-prover eager '", "5 / 5")
         self.assertEqual(prove_wp.goals(self.contracts(TWIN), ["one"])[:2], (3, 3))
         contracts = self.contracts(" * solver: patterns\n * eager: one\n" + TWIN)
         self.assertEqual(prove_wp.goals(contracts, ["one"])[:2], (5, 5))
