@@ -42,9 +42,9 @@ TIMEOUT_S = 1800
 # A function is proved from the contracts of others, whoever proves those; a Frama-C makes the formulas
 # of its functions one after another.
 PART = 2
-# For one goal, in steps of Z3, which are the same on any machine. Those that are true take half a
-# million at most, but for some of frame_bitmap, of which twins name the goal; a false one of other
-# twins is given up at twice that. The time only ends what hangs.
+# For one goal, in steps of Z3, which are the same on any machine. Most of those that are true take half
+# a million at most, the hardest 13 million; where one of those is to fail, its twin names it. A false
+# one of other twins is given up at a million. The time only ends what hangs.
 GOAL_STEPS = 20_000_000
 TWIN_GOAL_STEPS = 1_000_000
 GOAL_S = 300
