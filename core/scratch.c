@@ -66,10 +66,9 @@ unsigned scratch_check(const struct scratch *scratch)
     if (scratch->dirty > scratch->capacity || scratch->taken > scratch->capacity) {
         return 1;
     }
-    for (uint32_t i = scratch->dirty; scratch->taken == 0 && i < scratch->capacity; i++) {
-        if (scratch->bytes[i] != 0) {
-            return 2;
-        }
+    if (scratch->taken == 0 &&
+        !bytes_all(scratch->bytes + scratch->dirty, scratch->capacity - scratch->dirty, 0)) {
+        return 2;
     }
     return 0;
 }

@@ -141,16 +141,6 @@ static uint32_t page_take(struct slab_page *page)
     return word * 64 + bit;
 }
 
-static bool is_poison(const uint8_t *bytes, uint32_t length)
-{
-    for (uint32_t i = 0; i < length; i++) {
-        if (bytes[i] != SLAB_POISON) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum status slab_alloc(struct slab_cache *cache, void **object)
 {
     struct list_node *node = list_first(&cache->partial);
@@ -176,7 +166,7 @@ enum status slab_alloc(struct slab_cache *cache, void **object)
     }
     page_sort(cache, page, page->used - 1);
     *object = bytes;
-    if (cache->config.poison && !is_poison(bytes, cache->stride)) {
+    if (cache->config.poison && !bytes_all(bytes, cache->stride, SLAB_POISON)) {
         return STATUS_CORRUPT;
     }
     memset(bytes, 0, cache->stride);
@@ -215,22 +205,36 @@ enum status slab_free(struct slab_cache *cache, void *object)
     return STATUS_OK;
 }
 
+/* The bits of word `word` of a page's map that stand for an object. */
+static uint64_t bits_of_objects(const struct slab_cache *cache, uint32_t word)
+{
+    uint32_t first = word * 64;
+
+    return cache->objects_in_page <= first        ? 0
+           : cache->objects_in_page - first >= 64 ? UINT64_MAX
+                                                  : bits_below(cache->objects_in_page - first);
+}
+
 /* Invariants 2 and 5 of one page, and 3 against the list it was found on. */
 static unsigned page_check(const struct slab_cache *cache, const struct list *list,
                            struct slab_page *page)
 {
     uint32_t used = 0;
 
-    for (uint32_t i = 0; i < SLAB_OBJECTS_MAX; i++) {
-        bool in_use = (page->in_use[i / 64] >> (i % 64) & 1) != 0;
+    for (uint32_t word = 0; word < ARRAY_COUNT(page->in_use); word++) {
+        uint64_t objects = bits_of_objects(cache, word);
+        uint64_t unused = objects & ~page->in_use[word];
 
-        used += in_use;
-        if (in_use && i >= cache->objects_in_page) {
+        used += bit_count(page->in_use[word]);
+        if ((page->in_use[word] & ~objects) != 0) {
             return 2;
         }
-        if (!in_use && i < cache->objects_in_page && cache->config.poison &&
-            !is_poison(object_at(cache, page, i), cache->stride)) {
-            return 5;
+        for (; cache->config.poison && unused != 0; unused &= unused - 1) {
+            uint32_t index = word * 64 + bit_lowest(unused);
+
+            if (!bytes_all(object_at(cache, page, index), cache->stride, SLAB_POISON)) {
+                return 5;
+            }
         }
     }
     if (used != page->used || page->cache != cache) {

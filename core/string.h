@@ -14,6 +14,14 @@ void *memmove(void *to, const void *from, size_t length);
 void *memset(void *to, int value, size_t length);
 int memcmp(const void *left, const void *right, size_t length);
 
+/* Whether each of the `length` bytes is `value`. */
+static inline bool bytes_all(const void *bytes, size_t length, uint8_t value)
+{
+    const uint8_t *first = bytes;
+
+    return length == 0 || (first[0] == value && memcmp(first, first + 1, length - 1) == 0);
+}
+
 /* The number of bytes before the first NUL, at most `length_max`; reads no byte beyond that. */
 static inline size_t string_length(const char *text, size_t length_max)
 {

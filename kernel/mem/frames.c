@@ -50,6 +50,7 @@
 #include "core/bits.h"
 #include "core/boot_info.h"
 #include "core/frame_bitmap.h"
+#include "core/string.h"
 #include "kernel/cpu.h"
 #include "kernel/mem/memory_debug.h"
 #include "kernel/mem/shootdown.h"
@@ -481,7 +482,6 @@ static unsigned slot_check(unsigned cpu, unsigned index)
 {
     uint64_t slot = atomic_load_relaxed_u64(&cpus[cpu]->frame_cache[index]);
     paddr_t frame = slot & ~SLOT_FLAGS;
-    const uint64_t *word;
 
     if (slot == 0) {
         return 0;
@@ -497,13 +497,8 @@ static unsigned slot_check(unsigned cpu, unsigned index)
         cache_has_before(cpu, index, frame)) {
         return 2;
     }
-    word = arch_frame_pointer(frame);
-    for (unsigned i = 0; (slot & SLOT_CLEAN) != 0 && i < FRAME_BYTES / sizeof(uint64_t); i++) {
-        if (word[i] != 0) {
-            return 3;
-        }
-    }
-    return 0;
+    return (slot & SLOT_CLEAN) != 0 && !bytes_all(arch_frame_pointer(frame), FRAME_BYTES, 0) ? 3
+                                                                                             : 0;
 }
 
 unsigned frames_check(void)

@@ -313,18 +313,19 @@ void arch_vspace_census_take(const struct arch_vspace *vspace, struct arch_vspac
 
     *census = (struct arch_vspace_census){.owned = 1};
     while (level <= ROOT_LEVEL) {
-        unsigned at = index[level]++;
+        unsigned at = index[level];
         uint64_t entry;
 
+        while (at < ENTRIES && (table[level][at] & ENTRY_PRESENT) == 0) {
+            at++;
+        }
+        index[level] = at + 1;
         if (at == ENTRIES) {
             level++;
             continue;
         }
         entry = table[level][at];
         address[level] = address[level + 1] | (vaddr_t)at << (PAGE_BITS + ENTRY_BITS * level);
-        if ((entry & ENTRY_PRESENT) == 0) {
-            continue;
-        }
         if (level == 0) {
             page_count(vspace, address[0], entry, census);
             continue;
