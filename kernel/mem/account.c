@@ -365,3 +365,15 @@ unsigned accounts_census(enum ledger_line_name line, struct ledger_census *censu
     spinlock_unlock(&accounts.lock);
     return broken;
 }
+
+unsigned account_check(const struct account *account)
+{
+    if (ledger_check(&account->ledger) != 0) {
+        return 1;
+    }
+    if (account->ledger.state == LEDGER_CLOSED && !account->named &&
+        ledger_is_over(&account->ledger)) {
+        return 2;
+    }
+    return account->log_bytes <= account->ledger.line[LEDGER_LOG_BYTES].used ? 0 : 3;
+}

@@ -98,4 +98,8 @@ struct ledger_amounts account_amounts(const struct manifest_quotas *quotas);
  * broken invariant of core/ledger.c. For moments when nobody else changes an account. */
 unsigned accounts_census(enum ledger_line_name line, struct ledger_census *census) MUST_USE;
 
+/* 0, or the number of the first broken invariant of account.c. For moments when nobody holds an
+ * account's lock or the tree's. */
+unsigned account_check(const struct account *account) MUST_USE;
+
 #endif

@@ -13,7 +13,11 @@
  *  1. The capability table's own.
  *  2. live_count is the length of `threads`; thread_count is at least live_count.
  *  3. Nobody waits for a process that has ended and left.
- *  4. The table's quota is what the account has in use of LEDGER_SLOTS.
+ *  4. The table's quota is what the account has in use of LEDGER_SLOTS, until that is closed.
+ * Of all of them (processes_check):
+ *  5. The tree by pid holds, and the list is well linked.
+ *  6. In the list are those of the tree, and of those that have left the ones at which a walk
+ *     stands; `processes_alive` counts at least those of the tree.
  *
  * Locks: processes_lock for the list of all and the tree by pid, then one process's, then ring
  * locks below it.
@@ -31,8 +35,9 @@
 
 enum {
     TABLE_SLOTS_MAX = LIMIT_TABLE_SLOTS,
-    STOP_THREADS = 16,    /* told in one step of a kill: up to 450 instructions each */
-    TEARDOWN_WAITERS = 8, /* each is answered with a report: about 600 instructions */
+    CHECK_PROCESSES_MAX = 1 << 20, /* only makes the check end on a broken list */
+    STOP_THREADS = 16,             /* told in one step of a kill: up to 450 instructions each */
+    TEARDOWN_WAITERS = 8,          /* each is answered with a report: about 600 instructions */
     TEARDOWN_EDGES =
         4, /* closing an endpoint completes up to 64 operations of about 150 instructions */
 };
@@ -384,11 +389,11 @@ static bool teardown_account(struct process *process)
     if (!process->account_closed) {
         spinlock_lock(&process->lock);
         cap_table_free(&process->table); /* a revocation, or who asks why, may be looking at it */
+        process->account_closed = true;
         spinlock_unlock(&process->lock);
         process->exit.peak_frames = (uint32_t)account_line(account, LEDGER_FRAMES).peak;
         account_release(account, LEDGER_SLOTS, process->table.quota);
         account_close(account);
-        process->account_closed = true;
     }
     /* Whoever looks at the account through the process does so under its lock. */
     spinlock_lock(&process->lock);
@@ -622,5 +627,31 @@ unsigned process_check(struct process *process)
         broken = 4;
     }
     spinlock_unlock(&process->lock);
+    return broken;
+}
+
+unsigned processes_check(void)
+{
+    unsigned broken = 0;
+    size_t in_list = 0;
+    size_t in_tree = 0;
+    size_t present = 0;
+
+    spinlock_lock(&processes_lock);
+    if (key_tree_check(&processes_by_pid, &in_tree) != 0 ||
+        list_check(&processes, CHECK_PROCESSES_MAX, &in_list) != 0) {
+        broken = 5;
+    }
+    for (struct list_node *node = list_first(&processes); broken == 0 && node != NULL;
+         node = list_next(&processes, node)) {
+        const struct process *process = CONTAINER_OF(node, struct process, all_node);
+
+        present += !process->left;
+        broken = process->left && process->walkers == 0 ? 6 : 0;
+    }
+    if (broken == 0 && (present != in_tree || in_tree > processes_alive)) {
+        broken = 6;
+    }
+    spinlock_unlock(&processes_lock);
     return broken;
 }

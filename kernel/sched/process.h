@@ -185,4 +185,7 @@ unsigned process_count(void);
 /* 0, or the number of the first broken invariant of process.c; takes its lock. */
 MUST_USE unsigned process_check(struct process *process);
 
+/* The same of all processes: 5 to 6. Takes their lock. */
+MUST_USE unsigned processes_check(void);
+
 #endif

@@ -16,11 +16,11 @@
  * between threads of one CPU and any CPU may end one, so whoever walks along them holds that CPU's
  * run_lock.
  *
- * Invariants (sched_check.c looks at all but 3 and 8):
+ * Invariants (sched_check.c looks at all but 8):
  *  1. The run queue's own (core/run_queue).
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.
- *  4. The current thread is not queued.
+ *  4. The current thread is not queued, from its being picked until it gives way.
  * Of each thread that was started and has not ended:
  *  5. It is current on its home CPU or on none.
  *  6. At most one of these is so: it is queued; it waits in cap_enter; it waits for its next

@@ -9,6 +9,24 @@
 #include "kernel/ipc/operation.h"
 #include "kernel/sched/thread.h"
 
+/* Invariant 3; the queue's own invariants hold. */
+static bool queue_is_at_home(const struct cpu *cpu)
+{
+    for (unsigned priority = 0; priority < RUN_PRIORITIES; priority++) {
+        const struct list *list = &cpu->run_queue.ready[priority];
+
+        for (struct list_node *node = list_first(list); node != NULL;
+             node = list_next(list, node)) {
+            const struct run_node *queued = CONTAINER_OF(node, struct run_node, link);
+
+            if (CONTAINER_OF(queued, const struct task, node)->cpu != cpu) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 unsigned sched_check(struct cpu *cpu)
 {
     unsigned broken = 0;
@@ -18,6 +36,8 @@ unsigned sched_check(struct cpu *cpu)
         broken = 1;
     } else if (deadline_heap_check(&cpu->timers) != 0) {
         broken = 2;
+    } else if (!queue_is_at_home(cpu)) {
+        broken = 3;
     } else if (cpu->current != NULL && cpu->current->task.node.queued) {
         broken = 4;
     }
