@@ -14,7 +14,8 @@ SIM_WRAPPED := submission_dispatch thread_start lock_check_release thread_retire
     frame_alloc kmem_alloc kmem_free arch_ipi_send quick_drain quick_submission \
     quick_wake_and_wait promised_begin relay_begin lone_call lone_duplicate lone_release \
     dispatch_enter handoff_call handoff_relay arch_context_load arch_context_save submission_call_target \
-    submission_call_broken arch_lock_point fault_call_send fault_call_complete
+    submission_call_broken arch_lock_point fault_call_send fault_call_complete uses_init \
+    frame_free frame_run_take frame_reserve_fill frame_reserve_release frames_cache_drain
 SIM_WRAP := $(foreach f,$(SIM_WRAPPED),-Wl,--wrap=$(f))
 
 $(eval $(call variant,$(SIM_DIR),SIM_FLAGS,$(CC)))
@@ -47,25 +48,30 @@ STEPS ?= 400
 RUNS ?= 1
 hunt_arguments = --seed $(SEED) --steps $(STEPS) $(if $(SCHEDULE),--schedule $(SCHEDULE)) \
     $(if $(CPUS),--cpus $(CPUS)) $(if $(KEEP),--keep $(KEEP)) $(if $(STORY),--story) \
-    $(if $(TWIN),--twin)
+    $(if $(TWIN),--twin) $(if $(LOOK),--look $(LOOK))
 
 .PHONY: sim
-sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k seeds)
+sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k seeds; LOOK=1: at everything, at each step)
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(SIM_DIR)/hunt $(hunt_arguments) --runs $(RUNS)
 
-# A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses.
+# A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses. Two
+# hunts beside each other, one over the odd seeds and one over the even.
 SIM_SMOKE_OPERATIONS ?= 1200000
+SIM_SMOKE_HALF = --steps 0 --stride 2 --operations $(shell expr $(SIM_SMOKE_OPERATIONS) / 2)
 SIM_TWIN_RUNS ?= 300
 SIM_BUG_TWIN_RUNS ?= 60
-SIM_BUG_OPERATIONS ?= $(SIM_SMOKE_OPERATIONS)
+# One after another, and no seed that either half of sim-smoke does not come to.
+SIM_BUG_OPERATIONS ?= 1100000
 .PHONY: sim-smoke sim-bugs
 sim-smoke: ## run the simulator for a fixed budget; part of make test
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(SIM_DIR)/hunt --twin --steps 40 --runs $(SIM_TWIN_RUNS)
-	@$(SIM_DIR)/hunt --steps 0 --operations $(SIM_SMOKE_OPERATIONS)
+	@$(SIM_DIR)/hunt $(SIM_SMOKE_HALF) --seed 2 > $(SIM_DIR)/even.log & even=$$!; \
+	    $(SIM_DIR)/hunt $(SIM_SMOKE_HALF) --seed 1; odd=$$?; \
+	    wait $$even; even=$$?; cat $(SIM_DIR)/even.log; exit $$((odd | even))
 
 sim-bugs: ## plant each bug of sim/bugs and see that the simulator finds it (BUG=name for one, SEED=n for the first seed)
 	$(call setup,build)

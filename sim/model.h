@@ -273,6 +273,8 @@ void model_answered(uint64_t submission, uint64_t stamp);
 
 const struct model_submission *model_submission(uint64_t submission);
 uint32_t model_edges(uint64_t pid, struct model_edge *edges, uint32_t room);
+/* Whether these are the ids that `pid` holds, in the same order. */
+bool model_has_ids(uint64_t pid, const struct model_edge *edges, uint32_t count);
 /* Some id that was once good in `pid` and is no more; 0: none. `choice` chooses. */
 uint64_t model_stale_id(uint64_t pid, uint64_t choice);
 /* Submissions of `thread` that are under way. */

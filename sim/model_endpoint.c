@@ -400,15 +400,16 @@ static void view_check(const struct model_endpoint_view *now)
     if (now->closed) {
         return; /* nothing is delivered any more: all that waits is ended, a few at a time */
     }
+    if (now->calls == 0 || now->receivers == 0 || now->flights == LIMIT_TOKEN_SLOTS) {
+        return;
+    }
     for (uint32_t i = 0; i < now->calls + now->receivers; i++) {
         if (may_be_revoked(i < now->calls ? now->call[i] : now->receiver[i - now->calls])) {
             return; /* the dead are ended a few at a time, and what is behind them waits */
         }
     }
-    if (now->calls > 0 && now->receivers > 0 && now->flights < LIMIT_TOKEN_SLOTS) {
-        model_disagree("endpoint %llu: %u calls and %u receivers wait for each other",
-                       (unsigned long long)now->endpoint, now->calls, now->receivers);
-    }
+    model_disagree("endpoint %llu: %u calls and %u receivers wait for each other",
+                   (unsigned long long)now->endpoint, now->calls, now->receivers);
 }
 
 /* ---- watches --------------------------------------------------------------------------------- */

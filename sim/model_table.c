@@ -411,6 +411,21 @@ void model_table(const struct model_actor *actor, uint64_t pid, const struct mod
 
 /* ---- asked by the generator ------------------------------------------------------------------ */
 
+bool model_has_ids(uint64_t pid, const struct model_edge *edges, uint32_t count)
+{
+    const struct process *process = process_find(pid);
+
+    if (process == NULL || process->live_count != count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (process->live[i]->edge.id != edges[i].id) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint32_t model_edges(uint64_t pid, struct model_edge *edges, uint32_t room)
 {
     const struct process *process = process_find(pid);

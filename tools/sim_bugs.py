@@ -102,9 +102,12 @@ def build(bug, sim, compiler, flags, link):
 
 
 def hunt(program, options):
-    """Status and output of the first that fails: the twins, which are soon over, or the hunt."""
-    for words in (["--twin", "--steps", "40", "--runs", str(options.twins)],
-                  ["--steps", "0", "--operations", str(options.operations), "--shrink-runs", "60"]):
+    """Status and output of the first that fails: the twins, which are soon over, the hunt without a
+    look at everything after each operation, which is sooner over than with it and finds no more, or
+    the hunt as it is."""
+    budget = ["--steps", "0", "--operations", str(options.operations), "--shrink-runs", "60"]
+    for words in (["--twin", "--steps", "40", "--runs", str(options.twins), "--rarely"],
+                  budget + ["--rarely"], budget):
         done = subprocess.run([program, "--seed", str(options.seed)] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="replace", timeout=300)
         if done.returncode != 0:

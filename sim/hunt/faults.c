@@ -69,7 +69,12 @@ static bool memory_fails(void)
 
 enum status __wrap_frame_alloc(paddr_t *frame)
 {
-    return memory_fails() ? STATUS_NO_MEMORY : __real_frame_alloc(frame);
+    enum status status;
+
+    inside_begin();
+    status = memory_fails() ? STATUS_NO_MEMORY : __real_frame_alloc(frame);
+    inside_end();
+    return status;
 }
 
 void *__wrap_kmem_alloc(struct kmem_cache *cache)

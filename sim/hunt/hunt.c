@@ -10,7 +10,8 @@
  *
  * observe.c looks at every structure whenever its lock is given back: its own x_check(), and the
  * independent model of sim/model.c, which says what may have changed and who may have changed it.
- * At the end the kernel's own census must balance.
+ * After each operation look_all.c looks at everything there is, whoever touched it, at the ledgers'
+ * law and at the census of capabilities. At the end the kernel's own census must balance.
  *
  * A seed that fails is run again without ever more of its acts (shrink.c), and what is left is told
  * as a story. Same seed, same options, same story, on any machine.
@@ -29,6 +30,7 @@
 struct command {
     struct hunt_options hunt;
     uint64_t runs;
+    uint64_t stride;     /* from one seed to the next */
     uint64_t operations; /* end after so many; 0: runs alone count */
     uint64_t seconds;    /* the same in time */
     bool story;          /* of every run */
@@ -42,7 +44,7 @@ static void usage(FILE *to)
     fputs("usage: hunt [--seed N] [--steps N] [--runs N] [--operations N] [--seconds N]\n"
           "            [--schedule N] [--cpus N] [--switch PERCENT] [--story] [--statistics]\n"
           "            [--no-shrink] [--shrink-runs N] [--no-checks] [--keep ACTS]\n"
-          "            [--way short|long] [--twin]\n"
+          "            [--way short|long] [--twin] [--look STEPS] [--rarely] [--stride N]\n"
           "  runs systems of generated programs under seeds N, N+1, ...; status 1 if one failed\n"
           "  (--steps 0: the seed chooses)\n",
           to);
@@ -128,6 +130,15 @@ static bool option_apply(struct command *command, int option, const char *value)
     case 'i':
         command->hunt.twin = true;
         return true;
+    case 'l':
+        command->hunt.look_steps = (uint32_t)number(value);
+        return true;
+    case 'f':
+        command->hunt.look_rarely = true;
+        return true;
+    case 'p':
+        command->stride = number(value);
+        return command->stride > 0;
     case 'k':
         keep_read(value);
         command->hunt.keep = true;
@@ -140,20 +151,35 @@ static bool option_apply(struct command *command, int option, const char *value)
 static bool options_read(int count, char **arguments, struct command *command)
 {
     static const struct option longs[] = {
-        {"seed", required_argument, NULL, 'e'},    {"steps", required_argument, NULL, 't'},
-        {"runs", required_argument, NULL, 'r'},    {"operations", required_argument, NULL, 'o'},
-        {"seconds", required_argument, NULL, 's'}, {"schedule", required_argument, NULL, 'd'},
-        {"cpus", required_argument, NULL, 'c'},    {"switch", required_argument, NULL, 'w'},
-        {"story", no_argument, NULL, 'v'},         {"statistics", no_argument, NULL, 'a'},
-        {"no-shrink", no_argument, NULL, 'n'},     {"shrink-runs", required_argument, NULL, 'm'},
-        {"no-checks", no_argument, NULL, 'q'},     {"keep", required_argument, NULL, 'k'},
-        {"way", required_argument, NULL, 'y'},     {"twin", no_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 'e'},
+        {"steps", required_argument, NULL, 't'},
+        {"runs", required_argument, NULL, 'r'},
+        {"operations", required_argument, NULL, 'o'},
+        {"seconds", required_argument, NULL, 's'},
+        {"schedule", required_argument, NULL, 'd'},
+        {"cpus", required_argument, NULL, 'c'},
+        {"switch", required_argument, NULL, 'w'},
+        {"story", no_argument, NULL, 'v'},
+        {"statistics", no_argument, NULL, 'a'},
+        {"no-shrink", no_argument, NULL, 'n'},
+        {"shrink-runs", required_argument, NULL, 'm'},
+        {"no-checks", no_argument, NULL, 'q'},
+        {"keep", required_argument, NULL, 'k'},
+        {"way", required_argument, NULL, 'y'},
+        {"twin", no_argument, NULL, 'i'},
+        {"look", required_argument, NULL, 'l'},
+        {"rarely", no_argument, NULL, 'f'},
+        {"stride", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
-    *command = (struct command){
-        .hunt = {.seed = 1, .steps = 400}, .runs = 1, .shrink = true, .shrink_runs = 400};
+    *command = (struct command){.hunt = {.seed = 1, .steps = 400},
+                                .runs = 1,
+                                .stride = 1,
+                                .shrink = true,
+                                .shrink_runs = 400};
     while ((option = getopt_long(count, arguments, "", longs, NULL)) != -1) {
         if (option == 'h') {
             usage(stdout);
@@ -182,6 +208,9 @@ static void failure_tell(const struct command *command, struct hunt_options *opt
     printf("!! %s\n", hunt_report->text);
     printf("again: make sim SEED=%" PRIu64 " STEPS=%u%s", options->seed, options->steps,
            options->twin ? " TWIN=yes" : "");
+    if (options->look_steps != 0) {
+        printf(" LOOK=%" PRIu32, options->look_steps);
+    }
     if (command->shrink && !options->twin) {
         printf(" SCHEDULE=%" PRIu64 " CPUS=%u KEEP=", options->schedule, options->cpus);
         for (uint32_t i = 0; i < hunt_report->keep_count; i++) {
@@ -194,7 +223,7 @@ static void failure_tell(const struct command *command, struct hunt_options *opt
 
 /* Sums over all runs. */
 struct total {
-    uint64_t runs, failed, operations, checks, switches, processes, faults;
+    uint64_t runs, failed, operations, checks, looks, laws, switches, processes, faults;
 };
 
 /* Whether each fault took place in a long hunt: what is never met proves nothing. */
@@ -278,6 +307,8 @@ static void total_add(struct total *total)
     total->failed += hunt_failed();
     total->operations += hunt_report->operations;
     total->checks += hunt_report->checks;
+    total->looks += hunt_report->looks;
+    total->laws += hunt_report->laws;
     total->switches += hunt_report->switches;
     total->processes += hunt_report->processes;
     total->faults += hunt_report->faults;
@@ -311,6 +342,18 @@ static bool ways_are_good(const struct command *command, const struct total *tot
     return good;
 }
 
+/* Whether the ledgers' law was asked in most looks at everything of a long hunt: it cannot be while
+ * somebody holds an account's lock. */
+static bool looks_are_good(const struct total *total)
+{
+    if (total->runs < 300 || total->laws > total->looks / 2) {
+        return true;
+    }
+    printf("!! the law was asked in %" PRIu64 " of %" PRIu64 " looks at everything\n", total->laws,
+           total->looks);
+    return false;
+}
+
 int main(int count, char **arguments)
 {
     struct total total = {0};
@@ -328,7 +371,7 @@ int main(int count, char **arguments)
     do {
         struct hunt_options options = command.hunt;
 
-        options.seed += total.runs;
+        options.seed += total.runs * command.stride;
         if (options.steps == 0) {
             static const uint32_t steps[] = {150, 400, 400, 1000, 150, 400, 2500};
 
@@ -348,16 +391,18 @@ int main(int count, char **arguments)
     } while (!is_enough(&command, &total, began));
     seconds = seconds_now() - began;
     printf("%" PRIu64 " runs, %" PRIu64 " failed; %" PRIu64 " operations, %" PRIu64
-           " checks, %" PRIu64 " switches, %" PRIu64 " processes, %" PRIu64 " faults, %" PRIu64
+           " checks, %" PRIu64 " looks at everything, %" PRIu64 " at the law, %" PRIu64
+           " switches, %" PRIu64 " processes, %" PRIu64 " faults, %" PRIu64
            " interleavings; %.1f s, %.0f operations a minute, %.0f of processor time\n",
-           total.runs, total.failed, total.operations, total.checks, total.switches,
-           total.processes, total.faults, hunt_report->windows, seconds,
+           total.runs, total.failed, total.operations, total.checks, total.looks, total.laws,
+           total.switches, total.processes, total.faults, hunt_report->windows, seconds,
            (double)total.operations / seconds * 60,
            (double)total.operations / seconds_worked() * 60);
     if (command.statistics) {
         results_print();
     }
-    return total.failed == 0 && ways_are_good(&command, &total) && faults_are_good(&command, &total)
+    return total.failed == 0 && ways_are_good(&command, &total) &&
+                   faults_are_good(&command, &total) && looks_are_good(&total)
                ? EXIT_SUCCESS
                : EXIT_FAILURE;
 }

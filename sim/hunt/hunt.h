@@ -48,9 +48,11 @@ struct hunt_options {
     unsigned cpus;     /* 0: the seed chooses */
     unsigned switch_percent;
     enum hunt_way way;
-    bool twin;         /* the programs of twin.h */
-    bool keep;         /* only the acts of hunt_report->keep */
-    bool quiet_checks; /* leave the checks out, to measure what they cost */
+    bool twin;           /* the programs of twin.h */
+    bool keep;           /* only the acts of hunt_report->keep */
+    uint32_t look_steps; /* at most between two looks at everything; 0: the seed chooses */
+    bool look_rarely;    /* not after each operation */
+    bool quiet_checks;   /* leave the checks out, to measure what they cost */
 };
 
 /* An act by the name that a smaller run gives it too: whose, and the how manieth. */
@@ -111,6 +113,8 @@ struct hunt_report {
     char text[HUNT_TEXT];
     uint64_t operations; /* submissions that the kernel took */
     uint64_t checks;     /* structures compared or checked */
+    uint64_t looks;      /* at everything, */
+    uint64_t laws;       /* of these: in which the ledgers' law was asked */
     uint64_t steps;
     uint64_t switches;
     uint64_t virtual_ns;
@@ -156,15 +160,20 @@ void hunt_shrink(struct hunt_options *options, unsigned runs_max);
 /* ---- observe.c ---- */
 
 extern const struct host_watch hunt_watch;
+/* Whether the CPU is dispatching a submission. */
+bool observe_dispatches(unsigned cpu);
 /* The current thread leaves this CPU; from the short way, if that is where it is. */
 void observe_leaves(void);
 
-/* ---- look.c ---- */
+/* ---- twin_tell.c ---- */
 
 /* Whether each thread of the twins' server waits in cap_enter: for its next call. */
 MUST_USE bool hunt_server_rests(void);
 /* A twin tells what every process holds and every thread has reserved. */
 void hunt_state_tell(void);
+
+/* ---- look.c ---- */
+
 uint64_t hunt_thread_name(uint64_t pid, uint64_t thread);
 
 /* ---- faults.c ---- */

@@ -3,9 +3,9 @@
  * Looking at the kernel's structures: each one's own x_check(), and what the model is told of it.
  *
  * A structure may only change under its lock, so it is looked at when the lock is given back
- * (look_under), and everything whose lock is free now and then and when every CPU is idle
- * (look_sweep), so that a write without the lock is seen too. Objects have names here, since an
- * address is used again and the model wants numbers that never are.
+ * (look_under). look_all.c looks at everything, again and again, so that a write without the lock
+ * is seen too. Objects have names here, since an address is used again and the model wants numbers
+ * that never are.
  */
 #include "sim/hunt/look.h"
 
@@ -17,10 +17,10 @@
 #include "sim/hunt/hunt.h"
 #include "sim/hunt/memory_look.h"
 #include "sim/hunt/sched_look.h"
-#include "sim/hunt/twin.h"
 
 enum {
     NAMES = 1 << 12,
+    KNOWN = 256,
     TABLE_EDGES = LIMIT_TABLE_SLOTS,
     LINK_MOVING = CAP_SLOT_MAX - 2, /* core/cap_slot.h: how a slot on the move is marked */
 };
@@ -32,9 +32,13 @@ static struct {
 } names[NAMES];
 static uint64_t last_name;
 
-/* Processes that exist, in order of pid. */
-static struct process *known[HUNT_LIVES * 2];
-static uint32_t known_count;
+/* What exists, in no order: since the first time that its lock was given back. */
+struct known {
+    void *thing[KNOWN];
+    uint32_t count;
+};
+static struct known processes;
+static struct known endpoints;
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -97,7 +101,7 @@ void look_made(const struct object *object, const struct object_type *type)
 /* ---- looking --------------------------------------------------------------------------------- */
 
 /* A structure's own check failed. */
-static void broken(const char *what, uint64_t which, unsigned invariant)
+void look_broken(const char *what, uint64_t which, unsigned invariant)
 {
     if (invariant != 0) {
         model_disagree("invariant %u of %s is broken (%llu)", invariant, what,
@@ -161,6 +165,16 @@ static struct model_edge edge_read(const struct cap_slot *slot, uint32_t number,
     return edge;
 }
 
+enum look_slot look_slot(const struct cap_slot *slot, uint32_t number)
+{
+    uint32_t link = (uint32_t)(slot->name & CAP_SLOT_MAX);
+
+    if (slot->name == 0 || (link != number && link != LINK_MOVING)) {
+        return LOOK_SLOT_FREE;
+    }
+    return link == LINK_MOVING ? LOOK_SLOT_MOVING : LOOK_SLOT_HELD;
+}
+
 static uint32_t table_read(const struct cap_table *table, struct model_edge *edges)
 {
     uint32_t count = 0;
@@ -172,10 +186,10 @@ static uint32_t table_read(const struct cap_table *table, struct model_edge *edg
         for (uint32_t i = 0; i < CAP_TABLE_PAGE_SLOTS; i++) {
             const struct cap_slot *slot = &table->page[page][i];
             uint32_t number = page * CAP_TABLE_PAGE_SLOTS + i;
-            uint32_t link = (uint32_t)(slot->name & CAP_SLOT_MAX);
+            enum look_slot state = look_slot(slot, number);
 
-            if (slot->name != 0 && (link == number || link == LINK_MOVING)) {
-                edges[count++] = edge_read(slot, number, link == LINK_MOVING);
+            if (state != LOOK_SLOT_FREE) {
+                edges[count++] = edge_read(slot, number, state == LOOK_SLOT_MOVING);
             }
         }
     }
@@ -241,14 +255,14 @@ static void plan_look(const struct process *process)
     }
 }
 
-static void process_look(const struct model_actor *actor, struct process *process)
+void look_process(const struct model_actor *actor, struct process *process)
 {
     static struct model_edge edges[TABLE_EDGES];
     uint32_t count;
 
     hunt_report->checks++;
     if (process->state < PROCESS_DYING || process->table.used != 0) { /* else it may be freed */
-        broken("a capability table", process->pid, cap_table_check(&process->table));
+        look_broken("a capability table", process->pid, cap_table_check(&process->table));
     }
     count = table_read(&process->table, edges);
     if (life_of(process) == MODEL_DYING && model_is_alive(process->pid) &&
@@ -256,7 +270,9 @@ static void process_look(const struct model_actor *actor, struct process *proces
         hunt_fault(HUNT_FAULT_KILL);
     }
     model_process(process->pid, life_of(process));
-    edges_note(process->pid, edges, count);
+    if (!model_has_ids(process->pid, edges, count)) {
+        edges_note(process->pid, edges, count);
+    }
     model_table(actor, process->pid, edges, count);
     copies_look(process);
     plan_look(process);
@@ -275,13 +291,13 @@ static uint32_t records_read(const struct list *list, uint64_t *names_to)
     return count;
 }
 
-static void endpoint_look(const struct model_actor *actor, const struct endpoint *endpoint)
+void look_endpoint(const struct model_actor *actor, const struct endpoint *endpoint)
 {
     static struct model_endpoint_view view;
     const struct endpoint_queues *queues = &endpoint->queues;
 
     hunt_report->checks++;
-    broken("an endpoint", look_object_name(&endpoint->object), endpoint_check(queues));
+    look_broken("an endpoint", look_object_name(&endpoint->object), endpoint_check(queues));
     view.endpoint = look_object_name(&endpoint->object);
     view.closed = endpoint->closed;
     view.pumps = endpoint->pumps;
@@ -307,13 +323,14 @@ static void endpoint_look(const struct model_actor *actor, const struct endpoint
     model_endpoint(actor, &view);
 }
 
-static void thread_look(struct thread *thread)
+void look_thread(struct thread *thread)
 {
     struct ring *ring = &thread->ring;
     uint32_t posted = ring->cq_tail - ring->cq_head;
 
     hunt_report->checks++;
-    broken("a ring", look_thread_name(thread), ring_check(ring));
+    look_broken("a ring", look_thread_name(thread), ring_check(ring));
+    look_broken("answers", look_thread_name(thread), answer_check(&thread->answers));
     if (thread->waiting && !ring->corrupt && posted >= thread->wait_for && thread->wait_for != 0) {
         model_disagree("thread %llu waits for %u completions and has %u: a lost wake-up",
                        (unsigned long long)thread->id, thread->wait_for, posted);
@@ -328,14 +345,14 @@ static void thread_look(struct thread *thread)
     }
 }
 
-static void cpu_look(struct cpu *cpu)
+void look_cpu(struct cpu *cpu)
 {
     hunt_report->checks++;
     if (cpu->current != NULL && cpu->current->process->state < PROCESS_ENDED) {
         sched_look_thread(cpu->current, false);
     }
-    broken("a run queue", cpu->index, run_queue_check(&cpu->run_queue));
-    broken("a timer heap", cpu->index, deadline_heap_check(&cpu->timers));
+    look_broken("a run queue", cpu->index, run_queue_check(&cpu->run_queue));
+    look_broken("a timer heap", cpu->index, deadline_heap_check(&cpu->timers));
     if (cpu->current != NULL && cpu->current->task.node.queued && cpu->current->task.cpu != cpu) {
         model_disagree("CPU %u runs a thread that another queues", cpu->index);
     }
@@ -346,37 +363,47 @@ static void account_look(const struct account *account)
 {
     if (account == account_root() || account->ledger.parent != NULL) {
         hunt_report->checks++;
-        broken("a ledger", name_if_any(account), ledger_check(&account->ledger));
+        look_broken("a ledger", name_if_any(account), ledger_check(&account->ledger));
     }
 }
 
-static void process_learn(struct process *process)
+/* True: it was not known. */
+static bool learn(struct known *known, void *thing)
 {
-    for (uint32_t i = 0; i < known_count; i++) {
-        if (known[i] == process) {
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (known->thing[i] == thing) {
+            return false;
+        }
+    }
+    if (known->count == KNOWN) {
+        model_disagree("the hunt has no room for another process or endpoint");
+        return false;
+    }
+    known->thing[known->count++] = thing;
+    return true;
+}
+
+static void forget(struct known *known, const void *thing)
+{
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (known->thing[i] == thing) {
+            known->thing[i] = known->thing[--known->count];
             return;
         }
     }
-    if (known_count == ARRAY_COUNT(known)) {
-        model_disagree("the hunt has no room for another process");
-        return;
-    }
-    known[known_count++] = process;
-    hunt_report->processes++;
 }
 
-static void process_forget(const void *process)
+struct process *look_known_process(uint32_t number)
 {
-    for (uint32_t i = 0; i < known_count; i++) {
-        if (known[i] == process) {
-            known[i] = known[--known_count];
-            return;
-        }
-    }
+    return number < processes.count ? processes.thing[number] : NULL;
 }
 
-/* Slots of its process's table that belong to the thread's operations, or may. */
-static uint32_t slots_reserved(struct thread *thread)
+struct endpoint *look_known_endpoint(uint32_t number)
+{
+    return number < endpoints.count ? endpoints.thing[number] : NULL;
+}
+
+uint32_t look_slots_reserved(struct thread *thread)
 {
     uint32_t count = thread->slots_over;
 
@@ -386,12 +413,12 @@ static uint32_t slots_reserved(struct thread *thread)
     return count;
 }
 
-static void parked_look(struct park_place *place)
+void look_parked(struct park_place *place)
 {
     unsigned index = (unsigned)(place - park_places);
 
     hunt_report->checks++;
-    broken("who waits at words", index, park_check(&place->waiters, index));
+    look_broken("who waits at words", index, park_check(&place->waiters, index));
 }
 
 void look_under(const struct spinlock *lock, const struct model_actor *actor)
@@ -399,155 +426,38 @@ void look_under(const struct spinlock *lock, const struct model_actor *actor)
     if (lock->rank == LOCK_RANK_PROCESS) {
         struct process *process = CONTAINER_OF(lock, struct process, lock);
 
-        process_learn(process);
-        process_look(actor, process);
+        hunt_report->processes += learn(&processes, process);
+        look_process(actor, process);
     } else if (lock->rank == LOCK_RANK_ENDPOINT) {
-        endpoint_look(actor, CONTAINER_OF(lock, struct endpoint, lock));
+        struct endpoint *endpoint = CONTAINER_OF(lock, struct endpoint, lock);
+
+        (void)learn(&endpoints, endpoint);
+        look_endpoint(actor, endpoint);
         if (machine.current->current != NULL) {
             sched_look_loan(machine.current->current);
         }
     } else if (lock->rank == LOCK_RANK_RING) {
-        thread_look(CONTAINER_OF(lock, struct thread, ring_lock));
+        look_thread(CONTAINER_OF(lock, struct thread, ring_lock));
         sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);
     } else if (lock->rank == LOCK_RANK_MEMORY_SPACE) {
         memory_look_space(CONTAINER_OF(lock, struct process, memory.lock));
     } else if (lock->rank == LOCK_RANK_ACCOUNT) {
         account_look(CONTAINER_OF(lock, struct account, lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {
-        cpu_look(CONTAINER_OF(lock, struct cpu, run_lock));
+        look_cpu(CONTAINER_OF(lock, struct cpu, run_lock));
     } else if (lock->rank == LOCK_RANK_PARK) {
-        parked_look(CONTAINER_OF(lock, struct park_place, lock));
-    }
-}
-
-void look_sweep(bool idle)
-{
-    const struct model_actor nobody = {0};
-
-    for (unsigned i = 0; i < machine.count; i++) {
-        if (!cpus[i]->run_lock.held) {
-            cpu_look(cpus[i]);
-        }
-        if (idle && run_queue_highest(&cpus[i]->run_queue) != RUN_PRIORITY_NONE) {
-            model_disagree("CPU %u sleeps with a task in its queue", i);
-        }
-    }
-    for (uint32_t i = 0; i < known_count; i++) {
-        struct process *process = known[i];
-        uint32_t reserved = 0;
-
-        if (process->lock.held) {
-            continue;
-        }
-        process_look(&nobody, process);
-        if (!process->memory.lock.held) {
-            memory_look_space(process);
-        }
-        for (struct list_node *node = list_first(&process->threads); node != NULL;
-             node = list_next(&process->threads, node)) {
-            struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
-
-            if (!thread->ring_lock.held) {
-                thread_look(thread);
-            }
-            sched_look_thread(thread, idle);
-            reserved += idle ? slots_reserved(thread) : 0;
-            if (idle && process->state >= PROCESS_DYING && thread->waiting) {
-                model_disagree("thread %llu of process %llu waits, its process is dying, and every "
-                               "CPU is idle",
-                               (unsigned long long)thread->id, (unsigned long long)process->pid);
-            }
-        }
-        if (idle && process->table.reserved != reserved) {
-            model_disagree("process %llu has %u slots reserved and %u claimed, and every CPU is "
-                           "idle",
-                           (unsigned long long)process->pid, process->table.reserved, reserved);
-        }
-    }
-    if (idle) {
-        memory_look_rest();
-    }
-    for (enum ledger_line_name line = 0; idle && line < LEDGER_LINES; line++) {
-        struct ledger_census census;
-
-        broken("the ledgers' conservation, line", line,
-               ledger_census(&account_root()->ledger, line, &census));
+        look_parked(CONTAINER_OF(lock, struct park_place, lock));
     }
 }
 
 void look_gone(const void *object)
 {
-    process_forget(object);
+    forget(&processes, object);
+    forget(&endpoints, object);
     sched_look_ended(object);
     memory_look_gone(object);
     if (name_if_any(object) != 0) {
         model_endpoint_gone(name_if_any(object));
         *name_place(object) = 0;
-    }
-}
-
-/* ---- what a twin tells ----------------------------------------------------------------------- */
-
-/* What a twin compares of a process and its threads: no address, no time. How many slots and calls
- * a thread keeps for later is a matter of what was needed at once, and so of who ran when; but what
- * is reserved is claimed. */
-static void process_tell(const struct process *process)
-{
-    static struct model_edge edges[TABLE_EDGES];
-    uint32_t count = model_edges(process->pid, edges, TABLE_EDGES);
-    uint64_t name = process->pid << 32;
-    uint64_t claimed = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        twin_state(name | 1, edges[i].id);
-        twin_state(name | 2, edges[i].object);
-        twin_state(name | 3, edges[i].interface_id);
-        twin_state(name | 4, edges[i].facet);
-        twin_state(name | 5, edges[i].badge);
-        twin_state(name | 6, edges[i].grant << 8 | edges[i].mode << 1 | edges[i].grantable);
-    }
-    twin_state(name | 7, process->table.used);
-    if (machine.count > 1) {
-        return; /* the server may be about to ask for its next call */
-    }
-    for (struct list_node *node = list_first(&process->threads); node != NULL;
-         node = list_next(&process->threads, node)) {
-        struct thread *thread = CONTAINER_OF(node, struct thread, process_node);
-
-        twin_state(name | 8, thread->operations_used);
-        twin_state(name | 9, thread->receives);
-        twin_state(name | 10, thread->calls_used);
-        twin_state(name | 11, thread->ring.sq_head);
-        twin_state(name | 12, thread->ring.cq_tail);
-        twin_state(name | 13, thread->transfers.free_count);
-        twin_state(name | 14, thread->answers.used);
-        claimed += slots_reserved(thread);
-    }
-    twin_state(name | 15, process->table.reserved - claimed);
-}
-
-bool hunt_server_rests(void)
-{
-    for (uint32_t i = 0; i < known_count; i++) {
-        const struct process *process = known[i];
-
-        for (struct list_node *node = list_first(&process->threads);
-             process->pid == 2 && node != NULL; node = list_next(&process->threads, node)) {
-            if (!CONTAINER_OF(node, struct thread, process_node)->waiting) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-void hunt_state_tell(void)
-{
-    for (uint64_t pid = 1; pid <= 2; pid++) {
-        for (uint32_t i = 0; i < known_count; i++) {
-            if (known[i]->pid == pid) {
-                process_tell(known[i]);
-            }
-        }
     }
 }

@@ -139,19 +139,33 @@ void memory_look_space(const struct process *process)
 /* ---- charges --------------------------------------------------------------------------------- */
 
 /* Frames that the object may still come to need: root, tables of 512 pages, pages. */
-static uint64_t object_look(const struct memory_object *memory)
+static uint64_t object_needs(const struct memory_object *memory)
 {
-    uint64_t most = 1 + (memory->pages + 511) / 512 + memory->pages;
+    return 1 + (memory->pages + 511) / 512 + memory->pages - memory->frames;
+}
+
+static void object_look(const struct memory_object *memory)
+{
     paddr_t first = memory_object_frame_there(memory, 0);
 
     hunt_report->checks++;
     for (uint64_t page = 0; memory->contiguous && page < memory->pages; page++) {
-        if (memory_object_frame_there(memory, page) != first + page * LIMIT_PAGE_BYTES) {
+        paddr_t frame = memory_object_frame_there(memory, page);
+
+        if (frame != 0 && frame != first + page * LIMIT_PAGE_BYTES) {
             model_disagree("page %llu of a contiguous object lies elsewhere",
                            (unsigned long long)page);
         }
     }
-    return most - memory->frames;
+}
+
+void memory_look_objects(void)
+{
+    for (uint32_t i = 0; i < object_count; i++) {
+        if (!spinlock_is_held(&objects[i]->lock)) {
+            object_look(objects[i]);
+        }
+    }
 }
 
 void memory_look_rest(void)
@@ -172,7 +186,7 @@ void memory_look_rest(void)
                        (unsigned long long)ledger.used);
     }
     for (uint32_t i = 0; i < object_count; i++) {
-        aside += object_look(objects[i]);
+        aside += object_needs(objects[i]);
     }
     if (aside != ledger.reserved) {
         model_disagree("memory objects may need %llu frames, %llu are set aside, and every CPU is "

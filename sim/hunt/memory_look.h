@@ -13,7 +13,10 @@ void memory_look_gone(const void *object);
 /* Looks at the memory of a process; the lock of its space is free. */
 void memory_look_space(const struct process *process);
 
-/* Looks at objects and charges: every CPU is idle. */
+/* Looks at the frames of each object whose lock is free. */
+void memory_look_objects(void);
+
+/* Looks at who is charged for frames: every CPU is idle. */
 void memory_look_rest(void);
 
 #endif

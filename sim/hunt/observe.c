@@ -25,7 +25,9 @@
 
 enum {
     RINGS = 1 << 10,
-    SWEEP_STEPS = 4096, /* steps between two looks at everything */
+    LOOK_STEPS = 4096,    /* between two looks at everything at most */
+    LOOK_EACH_STEP = 255, /* one seed of so many looks at each step; odd, as sim-smoke has a hunt of
+                             odd seeds and one of even ones */
 };
 
 /* What a CPU is doing, as far as the hunt knows. */
@@ -53,7 +55,8 @@ static struct known_ring {
     uint32_t posted;
 } rings[RINGS];
 static bool looking;
-static uint64_t last_sweep;
+static bool operated; /* the kernel did something since the last look at everything */
+static uint64_t last_look;
 static struct release {
     enum lock_rank rank;
     unsigned cpu;
@@ -129,6 +132,11 @@ static struct known_ring *ring_place(const void *header)
 static struct doing *doing_here(void)
 {
     return &doings[machine.current->index];
+}
+
+bool observe_dispatches(unsigned cpu)
+{
+    return doings[cpu].actor.submission != 0;
 }
 
 /* Who works here: a submission being dispatched, or the one that the short way accepted last, which
@@ -217,19 +225,18 @@ static void window_count(enum lock_rank rank, unsigned cpu)
 
 void __wrap_lock_check_release(const struct spinlock *lock)
 {
-    bool was = looking;
-
     __real_lock_check_release(lock);
-    if (machine.current == NULL || hunt_options.quiet_checks) {
+    if (machine.current == NULL || hunt_options.quiet_checks || looking) {
         return;
     }
+    look_giving_back(lock);
     window_count((enum lock_rank)lock->rank, machine.current->index);
     looking = true;
     look_under(lock, actor_here());
     if (lock->rank == LOCK_RANK_ENDPOINT) {
         run_look(&doing_here()->accepted);
     }
-    looking = was;
+    looking = false;
     judge();
 }
 
@@ -247,6 +254,7 @@ bool __wrap_submission_dispatch(struct cpu *cpu, struct thread *thread, const st
     model_dispatched(sqe->user_data);
     doing->actor = (struct model_actor){0};
     doing->done = model_time();
+    operated = true;
     return over;
 }
 
@@ -341,6 +349,7 @@ static void short_begin(void)
 
 static void short_end(void)
 {
+    operated = true;
     doing_here()->in_short = false;
     doing_here()->done = model_time();
     doing_here()->accepted = (struct model_actor){0};
@@ -556,6 +565,7 @@ static void completion_posted(struct thread *thread, const struct cqe *cqe)
 
         hunt_report->result_count[opcode][cqe->result >= 0 ? 0 : -cqe->result % 32]++;
     }
+    operated = operated || (doing_here()->actor.submission == 0 && !doing_here()->in_short);
     hunt_note(HUNT_EVENT_COMPLETE, cqe->user_data, (uint64_t)(int64_t)cqe->result, cqe->cap[0].raw,
               look_thread_name(thread));
     if (thread->exiting || process_is_dying(thread->process)) {
@@ -585,8 +595,11 @@ void sim_atomic_stored(const void *word)
     uintptr_t within = (uintptr_t)word % LIMIT_PAGE_BYTES;
     struct known_ring *known_ring;
 
-    if (machine.current == NULL || looking ||
-        (within != offsetof(struct ring_header, cq_tail) &&
+    if (machine.current == NULL || looking) {
+        return;
+    }
+    look_stored(word);
+    if ((within != offsetof(struct ring_header, cq_tail) &&
          within != offsetof(struct ring_header, sq_head))) {
         return;
     }
@@ -602,6 +615,7 @@ void sim_atomic_stored(const void *word)
 
 void __wrap_thread_retire(struct thread *thread)
 {
+    operated = true;
     hunt_note(HUNT_EVENT_RETIRE, look_thread_name(thread), 0, 0, 0);
     doing_here()->actor = (struct model_actor){0};
     model_thread_gone(look_thread_name(thread));
@@ -627,10 +641,32 @@ void __wrap_kmem_free(struct kmem_cache *cache, void *object)
 
 /* ---- the machine's watch --------------------------------------------------------------------- */
 
-static void sweep(bool idle)
+static void everything(bool idle)
 {
-    look_sweep(idle);
-    last_sweep = machine.steps;
+    looking = true;
+    look_all(idle);
+    if (idle) {
+        model_quiescent();
+    }
+    looking = false;
+    operated = false;
+    last_look = machine.steps;
+    judge();
+}
+
+static uint64_t look_steps(void)
+{
+    if (hunt_options.look_steps != 0) {
+        return hunt_options.look_steps;
+    }
+    return hunt_options.seed % LOOK_EACH_STEP == 5 && !hunt_options.look_rarely ? 1 : LOOK_STEPS;
+}
+
+/* Whether it is time for a look at everything. */
+static bool look_is_due(void)
+{
+    return !hunt_options.quiet_checks &&
+           ((operated && !hunt_options.look_rarely) || machine.steps - last_look >= look_steps());
 }
 
 static void watch_step(void)
@@ -639,11 +675,8 @@ static void watch_step(void)
         return;
     }
     (void)late_interrupts(false);
-    if (!hunt_options.quiet_checks && machine.steps - last_sweep >= SWEEP_STEPS) {
-        looking = true;
-        sweep(false);
-        looking = false;
-        judge();
+    if (look_is_due()) {
+        everything(false);
     }
 }
 
@@ -653,11 +686,7 @@ static bool watch_idle(void)
         return true;
     }
     if (!hunt_options.quiet_checks) {
-        looking = true;
-        sweep(true);
-        model_quiescent();
-        looking = false;
-        judge();
+        everything(true);
     }
     return false;
 }

@@ -65,6 +65,50 @@ class Replay(unittest.TestCase):
         self.assertEqual(len(re.findall(r" act \d+:", some)), 2)
 
 
+CHECK = re.compile(r"^(?:MUST_USE )?unsigned (\w+_check)\(", re.M)
+# Checks that the hunt asks through another, and those that are of nothing that a machine has.
+WITHIN = {"cap_table_check": "grant_check", "frames_check": "frame_bitmap_check",
+          "kmem_check": "slab_check", "sched_thread_check": "sched_context_check sched_share_check",
+          "processes_check": "key_tree_check"}
+NOT_ASKED = {"boot_info_check": "what the boot reads: asserted there",
+             "elf_image_check": "an image that was read: part of reading it",
+             "log_limit_check": "asserted at each use",
+             "host_check": "of the host, which asserts it at each switch"}
+
+
+class Looks(unittest.TestCase):
+    def test_every_check_is_asked(self):
+        names = set()
+        for path in glob.glob(os.path.join(ROOT, "core", "*.h")) + \
+                glob.glob(os.path.join(ROOT, "kernel", "**", "*.h"), recursive=True):
+            with open(path) as file:
+                names |= set(CHECK.findall(file.read()))
+        self.assertGreater(len(names), 20)
+        self.assertIn("cap_table_check", names)
+        asked = set()
+        for path in glob.glob(os.path.join(ROOT, "sim", "hunt", "*.c")):
+            with open(path) as file:
+                asked |= set(re.findall(r"\b(\w+_check)\(", file.read()))
+        for outer, inner in WITHIN.items():
+            asked |= set(inner.split()) if outer in asked else set()
+        self.assertEqual(names - asked - set(NOT_ASKED), set())
+        self.assertEqual(set(NOT_ASKED) - names, set())
+
+    def test_a_look_changes_nothing(self):
+        told = {}
+        for often in (["--rarely"], [], ["--look", "1"]):
+            output = subprocess.run([HUNT, "--story", "--seed", "10", "--steps", "120"] + often,
+                                    cwd=ROOT, timeout=120, stdout=subprocess.PIPE, text=True).stdout
+            story, last = output.rsplit("\n", 2)[:2]
+            looks = int(re.search(r"(\d+) looks at everything", last).group(1))
+            told[looks] = story
+        few, some, many = sorted(told)
+        self.assertLess(4 * few, some)
+        self.assertLess(10 * some, many)
+        self.assertEqual(told[few], told[some])
+        self.assertEqual(told[few], told[many])
+
+
 class Bugs(unittest.TestCase):
     def test_every_bug_has_a_story_and_its_place(self):
         os.chdir(ROOT)
