@@ -16,7 +16,7 @@
  * between threads of one CPU and any CPU may end one, so whoever walks along them holds that CPU's
  * run_lock.
  *
- * Invariants (sched_check.c looks at all but 8):
+ * Invariants (sched_check.c):
  *  1. The run queue's own (core/run_queue).
  *  2. The timer heap's own (core/deadline_heap).
  *  3. A queued task's home is this CPU.
@@ -27,7 +27,7 @@
  *     budget; it is stopped by a fault. At rest, when no CPU is in the middle of anything: exactly
  *     one, or it is current.
  *  7. Its own time and its loans hold (core/sched_context.c): no time comes from nothing.
- *  8. A thread that is queued or runs lends to nobody (task_begin).
+ *  8. A thread that is queued, or is picked (task_begin), lends to nobody.
  *  9. At rest: whom a thread lends to has taken a call of it that is not answered.
  *
  * Locks: the CPU's run_lock alone, taken below ring locks. What can fail: nothing. A timer lies in

@@ -81,5 +81,8 @@ unsigned sched_thread_check(const struct thread *thread, bool at_rest)
     if (sched_context_check(&thread->time) != 0 || sched_share_check(&thread->share) != 0) {
         return 7;
     }
+    if (thread->task.node.queued && sched_lends(&thread->share)) {
+        return 8;
+    }
     return at_rest && !loan_has_call(thread) ? 9 : 0;
 }

@@ -5,6 +5,7 @@
  */
 #include "tests/host/host_cpu.h"
 
+#include "kernel/ipc/operation.h"
 #include "kernel/mem/frames.h"
 #include "kernel/sched/process.h"
 #include "kernel/sched/thread.h"
@@ -141,12 +142,52 @@ static void cpus_tell_what_is_broken(void **state)
     cpu->current = was;
 }
 
+static void threads_tell_what_is_broken(void **state)
+{
+    static struct thread thread;
+    static struct thread server;
+    static struct cpu another;
+    static struct operation call;
+
+    (void)state;
+    thread.task.cpu = server.task.cpu = cpu;
+    thread.share.own = &thread.time;
+    server.share.own = &server.time;
+    list_init(&server.received);
+    thread.waiting = true;
+    assert_int_equal(sched_thread_check(&thread, true), 0);
+
+    another.current = &thread;
+    cpus[1] = &another;
+    assert_int_equal(sched_thread_check(&thread, false), 5);
+    cpus[1] = NULL;
+    run_queue_push_back(&cpu->run_queue, &thread.task.node, 3);
+    assert_int_equal(sched_thread_check(&thread, false), 6); /* it waits, and is queued */
+    thread.waiting = false;
+    assert_int_equal(sched_thread_check(&thread, true), 0);
+    thread.time = (struct sched_context){.budget_ns = 5, .period_ns = 9, .left_ns = 6};
+    assert_int_equal(sched_thread_check(&thread, false), 7);
+    thread.time = (struct sched_context){.budget_ns = 0};
+    assert_true(sched_lend(&thread.share, &server.share));
+    assert_int_equal(sched_thread_check(&thread, false), 8);
+    run_queue_remove(&cpu->run_queue, &thread.task.node);
+    assert_int_equal(sched_thread_check(&thread, false), 0);
+    assert_int_equal(sched_thread_check(&thread, true), 6); /* in no state at all */
+
+    thread.waiting = true;
+    assert_int_equal(sched_thread_check(&thread, true), 9); /* it has no call there */
+    call.owner = &thread;
+    list_push_back(&server.received, &call.received_node);
+    assert_int_equal(sched_thread_check(&thread, true), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accounts_tell_what_is_broken),
         cmocka_unit_test(processes_tell_what_is_broken),
         cmocka_unit_test(cpus_tell_what_is_broken),
+        cmocka_unit_test(threads_tell_what_is_broken),
     };
 
     return cmocka_run_group_tests_name("checks", tests, machine_make, NULL);
