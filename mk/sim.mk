@@ -57,19 +57,20 @@ sim: ## run a system of generated programs under SEED=n for STEPS=m acts (RUNS=k
 	@$(SIM_DIR)/hunt $(hunt_arguments) --runs $(RUNS)
 
 # A budget in operations, so that it finds the same on every machine. 0 acts: the seed chooses. Two
-# hunts beside each other, one over the odd seeds and one over the even.
+# hunts beside each other, one over the odd seeds, which have 2 or 4 CPUs, and one over the even.
 SIM_SMOKE_OPERATIONS ?= 1200000
 SIM_SMOKE_HALF = --steps 0 --stride 2 --operations $(shell expr $(SIM_SMOKE_OPERATIONS) / 2)
 SIM_TWIN_RUNS ?= 300
 SIM_BUG_TWIN_RUNS ?= 60
 # One after another, and no seed that either half of sim-smoke does not come to.
-SIM_BUG_OPERATIONS ?= 1100000
+SIM_BUG_OPERATIONS ?= $(shell expr $(SIM_SMOKE_OPERATIONS) \* 11 / 12)
 .PHONY: sim-smoke sim-bugs
 sim-smoke: ## run the simulator for a fixed budget; part of make test
 	$(call setup,build)
 	$(Q)$(MAKE) $(SIM_DIR)/hunt
 	@$(SIM_DIR)/hunt --twin --steps 40 --runs $(SIM_TWIN_RUNS)
 	@$(SIM_DIR)/hunt $(SIM_SMOKE_HALF) --seed 2 > $(SIM_DIR)/even.log & even=$$!; \
+	    trap 'kill $$even' INT TERM; \
 	    $(SIM_DIR)/hunt $(SIM_SMOKE_HALF) --seed 1; odd=$$?; \
 	    wait $$even; even=$$?; cat $(SIM_DIR)/even.log; exit $$((odd | even))
 

@@ -81,6 +81,19 @@ bool model_fault_joins(const struct model_submission *fault, uint64_t endpoint)
                TRANSPORT_OK;
 }
 
+/* The thread was about to end when its fault's call was answered: nobody is told of the answer, but
+ * who gave it returned a call. */
+static void answered_too_late(const struct model_actor *actor, uint64_t submission,
+                              const struct model_submission *fault, const struct cqe *cqe)
+{
+    struct model_submission *by = model_find(actor->submission);
+
+    if (cqe->result >= 0 && by != NULL && by->returned == 0 && fault->token != 0 &&
+        by->sqe.token == fault->token) {
+        by->returned = submission;
+    }
+}
+
 void model_fault_ended(const struct model_actor *actor, uint64_t submission, const struct cqe *cqe)
 {
     struct model_submission *fault = model_find(submission);
@@ -92,7 +105,8 @@ void model_fault_ended(const struct model_actor *actor, uint64_t submission, con
         return;
     }
     if (fault->state == MODEL_DROPPED) {
-        return; /* killed meanwhile */
+        answered_too_late(actor, submission, fault, cqe); /* killed meanwhile */
+        return;
     }
     if (cqe->result != TRANSPORT_REVOKED) { /* either side's edge */
         model_completed_at_endpoint(actor, submission, fault, cqe);

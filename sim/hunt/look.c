@@ -440,7 +440,10 @@ void look_under(const struct spinlock *lock, const struct model_actor *actor)
         look_thread(CONTAINER_OF(lock, struct thread, ring_lock));
         sched_look_thread(CONTAINER_OF(lock, struct thread, ring_lock), false);
     } else if (lock->rank == LOCK_RANK_MEMORY_SPACE) {
-        memory_look_space(CONTAINER_OF(lock, struct process, memory.lock));
+        struct process *process = CONTAINER_OF(lock, struct process, memory.lock);
+
+        memory_look_space(process);
+        look_broken("regions of process", process->pid, region_set_check(&process->memory.regions));
     } else if (lock->rank == LOCK_RANK_ACCOUNT) {
         account_look(CONTAINER_OF(lock, struct account, lock));
     } else if (lock->rank == LOCK_RANK_RUN_QUEUE) {

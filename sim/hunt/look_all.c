@@ -2,12 +2,13 @@
 /*
  * A look at everything: every structure's own x_check(), the model, the ledgers' law and the census
  * of capabilities, wherever something may have changed or not. What is under a lock that a CPU
- * holds is left out: it may be half done, and is looked at when the lock is given back.
+ * holds is left out, as it may be half done: it is looked at by the first look that finds the lock
+ * free, and much of it when the lock is given back (look_under).
  *
  * When (observe.c). After each operation: at the first switch point behind the end of a dispatch or
- * of a short way, a completion that came by itself, a thread's end. In one seed of LOOK_EACH_STEP
- * at every switch point. And when every CPU is idle, where more can be said: nothing is on its way
- * then.
+ * of a short way, a completion that came by itself, a thread's end. In one seed of LOOK_EACH_STEP,
+ * if it has several CPUs, at every switch point. And when every CPU is idle, where more can be
+ * said: nothing is on its way then.
  *
  * A look changes nothing, so the run of a seed is the same however often is looked. Some of the
  * kernel's own checks take locks, which are free: the locks of the CPU on which a look happens to
@@ -29,8 +30,10 @@
 enum {
     LISTS = 8,
     USES_MAX = 1 << 16, /* only makes the check end on a broken list */
-    VSPACE_ACTIVE = 3,  /* the invariant of vspace.c that names the CPUs */
-    SCHED_CURRENT = 4,  /* the invariant of sched.c of the current thread */
+    FRAMES_SUM = 4,     /* invariants of frames.c: of all frames, */
+    FRAMES_COUNT = 5,   /* and of how many a CPU has */
+    VSPACE_ACTIVE = 3,  /* of vspace.c, of the CPUs that have the space */
+    SCHED_CURRENT = 4,  /* of sched.c, of the current thread */
 };
 
 /* Lists of work under way, since their making. */
@@ -176,7 +179,7 @@ static void processes_look(bool idle)
             continue;
         }
         look_process(&nobody, process);
-        if (process->state < PROCESS_DYING && is_free(LOCK_RANK_ACCOUNT)) {
+        if (is_free(LOCK_RANK_ACCOUNT)) {
             look_broken("a process", process->pid, process_check(process));
         }
         if (space) {
@@ -184,7 +187,7 @@ static void processes_look(bool idle)
             look_broken("regions of process", process->pid,
                         region_set_check(&process->memory.regions));
         }
-        if (process->vspace_made && process->state < PROCESS_DYING && space &&
+        if (process->vspace_made && process->vspace.frames != 0 && space &&
             is_free(LOCK_RANK_VSPACE)) {
             space_look(process, idle);
         }
@@ -241,10 +244,20 @@ static void words_look(void)
 
 /* ---- memory and money ------------------------------------------------------------------------ */
 
+/* A CPU that stands in the allocator is about to move a frame: its count of them, and with it the
+ * sum, may be one off. */
+static void frames_look(void)
+{
+    unsigned broken = frames_check();
+
+    look_broken("frames", 0,
+                (broken == FRAMES_SUM || broken == FRAMES_COUNT) && !inside_nobody() ? 0 : broken);
+}
+
 static void kernel_memory_look(void)
 {
-    if (is_free(LOCK_RANK_FRAMES) && is_free(LOCK_RANK_SHOOTDOWN) && inside_nobody()) {
-        look_broken("frames", 0, frames_check());
+    if (is_free(LOCK_RANK_FRAMES) && is_free(LOCK_RANK_SHOOTDOWN)) {
+        frames_look();
     }
     if (is_free(LOCK_RANK_CACHE)) {
         look_broken("caches", 0, kmem_check());
@@ -273,7 +286,8 @@ static void ledgers_add(const struct ledger *ledger, struct ledger_amounts *sum)
     }
 }
 
-/* The conservation law: what all ledgers have, used or to spare, is what the machine has. */
+/* The conservation law: what all ledgers have, used or to spare, is what the machine has. It
+ * follows from what ledger_check asks of each; here it is said as itself. */
 static void law_look(void)
 {
     const struct ledger *root = &account_root()->ledger;

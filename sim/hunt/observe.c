@@ -26,8 +26,7 @@
 enum {
     RINGS = 1 << 10,
     LOOK_STEPS = 4096,    /* between two looks at everything at most */
-    LOOK_EACH_STEP = 255, /* one seed of so many looks at each step; odd, as sim-smoke has a hunt of
-                             odd seeds and one of even ones */
+    LOOK_EACH_STEP = 127, /* one seed of so many looks at each step */
 };
 
 /* What a CPU is doing, as far as the hunt knows. */
@@ -35,6 +34,7 @@ struct doing {
     struct model_actor actor;
     bool in_lone;                /* in the shortest way */
     bool in_short;               /* in the short way, */
+    bool took;                   /* which has taken something, */
     struct model_actor accepted; /* which accepted this one last, an UNPARK and the PARK behind it
                                     as one: it is the UNPARK that completes others */
     uint64_t pair[2];            /* these two, if they were the last */
@@ -349,7 +349,8 @@ static void short_begin(void)
 
 static void short_end(void)
 {
-    operated = true;
+    operated = operated || doing_here()->took;
+    doing_here()->took = false;
     doing_here()->in_short = false;
     doing_here()->done = model_time();
     doing_here()->accepted = (struct model_actor){0};
@@ -516,6 +517,7 @@ static void submission_taken(const struct thread *thread, const struct sqe *sqe)
     hunt_note(HUNT_EVENT_TAKE, sqe->user_data, sqe->opcode, sqe->cap.raw, sqe->token);
     model_taken(thread->process->pid, look_thread_name(thread), sqe, doing_here()->done);
     if (doing_here()->in_short) { /* it may look at a whole run before it takes the first */
+        doing_here()->took = true;
         doing_here()->pair[0] = doing_here()->pair[1];
         doing_here()->pair[1] = sqe->user_data;
     } else {
@@ -615,11 +617,11 @@ void sim_atomic_stored(const void *word)
 
 void __wrap_thread_retire(struct thread *thread)
 {
-    operated = true;
     hunt_note(HUNT_EVENT_RETIRE, look_thread_name(thread), 0, 0, 0);
     doing_here()->actor = (struct model_actor){0};
     model_thread_gone(look_thread_name(thread));
     __real_thread_retire(thread);
+    operated = true;
 }
 
 void __wrap_object_init(struct object *object, const struct object_type *type)
@@ -659,7 +661,9 @@ static uint64_t look_steps(void)
     if (hunt_options.look_steps != 0) {
         return hunt_options.look_steps;
     }
-    return hunt_options.seed % LOOK_EACH_STEP == 5 && !hunt_options.look_rarely ? 1 : LOOK_STEPS;
+    return hunt_options.seed % LOOK_EACH_STEP == 5 && machine.count > 1 && !hunt_options.look_rarely
+               ? 1
+               : LOOK_STEPS;
 }
 
 /* Whether it is time for a look at everything. */
