@@ -109,16 +109,22 @@ def run(command):
 
 
 def hunt(program, options):
-    """Status and output of the first that fails: the twins, which are soon over, the hunt without a
-    look at everything after each operation, which is sooner over than with it, or the hunt as it is.
-    What fails with few looks must fail with all of them too, or it is none of sim-smoke's."""
-    twins = ["--twin", "--steps", "40", "--runs", str(options.twins)]
-    budget = ["--steps", "0", "--operations", str(options.operations), "--shrink-runs", "60"]
-    for words in (twins, budget + ["--rarely"], budget):
-        done = run([program, "--seed", str(options.seed)] + words)
+    """Status and output of the first that fails: the twins, which are soon over, and the hunt; both
+    without a look at everything after each operation, which is sooner over, then with it. What fails
+    with few looks must fail with all of them too, or it is none of sim-smoke's."""
+    twins = ["--twin", "--steps", "40"]
+    acts = ["--steps", "0"]
+    kinds = ((twins, ["--runs", str(options.twins)]),
+             (acts, ["--operations", str(options.operations), "--shrink-runs", "60"]))
+    for words, budget in kinds:
+        done = run([program, "--seed", str(options.seed), "--rarely"] + words + budget)
         seed = SEED.search(done.stdout)
-        if done.returncode != 0 and (seed is None or "--rarely" not in words or run(
-                [program, "--seed", seed.group(1), "--steps", "0", "--no-shrink"]).returncode != 0):
+        if done.returncode != 0 and (seed is None or run(
+                [program, "--seed", seed.group(1), "--no-shrink"] + words).returncode != 0):
+            return done.returncode, done.stdout
+    for words, budget in kinds:
+        done = run([program, "--seed", str(options.seed)] + words + budget)
+        if done.returncode != 0:
             break
     return done.returncode, done.stdout
 
