@@ -346,7 +346,7 @@ static bool ways_are_good(const struct command *command, const struct total *tot
  * somebody holds an account's lock. */
 static bool looks_are_good(const struct total *total)
 {
-    if (total->runs < 300 || total->laws > total->looks / 2) {
+    if (total->runs < 300 || 2 * total->laws >= total->looks) {
         return true;
     }
     printf("!! the law was asked in %" PRIu64 " of %" PRIu64 " looks at everything\n", total->laws,
