@@ -346,7 +346,7 @@ static bool ways_are_good(const struct command *command, const struct total *tot
  * somebody holds an account's lock. */
 static bool looks_are_good(const struct total *total)
 {
-    if (total->runs < 300 || 2 * total->laws >= total->looks) {
+    if (total->runs < 300 || total->laws > total->looks / 2) {
         return true;
     }
     printf("!! the law was asked in %" PRIu64 " of %" PRIu64 " looks at everything\n", total->laws,
@@ -400,6 +400,9 @@ int main(int count, char **arguments)
            (double)total.operations / seconds_worked() * 60);
     if (command.statistics) {
         results_print();
+    }
+    if (total.failed == 0 && command.hunt.quiet_checks) {
+        return EXIT_SUCCESS; /* acts for which the model must know something are never drawn then */
     }
     return total.failed == 0 && ways_are_good(&command, &total) &&
                    faults_are_good(&command, &total) && looks_are_good(&total)
